@@ -1,0 +1,46 @@
+//! Pure types and rules of a pizza order.
+//!
+//! Everything here is a value or a function of values: no async, no I/O, no
+//! clock. Input from outside becomes a type of this crate by parsing, so that
+//! code further in never has to ask whether a value was checked.
+
+mod discount;
+mod ids;
+mod kitchen;
+mod menu;
+mod money;
+mod order;
+mod simulation;
+mod status;
+mod step;
+mod text;
+
+pub use discount::Discount;
+pub use ids::{CustomerId, OrderId};
+pub use kitchen::{KitchenReport, ReportRefusal, TicketProgress};
+pub use menu::{Size, unit_price};
+pub use money::Money;
+pub use order::{Order, OrderRequest, Quantity};
+pub use simulation::{ErrorOnStep, Pace, Simulation};
+pub use status::{MoneyState, OrderStatus, PointsState};
+pub use step::{CancelReason, Step};
+pub use text::Flavour;
+
+/// Why a value from outside was not accepted: the field, and what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {expected}")]
+pub struct InvalidField {
+    /// The field as the client named it, `perStepDelaySeconds` for example.
+    pub field: &'static str,
+    /// The rule that was broken, with its limit: "must be from 1 to 20".
+    pub expected: String,
+}
+
+impl InvalidField {
+    pub(crate) fn new(field: &'static str, expected: impl Into<String>) -> Self {
+        Self {
+            field,
+            expected: expected.into(),
+        }
+    }
+}

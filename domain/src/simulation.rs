@@ -1,0 +1,232 @@
+//! What an order asks of the simulated outside parties.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{InvalidField, Step};
+
+/// Which step is to fail for good. 0 is none; 1 to 7 are the steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
+pub enum ErrorOnStep {
+    /// Nothing fails.
+    #[default]
+    None,
+    /// This step fails. Never [`Step::NotifyCustomer`].
+    Step(Step),
+}
+
+impl ErrorOnStep {
+    /// The eight scenarios of `ALL`, in the order of their numbers.
+    pub const SCENARIOS: [Self; 8] = [
+        Self::None,
+        Self::Step(Step::CreateOrder),
+        Self::Step(Step::ProcessPayment),
+        Self::Step(Step::AddLoyaltyPoints),
+        Self::Step(Step::PrepareOrder),
+        Self::Step(Step::ProcessOrder),
+        Self::Step(Step::RefundPayment),
+        Self::Step(Step::ReclaimLoyaltyPoints),
+    ];
+
+    /// The number that stands for `ALL`: one order for each scenario. It is
+    /// a way to place orders, not a property of one.
+    pub const ALL_NUMBER: u64 = 100;
+    /// The name that stands for `ALL`.
+    pub const ALL_NAME: &'static str = "ALL";
+
+    /// The scenario's number, 0 to 7.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        Self::SCENARIOS
+            .iter()
+            .zip(0..)
+            .find_map(|(scenario, number)| (*scenario == self).then_some(number))
+            .unwrap_or_default()
+    }
+
+    /// The scenario with this number.
+    ///
+    /// # Errors
+    /// When the number is not 0 to 7.
+    pub fn from_number(number: u64) -> Result<Self, InvalidField> {
+        usize::try_from(number)
+            .ok()
+            .and_then(|index| Self::SCENARIOS.get(index).copied())
+            .ok_or_else(Self::invalid)
+    }
+
+    /// The scenario's name: `none` or the step's.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Step(step) => step.as_str(),
+        }
+    }
+
+    fn invalid() -> InvalidField {
+        InvalidField::new(
+            "errorOnStep",
+            "must be 0 to 7, or 100 for ALL, or the name: none, createOrder, processPayment, \
+             addLoyaltyPoints, prepareOrder, processOrder, refundPayment, reclaimLoyaltyPoints, ALL",
+        )
+    }
+}
+
+impl fmt::Display for ErrorOnStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<ErrorOnStep> for &'static str {
+    fn from(scenario: ErrorOnStep) -> Self {
+        scenario.as_str()
+    }
+}
+
+impl TryFrom<String> for ErrorOnStep {
+    type Error = InvalidField;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl FromStr for ErrorOnStep {
+    type Err = InvalidField;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::SCENARIOS
+            .into_iter()
+            .find(|scenario| scenario.as_str() == text)
+            .ok_or_else(Self::invalid)
+    }
+}
+
+/// The wait after each status change: 0 to 3600 seconds, kept in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Pace(u32);
+
+impl Pace {
+    /// The longest wait.
+    pub const MAX_SECONDS: f64 = 3600.0;
+
+    /// A wait of so many seconds, to the millisecond.
+    ///
+    /// # Errors
+    /// When it is not a number from 0 to [`Self::MAX_SECONDS`].
+    pub fn from_seconds(seconds: f64) -> Result<Self, InvalidField> {
+        if !(0.0..=Self::MAX_SECONDS).contains(&seconds) {
+            return Err(InvalidField::new(
+                "perStepDelaySeconds",
+                format!("must be a number from 0 to {}", Self::MAX_SECONDS),
+            ));
+        }
+        // In range, so the cast neither truncates nor wraps.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let milliseconds = (seconds * 1000.0).round() as u32;
+        Ok(Self(milliseconds))
+    }
+
+    /// The wait.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_millis(self.0 as u64)
+    }
+
+    /// Whether there is nothing to wait for.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// What the simulated outside parties do with one order. Real ones ignore it.
+///
+/// It travels with the order through the saga, which does not look at
+/// [`Self::error_on_step`]: only the parties do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Simulation {
+    /// The step that fails for good.
+    pub error_on_step: ErrorOnStep,
+    /// The wait after each status change.
+    pub pace: Pace,
+}
+
+impl Simulation {
+    /// Whether `step` is to fail. Every scenario but the first two of the
+    /// rollback needs the saga to get into its rollback, so a failing refund
+    /// or reclaim comes with a refused preparation.
+    #[must_use]
+    pub fn fails(&self, step: Step) -> bool {
+        match self.error_on_step {
+            ErrorOnStep::None => false,
+            ErrorOnStep::Step(failing @ (Step::RefundPayment | Step::ReclaimLoyaltyPoints)) => {
+                step == failing || step == Step::PrepareOrder
+            }
+            ErrorOnStep::Step(failing) => step == failing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_scenario_is_read_from_its_number_and_from_its_name() {
+        for (number, scenario) in (0..).zip(ErrorOnStep::SCENARIOS) {
+            assert_eq!(ErrorOnStep::from_number(number), Ok(scenario));
+            assert_eq!(u64::from(scenario.number()), number);
+            assert_eq!(scenario.as_str().parse(), Ok(scenario));
+        }
+        for bad in ["", "None", "notifyCustomer", "ALL", "1", "processpayment"] {
+            assert!(bad.parse::<ErrorOnStep>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_failing_compensation_needs_a_rollback_to_fail_in() {
+        for step in [Step::RefundPayment, Step::ReclaimLoyaltyPoints] {
+            let simulation = Simulation {
+                error_on_step: ErrorOnStep::Step(step),
+                ..Simulation::default()
+            };
+            assert!(simulation.fails(step));
+            assert!(simulation.fails(Step::PrepareOrder));
+            assert!(!simulation.fails(Step::ProcessPayment));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn only_0_to_7_are_scenarios(number in 8_u64..) {
+            prop_assert!(ErrorOnStep::from_number(number).is_err());
+        }
+
+        #[test]
+        fn a_pace_is_kept_to_the_millisecond(milliseconds in 0_u32..=3_600_000) {
+            let pace = Pace::from_seconds(f64::from(milliseconds) / 1000.0).expect("in range");
+            prop_assert_eq!(pace.duration(), Duration::from_millis(milliseconds.into()));
+        }
+
+        #[test]
+        fn a_pace_out_of_range_is_refused(seconds in prop_oneof![-1e9..-1e-9, 3600.1..1e18]) {
+            prop_assert!(Pace::from_seconds(seconds).is_err());
+        }
+    }
+
+    #[test]
+    fn a_pace_is_a_number() {
+        assert!(Pace::from_seconds(f64::NAN).is_err());
+        assert!(Pace::from_seconds(f64::INFINITY).is_err());
+    }
+}
