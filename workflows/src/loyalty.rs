@@ -1,0 +1,85 @@
+//! The loyalty branch: the points of one order.
+
+#![allow(
+    missing_docs,
+    reason = "the macros generate items without documentation"
+)]
+
+use pizza_domain::{Order, Step};
+use serde::{Deserialize, Serialize};
+use temporalio_macros::{workflow, workflow_methods};
+use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
+
+use crate::names::{activity, idempotency_key, workflow_type};
+use crate::parking::{Continuation, MessageType, Parking, now_ms, park};
+use crate::runner::{self, Runner};
+use crate::steps::{LoyaltySteps, Points};
+
+/// What became of the points of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LoyaltyOutcome {
+    /// The customer has them.
+    Awarded,
+    /// Awarding them failed and waits in a failure queue.
+    Parked,
+}
+
+/// The loyalty branch of one order.
+#[workflow]
+pub struct LoyaltyWorkflow {
+    order: Order,
+}
+
+#[workflow_methods]
+impl LoyaltyWorkflow {
+    #[init]
+    fn new(_ctx: &WorkflowContextView, order: Order) -> Self {
+        Self { order }
+    }
+
+    /// Awards the points, or parks the award. Never fails an order.
+    #[run(name = workflow_type::LOYALTY)]
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<LoyaltyOutcome> {
+        let order = ctx.state(|state| state.order.clone());
+        let points = points_of(&order, Step::AddLoyaltyPoints);
+        let first_attempt_at_ms = now_ms(ctx);
+        let (policy, summary) = runner::of(Step::AddLoyaltyPoints);
+        let awarded = Runner::new(ctx)
+            .local_first(
+                LoyaltySteps::add_loyalty_points,
+                points.clone(),
+                &policy,
+                summary,
+            )
+            .await;
+        let Err(failure) = awarded else {
+            return Ok(LoyaltyOutcome::Awarded);
+        };
+        let parking = Parking {
+            message_type: MessageType::AddLoyaltyPointsFailed,
+            order_id: order.order_id,
+            customer_id: &order.customer_id,
+            step: Step::AddLoyaltyPoints,
+            activity_type: activity::ADD_LOYALTY_POINTS,
+            idempotency_key: &points.idempotency_key,
+            input: &points,
+            failure,
+            first_attempt_at_ms,
+            then: Continuation::Nothing,
+        };
+        park(ctx, parking).await;
+        Ok(LoyaltyOutcome::Parked)
+    }
+}
+
+/// The points of an order, for one of the two steps that move them.
+pub(crate) fn points_of(order: &Order, step: Step) -> Points {
+    Points {
+        order_id: order.order_id,
+        customer_id: order.customer_id.clone(),
+        points: order.points(),
+        idempotency_key: idempotency_key(order.order_id, step),
+        simulation: order.simulation,
+    }
+}

@@ -1,0 +1,171 @@
+//! Every name that may never change.
+//!
+//! They stand in histories, in schedules, in operators' scripts and in the
+//! visibility store of running clusters. To change one is to lose what bears
+//! it, so this file only grows.
+
+use pizza_domain::{OrderId, Step};
+use temporalio_common::search_attributes::SearchAttributeKey;
+
+/// Task queues, one for each part that is scaled by itself.
+pub mod task_queue {
+    /// The order workflow, payments and notifications.
+    pub const ORDERS: &str = "orders";
+    /// The loyalty workflow and its points.
+    pub const LOYALTY: &str = "loyalty";
+    /// The fulfilment workflow and the kitchen's steps.
+    pub const FULFILMENT: &str = "fulfilment";
+    /// Parked tasks.
+    pub const FAILURES: &str = "failures";
+
+    /// All of them.
+    pub const ALL: [&str; 4] = [ORDERS, LOYALTY, FULFILMENT, FAILURES];
+}
+
+/// Workflow types.
+pub mod workflow_type {
+    /// One order, from its acceptance to its end.
+    pub const ORDER: &str = "PizzaOrder";
+    /// The points of one order.
+    pub const LOYALTY: &str = "PizzaLoyalty";
+    /// The cooking and delivery of one order.
+    pub const FULFILMENT: &str = "PizzaFulfilment";
+    /// A step that failed for good.
+    pub const FAILED_TASK: &str = "FailedTask";
+}
+
+/// Activity types. A redrive finds its activity by this name.
+pub mod activity {
+    /// Step 1.
+    pub const CREATE_ORDER: &str = "createOrder";
+    /// Step 2.
+    pub const PROCESS_PAYMENT: &str = "processPayment";
+    /// Step 3.
+    pub const ADD_LOYALTY_POINTS: &str = "addLoyaltyPoints";
+    /// Step 4.
+    pub const PREPARE_ORDER: &str = "prepareOrder";
+    /// Step 6.
+    pub const REFUND_PAYMENT: &str = "refundPayment";
+    /// Step 7.
+    pub const RECLAIM_LOYALTY_POINTS: &str = "reclaimLoyaltyPoints";
+    /// After every failed order.
+    pub const NOTIFY_CUSTOMER: &str = "notifyCustomer";
+    /// A taken kitchen report is written to the books.
+    pub const RECORD_KITCHEN_REPORT: &str = "recordKitchenReport";
+    /// The kitchen is told to stop.
+    pub const WITHDRAW_TICKET: &str = "withdrawTicket";
+    /// A status that no other step writes.
+    pub const SET_ORDER_STATUS: &str = "setOrderStatus";
+    /// The end of an order that was not delivered.
+    pub const CANCEL_ORDER: &str = "cancelOrder";
+    /// The order's record says what waits in a failure queue.
+    pub const RECORD_PARKED_TASK: &str = "recordParkedTask";
+}
+
+/// Updates, queries.
+pub mod message {
+    /// Update of the fulfilment workflow: the kitchen reports progress.
+    pub const REPORT_KITCHEN_EVENT: &str = "reportKitchenEvent";
+    /// Query of the order and the fulfilment workflow: how far it is.
+    pub const PROGRESS: &str = "progress";
+    /// Query of a parked task: what it is.
+    pub const TASK: &str = "task";
+}
+
+/// Types of application failures.
+pub mod failure_type {
+    /// How a cancelled order's workflow fails.
+    pub const ORDER_CANCELLED: &str = "OrderCancelled";
+    /// How a fulfilment that did not reach the door fails.
+    pub const FULFILMENT_FAILED: &str = "FulfilmentFailed";
+    /// A kitchen report that was taken before.
+    pub const REPORT_REPEATED: &str = "KitchenReportRepeated";
+    /// A kitchen report that must wait for another.
+    pub const REPORT_OUT_OF_ORDER: &str = "KitchenReportOutOfOrder";
+    /// A kitchen report on an order that is over.
+    pub const REPORT_LATE: &str = "KitchenReportLate";
+}
+
+/// Search attributes. None holds personal data: they are never encrypted.
+pub mod search_attribute {
+    use super::SearchAttributeKey;
+
+    /// The order that a workflow belongs to.
+    pub const ORDER_ID: SearchAttributeKey<String> = SearchAttributeKey::keyword("OrderId");
+    /// The opaque id of the customer that a workflow belongs to.
+    pub const CUSTOMER_ID: SearchAttributeKey<String> = SearchAttributeKey::keyword("CustomerId");
+    /// The failure queue that a parked task waits in.
+    pub const FAILURE_QUEUE: SearchAttributeKey<String> =
+        SearchAttributeKey::keyword("FailureQueue");
+    /// The message type of a parked task.
+    pub const FAILURE_TYPE: SearchAttributeKey<String> = SearchAttributeKey::keyword("FailureType");
+
+    /// All of them; each is a keyword.
+    pub const ALL: [&SearchAttributeKey<String>; 4] =
+        [&ORDER_ID, &CUSTOMER_ID, &FAILURE_QUEUE, &FAILURE_TYPE];
+}
+
+/// The memo of an order workflow: what the gateway answers with while no
+/// worker has written the order to the store yet.
+pub const MEMO_ORDER: &str = "order";
+
+/// The workflow id of an order.
+#[must_use]
+pub fn order_workflow_id(order: OrderId) -> String {
+    format!("order-{order}")
+}
+
+/// The workflow id of an order's loyalty branch.
+#[must_use]
+pub fn loyalty_workflow_id(order: OrderId) -> String {
+    format!("order-{order}-loyalty")
+}
+
+/// The workflow id of an order's fulfilment branch.
+#[must_use]
+pub fn fulfilment_workflow_id(order: OrderId) -> String {
+    format!("order-{order}-fulfilment")
+}
+
+/// The workflow id of an order's parked task. An order has at most one task
+/// in each queue, so its queue and its order name it.
+#[must_use]
+pub fn failed_task_workflow_id(queue: &str, order: OrderId) -> String {
+    format!("failed-{queue}-{order}")
+}
+
+/// The key under which a step's effect happens once, whatever the number of
+/// attempts. It comes from the order and the step alone.
+#[must_use]
+pub fn idempotency_key(order: OrderId, step: Step) -> String {
+    format!("{order}/{step}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A change here is a change to what running clusters hold.
+    #[test]
+    fn ids_keep_their_shape() {
+        let order: OrderId = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11"
+            .parse()
+            .expect("a UUID");
+        assert_eq!(
+            [
+                order_workflow_id(order),
+                loyalty_workflow_id(order),
+                fulfilment_workflow_id(order),
+                failed_task_workflow_id("refund-payment", order),
+                idempotency_key(order, Step::RefundPayment),
+            ],
+            [
+                "order-6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11",
+                "order-6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11-loyalty",
+                "order-6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11-fulfilment",
+                "failed-refund-payment-6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11",
+                "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11/refundPayment",
+            ]
+        );
+    }
+}

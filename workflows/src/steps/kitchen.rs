@@ -1,0 +1,66 @@
+//! Steps of and with the kitchen.
+
+#![allow(
+    missing_docs,
+    reason = "the macros generate items without documentation"
+)]
+
+use pizza_domain::{Flavour, KitchenReport, OrderId, Quantity, Simulation, Size};
+use serde::{Deserialize, Serialize};
+use temporalio_common::error::ApplicationFailure;
+use temporalio_macros::activity_definitions;
+
+use crate::names::activity;
+
+/// What the kitchen is asked to cook. Its id is the order's.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ticket {
+    /// The order, and the ticket.
+    pub order_id: OrderId,
+    /// What is on it.
+    pub flavour: Flavour,
+    /// How large.
+    pub size: Size,
+    /// How many.
+    pub quantity: Quantity,
+    /// For a simulated kitchen.
+    pub simulation: Simulation,
+}
+
+/// A report that was taken.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedReport {
+    /// The order, and the ticket.
+    pub order_id: OrderId,
+    /// What the kitchen said.
+    pub report: KitchenReport,
+}
+
+/// Steps of and with the kitchen.
+pub struct KitchenSteps;
+
+// What an implementation names in `#[activity(definition = ...)]`.
+pub use kitchen_steps::{PrepareOrder, RecordKitchenReport, WithdrawTicket};
+
+#[activity_definitions]
+impl KitchenSteps {
+    /// Hands the kitchen its ticket. A refusal is final.
+    #[activity(name = activity::PREPARE_ORDER)]
+    pub fn prepare_order(ticket: Ticket) -> Result<(), ApplicationFailure> {
+        unimplemented!()
+    }
+
+    /// Writes a taken report to the order's record and the kitchen's books.
+    #[activity(name = activity::RECORD_KITCHEN_REPORT)]
+    pub fn record_kitchen_report(report: RecordedReport) -> Result<(), ApplicationFailure> {
+        unimplemented!()
+    }
+
+    /// Tells the kitchen to stop working on a ticket.
+    #[activity(name = activity::WITHDRAW_TICKET)]
+    pub fn withdraw_ticket(order_id: OrderId) -> Result<(), ApplicationFailure> {
+        unimplemented!()
+    }
+}

@@ -1,0 +1,16 @@
+//! The steps that the saga may take: declared here, carried out by the
+//! `pizza-activities` crate, in files of the same names.
+//!
+//! Each declaration is the step's contract. Its body is never called.
+
+pub mod customers;
+pub mod kitchen;
+pub mod loyalty;
+pub mod orders;
+pub mod payments;
+
+pub use customers::{CustomerSteps, Notification};
+pub use kitchen::{KitchenSteps, RecordedReport, Ticket};
+pub use loyalty::{LoyaltySteps, Points};
+pub use orders::{Cancellation, OrderSteps, ParkedStep, StatusChange};
+pub use payments::{Payment, PaymentSteps};

@@ -1,0 +1,77 @@
+//! Steps on the order's own record.
+
+#![allow(
+    missing_docs,
+    reason = "the macros generate items without documentation"
+)]
+
+use pizza_domain::{CancelReason, Order, OrderId, OrderStatus};
+use serde::{Deserialize, Serialize};
+use temporalio_common::error::ApplicationFailure;
+use temporalio_macros::activity_definitions;
+
+use crate::names::activity;
+use crate::parking::MessageType;
+
+/// A status that the record is to show.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusChange {
+    /// The order.
+    pub order_id: OrderId,
+    /// Its new status; an older one than the record's changes nothing.
+    pub status: OrderStatus,
+}
+
+/// The end of an order that was not delivered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cancellation {
+    /// The whole order, since it may be its creation that failed.
+    pub order: Order,
+    /// Why it ends.
+    pub reason: CancelReason,
+}
+
+/// A step of an order that waits in a failure queue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ParkedStep {
+    /// The order.
+    pub order_id: OrderId,
+    /// What waits.
+    pub message_type: MessageType,
+}
+
+/// Steps on the order's own record.
+pub struct OrderSteps;
+
+// What an implementation names in `#[activity(definition = ...)]`.
+pub use order_steps::{CancelOrder, CreateOrder, RecordParkedTask, SetOrderStatus};
+
+#[activity_definitions]
+impl OrderSteps {
+    /// Writes the order to the store as Pending.
+    #[activity(name = activity::CREATE_ORDER)]
+    pub fn create_order(order: Order) -> Result<(), ApplicationFailure> {
+        unimplemented!()
+    }
+
+    /// Writes a status that no other step writes.
+    #[activity(name = activity::SET_ORDER_STATUS)]
+    pub fn set_order_status(change: StatusChange) -> Result<(), ApplicationFailure> {
+        unimplemented!()
+    }
+
+    /// Writes what waits in a failure queue.
+    #[activity(name = activity::RECORD_PARKED_TASK)]
+    pub fn record_parked_task(parked: ParkedStep) -> Result<(), ApplicationFailure> {
+        unimplemented!()
+    }
+
+    /// Ends the order as Cancelled, with the reason.
+    #[activity(name = activity::CANCEL_ORDER)]
+    pub fn cancel_order(cancellation: Cancellation) -> Result<(), ApplicationFailure> {
+        unimplemented!()
+    }
+}
