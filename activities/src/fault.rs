@@ -1,0 +1,139 @@
+//! How an outside party fails, and how that reaches the saga.
+
+use pizza_domain::{Simulation, Step};
+use pizza_workflows::names::workflow_type;
+use temporalio_common::error::{ApplicationErrorCategory, ApplicationFailure};
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+
+use crate::store::StoreError;
+
+/// What an outside party answers when it does not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum PartyError {
+    /// It says no. Asking again is pointless.
+    #[error("{message}")]
+    Refused {
+        /// A stable code for programs.
+        code: &'static str,
+        /// A sentence for people.
+        message: &'static str,
+    },
+    /// It did not manage, and may if asked again.
+    #[error("{0}")]
+    Fault(#[from] Fault),
+}
+
+/// A fault of an outside party or of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The party said so.
+    #[error("{message}")]
+    Party {
+        /// A stable code for programs.
+        code: &'static str,
+        /// A sentence for people.
+        message: &'static str,
+    },
+    /// The store, or a party's books, did not answer.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+}
+
+impl From<StoreError> for PartyError {
+    fn from(error: StoreError) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl PartyError {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused { code, .. } | Self::Fault(Fault::Party { code, .. }) => code,
+            Self::Fault(Fault::Store(_)) => "store-unavailable",
+        }
+    }
+}
+
+/// Turns a party's answer into the activity's.
+pub(crate) trait Answer<T> {
+    /// Fails the activity with the error's code as its type, the number of
+    /// the attempt in its details, and the whole chain of causes in its text.
+    /// A refusal is final, and business as usual, so it raises no alarm.
+    fn answer(self, ctx: &ActivityContext) -> Result<T, ActivityError>;
+}
+
+impl<T, E: Into<PartyError>> Answer<T> for Result<T, E> {
+    fn answer(self, ctx: &ActivityContext) -> Result<T, ActivityError> {
+        self.map_err(|error| {
+            let error = error.into();
+            let refused = matches!(error, PartyError::Refused { .. });
+            let expected = refused || matches!(error, PartyError::Fault(Fault::Party { .. }));
+            let failure = ApplicationFailure::builder(chain(&error))
+                .type_name(error.code().to_owned())
+                .non_retryable(refused)
+                .category(if expected {
+                    ApplicationErrorCategory::Benign
+                } else {
+                    ApplicationErrorCategory::Unspecified
+                })
+                .details(ctx.info().attempt)
+                .build();
+            ActivityError::application(failure)
+        })
+    }
+}
+
+/// An error with its causes, which `Display` leaves out.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .fold(Vec::new(), |mut texts, text| {
+            if texts.last() != Some(&text) {
+                texts.push(text);
+            }
+            texts
+        })
+        .join(": ")
+}
+
+/// What the parties are to simulate in this run of a step. The simulated
+/// error belongs to the order's own run: a step that was parked and is run
+/// again from its failure queue has none, with the same input.
+pub(crate) fn simulation_in(ctx: &ActivityContext, asked: Simulation) -> Simulation {
+    let redriven = ctx.info().workflow_type.as_deref() == Some(workflow_type::FAILED_TASK);
+    if redriven {
+        Simulation {
+            pace: asked.pace,
+            ..Simulation::default()
+        }
+    } else {
+        asked
+    }
+}
+
+/// The business failure that a simulated order asks for on `step`, through
+/// every attempt.
+pub(crate) fn simulated_failure(simulation: Simulation, step: Step) -> Result<(), PartyError> {
+    if !simulation.fails(step) {
+        return Ok(());
+    }
+    let fault = |code, message| Err(Fault::Party { code, message }.into());
+    let refused = |code, message| Err(PartyError::Refused { code, message });
+    match step {
+        Step::CreateOrder => fault("order-not-created", "the order could not be created"),
+        Step::ProcessPayment => refused("payment-declined", "the payment was declined"),
+        Step::AddLoyaltyPoints => refused(
+            "points-refused",
+            "the loyalty programme refused to award the points",
+        ),
+        Step::PrepareOrder => refused("kitchen-refused", "the kitchen refused the order"),
+        Step::RefundPayment => fault("refund-failed", "the payment provider did not refund"),
+        Step::ReclaimLoyaltyPoints => refused(
+            "reclaim-refused",
+            "the loyalty programme refused to take the points back",
+        ),
+        // The kitchen fails this step by its silence, and no scenario fails
+        // the notification.
+        Step::ProcessOrder | Step::NotifyCustomer => Ok(()),
+    }
+}

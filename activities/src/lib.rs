@@ -1,0 +1,52 @@
+//! The hands of the saga: each step carried out on an outside party, and the
+//! store that both the parties' books and the orders' read model are kept in.
+//!
+//! Each outside party is a narrow trait with a simulated implementation that
+//! really keeps books. A real one takes its place in [`Parties`].
+
+mod customers;
+mod fault;
+mod kitchen;
+mod loyalty;
+mod orders;
+mod payments;
+mod simulated_kitchen;
+pub mod store;
+
+use std::sync::Arc;
+
+pub use customers::{CustomerActivities, Messenger};
+pub use fault::{Fault, PartyError};
+pub use kitchen::{Kitchen, KitchenActivities};
+pub use loyalty::{LoyaltyActivities, LoyaltyProgramme};
+pub use orders::OrderActivities;
+pub use payments::{PaymentActivities, PaymentProvider};
+pub use simulated_kitchen::{DueReport, SimulatedKitchen};
+
+use store::Store;
+
+/// The outside parties of the saga.
+#[derive(Clone)]
+pub struct Parties {
+    /// Who charges and refunds.
+    pub payments: Arc<dyn PaymentProvider>,
+    /// Who keeps the points.
+    pub loyalty: Arc<dyn LoyaltyProgramme>,
+    /// Who cooks.
+    pub kitchen: Arc<dyn Kitchen>,
+    /// Who tells customers.
+    pub messenger: Arc<dyn Messenger>,
+}
+
+impl Parties {
+    /// Simulated parties, which keep their books in `store`.
+    #[must_use]
+    pub fn simulated(store: &Store) -> Self {
+        Self {
+            payments: Arc::new(payments::SimulatedProvider::new(store.clone())),
+            loyalty: Arc::new(loyalty::SimulatedProgramme::new(store.clone())),
+            kitchen: Arc::new(SimulatedKitchen::new(store.clone())),
+            messenger: Arc::new(customers::SimulatedMessenger::new(store.clone())),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Steps on the order's own record.
+
+#![allow(
+    missing_docs,
+    reason = "the macros generate items without documentation"
+)]
+
+use std::sync::Arc;
+
+use pizza_domain::{Order, Step};
+use pizza_workflows::steps::{Cancellation, ParkedStep, StatusChange, orders};
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+
+use crate::fault::{Answer, PartyError, simulated_failure, simulation_in};
+use crate::store::{Change, Store};
+
+/// Carries out the steps on the order's own record.
+pub struct OrderActivities {
+    store: Store,
+}
+
+impl OrderActivities {
+    /// Keeps the record in `store`.
+    #[must_use]
+    pub const fn new(store: Store) -> Self {
+        Self { store }
+    }
+}
+
+#[activities]
+impl OrderActivities {
+    #[activity(definition = orders::CreateOrder)]
+    pub async fn create_order(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        order: Order,
+    ) -> Result<(), ActivityError> {
+        let simulation = simulation_in(&ctx, order.simulation);
+        simulated_failure(simulation, Step::CreateOrder).answer(&ctx)?;
+        self.store.create_order(&order).await.answer(&ctx)
+    }
+
+    #[activity(definition = orders::SetOrderStatus)]
+    pub async fn set_order_status(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        change: StatusChange,
+    ) -> Result<(), ActivityError> {
+        self.store
+            .change_order(change.order_id, change.status)
+            .await
+            .answer(&ctx)
+    }
+
+    #[activity(definition = orders::RecordParkedTask)]
+    pub async fn record_parked_task(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        parked: ParkedStep,
+    ) -> Result<(), ActivityError> {
+        let change = Change {
+            money: parked.message_type.money(),
+            points: parked.message_type.points(),
+            ..Change::default()
+        };
+        self.store
+            .change_order(parked.order_id, change)
+            .await
+            .answer(&ctx)
+    }
+
+    #[activity(definition = orders::CancelOrder)]
+    pub async fn cancel_order(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        cancellation: Cancellation,
+    ) -> Result<(), ActivityError> {
+        self.store
+            .cancel_order(&cancellation.order, cancellation.reason)
+            .await
+            .map_err(PartyError::from)
+            .answer(&ctx)
+    }
+}

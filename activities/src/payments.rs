@@ -1,0 +1,134 @@
+//! Steps on the customer's money, and the payment provider.
+
+#![allow(
+    missing_docs,
+    reason = "the macros generate items without documentation"
+)]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pizza_domain::{MoneyState, OrderStatus, Step};
+use pizza_workflows::steps::{Payment, payments};
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+
+use crate::fault::{Answer, PartyError, simulated_failure, simulation_in};
+use crate::store::{Change, Refund, Store};
+
+/// A payment provider. It acts once for each idempotency key.
+#[async_trait]
+pub trait PaymentProvider: Send + Sync {
+    /// Charges a customer.
+    ///
+    /// # Errors
+    /// A refusal when the payment is declined; a fault when whether it was
+    /// charged may be unknown.
+    async fn charge(&self, payment: &Payment) -> Result<(), PartyError>;
+
+    /// Gives the charge of an order back. Where there is none, none can be
+    /// made any more: a charge that is still on its way is void.
+    ///
+    /// # Errors
+    /// A fault when it may not have been given back.
+    async fn refund(&self, payment: &Payment) -> Result<Refund, PartyError>;
+}
+
+/// A provider that keeps its books in the store.
+pub(crate) struct SimulatedProvider {
+    store: Store,
+}
+
+impl SimulatedProvider {
+    pub(crate) const fn new(store: Store) -> Self {
+        Self { store }
+    }
+}
+
+#[async_trait]
+impl PaymentProvider for SimulatedProvider {
+    async fn charge(&self, payment: &Payment) -> Result<(), PartyError> {
+        simulated_failure(payment.simulation, Step::ProcessPayment)?;
+        if self.store.book_charge(payment).await? {
+            Ok(())
+        } else {
+            Err(PartyError::Refused {
+                code: "payment-void",
+                message: "the payment was called off",
+            })
+        }
+    }
+
+    async fn refund(&self, payment: &Payment) -> Result<Refund, PartyError> {
+        simulated_failure(payment.simulation, Step::RefundPayment)?;
+        Ok(self.store.book_refund(payment).await?)
+    }
+}
+
+/// Carries out the steps on the customer's money.
+pub struct PaymentActivities {
+    provider: Arc<dyn PaymentProvider>,
+    store: Store,
+}
+
+impl PaymentActivities {
+    /// Asks `provider`, and keeps the order's record in `store`.
+    #[must_use]
+    pub const fn new(provider: Arc<dyn PaymentProvider>, store: Store) -> Self {
+        Self { provider, store }
+    }
+
+    async fn charge(&self, payment: &Payment) -> Result<(), PartyError> {
+        let id = payment.order_id;
+        self.store
+            .change_order(id, OrderStatus::PaymentProcessing)
+            .await?;
+        let charged = self.provider.charge(payment).await;
+        let change = match &charged {
+            Ok(()) => Change {
+                money: Some(MoneyState::Charged),
+                ..OrderStatus::PaymentComplete.into()
+            },
+            Err(PartyError::Refused { .. }) => OrderStatus::PaymentFailed.into(),
+            Err(PartyError::Fault(_)) => return charged,
+        };
+        self.store.change_order(id, change).await?;
+        charged
+    }
+
+    async fn refund(&self, payment: &Payment) -> Result<(), PartyError> {
+        let id = payment.order_id;
+        self.store.change_order(id, OrderStatus::Refunding).await?;
+        let change = match self.provider.refund(payment).await? {
+            Refund::Given => Change {
+                money: Some(MoneyState::Refunded),
+                ..Change::default()
+            },
+            Refund::NothingCharged => return Ok(()),
+        };
+        Ok(self.store.change_order(id, change).await?)
+    }
+}
+
+#[activities]
+impl PaymentActivities {
+    #[activity(definition = payments::ProcessPayment)]
+    pub async fn process_payment(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        mut payment: Payment,
+    ) -> Result<(), ActivityError> {
+        payment.simulation = simulation_in(&ctx, payment.simulation);
+        self.charge(&payment).await.answer(&ctx)
+    }
+
+    #[activity(definition = payments::RefundPayment)]
+    pub async fn refund_payment(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        mut payment: Payment,
+    ) -> Result<(), ActivityError> {
+        payment.simulation = simulation_in(&ctx, payment.simulation);
+        self.refund(&payment).await.answer(&ctx)
+    }
+}

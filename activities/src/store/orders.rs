@@ -1,0 +1,251 @@
+//! The read model of orders.
+
+use pizza_domain::{
+    CancelReason, CustomerId, Discount, Flavour, MoneyState, Order, OrderId, OrderStatus,
+    PointsState, Size,
+};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+use super::{Store, StoreError, now_ms};
+
+/// An order as an observer sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrderRecord {
+    /// The order's id.
+    pub order_id: OrderId,
+    /// Whose it is.
+    pub customer_id: CustomerId,
+    /// What is on it.
+    pub flavour: Flavour,
+    /// How large.
+    pub size: Size,
+    /// How many.
+    pub quantity: i64,
+    /// What is to be paid, after the discount, in minor units.
+    pub total: i64,
+    /// The discount that was given.
+    pub discount: Discount,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// What became of the money.
+    pub money: MoneyState,
+    /// What became of the points.
+    pub points: PointsState,
+    /// Why it was cancelled, if it was.
+    pub cancelled: Option<CancelReason>,
+    /// Grows by one with each change.
+    pub version: i64,
+    /// When it was accepted, in milliseconds since the Unix epoch.
+    pub placed_at_ms: i64,
+    /// When it last changed, in milliseconds since the Unix epoch.
+    pub updated_at_ms: i64,
+}
+
+/// What a step changes about an order. What is none stays as it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Change {
+    pub(crate) status: Option<OrderStatus>,
+    pub(crate) money: Option<MoneyState>,
+    pub(crate) points: Option<PointsState>,
+    pub(crate) cancelled: Option<CancelReason>,
+}
+
+impl From<OrderStatus> for Change {
+    fn from(status: OrderStatus) -> Self {
+        Self {
+            status: Some(status),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<PointsState> for Change {
+    fn from(points: PointsState) -> Self {
+        Self {
+            points: Some(points),
+            ..Self::default()
+        }
+    }
+}
+
+impl Store {
+    /// The order with this id, if a worker has written it yet.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn order(&self, id: OrderId) -> Result<Option<OrderRecord>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        find(&mut connection, id).await
+    }
+
+    /// Writes an order as Pending. Writing it again changes nothing.
+    pub(crate) async fn create_order(&self, order: &Order) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        insert(&mut transaction, order).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Changes an order. A status that the order may not take any more is
+    /// passed over, and so is a change that changes nothing.
+    pub(crate) async fn change_order(
+        &self,
+        id: OrderId,
+        change: impl Into<Change>,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        apply(&mut transaction, id, change.into()).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Ends an order as Cancelled; writes it first where its creation failed.
+    pub(crate) async fn cancel_order(
+        &self,
+        order: &Order,
+        reason: CancelReason,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        insert(&mut transaction, order).await?;
+        let change = Change {
+            cancelled: Some(reason),
+            ..OrderStatus::Cancelled.into()
+        };
+        apply(&mut transaction, order.order_id, change).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+async fn find(
+    connection: &mut AnyConnection,
+    id: OrderId,
+) -> Result<Option<OrderRecord>, StoreError> {
+    sqlx::query("SELECT * FROM orders WHERE order_id = $1")
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?
+        .map(|row| read(&row))
+        .transpose()
+}
+
+fn read(row: &AnyRow) -> Result<OrderRecord, StoreError> {
+    let text = |column: &str| row.try_get::<String, _>(column);
+    let number = |column: &str| row.try_get::<i64, _>(column);
+    Ok(OrderRecord {
+        order_id: text("order_id")?.parse()?,
+        customer_id: text("customer_id")?.parse()?,
+        flavour: text("flavour")?.parse()?,
+        discount: Discount::of_percent(
+            u8::try_from(number("discount_percent")?).unwrap_or_default(),
+        ),
+        size: text("size")?.parse()?,
+        quantity: number("quantity")?,
+        total: number("total")?,
+        status: text("status")?.parse()?,
+        money: text("money")?.parse()?,
+        points: text("points")?.parse()?,
+        cancelled: read_cancelled(row)?,
+        version: number("version")?,
+        placed_at_ms: number("placed_at_ms")?,
+        updated_at_ms: number("updated_at_ms")?,
+    })
+}
+
+fn read_cancelled(row: &AnyRow) -> Result<Option<CancelReason>, StoreError> {
+    let optional = |column: &str| row.try_get::<Option<String>, _>(column);
+    let (Some(step), Some(code), Some(message)) = (
+        optional("cancel_step")?,
+        optional("cancel_code")?,
+        optional("cancel_message")?,
+    ) else {
+        return Ok(None);
+    };
+    Ok(Some(CancelReason {
+        step: step.parse()?,
+        code,
+        message,
+    }))
+}
+
+async fn insert(connection: &mut AnyConnection, order: &Order) -> Result<(), StoreError> {
+    let now = now_ms();
+    let inserted = sqlx::query(
+        "INSERT INTO orders (order_id, customer_id, flavour, size, quantity, total, \
+         discount_percent, status, money, points, version, placed_at_ms, updated_at_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $12) \
+         ON CONFLICT (order_id) DO NOTHING",
+    )
+    .bind(order.order_id.to_string())
+    .bind(order.customer_id.as_str().to_owned())
+    .bind(order.flavour.as_str().to_owned())
+    .bind(order.size.as_str())
+    .bind(i64::from(order.quantity.get()))
+    .bind(order.total.minor())
+    .bind(i64::from(order.discount.percent()))
+    .bind(OrderStatus::Pending.as_str())
+    .bind(MoneyState::NotCharged.as_str())
+    .bind(PointsState::None.as_str())
+    .bind(order.placed_at_ms)
+    .bind(now)
+    .execute(&mut *connection)
+    .await?;
+    if inserted.rows_affected() == 1 {
+        log_change(connection, order.order_id).await?;
+    }
+    Ok(())
+}
+
+/// Applies a change inside the caller's transaction.
+pub(super) async fn apply(
+    connection: &mut AnyConnection,
+    id: OrderId,
+    change: Change,
+) -> Result<(), StoreError> {
+    let Some(record) = find(connection, id).await? else {
+        return Ok(());
+    };
+    let status = change
+        .status
+        .filter(|next| record.status.may_become(*next))
+        .unwrap_or(record.status);
+    let money = change.money.unwrap_or(record.money);
+    let points = change.points.unwrap_or(record.points);
+    let cancelled = match status {
+        OrderStatus::Cancelled => record.cancelled.clone().or(change.cancelled),
+        _ => None,
+    };
+    if (status, money, points) == (record.status, record.money, record.points) {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE orders SET status = $1, money = $2, points = $3, cancel_step = $4, \
+         cancel_code = $5, cancel_message = $6, version = version + 1, updated_at_ms = $7 \
+         WHERE order_id = $8",
+    )
+    .bind(status.as_str())
+    .bind(money.as_str())
+    .bind(points.as_str())
+    .bind(cancelled.as_ref().map(|reason| reason.step.as_str()))
+    .bind(cancelled.as_ref().map(|reason| reason.code.clone()))
+    .bind(cancelled.as_ref().map(|reason| reason.message.clone()))
+    .bind(now_ms().max(record.updated_at_ms))
+    .bind(id.to_string())
+    .execute(&mut *connection)
+    .await?;
+    log_change(connection, id).await
+}
+
+/// Copies the order as it now stands to its list of changes.
+async fn log_change(connection: &mut AnyConnection, id: OrderId) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO order_changes (order_id, version, status, money, points, changed_at_ms) \
+         SELECT order_id, version, status, money, points, updated_at_ms FROM orders \
+         WHERE order_id = $1",
+    )
+    .bind(id.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
