@@ -43,6 +43,14 @@ impl SimulatedKitchen {
         self.store.take_due_reports(limit, lease_ms).await
     }
 
+    /// Brings the books up to a report that turns out to have been taken.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn catch_up(&self, order: OrderId, report: KitchenReport) -> Result<(), StoreError> {
+        self.store.advance_ticket(order, report).await
+    }
+
     /// Gives up on a ticket whose report was refused for good.
     ///
     /// # Errors

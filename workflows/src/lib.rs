@@ -22,3 +22,4 @@ pub use failure::StepFailure;
 pub use fulfilment::{FulfilmentWorkflow, ReportReceipt};
 pub use loyalty::{LoyaltyOutcome, LoyaltyWorkflow};
 pub use order::{OrderOutcome, OrderWorkflow, search_attributes};
+pub use policy::StepPolicy;

@@ -16,6 +16,7 @@ use temporalio_workflow::{
 use crate::failed_task::FailedTaskWorkflow;
 use crate::failure::StepFailure;
 use crate::names::{failed_task_workflow_id, search_attribute, task_queue};
+use crate::policy::StepPolicy;
 use crate::runner::Runner;
 use crate::steps::{OrderSteps, ParkedStep};
 
@@ -119,6 +120,8 @@ pub struct ParkedTask {
     pub activity_type: String,
     /// The task queue to run it on.
     pub task_queue: String,
+    /// When it is tried again in one go.
+    pub policy: StepPolicy,
     /// Under this key the step's effect happens once, redriven or not.
     pub idempotency_key: String,
     /// How it failed.
@@ -193,6 +196,7 @@ fn task<W, T>(ctx: &WorkflowContext<W>, parking: Parking<'_, T>) -> ParkedTask {
         activity_type: parking.activity_type.to_owned(),
         // Every step runs on the queue of the workflow that takes it.
         task_queue: ctx.task_queue().to_owned(),
+        policy: StepPolicy::of(parking.step),
         idempotency_key: parking.idempotency_key.to_owned(),
         failure: parking.failure,
         first_attempt_at_ms: parking.first_attempt_at_ms,

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use pizza_domain::Step;
+use serde::{Deserialize, Serialize};
 use temporalio_workflow::RetryPolicy;
 
 /// How long one attempt of a step may take.
@@ -15,16 +16,36 @@ pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const LOCAL_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// When a step that met a fault is tried again. A refusal never is.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct StepPolicy {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepPolicy {
     /// Attempts in all; none for "until it works".
-    pub(crate) attempts: Option<u32>,
+    pub attempts: Option<u32>,
     /// The wait before the second attempt.
-    pub(crate) first_wait: Duration,
+    #[serde(rename = "firstWaitMs", with = "milliseconds")]
+    pub first_wait: Duration,
     /// What each wait is multiplied by to make the next.
-    pub(crate) backoff: f64,
+    pub backoff: f64,
     /// The longest wait.
-    pub(crate) longest_wait: Duration,
+    #[serde(rename = "longestWaitMs", with = "milliseconds")]
+    pub longest_wait: Duration,
+}
+
+/// Durations as whole milliseconds.
+mod milliseconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        u64::try_from(value.as_millis())
+            .unwrap_or(u64::MAX)
+            .serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_millis)
+    }
 }
 
 impl StepPolicy {

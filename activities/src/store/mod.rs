@@ -10,6 +10,8 @@ mod loyalty;
 mod orders;
 mod payments;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Once;
@@ -103,8 +105,21 @@ impl Store {
                 "BEGIN"
             },
         };
-        sqlx::migrate!("./migrations").run(&store.pool).await?;
+        store.migrate().await?;
         Ok(store)
+    }
+
+    /// Brings the schema up to date, all of it or nothing. SQLite has no lock
+    /// for migrations as such, so a writing transaction stands in for one:
+    /// of several processes that start at once, one migrates and the others
+    /// find it done.
+    async fn migrate(&self) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::migrate!("./migrations")
+            .run_direct(None, &mut *transaction, false)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// Answers when the database does.
