@@ -1,0 +1,128 @@
+//! `OrderService/GetOrder`.
+
+use pizza_activities::store::OrderRecord;
+use pizza_domain::{MoneyState, OrderStatus, PointsState, Size};
+use prost_types::Timestamp;
+
+use super::proto::{self, GetOrderRequest, GetOrderResponse};
+use crate::gateway::App;
+use crate::usecases::UseCaseError;
+
+pub(super) async fn serve(
+    app: &App,
+    request: GetOrderRequest,
+) -> Result<GetOrderResponse, UseCaseError> {
+    let id = super::order_id(&request.order_id)?;
+    let order = app.use_cases().get_order(id).await?;
+    Ok(GetOrderResponse {
+        order: Some(order.into()),
+    })
+}
+
+impl From<OrderRecord> for proto::Order {
+    fn from(order: OrderRecord) -> Self {
+        Self {
+            order_id: order.order_id.to_string(),
+            status: status(order.status).into(),
+            flavour: order.flavour.into(),
+            size: size(order.size).into(),
+            quantity: u32::try_from(order.quantity).unwrap_or_default(),
+            discount_percent: order.discount.percent().into(),
+            discount_reason: order.discount.reason().map(str::to_owned),
+            total_minor: order.total,
+            money: money(order.money).into(),
+            points: points(order.points).into(),
+            cancelled: order.cancelled.map(|reason| proto::CancelReason {
+                step: reason.step.as_str().to_owned(),
+                code: reason.code,
+                message: reason.message,
+            }),
+            customer_id: order.customer_id.into(),
+            version: order.version,
+            placed_at: Some(timestamp(order.placed_at_ms)),
+            updated_at: Some(timestamp(order.updated_at_ms)),
+        }
+    }
+}
+
+pub(super) const fn status(status: OrderStatus) -> proto::OrderStatus {
+    match status {
+        OrderStatus::Pending => proto::OrderStatus::Pending,
+        OrderStatus::PaymentProcessing => proto::OrderStatus::PaymentProcessing,
+        OrderStatus::PaymentComplete => proto::OrderStatus::PaymentComplete,
+        OrderStatus::CookingStarted => proto::OrderStatus::CookingStarted,
+        OrderStatus::CookingCompleted => proto::OrderStatus::CookingCompleted,
+        OrderStatus::DeliveryStarted => proto::OrderStatus::DeliveryStarted,
+        OrderStatus::DeliveryConfirmed => proto::OrderStatus::DeliveryConfirmed,
+        OrderStatus::PaymentFailed => proto::OrderStatus::PaymentFailed,
+        OrderStatus::Cancelled => proto::OrderStatus::Cancelled,
+        OrderStatus::Refunding => proto::OrderStatus::Refunding,
+    }
+}
+
+const fn size(size: Size) -> proto::Size {
+    match size {
+        Size::Small => proto::Size::Small,
+        Size::Medium => proto::Size::Medium,
+        Size::Large => proto::Size::Large,
+    }
+}
+
+const fn money(money: MoneyState) -> proto::MoneyState {
+    match money {
+        MoneyState::NotCharged => proto::MoneyState::NotCharged,
+        MoneyState::Charged => proto::MoneyState::Charged,
+        MoneyState::Refunded => proto::MoneyState::Refunded,
+        MoneyState::RefundParked => proto::MoneyState::RefundParked,
+    }
+}
+
+const fn points(points: PointsState) -> proto::PointsState {
+    match points {
+        PointsState::None => proto::PointsState::None,
+        PointsState::Awarded => proto::PointsState::Awarded,
+        PointsState::Parked => proto::PointsState::Parked,
+        PointsState::Reclaimed => proto::PointsState::Reclaimed,
+        PointsState::ReclaimParked => proto::PointsState::ReclaimParked,
+    }
+}
+
+/// A time in milliseconds since the Unix epoch.
+fn timestamp(milliseconds: i64) -> Timestamp {
+    Timestamp {
+        seconds: milliseconds.div_euclid(1000),
+        // Below 1000, so it fits.
+        nanos: i32::try_from(milliseconds.rem_euclid(1000)).unwrap_or_default() * 1_000_000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The protocol numbers statuses as the specification does.
+    #[test]
+    fn statuses_keep_their_numbers() {
+        for (number, value) in (1..).zip(OrderStatus::ALL) {
+            assert_eq!(status(*value) as i32, number, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_time_before_the_epoch_has_positive_nanoseconds() {
+        assert_eq!(
+            timestamp(-1),
+            Timestamp {
+                seconds: -1,
+                nanos: 999_000_000
+            }
+        );
+        assert_eq!(
+            timestamp(1_500),
+            Timestamp {
+                seconds: 1,
+                nanos: 500_000_000
+            }
+        );
+    }
+}

@@ -1,0 +1,52 @@
+//! The standard health service, told what `/readyz` would say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tonic::server::NamedService;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use super::Door;
+use super::{KitchenServiceServer, OrderServiceServer};
+use crate::gateway::App;
+
+/// How often it is looked. Whoever asks for health is answered from the last
+/// look, so that asking costs nothing.
+const INTERVAL: Duration = Duration::from_secs(3);
+
+/// Keeps the health service up to date until the shutdown, from which on
+/// nothing is served.
+pub(crate) async fn watch(reporter: HealthReporter, app: Arc<App>, shutdown: CancellationToken) {
+    let looking = async {
+        loop {
+            let readiness = app
+                .use_cases()
+                .readiness(app.gateway.limits.readiness)
+                .await;
+            let status = if readiness.is_ready() {
+                ServingStatus::Serving
+            } else {
+                ServingStatus::NotServing
+            };
+            tell(&reporter, status).await;
+            sleep(INTERVAL).await;
+        }
+    };
+    shutdown.run_until_cancelled(looking).await;
+    tell(&reporter, ServingStatus::NotServing).await;
+}
+
+async fn tell(reporter: &HealthReporter, status: ServingStatus) {
+    // The empty name stands for the whole server.
+    let services = [
+        "",
+        OrderServiceServer::<Door>::NAME,
+        KitchenServiceServer::<Door>::NAME,
+    ];
+    for service in services {
+        reporter.set_service_status(service, status).await;
+    }
+}

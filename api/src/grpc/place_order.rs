@@ -1,0 +1,65 @@
+//! `OrderService/PlaceOrder`.
+
+use pizza_domain::{InvalidField, Size};
+
+use super::proto::place_order_request::ErrorOnStep;
+use super::proto::{self, PlaceOrderRequest, PlaceOrderResponse};
+use crate::gateway::App;
+use crate::http::PLACED_MESSAGE;
+use crate::layers::ReachedAt;
+use crate::usecases::{PlaceOrder, PlacedOrder, ScenarioChoice, UseCaseError, Violation};
+
+pub(super) async fn serve(
+    app: &App,
+    reached_at: Option<ReachedAt>,
+    request: PlaceOrderRequest,
+) -> Result<PlaceOrderResponse, UseCaseError> {
+    let placed = app.use_cases().place_order(parse(request)?).await?;
+    let authority = reached_at.map(|ReachedAt(authority)| authority);
+    let status_check = |order: &PlacedOrder| app.status_check(authority.as_ref(), order.order_id);
+    Ok(PlaceOrderResponse {
+        message: PLACED_MESSAGE.to_owned(),
+        order_id: placed.first.order_id.to_string(),
+        status_check: status_check(&placed.first),
+        orders: placed
+            .all
+            .iter()
+            .map(|order| proto::PlacedOrder {
+                error_on_step: order.error_on_step.as_str().to_owned(),
+                order_id: order.order_id.to_string(),
+                status_check: status_check(order),
+            })
+            .collect(),
+    })
+}
+
+fn parse(request: PlaceOrderRequest) -> Result<PlaceOrder, UseCaseError> {
+    Ok(PlaceOrder {
+        size: size(request.size)?,
+        flavour: request.flavour,
+        per_step_delay_seconds: request.per_step_delay_seconds,
+        error_on_step: request.error_on_step.map(|choice| match choice {
+            ErrorOnStep::ErrorOnStepNumber(number) => ScenarioChoice::Number(number.into()),
+            ErrorOnStep::ErrorOnStepName(name) => ScenarioChoice::Name(name),
+        }),
+        quantity: request.quantity.map(i128::from),
+        customer_id: request.customer_id,
+    })
+}
+
+fn size(number: i32) -> Result<Option<String>, UseCaseError> {
+    let size = match proto::Size::try_from(number) {
+        Ok(proto::Size::Unspecified) => return Ok(None),
+        Ok(proto::Size::Small) => Size::Small,
+        Ok(proto::Size::Medium) => Size::Medium,
+        Ok(proto::Size::Large) => Size::Large,
+        Err(unknown) => {
+            let field = InvalidField {
+                field: "size",
+                expected: format!("must be one of the sizes of the protocol: {unknown}"),
+            };
+            return Err(UseCaseError::invalid(Violation::InvalidValue, field));
+        }
+    };
+    Ok(Some(size.as_str().to_owned()))
+}

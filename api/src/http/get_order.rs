@@ -1,0 +1,153 @@
+//! `GET /orders/{id}`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use pizza_activities::store::OrderRecord;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::place_order::SizeBody;
+use super::problem::ProblemBody;
+use super::{OrderIdInPath, rfc_3339};
+use crate::gateway::App;
+use crate::problem::Problem;
+
+/// An order as an observer sees it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Order)]
+pub(super) struct OrderBody {
+    /// The order's id.
+    #[schema(format = "uuid")]
+    order_id: String,
+    /// Where it stands.
+    #[schema(value_type = OrderStatusBody)]
+    status: &'static str,
+    /// What is on the pizza.
+    flavour: String,
+    /// How large.
+    #[schema(value_type = SizeBody)]
+    size: &'static str,
+    /// How many pizzas.
+    quantity: i64,
+    /// The discount that was given, `20%` or `0%`.
+    discount_applied: String,
+    /// Why it was given; `null` when there is none.
+    #[schema(required = true)]
+    discount_reason: Option<&'static str>,
+    /// What is to be paid, after the discount, in minor units (cents) of the
+    /// shop's one currency.
+    total: i64,
+    /// What became of the money.
+    #[schema(value_type = MoneyStateBody)]
+    money: &'static str,
+    /// What became of the points.
+    #[schema(value_type = PointsStateBody)]
+    points: &'static str,
+    /// Why it was cancelled; `null` when it was not.
+    #[schema(required = true)]
+    cancelled: Option<CancelReasonBody>,
+    /// Whose it is.
+    customer_id: String,
+    /// Grows with each change; 0 until a worker has taken the order up.
+    version: i64,
+    /// When it was accepted.
+    #[schema(format = DateTime)]
+    placed_at: String,
+    /// When it last changed.
+    #[schema(format = DateTime)]
+    updated_at: String,
+}
+
+/// Why an order was cancelled.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CancelReason)]
+struct CancelReasonBody {
+    /// The name of the step that failed for good.
+    step: &'static str,
+    /// A stable code for programs.
+    code: String,
+    /// A sentence for people.
+    message: String,
+}
+
+/// Gives a schema to an enum of the domain, which knows nothing of schemas.
+macro_rules! schema_of {
+    ($($(#[doc = $doc:literal])+ $body:ident as $name:ident of $type:ty;)+) => {$(
+        $(#[doc = $doc])+
+        pub(super) struct $body;
+
+        impl utoipa::PartialSchema for $body {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::schema::ObjectBuilder::new()
+                    .description(Some(concat!($($doc),+).trim()))
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .enum_values(Some(<$type>::ALL.iter().map(|value| value.as_str())))
+                    .into()
+            }
+        }
+
+        impl ToSchema for $body {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    )+};
+}
+
+schema_of! {
+    /// Where an order stands. `DeliveryConfirmed` and `Cancelled` are final.
+    OrderStatusBody as OrderStatus of pizza_domain::OrderStatus;
+    /// What became of the money.
+    MoneyStateBody as MoneyState of pizza_domain::MoneyState;
+    /// What became of the points.
+    PointsStateBody as PointsState of pizza_domain::PointsState;
+}
+
+/// See how an order is going.
+#[utoipa::path(
+    get, path = "/orders/{id}", operation_id = "getOrder", tag = "orders",
+    params(("id" = String, Path, format = "uuid", description = "The order's id.")),
+    responses(
+        (status = 200, description = "The order.", body = OrderBody),
+        (status = 400, description = "The id is not one.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such order.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Nobody can tell right now.", body = ProblemBody, content_type = "application/problem+json",
+         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+    )
+)]
+pub(super) async fn get_order(
+    State(app): State<Arc<App>>,
+    OrderIdInPath(id): OrderIdInPath,
+) -> Result<Json<OrderBody>, Problem> {
+    Ok(Json(app.use_cases().get_order(id).await?.into()))
+}
+
+impl From<OrderRecord> for OrderBody {
+    fn from(order: OrderRecord) -> Self {
+        Self {
+            order_id: order.order_id.to_string(),
+            status: order.status.as_str(),
+            flavour: order.flavour.into(),
+            size: order.size.as_str(),
+            quantity: order.quantity,
+            discount_applied: format!("{}%", order.discount.percent()),
+            discount_reason: order.discount.reason(),
+            total: order.total,
+            money: order.money.as_str(),
+            points: order.points.as_str(),
+            cancelled: order.cancelled.map(|reason| CancelReasonBody {
+                step: reason.step.as_str(),
+                code: reason.code,
+                message: reason.message,
+            }),
+            customer_id: order.customer_id.into(),
+            version: order.version,
+            placed_at: rfc_3339(order.placed_at_ms),
+            updated_at: rfc_3339(order.updated_at_ms),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! JSON bodies, read strictly: what a client got wrong, it is told, and not
+//! left to find out from an order that is not what it meant.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use axum::body::{Body, BodyDataStream};
+use axum::extract::{FromRequest, Request};
+use futures::StreamExt;
+use http::{HeaderMap, header};
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde_json::Value;
+
+use crate::gateway::App;
+use crate::problem::{ErrorCode, Problem};
+
+/// How much of a body that is too large is read and thrown away, in bytes.
+/// Many clients look for an answer only after they have sent everything.
+const DISCARDED_BYTES: usize = 1024 * 1024;
+/// How much of an unknown field's name is repeated, in characters.
+const NAME_LENGTH: usize = 64;
+/// Above this, numbers with a point and without are no longer told apart.
+const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
+
+/// The fields of a body, to be taken one by one. An empty body has none.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Fields(BTreeMap<String, Value>);
+
+impl FromRequest<Arc<App>> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let body = read(&parts.headers, body, app.gateway.limits.body_bytes).await?;
+        if body.is_empty() {
+            return Ok(Self::default());
+        }
+        check_media_type(&parts.headers)?;
+        Self::parse(&body)
+    }
+}
+
+impl Fields {
+    /// Reads a body that is one JSON object, each of its fields given once.
+    fn parse(body: &[u8]) -> Result<Self, Problem> {
+        let object: UniqueFields = serde_json::from_slice(body).map_err(|error| {
+            Problem::new(
+                ErrorCode::InvalidJson,
+                format!("the body is not a JSON object: {error}"),
+            )
+        })?;
+        match object.repeated {
+            None => Ok(Self(object.fields)),
+            Some(name) => Err(field_problem(
+                ErrorCode::DuplicateField,
+                &name,
+                "is given twice",
+            )),
+        }
+    }
+
+    /// Refuses every field but these.
+    pub(super) fn only(self, known: &[&str]) -> Result<Self, Problem> {
+        match self.0.keys().find(|name| !known.contains(&name.as_str())) {
+            None => Ok(self),
+            Some(name) => {
+                let rule = format!("is not a field; there are {}", known.join(", "));
+                Err(field_problem(ErrorCode::UnknownField, name, &rule))
+            }
+        }
+    }
+
+    /// Takes a text.
+    pub(super) fn text(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
+        self.take(name, "must be a string", |value| match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    /// Takes a number.
+    pub(super) fn number(&mut self, name: &'static str) -> Result<Option<f64>, Problem> {
+        self.take(name, "must be a number", |value| value.as_f64())
+    }
+
+    /// Takes an integer.
+    pub(super) fn integer(&mut self, name: &'static str) -> Result<Option<i128>, Problem> {
+        let rule = "must be an integer, without a decimal point";
+        self.take(name, rule, |value| integer(&value))
+    }
+
+    /// Takes an integer or a text.
+    pub(super) fn integer_or_text(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<Result<i128, String>>, Problem> {
+        let rule = "must be an integer, without a decimal point, or a string";
+        self.take(name, rule, |value| match value {
+            Value::String(text) => Some(Err(text)),
+            value => integer(&value).map(Ok),
+        })
+    }
+
+    /// Takes a field. One that is `null` has no value of its type: a client
+    /// that wants the default leaves it out.
+    fn take<T>(
+        &mut self,
+        name: &'static str,
+        rule: &str,
+        read: impl FnOnce(Value) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(value) = self.0.remove(name) else {
+            return Ok(None);
+        };
+        match read(value) {
+            Some(value) => Ok(Some(value)),
+            None => Err(field_problem(ErrorCode::InvalidType, name, rule)),
+        }
+    }
+}
+
+/// An integer, however large: one beyond 64 bits is out of every range.
+fn integer(value: &Value) -> Option<i128> {
+    let unsigned = || value.as_u64().map(i128::from);
+    let huge = || {
+        let number = value.as_f64().filter(|n| n.abs() >= EXACT_INTEGERS)?;
+        Some(if number > 0.0 { i128::MAX } else { i128::MIN })
+    };
+    value
+        .as_i64()
+        .map(i128::from)
+        .or_else(unsigned)
+        .or_else(huge)
+}
+
+fn field_problem(code: ErrorCode, name: &str, rule: &str) -> Problem {
+    let name: String = name.chars().take(NAME_LENGTH).collect();
+    Problem::new(code, format!("{name} {rule}")).field(name)
+}
+
+/// A JSON object, with the first field that it has twice.
+struct UniqueFields {
+    fields: BTreeMap<String, Value>,
+    repeated: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for UniqueFields {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = UniqueFields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueFields, A::Error> {
+                let mut object = UniqueFields {
+                    fields: BTreeMap::new(),
+                    repeated: None,
+                };
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if object.fields.insert(name.clone(), value).is_some() {
+                        object.repeated.get_or_insert(name);
+                    }
+                }
+                Ok(object)
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// Reads a body of at most `limit` bytes.
+async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
+    let too_large = || {
+        let detail = format!("the body may have at most {limit} bytes");
+        Problem::new(ErrorCode::BodyTooLarge, detail)
+    };
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let waits_for_word = headers.contains_key(header::EXPECT);
+    if waits_for_word && announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut chunks = body.into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk =
+            chunk.map_err(|_| Problem::new(ErrorCode::InvalidRequest, "the body broke off"))?;
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > limit {
+            discard(chunks).await;
+            return Err(too_large());
+        }
+    }
+    Ok(bytes)
+}
+
+async fn discard(mut chunks: BodyDataStream) {
+    let mut discarded = 0;
+    while let Some(Ok(chunk)) = chunks.next().await {
+        discarded += chunk.len();
+        if discarded > DISCARDED_BYTES {
+            return;
+        }
+    }
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let refused = |detail: &str| Problem::new(ErrorCode::UnsupportedMediaType, detail);
+    let encoded = headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if encoded {
+        return Err(refused("the body must not be compressed"));
+    }
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    match (
+        types.next().map(|media_type| media_type.to_str()),
+        types.next(),
+    ) {
+        (Some(Ok(media_type)), None) if is_json(media_type) => Ok(()),
+        _ => Err(refused("the content type must be application/json")),
+    }
+}
+
+/// `application/json` or `application/*+json`, in UTF-8.
+fn is_json(media_type: &str) -> bool {
+    let media_type = media_type.to_ascii_lowercase();
+    let mut parts = media_type.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let json = essence.strip_prefix("application/").is_some_and(|subtype| {
+        subtype == "json"
+            || subtype
+                .strip_suffix("+json")
+                .is_some_and(|name| !name.is_empty())
+    });
+    json && parts.all(|parameter| match parameter.split_once('=') {
+        Some(("charset", charset)) => matches!(charset.trim_matches('"'), "utf-8" | "utf8"),
+        _ => true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_in_utf_8_is_json() {
+        for good in [
+            "application/json",
+            "Application/JSON; Charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+            "application/vnd.pizza+json",
+        ] {
+            assert!(is_json(good), "{good}");
+        }
+        for bad in [
+            "",
+            "json",
+            "text/json",
+            "text/plain",
+            "application/jsonx",
+            "application/+json",
+            "application/json; charset=latin1",
+            "application/x-www-form-urlencoded",
+        ] {
+            assert!(!is_json(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn integers_are_told_from_other_numbers() {
+        let integer = |json: &str| integer(&serde_json::from_str(json).expect("JSON"));
+        assert_eq!(integer("3"), Some(3));
+        assert_eq!(integer("-1"), Some(-1));
+        assert_eq!(integer("18446744073709551615"), Some(u64::MAX.into()));
+        assert_eq!(integer("18446744073709551616"), Some(i128::MAX));
+        assert_eq!(integer("-1e300"), Some(i128::MIN));
+        for other in ["3.0", "0.5", "\"3\"", "true", "null", "[]"] {
+            assert_eq!(integer(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The description of the HTTP door, generated from its handlers.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use http::header;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{get_order, list_failures, list_workflows, place_order, probes, report_kitchen_event};
+use crate::gateway::App;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "cloud-pizza",
+        description = "Orders of pizza, each a durable saga. Errors are RFC 9457 problems with a stable `code`.",
+        license(name = "MIT", identifier = "MIT"),
+    ),
+    tags(
+        (name = "orders", description = "For customers."),
+        (name = "kitchen", description = "For the kitchen."),
+        (name = "operations", description = "For whoever runs the gateway."),
+    )
+)]
+struct Document;
+
+/// The described routes.
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(place_order::place_order))
+        .routes(routes!(get_order::get_order))
+        .routes(routes!(list_workflows::list_workflows))
+        .routes(routes!(report_kitchen_event::report_kitchen_event))
+        .routes(routes!(list_failures::list_failures))
+        .routes(routes!(probes::healthz))
+        .routes(routes!(probes::readyz))
+}
+
+/// The OpenAPI 3.1 document, as it is committed and served.
+#[must_use]
+pub fn openapi_json() -> String {
+    let (_, document) = routes().split_for_parts();
+    // A document that was built from types can be serialized.
+    let mut json = document.to_pretty_json().unwrap_or_default();
+    json.push('\n');
+    json
+}
+
+/// Serves the document.
+pub(super) async fn serve() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], openapi_json()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    #[test]
+    fn openapi_document_is_the_committed_one() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+        let current = super::openapi_json();
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(&path, &current).expect("openapi.json is written");
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == current,
+            "api/openapi.json is not what the handlers say; if they are right, run \
+             `UPDATE_OPENAPI=1 cargo test -p pizza-api openapi` and commit it"
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! `POST /orders`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Authority;
+use super::json::Fields;
+use super::problem::ProblemBody;
+use crate::gateway::App;
+use crate::problem::Problem;
+use crate::usecases::{PlaceOrder, PlacedOrder, ScenarioChoice};
+
+/// What the customer is told.
+pub(crate) const MESSAGE: &str =
+    "Order created successfully. Use the statusCheck link to see how the order is going!";
+
+/// What a customer asks for. Every field may be left out, and so may the
+/// whole body; none may be `null`, and there are no others.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = PlaceOrder)]
+#[expect(
+    dead_code,
+    reason = "only its schema is used: `Fields` says more about what is wrong"
+)]
+struct PlaceOrderBody {
+    /// What is on the pizza, without control characters.
+    #[schema(default = "plain", min_length = 1, max_length = 64, nullable = false)]
+    flavour: Option<String>,
+    /// The wait after each status change, in seconds, to the millisecond.
+    #[schema(default = 0, minimum = 0, maximum = 3600, nullable = false)]
+    per_step_delay_seconds: Option<f64>,
+    /// The step that is to fail for good, or `ALL` (100): one order for each
+    /// of 0 to 7.
+    #[schema(nullable = false)]
+    error_on_step: Option<ErrorOnStepBody>,
+    /// How large.
+    #[schema(nullable = false)]
+    size: Option<SizeBody>,
+    /// How many pizzas.
+    #[schema(default = 1, minimum = 1, maximum = 20, nullable = false)]
+    quantity: Option<u32>,
+    /// An opaque key, never a name or an address.
+    #[schema(
+        default = "guest",
+        pattern = "^[A-Za-z0-9._-]{1,64}$",
+        nullable = false
+    )]
+    customer_id: Option<String>,
+}
+
+/// A step by its number (0 none, 1 to 7, 100 `ALL`) or by its name.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = ErrorOnStep)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum ErrorOnStepBody {
+    /// By number.
+    Number(u8),
+    /// By name.
+    Name(ErrorOnStepName),
+}
+
+/// A step by its name.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+enum ErrorOnStepName {
+    None,
+    CreateOrder,
+    ProcessPayment,
+    AddLoyaltyPoints,
+    PrepareOrder,
+    ProcessOrder,
+    RefundPayment,
+    ReclaimLoyaltyPoints,
+    #[serde(rename = "ALL")]
+    All,
+}
+
+/// The size of a pizza.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Size, default = "medium")]
+pub(super) enum SizeBody {
+    Small,
+    Medium,
+    Large,
+}
+
+/// An order that was accepted: Temporal has it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OrderPlaced)]
+struct OrderPlacedBody {
+    /// A sentence for people.
+    message: &'static str,
+    /// The order's id. For `ALL`, that of the order in which nothing fails.
+    #[schema(format = "uuid")]
+    order_id: String,
+    /// The absolute address of the order's status.
+    #[schema(format = "uri")]
+    status_check: String,
+    /// For `ALL` alone: every order that was started.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    orders: Vec<PlacedOrderBody>,
+}
+
+/// One of the orders that `ALL` started.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PlacedOrder)]
+struct PlacedOrderBody {
+    /// The name of the step that is to fail, or `none`.
+    error_on_step: &'static str,
+    /// The order's id.
+    #[schema(format = "uuid")]
+    order_id: String,
+    /// The absolute address of the order's status.
+    #[schema(format = "uri")]
+    status_check: String,
+}
+
+/// Place an order.
+///
+/// The order is accepted once this answers 201. After a 503 the detail names
+/// the orders that exist, or may, all the same.
+#[utoipa::path(
+    post, path = "/orders", operation_id = "placeOrder", tag = "orders",
+    request_body(content = Option<PlaceOrderBody>, description = "What is asked for; may be empty."),
+    responses(
+        (status = 201, description = "The order was accepted.", body = OrderPlacedBody,
+         headers(("Location" = String, description = "The path of the order's status."))),
+        (status = 400, description = "The body cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive in time.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A field is unknown, or its value not allowed.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Temporal is away, or too much is going on.", body = ProblemBody, content_type = "application/problem+json",
+         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+    )
+)]
+pub(super) async fn place_order(
+    State(app): State<Arc<App>>,
+    Authority(authority): Authority,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let placed = app.use_cases().place_order(request(fields)?).await?;
+    let status_check = |order: &PlacedOrder| app.status_check(authority.as_ref(), order.order_id);
+    let body = OrderPlacedBody {
+        message: MESSAGE,
+        order_id: placed.first.order_id.to_string(),
+        status_check: status_check(&placed.first),
+        orders: placed
+            .all
+            .iter()
+            .map(|order| PlacedOrderBody {
+                error_on_step: order.error_on_step.as_str(),
+                order_id: order.order_id.to_string(),
+                status_check: status_check(order),
+            })
+            .collect(),
+    };
+    let location = [(header::LOCATION, format!("/orders/{}", body.order_id))];
+    Ok((StatusCode::CREATED, location, Json(body)).into_response())
+}
+
+fn request(fields: Fields) -> Result<PlaceOrder, Problem> {
+    let mut fields = fields.only(&[
+        "flavour",
+        "perStepDelaySeconds",
+        "errorOnStep",
+        "size",
+        "quantity",
+        "customerId",
+    ])?;
+    Ok(PlaceOrder {
+        flavour: fields.text("flavour")?,
+        per_step_delay_seconds: fields.number("perStepDelaySeconds")?,
+        error_on_step: fields
+            .integer_or_text("errorOnStep")?
+            .map(|choice| choice.map_or_else(ScenarioChoice::Name, ScenarioChoice::Number)),
+        size: fields.text("size")?,
+        quantity: fields.integer("quantity")?,
+        customer_id: fields.text("customerId")?,
+    })
+}

@@ -1,0 +1,56 @@
+//! `GET /healthz` and `GET /readyz`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::problem::ProblemBody;
+use crate::gateway::App;
+use crate::problem::{ErrorCode, Problem};
+use crate::usecases::Readiness;
+
+/// The gateway's word on itself.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Probe)]
+pub(super) struct ProbeBody {
+    /// `ok` or `ready`.
+    status: &'static str,
+}
+
+/// Whether a path is one of these two. They are answered even when the
+/// gateway has all that it can do: who asks decides on its restart.
+pub(crate) fn is_probe(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz")
+}
+
+/// Is the process alive?
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "healthz", tag = "operations",
+    responses((status = 200, description = "It is.", body = ProbeBody))
+)]
+pub(super) async fn healthz() -> Json<ProbeBody> {
+    Json(ProbeBody { status: "ok" })
+}
+
+/// Can orders be placed and looked up right now?
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "readyz", tag = "operations",
+    responses(
+        (status = 200, description = "They can.", body = ProbeBody),
+        (status = 503, description = "The store or Temporal is away; the detail says which.", body = ProblemBody, content_type = "application/problem+json",
+         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+    )
+)]
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<ProbeBody>, Problem> {
+    let limit = app.gateway.limits.readiness;
+    let away = match app.use_cases().readiness(limit).await {
+        readiness if readiness.is_ready() => return Ok(Json(ProbeBody { status: "ready" })),
+        Readiness { store: true, .. } => "Temporal is away",
+        Readiness { temporal: true, .. } => "the store is away",
+        _ => "the store and Temporal are away",
+    };
+    Err(Problem::new(ErrorCode::NotReady, away))
+}

@@ -1,0 +1,101 @@
+//! Errors as `application/problem+json` (RFC 9457).
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::layers::RequestId;
+use crate::problem::{ErrorCode, Problem};
+
+/// An error.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody<'a> {
+    /// `urn:cloud-pizza:problem:` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// A few words for people, the same for each error of this code.
+    title: &'a str,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What went wrong this time, for people.
+    detail: &'a str,
+    /// The path that was asked for.
+    instance: &'a str,
+    /// The stable code, for programs.
+    #[schema(example = "out-of-range")]
+    code: &'a str,
+    /// What the request is called in the gateway's logs.
+    request_id: String,
+    /// The field that is meant, where one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    field: Option<&'a str>,
+    /// Where the order stands that a refused report was about, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    order_status: Option<&'a str>,
+}
+
+impl IntoResponse for Problem {
+    /// An answer that [`finish`] gives its body, once it is known what the
+    /// request is called.
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Writes out the problem that an answer carries. An error that came about
+/// on the way here, and carries none, gets one.
+pub(crate) fn finish(mut response: Response, path: &str, request_id: &RequestId) -> Response {
+    let status = response.status();
+    let carried = response.extensions_mut().remove::<Problem>();
+    let Some(problem) = carried.or_else(|| foreign(status)) else {
+        return response;
+    };
+    let body = ProblemBody {
+        kind: format!("urn:cloud-pizza:problem:{}", problem.code.as_str()),
+        title: problem.code.title(),
+        status: problem.code.status().as_u16(),
+        detail: &problem.detail,
+        instance: path,
+        code: problem.code.as_str(),
+        request_id: request_id.to_string(),
+        field: problem.field.as_deref(),
+        order_status: problem.order_status.map(|status| status.as_str()),
+    };
+    let json = serde_json::to_vec(&body).unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(json.len()));
+    if let Some(wait) = problem.retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+    }
+    *response.status_mut() = problem.code.status();
+    *response.body_mut() = Body::from(json);
+    response
+}
+
+/// The problem for an error of the framework's own.
+fn foreign(status: StatusCode) -> Option<Problem> {
+    let code = match status {
+        StatusCode::NOT_FOUND => ErrorCode::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => ErrorCode::MethodNotAllowed,
+        StatusCode::REQUEST_TIMEOUT => ErrorCode::RequestTimeout,
+        StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::BodyTooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ErrorCode::UnsupportedMediaType,
+        status if status.is_client_error() => ErrorCode::InvalidRequest,
+        status if status.is_server_error() => ErrorCode::Internal,
+        _ => return None,
+    };
+    Some(Problem::new(code, code.title()))
+}

@@ -1,0 +1,120 @@
+//! `POST /kitchen/tickets/{id}/events`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use pizza_domain::{InvalidField, KitchenReport};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::OrderIdInPath;
+use super::get_order::OrderStatusBody;
+use super::json::Fields;
+use super::problem::ProblemBody;
+use crate::gateway::App;
+use crate::problem::{ErrorCode, Problem};
+use crate::usecases::{ReportKitchenEvent, UseCaseError, Violation};
+
+/// The kitchen's word on a ticket.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ReportKitchenEvent)]
+#[expect(
+    dead_code,
+    reason = "only its schema is used: `Fields` says more about what is wrong"
+)]
+struct ReportKitchenEventBody {
+    /// What happened.
+    event: KitchenEventBody,
+}
+
+/// What the kitchen reports, in the order in which it must.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = KitchenEvent)]
+enum KitchenEventBody {
+    Cooked,
+    PickedUp,
+    Delivered,
+}
+
+/// The answer to a report that was taken, now or before.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = KitchenEventReported)]
+pub(super) struct KitchenEventReportedBody {
+    /// The order's id.
+    #[schema(format = "uuid")]
+    order_id: String,
+    /// The report that is answered.
+    #[schema(value_type = KitchenEventBody)]
+    event: &'static str,
+    /// The order's status now.
+    #[schema(value_type = OrderStatusBody)]
+    status: &'static str,
+    /// What became of the report.
+    outcome: ReportOutcomeBody,
+}
+
+/// What became of a report. Of several that are sent at the same time, more
+/// than one may be told that it was taken; one was.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ReportOutcome)]
+enum ReportOutcomeBody {
+    /// It brought the order on.
+    Taken,
+    /// It was taken before, and changed nothing now.
+    Repeated,
+}
+
+/// Report progress on a kitchen ticket.
+///
+/// A ticket carries its order's id. To report again is safe.
+#[utoipa::path(
+    post, path = "/kitchen/tickets/{id}/events", operation_id = "reportKitchenEvent", tag = "kitchen",
+    params(("id" = String, Path, format = "uuid", description = "The ticket's id, which is its order's.")),
+    request_body = ReportKitchenEventBody,
+    responses(
+        (status = 200, description = "The report was taken, now or before.", body = KitchenEventReportedBody),
+        (status = 400, description = "The id or the body cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "The kitchen has no such ticket.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive in time.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Another report has to come first, or the order is over.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The field is missing, unknown or not allowed.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The saga did not answer in time; report again.", body = ProblemBody, content_type = "application/problem+json",
+         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+    )
+)]
+pub(super) async fn report_kitchen_event(
+    State(app): State<Arc<App>>,
+    OrderIdInPath(ticket_id): OrderIdInPath,
+    fields: Fields,
+) -> Result<Json<KitchenEventReportedBody>, Problem> {
+    let event = event(fields)?;
+    let report = ReportKitchenEvent { ticket_id, event };
+    let answer = app.use_cases().report_kitchen_event(report).await?;
+    Ok(Json(KitchenEventReportedBody {
+        order_id: ticket_id.to_string(),
+        event: event.as_str(),
+        status: answer.status.as_str(),
+        outcome: if answer.repeated {
+            ReportOutcomeBody::Repeated
+        } else {
+            ReportOutcomeBody::Taken
+        },
+    }))
+}
+
+fn event(fields: Fields) -> Result<KitchenReport, Problem> {
+    let mut fields = fields.only(&["event"])?;
+    let event = fields
+        .text("event")?
+        .ok_or_else(|| Problem::new(ErrorCode::MissingField, "event is missing").field("event"))?;
+    event.parse().map_err(|refusal: InvalidField| {
+        UseCaseError::invalid(Violation::InvalidValue, refusal).into()
+    })
+}

@@ -1,0 +1,23 @@
+//! The door: HTTP and gRPC on one port, thin over the same use cases.
+//!
+//! [`run`] takes a listener and a [`Gateway`]; whatever is asked goes to one
+//! of the [`usecases`], which answer in types of the domain, and comes back
+//! as JSON or as a protocol buffer. What goes wrong becomes one [`Problem`],
+//! whichever door it came through.
+
+mod connection;
+mod gateway;
+mod grpc;
+mod http;
+mod layers;
+mod limits;
+mod problem;
+mod server;
+pub mod usecases;
+
+pub use gateway::{Gateway, PublicUrl, PublicUrlError};
+pub use grpc::proto;
+pub use http::openapi_json;
+pub use limits::Limits;
+pub use problem::{ErrorCode, Problem};
+pub use server::run;

@@ -1,0 +1,65 @@
+//! What the gateway takes from its clients, and how long it waits for them.
+
+use std::time::Duration;
+
+/// The gateway's limits. Together they bound what one client can hold on to,
+/// however slowly it sends or reads; see each for what it covers.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The largest request body, and the largest gRPC message, in bytes.
+    /// The longest legal order takes about 1 KiB.
+    pub body_bytes: usize,
+    /// The largest header of a request, in bytes.
+    pub header_bytes: usize,
+    /// From the accept to the end of the first request's header. Covers
+    /// clients that send nothing, or only half of an HTTP/2 preface.
+    pub first_request: Duration,
+    /// From the first byte of a later HTTP/1 header to its last.
+    pub header_read: Duration,
+    /// From the end of a request's header to its answer, the body's arrival
+    /// included: a client that drips its body is cut off here.
+    pub request: Duration,
+    /// How long a connection may stay open without a request.
+    pub idle: Duration,
+    /// The age at which a connection is asked to close, whatever it does.
+    /// Covers clients that do not read their answers, and endless streams.
+    pub connection_age: Duration,
+    /// How long a connection that was asked to close, and at a shutdown all
+    /// of them, may take to finish its requests.
+    pub grace: Duration,
+    /// How often a silent HTTP/2 client is pinged.
+    pub ping_interval: Duration,
+    /// How long its answer may take.
+    pub ping_timeout: Duration,
+    /// Streams that one HTTP/2 connection may have open at once.
+    pub streams_per_connection: u32,
+    /// Connections open at once. Further ones wait in the listener's backlog.
+    pub connections: usize,
+    /// Requests under way at once. Further ones are answered `overloaded` at
+    /// once, since a queue would only grow while the saga's server is slow.
+    pub requests: usize,
+    /// How long the store and Temporal each may take to say that they are
+    /// there, before `/readyz` says that they are not.
+    pub readiness: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 16 * 1024,
+            header_bytes: 32 * 1024,
+            first_request: Duration::from_secs(5),
+            header_read: Duration::from_secs(5),
+            request: Duration::from_secs(15),
+            idle: Duration::from_secs(60),
+            connection_age: Duration::from_secs(10 * 60),
+            grace: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(20),
+            ping_timeout: Duration::from_secs(10),
+            streams_per_connection: 128,
+            connections: 1024,
+            requests: 256,
+            readiness: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Every error that a client can meet, with one stable code for each.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use pizza_domain::OrderStatus;
+
+use crate::usecases::UseCaseError;
+
+/// How long a client should wait before it tries again what failed because
+/// something was away, in seconds.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// The same when there were only too many requests at once.
+const RETRY_AFTER_OVERLOAD: Duration = Duration::from_secs(1);
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])+ $variant:ident = $code:literal, $status:ident, $grpc:ident, $title:literal;)+) => {
+        /// The stable code of an error. Codes are only ever added.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ErrorCode { $($(#[$doc])+ $variant),+ }
+
+        impl ErrorCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The code on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code),+ }
+            }
+
+            /// The HTTP status that it comes with.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status),+ }
+            }
+
+            /// The gRPC status that it comes with.
+            #[must_use]
+            pub const fn grpc(self) -> tonic::Code {
+                match self { $(Self::$variant => tonic::Code::$grpc),+ }
+            }
+
+            /// A few words for people, the same each time.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title),+ }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// The request cannot be read at all.
+    InvalidRequest = "invalid-request", BAD_REQUEST, InvalidArgument, "The request cannot be read";
+    /// The body is not a JSON object.
+    InvalidJson = "invalid-json", BAD_REQUEST, InvalidArgument, "The body is not a JSON object";
+    /// A field is of another type, or `null`.
+    InvalidType = "invalid-type", BAD_REQUEST, InvalidArgument, "A field has the wrong type";
+    /// A field is given twice.
+    DuplicateField = "duplicate-field", BAD_REQUEST, InvalidArgument, "A field is given twice";
+    /// The id in the address is not a UUID.
+    InvalidOrderId = "invalid-order-id", BAD_REQUEST, InvalidArgument, "This is not an order's id";
+    /// There is no such field.
+    UnknownField = "unknown-field", UNPROCESSABLE_ENTITY, InvalidArgument, "There is no such field";
+    /// A field that has no default is missing.
+    MissingField = "missing-field", UNPROCESSABLE_ENTITY, InvalidArgument, "A field is missing";
+    /// A number is too small or too large.
+    OutOfRange = "out-of-range", UNPROCESSABLE_ENTITY, InvalidArgument, "A number is out of range";
+    /// A text is not one that is allowed.
+    InvalidValue = "invalid-value", UNPROCESSABLE_ENTITY, InvalidArgument, "A value is not allowed";
+    /// There is no order with this id.
+    OrderNotFound = "order-not-found", NOT_FOUND, NotFound, "There is no such order";
+    /// The kitchen has no ticket with this id.
+    TicketNotFound = "ticket-not-found", NOT_FOUND, NotFound, "There is no such ticket";
+    /// Nothing is served at this address.
+    NotFound = "not-found", NOT_FOUND, Unimplemented, "Nothing is served here";
+    /// The address is served, but not with this method.
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, Unimplemented, "This method is not served here";
+    /// The request did not arrive in time.
+    RequestTimeout = "request-timeout", REQUEST_TIMEOUT, DeadlineExceeded, "The request took too long";
+    /// Another kitchen report has to come first.
+    KitchenReportOutOfOrder = "kitchen-report-out-of-order", CONFLICT, FailedPrecondition, "Another report has to come first";
+    /// The order is over.
+    KitchenReportLate = "kitchen-report-late", CONFLICT, FailedPrecondition, "The order is already over";
+    /// The body is larger than is allowed.
+    BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, ResourceExhausted, "The body is too large";
+    /// The body is not declared as JSON.
+    UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, InvalidArgument, "The body must be JSON";
+    /// Too many requests are under way.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, ResourceExhausted, "Too many requests are under way";
+    /// Temporal is away or did not answer in time.
+    TemporalUnavailable = "temporal-unavailable", SERVICE_UNAVAILABLE, Unavailable, "Temporal cannot be reached";
+    /// The store is away or did not answer in time.
+    StoreUnavailable = "store-unavailable", SERVICE_UNAVAILABLE, Unavailable, "The store cannot be reached";
+    /// Something that every request needs is away.
+    NotReady = "not-ready", SERVICE_UNAVAILABLE, Unavailable, "The gateway is not ready";
+    /// A fault of the gateway's own.
+    Internal = "internal", INTERNAL_SERVER_ERROR, Internal, "Something went wrong here";
+}
+
+/// An error as a client is told of it, whichever door it came through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What kind of error it is.
+    pub code: ErrorCode,
+    /// What went wrong this time, for people.
+    pub detail: String,
+    /// The field that is meant, as the client named it.
+    pub field: Option<String>,
+    /// How long to wait before another try, where one makes sense.
+    pub retry_after: Option<Duration>,
+    /// Where the order stands that a refused report was about.
+    pub order_status: Option<OrderStatus>,
+}
+
+impl Problem {
+    /// A problem of this kind.
+    pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        let retry_after = match code {
+            ErrorCode::Overloaded => Some(RETRY_AFTER_OVERLOAD),
+            _ if code.status() == StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER),
+            _ => None,
+        };
+        Self {
+            code,
+            detail: detail.into(),
+            field: None,
+            retry_after,
+            order_status: None,
+        }
+    }
+
+    pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+}
+
+impl From<UseCaseError> for Problem {
+    /// Faults behind the gateway are logged here, once; the client is told
+    /// what it can act on and nothing of their causes.
+    fn from(error: UseCaseError) -> Self {
+        let code = error.code();
+        if code.status().is_server_error() {
+            tracing::warn!(
+                code = code.as_str(),
+                error = %chain(&error),
+                "a request failed"
+            );
+        }
+        let mut problem = Self::new(code, error.to_string());
+        match error {
+            UseCaseError::Invalid { field, .. } => problem.field = Some(field.field.to_owned()),
+            UseCaseError::ReportOutOfOrder { status } | UseCaseError::ReportLate { status } => {
+                problem.order_status = status;
+            }
+            _ => {}
+        }
+        problem
+    }
+}
+
+/// An error with its causes, outermost first.
+fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_code_is_its_own_and_reads_like_one() {
+        let codes: HashSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(codes.len(), ErrorCode::ALL.len());
+        for code in codes {
+            assert!(
+                code.chars().all(|c| c.is_ascii_lowercase() || c == '-'),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn whoever_may_try_again_is_told_when() {
+        for code in ErrorCode::ALL {
+            let retry_after = Problem::new(*code, "").retry_after;
+            let unavailable = code.status() == StatusCode::SERVICE_UNAVAILABLE;
+            assert_eq!(retry_after.is_some(), unavailable, "{code:?}");
+            assert!(retry_after.is_none_or(|wait| (1..=5).contains(&wait.as_secs())));
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What can be asked of the gateway, one file for each.
+
+mod get_order;
+mod list_failures;
+mod list_workflows;
+mod place_order;
+mod readiness;
+mod report_kitchen_event;
+mod temporal;
+
+use std::time::Duration;
+
+use pizza_activities::store::{Store, StoreError};
+use pizza_domain::{InvalidField, OrderId, OrderStatus};
+
+use crate::ErrorCode;
+
+pub use list_failures::{Failures, ListFailures, ParkedFailure, QueueDepth};
+pub use list_workflows::OrderWorkflowState;
+pub use place_order::{PlaceOrder, Placed, PlacedOrder, ScenarioChoice};
+pub use readiness::Readiness;
+pub use report_kitchen_event::{ReportAnswer, ReportKitchenEvent};
+pub use temporal::{TemporalError, TemporalGateway};
+
+/// The use cases, and what they work with.
+#[derive(Clone, Debug)]
+pub struct UseCases {
+    /// Where orders are started and reports are sent.
+    pub temporal: TemporalGateway,
+    /// Where orders are looked up.
+    pub store: Store,
+    /// How long things may take.
+    pub settings: Settings,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The longest silence of the kitchen before an order is given up. It is
+    /// fixed in each order as it is placed.
+    pub kitchen_deadline: Duration,
+    /// The longest wait for Temporal to take an order or to tell of one,
+    /// retries included.
+    pub temporal_timeout: Duration,
+    /// The longest wait for the saga's answer to a kitchen report. It takes a
+    /// worker, so it is longer than the wait for Temporal alone.
+    pub report_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            kitchen_deadline: Duration::from_secs(10),
+            temporal_timeout: Duration::from_secs(3),
+            report_timeout: Duration::from_secs(8),
+        }
+    }
+}
+
+/// Why a use case did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum UseCaseError {
+    /// A field's value is not allowed.
+    #[error("{field}")]
+    Invalid {
+        /// Whether it is a number or a text.
+        violation: Violation,
+        /// The field and its rule.
+        field: InvalidField,
+    },
+    /// There is no such order.
+    #[error("there is no order {0}")]
+    OrderNotFound(OrderId),
+    /// The kitchen has no such ticket.
+    #[error("the kitchen has no ticket {0}")]
+    TicketNotFound(OrderId),
+    /// Another report has to come first.
+    #[error("another report has to come first")]
+    ReportOutOfOrder {
+        /// Where the order stands, if the store could say.
+        status: Option<OrderStatus>,
+    },
+    /// The order is over.
+    #[error("the order is already over")]
+    ReportLate {
+        /// Where the order stands, if the store could say.
+        status: Option<OrderStatus>,
+    },
+    /// Temporal did not take every order.
+    #[error("Temporal did not take the order{}; try again later", leftovers(.started, .unknown))]
+    NotPlaced {
+        /// The orders that were started all the same (of several).
+        started: Vec<OrderId>,
+        /// The orders of which Temporal did not say whether it has them.
+        unknown: Vec<OrderId>,
+        /// What went wrong first.
+        source: TemporalError,
+    },
+    /// Temporal is away, overloaded or did not answer in time.
+    #[error("Temporal did not answer; try again later")]
+    TemporalUnavailable(#[source] TemporalError),
+    /// The store is away or did not answer in time.
+    #[error("the store did not answer; try again later")]
+    StoreUnavailable(#[source] StoreError),
+    /// A fault that no client can do anything about.
+    #[error("the request met a fault of the gateway or what is behind it")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What about a value is not allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Violation {
+    /// A number is too small or too large.
+    OutOfRange,
+    /// A text is not one that is allowed.
+    InvalidValue,
+    /// An id is not an id.
+    InvalidId,
+    /// The value is missing.
+    Missing,
+}
+
+impl UseCaseError {
+    /// The stable code that clients are told.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Invalid { violation, .. } => match violation {
+                Violation::OutOfRange => ErrorCode::OutOfRange,
+                Violation::InvalidValue => ErrorCode::InvalidValue,
+                Violation::InvalidId => ErrorCode::InvalidOrderId,
+                Violation::Missing => ErrorCode::MissingField,
+            },
+            Self::OrderNotFound(_) => ErrorCode::OrderNotFound,
+            Self::TicketNotFound(_) => ErrorCode::TicketNotFound,
+            Self::ReportOutOfOrder { .. } => ErrorCode::KitchenReportOutOfOrder,
+            Self::ReportLate { .. } => ErrorCode::KitchenReportLate,
+            Self::NotPlaced { .. } | Self::TemporalUnavailable(_) => ErrorCode::TemporalUnavailable,
+            Self::StoreUnavailable(_) => ErrorCode::StoreUnavailable,
+            Self::Internal(_) => ErrorCode::Internal,
+        }
+    }
+
+    pub(crate) const fn invalid(violation: Violation, field: InvalidField) -> Self {
+        Self::Invalid { violation, field }
+    }
+}
+
+impl From<StoreError> for UseCaseError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Corrupt(_) => Self::Internal(error.into()),
+            _ => Self::StoreUnavailable(error),
+        }
+    }
+}
+
+impl From<TemporalError> for UseCaseError {
+    fn from(error: TemporalError) -> Self {
+        if error.may_pass() {
+            Self::TemporalUnavailable(error)
+        } else {
+            Self::Internal(error.into())
+        }
+    }
+}
+
+/// Names the orders that exist, or may, although the answer is an error, so
+/// that none is lost silently.
+fn leftovers(started: &[OrderId], unknown: &[OrderId]) -> String {
+    let list = |ids: &[OrderId]| {
+        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        ids.join(", ")
+    };
+    let mut text = String::new();
+    if !started.is_empty() {
+        text.push_str("; these were started: ");
+        text.push_str(&list(started));
+    }
+    if !unknown.is_empty() {
+        text.push_str("; it did not say whether it has: ");
+        text.push_str(&list(unknown));
+    }
+    text
+}

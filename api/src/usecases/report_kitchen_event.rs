@@ -1,0 +1,134 @@
+//! Hands the kitchen's word to the saga.
+
+use pizza_domain::{KitchenReport, OrderId, OrderStatus, ReportRefusal};
+
+use super::temporal::Report;
+use super::{UseCaseError, UseCases};
+
+/// The kitchen's word on a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReportKitchenEvent {
+    /// The ticket, which carries its order's id.
+    pub ticket_id: OrderId,
+    /// What happened.
+    pub event: KitchenReport,
+}
+
+/// The answer to a report that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReportAnswer {
+    /// The order's status now.
+    pub status: OrderStatus,
+    /// Whether it was taken before. Of several that are sent at the same
+    /// time, more than one may get the answer of the one that was taken.
+    pub repeated: bool,
+}
+
+impl ReportAnswer {
+    const fn repeated(status: OrderStatus) -> Self {
+        Self {
+            status,
+            repeated: true,
+        }
+    }
+}
+
+impl UseCases {
+    /// Reports progress on a ticket. To report again is safe.
+    ///
+    /// # Errors
+    /// When the ticket is unknown, another report has to come first, the
+    /// order is over, or the saga did not answer in time.
+    pub async fn report_kitchen_event(
+        &self,
+        request: ReportKitchenEvent,
+    ) -> Result<ReportAnswer, UseCaseError> {
+        let ReportKitchenEvent { ticket_id, event } = request;
+        let before = self.store.order(ticket_id).await?;
+        let before = before.map(|order| order.status);
+        if let Some(status) = before.filter(|status| has_taken(*status, event)) {
+            return Ok(ReportAnswer::repeated(status));
+        }
+        let report = self
+            .temporal
+            .report(ticket_id, event, self.settings.report_timeout)
+            .await?;
+        match (report, before) {
+            // The saga answers a report that it took before the order was
+            // given up as it did then.
+            (Report::Taken(then), Some(before)) if before.rank() > then.rank() => {
+                Ok(ReportAnswer::repeated(before))
+            }
+            (Report::Taken(status), _) => Ok(ReportAnswer {
+                status,
+                repeated: false,
+            }),
+            (Report::Refused(refusal), _) => self.refused(request, refusal).await,
+            (Report::Closed, _) => self.closed(request).await,
+        }
+    }
+
+    async fn refused(
+        &self,
+        request: ReportKitchenEvent,
+        refusal: ReportRefusal,
+    ) -> Result<ReportAnswer, UseCaseError> {
+        // The refusal is certain; where the order stands is only told along.
+        let order = self.store.order(request.ticket_id).await.ok().flatten();
+        let status = order.map(|order| order.status);
+        match refusal {
+            ReportRefusal::Repeated => Ok(ReportAnswer::repeated(
+                status.unwrap_or(request.event.order_status()),
+            )),
+            ReportRefusal::OutOfOrder => Err(UseCaseError::ReportOutOfOrder { status }),
+            ReportRefusal::Late => Err(UseCaseError::ReportLate { status }),
+        }
+    }
+
+    /// Nobody waits for reports on this ticket: no longer, not yet, or never.
+    async fn closed(&self, request: ReportKitchenEvent) -> Result<ReportAnswer, UseCaseError> {
+        let order = self.store.order(request.ticket_id).await?;
+        match order.map(|order| order.status) {
+            Some(status) if has_taken(status, request.event) => Ok(ReportAnswer::repeated(status)),
+            None
+            | Some(
+                OrderStatus::Pending
+                | OrderStatus::PaymentProcessing
+                | OrderStatus::PaymentComplete,
+            ) => Err(UseCaseError::TicketNotFound(request.ticket_id)),
+            status @ Some(_) => Err(UseCaseError::ReportLate { status }),
+        }
+    }
+}
+
+/// Whether an order of this status must have taken this report: nothing else
+/// brings an order so far.
+fn has_taken(status: OrderStatus, report: KitchenReport) -> bool {
+    KitchenReport::ALL
+        .into_iter()
+        .any(|taken| taken >= report && taken.order_status() == status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_report_tells_of_itself_and_those_before() {
+        let taken = |status| {
+            KitchenReport::ALL
+                .into_iter()
+                .filter(|report| has_taken(status, *report))
+                .count()
+        };
+        for status in OrderStatus::ALL {
+            let expected = match status {
+                OrderStatus::CookingCompleted => 1,
+                OrderStatus::DeliveryStarted => 2,
+                OrderStatus::DeliveryConfirmed => 3,
+                _ => 0,
+            };
+            assert_eq!(taken(*status), expected, "{status}");
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! Every call to Temporal.
+//!
+//! The client's generic code is compiled into the file that calls it, so all
+//! calls stand here.
+
+use std::fmt;
+use std::iter::successors;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pizza_domain::{KitchenReport, Order, OrderId, OrderStatus, ReportRefusal};
+use pizza_workflows::names::{
+    MEMO_ORDER, failure_type, fulfilment_workflow_id, order_workflow_id, task_queue, workflow_type,
+};
+use pizza_workflows::{FulfilmentWorkflow, OrderWorkflow, search_attributes};
+use temporalio_client::errors::{
+    ClientConnectError, WorkflowInteractionError, WorkflowStartError, WorkflowUpdateError,
+};
+use temporalio_client::request_extensions::RetryConfigForCall;
+use temporalio_client::{
+    Client, ClientOptions, ConnectionOptions, RetryOptions, RpcOptions, WorkflowDescribeOptions,
+    WorkflowExecuteUpdateOptions, WorkflowIdReusePolicy, WorkflowStartOptions,
+};
+use temporalio_common::MemoValues;
+use temporalio_common::protos::temporal::api::enums::v1::WorkflowExecutionStatus;
+use temporalio_common::protos::temporal::api::failure::v1::Failure;
+use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
+use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionInfo;
+use temporalio_common::protos::temporal::api::workflowservice::v1::{
+    CountWorkflowExecutionsRequest, DescribeNamespaceRequest, ListWorkflowExecutionsRequest,
+};
+use temporalio_common::search_attributes::SearchAttributes;
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+use tonic::{Code, IntoRequest, Status};
+
+/// The way to Temporal. It is connected at the first call that gets through,
+/// so that the gateway starts while Temporal is away; from then on the
+/// connection mends itself.
+#[derive(Clone)]
+pub struct TemporalGateway {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// How to connect; none for a client that came connected.
+    target: Option<(ConnectionOptions, ClientOptions)>,
+    client: OnceCell<Client>,
+}
+
+impl fmt::Debug for TemporalGateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TemporalGateway")
+            .field("connected", &self.shared.client.initialized())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a call to Temporal failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TemporalError {
+    /// No connection could be made.
+    #[error("Temporal cannot be reached")]
+    Connect(#[source] Arc<ClientConnectError>),
+    /// No answer within the time allowed.
+    #[error("Temporal did not answer in time")]
+    TimedOut,
+    /// An answer that is an error.
+    #[error("Temporal answered with an error")]
+    Rpc(#[source] Status),
+    /// Anything else: a payload that cannot be read, an unknown failure.
+    #[error("the answer of Temporal was not understood")]
+    Unexpected(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl TemporalError {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::TimedOut => true,
+            Self::Rpc(status) => !matches!(
+                status.code(),
+                Code::InvalidArgument
+                    | Code::NotFound
+                    | Code::AlreadyExists
+                    | Code::PermissionDenied
+                    | Code::Unauthenticated
+                    | Code::FailedPrecondition
+                    | Code::Unimplemented
+            ),
+            Self::Unexpected(_) => false,
+        }
+    }
+
+    /// Whether the call may have had its effect all the same: it was sent,
+    /// and no answer said that it had none.
+    pub(super) fn may_have_happened(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::Unexpected(_) => false,
+            Self::TimedOut => true,
+            Self::Rpc(_) => self.may_pass(),
+        }
+    }
+}
+
+/// A workflow as Temporal lists it.
+#[derive(Clone, Debug)]
+pub(super) struct ListedWorkflow {
+    pub(super) id: String,
+    pub(super) workflow_type: String,
+    /// `Running`, `Completed`, `Failed` and so on.
+    pub(super) status: &'static str,
+    /// In milliseconds since the Unix epoch.
+    pub(super) started_at_ms: i64,
+    pub(super) attributes: SearchAttributes,
+}
+
+/// A page of listed workflows.
+#[derive(Clone, Debug)]
+pub(super) struct Listing {
+    pub(super) workflows: Vec<ListedWorkflow>,
+    /// Asks for the next page; empty after the last.
+    pub(super) next: Vec<u8>,
+}
+
+/// The saga's word on a kitchen report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Report {
+    /// Taken; the order's status now.
+    Taken(OrderStatus),
+    /// Not taken.
+    Refused(ReportRefusal),
+    /// There is nobody to take it, or not any more.
+    Closed,
+}
+
+impl TemporalGateway {
+    /// A way that connects when it is first used, and tries again with each
+    /// use until it is connected.
+    #[must_use]
+    pub fn new(connection: ConnectionOptions, client: ClientOptions) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                target: Some((connection, client)),
+                client: OnceCell::new(),
+            }),
+        }
+    }
+
+    /// A way over a client that is connected.
+    #[must_use]
+    pub fn from_client(client: Client) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                target: None,
+                client: OnceCell::new_with(Some(client)),
+            }),
+        }
+    }
+
+    /// Answers when Temporal does and knows the namespace.
+    pub(super) async fn ping(&self, limit: Duration) -> Result<(), TemporalError> {
+        self.within(limit, async |client| {
+            let mut request = DescribeNamespaceRequest {
+                namespace: client.options().namespace.clone(),
+                ..Default::default()
+            }
+            .into_request();
+            request.set_timeout(limit);
+            let once = RetryConfigForCall(RetryOptions::no_retries());
+            request.extensions_mut().insert(once);
+            let mut service = client.connection().workflow_service();
+            service
+                .describe_namespace(request)
+                .await
+                .map_err(TemporalError::Rpc)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Starts an order's saga; when this returns, Temporal has it.
+    pub(super) async fn start_order(
+        &self,
+        order: Order,
+        limit: Duration,
+    ) -> Result<(), TemporalError> {
+        let mut memo = MemoValues::new();
+        memo.insert(MEMO_ORDER, order.clone());
+        let options =
+            WorkflowStartOptions::new(task_queue::ORDERS, order_workflow_id(order.order_id))
+                .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
+                .search_attributes(search_attributes(&order))
+                // Summaries are never encrypted: nothing that the customer wrote.
+                .static_summary(format!("{} x {}", order.size, order.quantity.get()))
+                .memo(memo)
+                .rpc_options(rpc_options(limit))
+                .build();
+        self.within(limit, async |client| {
+            client
+                .start_workflow(OrderWorkflow::run, order, options)
+                .await
+                .map(drop)
+                .map_err(start_error)
+        })
+        .await
+    }
+
+    /// The order that a saga was started with; none when there is no such
+    /// saga.
+    pub(super) async fn accepted_order(
+        &self,
+        id: OrderId,
+        limit: Duration,
+    ) -> Result<Option<Order>, TemporalError> {
+        let options = WorkflowDescribeOptions::builder()
+            .rpc_options(rpc_options(limit))
+            .build();
+        self.within(limit, async |client| {
+            let saga = client.get_workflow_handle::<OrderWorkflow>(order_workflow_id(id));
+            let description = match saga.describe(options).await {
+                Ok(description) => description,
+                Err(WorkflowInteractionError::NotFound(_)) => return Ok(None),
+                Err(error) => return Err(interaction_error(error)),
+            };
+            if description.workflow_type() != workflow_type::ORDER {
+                return Ok(None);
+            }
+            // A saga that this gateway did not start may have no memo, or
+            // another one: then it is none of its orders.
+            let order = description.memo().get::<Order>(MEMO_ORDER);
+            Ok(order.ok().flatten().filter(|order| order.order_id == id))
+        })
+        .await
+    }
+
+    /// Hands a kitchen report to the fulfilment of its order and waits for
+    /// the answer. Each is an update of its own: whether it repeats one that was
+    /// taken is for the saga to say, and what it refuses leaves no trace.
+    pub(super) async fn report(
+        &self,
+        ticket: OrderId,
+        report: KitchenReport,
+        limit: Duration,
+    ) -> Result<Report, TemporalError> {
+        let options = WorkflowExecuteUpdateOptions::builder()
+            .rpc_options(rpc_options(limit))
+            .build();
+        self.within(limit, async |client| {
+            let id = fulfilment_workflow_id(ticket);
+            let answer = client
+                .get_workflow_handle::<FulfilmentWorkflow>(id)
+                .execute_update(FulfilmentWorkflow::report, report, options)
+                .await;
+            match answer {
+                Ok(receipt) => Ok(Report::Taken(receipt.status)),
+                Err(error) => update_error(error),
+            }
+        })
+        .await
+    }
+
+    /// A page of the workflows that match a visibility query. What Temporal
+    /// lists is a moment behind what it does.
+    pub(super) async fn list(
+        &self,
+        query: String,
+        page_size: u32,
+        page: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Listing, TemporalError> {
+        self.within(limit, async |client| {
+            let mut request = ListWorkflowExecutionsRequest {
+                namespace: client.options().namespace.clone(),
+                page_size: i32::try_from(page_size).unwrap_or(i32::MAX),
+                next_page_token: page,
+                query,
+            }
+            .into_request();
+            request.set_timeout(limit);
+            let mut service = client.connection().workflow_service();
+            let listing = service
+                .list_workflow_executions(request)
+                .await
+                .map_err(TemporalError::Rpc)?
+                .into_inner();
+            Ok(Listing {
+                workflows: listing.executions.into_iter().map(listed).collect(),
+                next: listing.next_page_token,
+            })
+        })
+        .await
+    }
+
+    /// How many workflows match a visibility query.
+    pub(super) async fn count(&self, query: String, limit: Duration) -> Result<i64, TemporalError> {
+        self.within(limit, async |client| {
+            let mut request = CountWorkflowExecutionsRequest {
+                namespace: client.options().namespace.clone(),
+                query,
+            }
+            .into_request();
+            request.set_timeout(limit);
+            let mut service = client.connection().workflow_service();
+            let answer = service.count_workflow_executions(request).await;
+            Ok(answer.map_err(TemporalError::Rpc)?.into_inner().count)
+        })
+        .await
+    }
+
+    /// Makes a call, connecting first if need be, all within `limit`.
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        call: impl AsyncFnOnce(Client) -> Result<T, TemporalError>,
+    ) -> Result<T, TemporalError> {
+        let connected_call = async {
+            let client = self.client().await?;
+            call(client).await
+        };
+        // The client's futures are large; boxed, they stay off the stack.
+        timeout(limit, Box::pin(connected_call))
+            .await
+            .unwrap_or(Err(TemporalError::TimedOut))
+    }
+
+    async fn client(&self) -> Result<Client, TemporalError> {
+        let connect = || async {
+            let (connection, client) = self.shared.target.clone().ok_or(TemporalError::TimedOut)?;
+            Client::connect(connection, client)
+                .await
+                .map_err(|error| TemporalError::Connect(Arc::new(error)))
+        };
+        self.shared.client.get_or_try_init(connect).await.cloned()
+    }
+}
+
+fn listed(info: WorkflowExecutionInfo) -> ListedWorkflow {
+    let status = status_name(info.status());
+    let execution = info.execution.unwrap_or_default();
+    ListedWorkflow {
+        id: execution.workflow_id,
+        workflow_type: info.r#type.unwrap_or_default().name,
+        status,
+        started_at_ms: info
+            .start_time
+            .map(|time| time.seconds * 1000 + i64::from(time.nanos) / 1_000_000)
+            .unwrap_or_default(),
+        attributes: info
+            .search_attributes
+            .as_ref()
+            .map(SearchAttributes::from_proto)
+            .unwrap_or_default(),
+    }
+}
+
+/// A workflow's status in the words of the Temporal CLI.
+const fn status_name(status: WorkflowExecutionStatus) -> &'static str {
+    match status {
+        WorkflowExecutionStatus::Unspecified => "Unspecified",
+        WorkflowExecutionStatus::Running => "Running",
+        WorkflowExecutionStatus::Completed => "Completed",
+        WorkflowExecutionStatus::Failed => "Failed",
+        WorkflowExecutionStatus::Canceled => "Canceled",
+        WorkflowExecutionStatus::Terminated => "Terminated",
+        WorkflowExecutionStatus::ContinuedAsNew => "ContinuedAsNew",
+        WorkflowExecutionStatus::TimedOut => "TimedOut",
+        WorkflowExecutionStatus::Paused => "Paused",
+    }
+}
+
+/// The client retries by itself what may pass; no longer than its caller
+/// waits.
+fn rpc_options(limit: Duration) -> RpcOptions {
+    let retry = RetryOptions::builder()
+        .max_elapsed_time(Some(limit))
+        .build();
+    RpcOptions::builder()
+        .timeout(limit)
+        .retry_options(retry)
+        .build()
+}
+
+fn start_error(error: WorkflowStartError) -> TemporalError {
+    match error {
+        WorkflowStartError::Rpc(status) => TemporalError::Rpc(status),
+        other => TemporalError::Unexpected(other.into()),
+    }
+}
+
+fn interaction_error(error: WorkflowInteractionError) -> TemporalError {
+    match error {
+        WorkflowInteractionError::Rpc(status) => TemporalError::Rpc(status),
+        other => TemporalError::Unexpected(other.into()),
+    }
+}
+
+fn update_error(error: WorkflowUpdateError) -> Result<Report, TemporalError> {
+    match error {
+        WorkflowUpdateError::NotFound(_) => Ok(Report::Closed),
+        WorkflowUpdateError::Failed(failure) => known_failure(&failure)
+            .ok_or_else(|| TemporalError::Unexpected(failure_text(&failure).into())),
+        WorkflowUpdateError::Rpc(status) => Err(TemporalError::Rpc(status)),
+        other => Err(TemporalError::Unexpected(other.into())),
+    }
+}
+
+/// How the server answers an update which was taken by a workflow that then
+/// ended without answering it.
+const COMPLETED_WITHOUT_ANSWER: &str = "AcceptedUpdateCompletedWorkflow";
+
+/// The meaning of a failed update, wherever in its causes it says so.
+fn known_failure(failure: &Failure) -> Option<Report> {
+    causes(failure).find_map(|failure| {
+        let Some(FailureInfo::ApplicationFailureInfo(info)) = &failure.failure_info else {
+            return None;
+        };
+        if info.r#type == COMPLETED_WITHOUT_ANSWER {
+            return Some(Report::Closed);
+        }
+        REFUSALS
+            .into_iter()
+            .find(|(type_name, refusal)| {
+                // An update's error loses its type on its way through the
+                // SDK, which wraps it in a failure of its own with the same
+                // message (temporalio-workflow 1.1.1).
+                info.r#type == *type_name || failure.message == refusal.to_string()
+            })
+            .map(|(_, refusal)| Report::Refused(refusal))
+    })
+}
+
+/// The refusals that a fulfilment gives, by the types of their failures.
+const REFUSALS: [(&str, ReportRefusal); 3] = [
+    (failure_type::REPORT_REPEATED, ReportRefusal::Repeated),
+    (failure_type::REPORT_OUT_OF_ORDER, ReportRefusal::OutOfOrder),
+    (failure_type::REPORT_LATE, ReportRefusal::Late),
+];
+
+/// A failure and its causes, outermost first.
+fn causes(failure: &Failure) -> impl Iterator<Item = &Failure> {
+    successors(Some(failure), |failure| failure.cause.as_deref())
+}
+
+fn failure_text(failure: &Failure) -> String {
+    causes(failure)
+        .map(|failure| failure.message.as_str())
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use temporalio_common::protos::temporal::api::failure::v1::ApplicationFailureInfo;
+
+    fn failure(type_name: &str, message: &str, cause: Option<Failure>) -> Failure {
+        Failure {
+            message: message.to_owned(),
+            cause: cause.map(Box::new),
+            failure_info: Some(FailureInfo::ApplicationFailureInfo(
+                ApplicationFailureInfo {
+                    r#type: type_name.to_owned(),
+                    ..Default::default()
+                },
+            )),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_known_by_its_type_and_by_its_words() {
+        for (type_name, refusal) in REFUSALS {
+            let typed = failure("", "wrapped", Some(failure(type_name, "x", None)));
+            assert_eq!(known_failure(&typed), Some(Report::Refused(refusal)));
+            let words = refusal.to_string();
+            let untyped = failure("", &words, Some(failure("", &words, None)));
+            assert_eq!(known_failure(&untyped), Some(Report::Refused(refusal)));
+        }
+        let closed = failure(COMPLETED_WITHOUT_ANSWER, "", None);
+        assert_eq!(known_failure(&closed), Some(Report::Closed));
+        assert_eq!(known_failure(&failure("Other", "no", None)), None);
+    }
+}

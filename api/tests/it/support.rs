@@ -1,0 +1,183 @@
+//! A gateway on a free port, over a store of its own.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use pizza_activities::store::Store;
+use pizza_api::usecases::TemporalGateway;
+use pizza_api::{Gateway, Limits};
+use reqwest::Response;
+use serde_json::Value;
+use tempfile::TempDir;
+use temporalio_client::{ClientOptions, ConnectionOptions, Url};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Longer than anything here takes; a test that waits for it has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct TestGateway {
+    pub(crate) address: SocketAddr,
+    pub(crate) store_url: String,
+    pub(crate) http: reqwest::Client,
+    shutdown: CancellationToken,
+    running: JoinHandle<std::io::Result<()>>,
+    _folder: TempDir,
+}
+
+impl TestGateway {
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub(crate) async fn with_limits(limits: Limits) -> Self {
+        Self::with(|gateway| gateway.limits = limits).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut Gateway)) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store_url = format!("sqlite:{}", folder.path().join("pizza.db").display());
+        let store = Store::open(&store_url).await.expect("a store");
+        let mut gateway = Gateway::new(nobody().await, store);
+        gateway.use_cases.settings.temporal_timeout = Duration::from_millis(500);
+        gateway.use_cases.settings.report_timeout = Duration::from_millis(500);
+        change(&mut gateway);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its number");
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(pizza_api::run(listener, gateway, shutdown.clone()));
+        Self {
+            address,
+            store_url,
+            http: reqwest::Client::new(),
+            shutdown,
+            running,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        self.http
+            .get(self.url(path))
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    /// Posts a body as JSON.
+    pub(crate) async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Response {
+        self.http
+            .post(self.url(path))
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    pub(crate) async fn connect(&self) -> RawClient {
+        RawClient(
+            TcpStream::connect(self.address)
+                .await
+                .expect("a connection"),
+        )
+    }
+
+    /// Asks the gateway to stop, and says how long that took.
+    pub(crate) async fn stop(self) -> Duration {
+        let asked = Instant::now();
+        self.shutdown.cancel();
+        timeout(PATIENCE, self.running)
+            .await
+            .expect("it stops")
+            .expect("without a panic")
+            .expect("without an error");
+        asked.elapsed()
+    }
+}
+
+/// Where no Temporal listens.
+async fn nobody() -> TemporalGateway {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    temporal_at(listener.local_addr().expect("its number"))
+}
+
+/// The way to a Temporal at this address.
+pub(crate) fn temporal_at(address: SocketAddr) -> TemporalGateway {
+    let target = Url::parse(&format!("http://{address}")).expect("a URL");
+    TemporalGateway::new(
+        ConnectionOptions::new(target).build(),
+        ClientOptions::new("default").build(),
+    )
+}
+
+/// A client that says exactly what it is told to.
+pub(crate) struct RawClient(pub(crate) TcpStream);
+
+impl RawClient {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.write_all(bytes.as_ref()).await.expect("sent");
+    }
+
+    /// Sends one byte at a time until the gateway has had enough.
+    pub(crate) async fn drip(&mut self, bytes: &[u8], pause: Duration) {
+        for byte in bytes.iter().cycle() {
+            if self.0.write_all(&[*byte]).await.is_err() {
+                return;
+            }
+            let mut end = [0; 1];
+            // An answer, or the end.
+            if timeout(pause, self.0.peek(&mut end)).await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// What the gateway says until it closes the connection.
+    pub(crate) async fn rest(&mut self) -> String {
+        let mut said = Vec::new();
+        // A reset is a way to close, too.
+        let _ = timeout(PATIENCE, self.0.read_to_end(&mut said))
+            .await
+            .expect("the gateway closes");
+        String::from_utf8_lossy(&said).into_owned()
+    }
+}
+
+/// Reads a problem, and checks what all have in common.
+pub(crate) async fn problem(response: Response) -> Value {
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let header = |name: &str| headers.get(name).map(|value| value.to_str().expect("text"));
+    assert_eq!(header("content-type"), Some("application/problem+json"));
+    assert_eq!(header("cache-control"), Some("no-store"));
+    assert_eq!(header("x-content-type-options"), Some("nosniff"));
+    let problem: Value = response.json().await.expect("JSON");
+    assert_eq!(problem["status"], status);
+    assert_eq!(problem["requestId"].as_str(), header("x-request-id"));
+    let code = problem["code"].as_str().expect("a code");
+    assert_eq!(problem["type"], format!("urn:cloud-pizza:problem:{code}"));
+    assert!(!problem["title"].as_str().expect("a title").is_empty());
+    assert!(!problem["detail"].as_str().expect("a detail").is_empty());
+    assert!(
+        problem["instance"]
+            .as_str()
+            .expect("a path")
+            .starts_with('/')
+    );
+    if status == 503 {
+        let wait: u64 = header("retry-after")
+            .expect("a wait")
+            .parse()
+            .expect("seconds");
+        assert!((1..=5).contains(&wait));
+    }
+    problem
+}
