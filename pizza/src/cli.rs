@@ -1,0 +1,72 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::{client, dev, gateway, kitchen, replay, temporal_command, worker};
+
+/// Pizza orders as durable sagas on Temporal.
+///
+/// Without a subcommand, `dev` runs: everything in one place.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pizza",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    dev: dev::DevArgs,
+}
+
+impl Cli {
+    /// The role to take.
+    pub(crate) fn command(self) -> Command {
+        self.command.unwrap_or(Command::Dev(self.dev))
+    }
+}
+
+/// The roles of the binary.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything on this machine: Temporal, workers, gateway, kitchen
+    Dev(dev::DevArgs),
+    /// Run the workers of one task queue or of all
+    Worker(worker::WorkerArgs),
+    /// Run the gateway: HTTP and gRPC on one port
+    Gateway(gateway::GatewayArgs),
+    /// Run the simulated kitchen
+    Kitchen(kitchen::KitchenArgs),
+    /// Place an order at a gateway
+    Order(client::order::OrderArgs),
+    /// Show an order
+    Status(client::status::StatusArgs),
+    /// List the failure queues and what is parked in them
+    Failures(client::failures::FailuresArgs),
+    /// Place one order for each scenario and compare each end with what is expected
+    Scenarios(client::scenarios::ScenariosArgs),
+    /// Replay histories with this build's workflows
+    Replay(replay::ReplayArgs),
+    /// Run the Temporal CLI that `dev` uses, with the arguments that follow
+    Temporal(temporal_command::TemporalArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_subcommand_dev_runs_with_its_defaults() {
+        let bare = Cli::parse_from(["pizza", "--port", "0"]).command();
+        let named = Cli::parse_from(["pizza", "dev", "--port", "0"]).command();
+        assert_eq!(format!("{bare:?}"), format!("{named:?}"));
+    }
+}

@@ -1,0 +1,8 @@
+//! The clients of the gateway.
+
+pub(crate) mod failures;
+pub(crate) mod gateway;
+pub(crate) mod order;
+pub(crate) mod output;
+pub(crate) mod scenarios;
+pub(crate) mod status;

@@ -1,0 +1,137 @@
+//! `pizza order`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use pizza_domain::OrderId;
+use serde_json::{Map, Value, json};
+
+use super::gateway::{Gateway, GatewayUrl, OrderView};
+use super::output;
+use super::status::describe;
+
+/// How often a watched order is looked at.
+const WATCH_EVERY: Duration = Duration::from_millis(150);
+
+/// How long a watched order may take before watching is given up. The order
+/// goes on.
+const WATCH_LIMIT: Duration = Duration::from_secs(6 * 3600);
+
+#[derive(Args, Debug)]
+pub(crate) struct OrderArgs {
+    /// What is on it; any text
+    #[arg(long)]
+    flavour: Option<String>,
+    /// small, medium or large
+    #[arg(long)]
+    size: Option<String>,
+    /// How many
+    #[arg(long)]
+    quantity: Option<u64>,
+    /// Who orders
+    #[arg(long, value_name = "ID")]
+    customer: Option<String>,
+    /// Wait so many seconds after each status change
+    #[arg(long, value_name = "SECONDS")]
+    per_step_delay_seconds: Option<f64>,
+    /// Make this step fail: 0 to 7, or its name; 100 or ALL for one order of each
+    #[arg(long, value_name = "STEP")]
+    error_on_step: Option<String>,
+    /// Follow the order to its end
+    #[arg(long)]
+    watch: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    gateway: GatewayUrl,
+}
+
+impl OrderArgs {
+    fn body(&self) -> Value {
+        let error_on_step = self.error_on_step.as_ref().map(|step| {
+            step.parse::<u64>()
+                .map_or_else(|_| json!(step), |number| json!(number))
+        });
+        let fields = [
+            ("flavour", self.flavour.as_ref().map(|text| json!(text))),
+            ("size", self.size.as_ref().map(|text| json!(text))),
+            ("quantity", self.quantity.map(|number| json!(number))),
+            ("customerId", self.customer.as_ref().map(|text| json!(text))),
+            (
+                "perStepDelaySeconds",
+                self.per_step_delay_seconds.map(|number| json!(number)),
+            ),
+            ("errorOnStep", error_on_step),
+        ];
+        let given = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Object(given.collect::<Map<_, _>>())
+    }
+}
+
+/// Places an order; with `--watch`, exits non-zero unless it was delivered.
+pub(crate) async fn run(args: OrderArgs) -> anyhow::Result<ExitCode> {
+    let gateway = args.gateway.connect()?;
+    let placed = gateway.place(&args.body()).await?;
+    if args.json {
+        output::data(&serde_json::to_string(&placed)?);
+    } else {
+        output::note(&placed.message);
+        if placed.orders.is_empty() {
+            output::data(&placed.status_check);
+        }
+        for order in &placed.orders {
+            output::data(&format!(
+                "{:<22} {}",
+                order.error_on_step, order.status_check
+            ));
+        }
+    }
+    if !args.watch {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut delivered = true;
+    let ids = if placed.orders.is_empty() {
+        vec![placed.order_id]
+    } else {
+        placed.orders.iter().map(|order| order.order_id).collect()
+    };
+    for id in ids {
+        let end = watch(&gateway, id).await?;
+        delivered &= end.status == "DeliveryConfirmed";
+        output::data(&if args.json {
+            serde_json::to_string(&end)?
+        } else {
+            describe(&end)
+        });
+    }
+    Ok(if delivered {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Follows an order to its end, saying each new status.
+async fn watch(gateway: &Gateway, id: OrderId) -> anyhow::Result<OrderView> {
+    let watching = async {
+        let mut seen = String::new();
+        loop {
+            let order = gateway.order(id).await?;
+            if order.status != seen {
+                output::note(&format!("{id}  {}", order.status));
+                seen.clone_from(&order.status);
+            }
+            if order.is_final() {
+                return Ok(order);
+            }
+            tokio::time::sleep(WATCH_EVERY).await;
+        }
+    };
+    tokio::time::timeout(WATCH_LIMIT, watching)
+        .await
+        .map_err(|_| anyhow::anyhow!("order {id} has not ended within {WATCH_LIMIT:?}"))?
+}

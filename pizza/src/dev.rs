@@ -1,0 +1,235 @@
+//! `pizza dev`: everything on this machine, from nothing.
+//!
+//! What it keeps stands in one folder: the Temporal server's database and the
+//! store. A new start on the same folder goes on where the last one ended,
+//! however it ended.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use pizza_activities::SimulatedKitchen;
+use pizza_activities::store::Store;
+use pizza_api::usecases::TemporalGateway;
+use pizza_workflows::names::{search_attribute, task_queue};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::client::gateway::Gateway;
+use crate::client::output;
+use crate::dev_server::{DevServer, DevServerConfig};
+use crate::gateway::{self, SettingsArgs};
+use crate::kitchen::cook;
+use crate::temporal_command::CliArgs;
+use crate::worker::Workers;
+use crate::{shutdown, temporal};
+
+/// Everything listens on this machine alone.
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DevArgs {
+    /// The folder that everything is kept in
+    #[arg(long, value_name = "DIR", env = "PIZZA_DATA", default_value = ".pizza")]
+    data: PathBuf,
+    /// The gateway's port; 0 is any free one
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The Temporal server's port; 0 is any free one
+    #[arg(long, value_name = "PORT", default_value_t = 7233)]
+    temporal_port: u16,
+    /// The Temporal UI's port; 0 is any free one
+    #[arg(long, value_name = "PORT", default_value_t = 8233)]
+    ui_port: u16,
+    /// Use the Temporal server at this `host:port` instead of starting one
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["temporal_port", "ui_port"])]
+    temporal_address: Option<String>,
+    /// Print one line of JSON when all is ready, and nothing else
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    cli: CliArgs,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// Runs everything until a signal stops it.
+pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
+    let shutdown = shutdown::on_signal();
+    prepare_folder(&args.data)?;
+    let listener = gateway::bind(SocketAddr::new(LOOPBACK, args.port), "--port").await?;
+    let server = tokio::select! {
+        server = Server::start(&args) => server?,
+        () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
+    };
+    let ended = tokio::select! {
+        ended = serve(&args, listener, &server, shutdown.clone()) => ended,
+        failure = server.failure() => Err(failure),
+    };
+    // Whoever asked it to end hears nothing more from it.
+    shutdown.cancel();
+    server.stop().await;
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Runs gateway, kitchen and workers against the server, until `shutdown`.
+/// The door closes first, the hands stop last.
+async fn serve(
+    args: &DevArgs,
+    listener: TcpListener,
+    server: &Server,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let client = temporal::connect_to(temporal::local_options(server.address())?).await?;
+    temporal::register_search_attributes(&client).await?;
+    let store = Store::open(&store_url(&args.data)).await?;
+    let url = Url::parse(&format!("http://{}", listener.local_addr()?))?;
+
+    let door = gateway::serve(
+        listener,
+        TemporalGateway::from_client(client.clone()),
+        store.clone(),
+        &args.settings,
+        shutdown.clone(),
+    );
+    let kitchen = SimulatedKitchen::new(store.clone());
+    let at_the_door = Gateway::new(url.clone())?;
+    let cooking = shutdown.clone();
+    let cook = tokio::spawn(async move { cook(&kitchen, &at_the_door, cooking).await });
+    let workers = Workers::new(&client, &store, &task_queue::ALL.map(str::to_owned))?;
+    let hands = CancellationToken::new();
+
+    announce(args, &url, server);
+    let door = async {
+        let closed = door.await;
+        hands.cancel();
+        closed
+    };
+    let working = async {
+        let ended = workers.run(hands.clone()).await;
+        shutdown.cancel();
+        ended
+    };
+    let (door, working) = tokio::join!(door, working);
+    cook.await?;
+    store.close().await;
+    door?;
+    working
+}
+
+/// The Temporal server: one of our own, or one that was given.
+enum Server {
+    Own { server: DevServer, address: String },
+    Given { address: String },
+}
+
+impl Server {
+    async fn start(args: &DevArgs) -> anyhow::Result<Self> {
+        if let Some(address) = &args.temporal_address {
+            return Ok(Self::Given {
+                address: address.clone(),
+            });
+        }
+        let cli = args.cli.locate(args.json).await?;
+        tracing::info!(path = %cli.path.display(), "the Temporal CLI, {}", cli.origin);
+        let server = DevServer::start(DevServerConfig {
+            cli: cli.path,
+            database: Some(args.data.join("temporal.db")),
+            ip: LOOPBACK,
+            port: args.temporal_port,
+            ui_port: Some(args.ui_port),
+            search_attributes: search_attribute::ALL
+                .iter()
+                .map(|key| (key.name().to_owned(), "Keyword".to_owned()))
+                .collect(),
+            log_file: args.data.join("temporal.log"),
+        })
+        .await?;
+        let address = server.address();
+        Ok(Self::Own { server, address })
+    }
+
+    fn address(&self) -> &str {
+        match self {
+            Self::Own { address, .. } | Self::Given { address } => address,
+        }
+    }
+
+    fn ui(&self) -> Option<String> {
+        match self {
+            Self::Own { server, .. } => server.ui_url(),
+            Self::Given { .. } => None,
+        }
+    }
+
+    /// Resolves when our own server dies.
+    async fn failure(&self) -> anyhow::Error {
+        match self {
+            Self::Own { server, .. } => server.exited().await.into(),
+            Self::Given { .. } => std::future::pending().await,
+        }
+    }
+
+    async fn stop(self) {
+        if let Self::Own { server, .. } = self {
+            server.stop().await;
+        }
+    }
+}
+
+/// Makes the folder, and finds out now whether it can be written to.
+fn prepare_folder(data: &Path) -> anyhow::Result<()> {
+    let try_out = || {
+        std::fs::create_dir_all(data)?;
+        let probe = data.join(".writable");
+        std::fs::write(&probe, b"")?;
+        std::fs::remove_file(probe)
+    };
+    try_out().with_context(|| {
+        format!(
+            "the data folder {} cannot be written to; choose another with --data",
+            data.display()
+        )
+    })
+}
+
+fn store_url(data: &Path) -> String {
+    format!("sqlite:{}", data.join("pizza.db").display())
+}
+
+/// Says that all is ready, and what to do next.
+fn announce(args: &DevArgs, gateway: &Url, server: &Server) {
+    let gateway = gateway.as_str().trim_end_matches('/');
+    if args.json {
+        let ready = json!({
+            "gateway": gateway,
+            "temporal": server.address(),
+            "ui": server.ui(),
+        });
+        output::data(&ready.to_string());
+        return;
+    }
+    let ui = server.ui().unwrap_or_else(|| "none of ours".to_owned());
+    output::data(&format!(
+        "
+  All is ready. Order a pizza:
+
+    curl -X POST {gateway}/orders -H 'content-type: application/json' -d '{{\"flavour\":\"hawaiian\"}}'
+    pizza order --flavour hawaiian --watch --gateway {gateway}
+
+  Every way an order can end:   pizza scenarios --gateway {gateway}
+  The API:                      {gateway}/openapi.json
+  The Temporal UI:              {ui}
+  Temporal:                     {temporal}
+  Kept in:                      {data}
+
+  Ctrl-C stops everything; orders under way go on at the next start.
+",
+        temporal = server.address(),
+        data = args.data.display(),
+    ));
+}

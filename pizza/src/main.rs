@@ -1,0 +1,61 @@
+//! `pizza`: one binary, a subcommand for each role.
+
+mod cli;
+mod client;
+mod dev;
+mod dev_server;
+mod gateway;
+mod kitchen;
+mod logging;
+mod replay;
+mod shutdown;
+mod temporal;
+mod temporal_cli;
+mod temporal_command;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use temporalio_common::telemetry::ensure_default_crypto_provider;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command();
+    logging::start();
+    // The SDK's TLS leaves the choice of its cryptography to the process.
+    ensure_default_crypto_provider();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&error.into()),
+    };
+    let done = runtime.block_on(run(command));
+    // What is still running has had its time to end; do not wait for more.
+    runtime.shutdown_background();
+    done.unwrap_or_else(|error| report(&error))
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::Worker(args) => worker::run(args).await,
+        Command::Gateway(args) => gateway::run(args).await,
+        Command::Kitchen(args) => kitchen::run(args).await,
+        Command::Order(args) => client::order::run(args).await,
+        Command::Status(args) => client::status::run(args).await,
+        Command::Failures(args) => client::failures::run(args).await,
+        Command::Scenarios(args) => client::scenarios::run(args).await,
+        Command::Replay(args) => replay::run(args, temporal::connect).await,
+        Command::Temporal(args) => temporal_command::run(args).await,
+    }
+}
+
+/// Prints an error with its causes, once, at the edge.
+fn report(error: &anyhow::Error) -> ExitCode {
+    client::output::note(&format!("error: {error:#}"));
+    ExitCode::FAILURE
+}

@@ -1,0 +1,318 @@
+//! What `pizza replay` prints: one line for each history on stdout, the rest on stderr.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use serde::Serialize;
+
+use super::replayer::{Fault, Kind, Replayed};
+
+/// Exit code when all was read and something broke.
+const BROKEN: u8 = 1;
+/// Exit code when nothing broke, and something could not be read. Also clap's for wrong usage.
+const UNREADABLE: u8 = 2;
+
+/// Which history it is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Identity {
+    /// Where the history came from: a file, `-` for stdin, or the option that named it.
+    pub(crate) source: String,
+    /// Whether `source` is a file or stdin, and so worth printing next to the workflow's id.
+    pub(crate) is_file: bool,
+    /// The workflow's id.
+    pub(crate) workflow_id: Option<String>,
+    /// The run's id.
+    pub(crate) run_id: Option<String>,
+    /// The workflow's type.
+    pub(crate) workflow_type: Option<String>,
+    /// How many events the history has.
+    pub(crate) events: Option<usize>,
+    /// The type of the event at which it broke.
+    pub(crate) broken_event: Option<String>,
+}
+
+/// One history and its verdict, as `--json` prints it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    source: &'a str,
+    workflow_id: Option<&'a str>,
+    run_id: Option<&'a str>,
+    workflow_type: Option<&'a str>,
+    events: Option<usize>,
+    ok: bool,
+    kind: Option<Kind>,
+    event_id: Option<i64>,
+    error: Option<&'a str>,
+}
+
+/// Prints verdicts as they come, and counts them.
+pub(crate) struct Report<Out, Err> {
+    out: Out,
+    err: Err,
+    json: bool,
+    progress: bool,
+    ok: usize,
+    broken: usize,
+    unreadable: usize,
+}
+
+impl Report<io::Stdout, io::Stderr> {
+    /// Prints on this process's stdout and stderr; progress only where stderr is a terminal.
+    pub(crate) fn on_terminal(json: bool) -> Self {
+        let err = io::stderr();
+        let progress = err.is_terminal();
+        Self::new(io::stdout(), err, json, progress)
+    }
+}
+
+impl<Out: Write, Err: Write> Report<Out, Err> {
+    fn new(out: Out, err: Err, json: bool, progress: bool) -> Self {
+        Self {
+            out,
+            err,
+            json,
+            progress,
+            ok: 0,
+            broken: 0,
+            unreadable: 0,
+        }
+    }
+
+    /// Prints one verdict.
+    ///
+    /// # Errors
+    /// When stdout cannot be written, for instance because its reader is gone.
+    pub(crate) fn verdict(
+        &mut self,
+        identity: &Identity,
+        outcome: &Result<Replayed, Fault>,
+    ) -> io::Result<()> {
+        match outcome {
+            Ok(_) => self.ok += 1,
+            Err(fault) if fault.kind.is_bad_input() => self.unreadable += 1,
+            Err(_) => self.broken += 1,
+        }
+        self.clear_progress();
+        if self.json {
+            let record = record(identity, outcome);
+            serde_json::to_writer(&mut self.out, &record)?;
+            writeln!(self.out)?;
+        } else {
+            writeln!(self.out, "{}", printable(&line(identity, outcome)))?;
+        }
+        self.out.flush()
+    }
+
+    /// Says on a terminal how far it is, on a line that the next verdict overwrites.
+    pub(crate) fn show_progress(&mut self) {
+        if self.progress {
+            // No terminal, no progress: not worth an error.
+            let _ = write!(self.err, "\r\x1b[K{} …", self.counts());
+            let _ = self.err.flush();
+        }
+    }
+
+    fn clear_progress(&mut self) {
+        if self.progress {
+            let _ = write!(self.err, "\r\x1b[K");
+            let _ = self.err.flush();
+        }
+    }
+
+    /// Prints the summary on stderr and gives the exit code: what broke weighs more than what could
+    /// not be read.
+    pub(crate) fn finish(mut self) -> ExitCode {
+        self.clear_progress();
+        // The verdicts are out already, and the exit code says the same.
+        let _ = writeln!(self.err, "{}", self.counts());
+        ExitCode::from(self.code())
+    }
+
+    fn code(&self) -> u8 {
+        match (self.broken, self.unreadable) {
+            (0, 0) => 0,
+            (0, _) => UNREADABLE,
+            _ => BROKEN,
+        }
+    }
+
+    fn counts(&self) -> String {
+        let all = self.ok + self.broken + self.unreadable;
+        let histories = if all == 1 { "history" } else { "histories" };
+        format!(
+            "{all} {histories}: {} ok, {} broken, {} unreadable",
+            self.ok, self.broken, self.unreadable
+        )
+    }
+}
+
+fn record<'a>(identity: &'a Identity, outcome: &'a Result<Replayed, Fault>) -> Record<'a> {
+    let fault = outcome.as_ref().err();
+    Record {
+        source: &identity.source,
+        workflow_id: identity.workflow_id.as_deref(),
+        run_id: identity.run_id.as_deref(),
+        workflow_type: identity.workflow_type.as_deref(),
+        events: identity.events,
+        ok: fault.is_none(),
+        kind: fault.map(|fault| fault.kind),
+        event_id: fault.and_then(|fault| fault.event_id),
+        error: fault.map(|fault| fault.message.as_str()),
+    }
+}
+
+/// The line for people.
+fn line(identity: &Identity, outcome: &Result<Replayed, Fault>) -> String {
+    match outcome {
+        Ok(Replayed::Same) => format!("ok  {}", which(identity)),
+        Ok(Replayed::NotBegun) => format!(
+            "ok  {}  (no workflow task completed yet: nothing to compare)",
+            which(identity)
+        ),
+        Err(fault) if fault.kind.is_bad_input() => {
+            format!("unreadable  {}: {}", identity.source, fault.message)
+        }
+        Err(fault) => format!(
+            "BROKEN  {}: {}{}: {}",
+            which(identity),
+            headline(fault.kind),
+            place(identity, fault),
+            fault.message
+        ),
+    }
+}
+
+/// The workflow's id and type, its number of events, and the file that they come from.
+fn which(identity: &Identity) -> String {
+    let workflow_id = identity.workflow_id.as_deref().unwrap_or("(no id)");
+    let workflow_type = identity.workflow_type.as_deref().unwrap_or("(no type)");
+    let events = identity.events.unwrap_or_default();
+    let unit = if events == 1 { "event" } else { "events" };
+    let mut text = format!("{workflow_id}  {workflow_type}  {events} {unit}");
+    if identity.is_file {
+        text.push_str("  ");
+        text.push_str(&identity.source);
+    }
+    text
+}
+
+fn headline(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Nondeterminism => "nondeterministic",
+        Kind::InvalidHistory => "invalid history",
+        Kind::WorkflowTaskFailure => "workflow task failed",
+        Kind::UnknownWorkflowType => "unknown workflow type",
+        Kind::Unreadable => "unreadable",
+        Kind::Timeout => "no end",
+        Kind::Internal => "replay failed",
+    }
+}
+
+/// ` at event 6 (TimerStarted)`, or nothing where the event is not known.
+fn place(identity: &Identity, fault: &Fault) -> String {
+    match (fault.event_id, &identity.broken_event) {
+        (Some(id), Some(event)) => format!(" at event {id} ({event})"),
+        (Some(id), None) => format!(" at event {id}"),
+        (None, _) => String::new(),
+    }
+}
+
+/// Ids, types and messages come from files: nothing in them may break the line or steer the
+/// terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            let plain = escaped.is_none().then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn identity() -> Identity {
+        Identity {
+            source: "a.json".into(),
+            is_file: true,
+            workflow_id: Some("order-1".into()),
+            run_id: Some("run".into()),
+            workflow_type: Some("PizzaOrder".into()),
+            events: Some(56),
+            broken_event: Some("TimerStarted".into()),
+        }
+    }
+
+    fn broken() -> Result<Replayed, Fault> {
+        Err(Fault {
+            kind: Kind::Nondeterminism,
+            event_id: Some(6),
+            message: "two\nlines \x1b[31m".into(),
+        })
+    }
+
+    fn printed(json: bool, outcomes: &[Result<Replayed, Fault>]) -> (String, u8) {
+        let mut out = Vec::new();
+        let mut report = Report::new(&mut out, Vec::new(), json, false);
+        for outcome in outcomes {
+            report.verdict(&identity(), outcome).unwrap();
+        }
+        let code = report.code();
+        (String::from_utf8(out).unwrap(), code)
+    }
+
+    #[test]
+    fn each_history_has_one_line_that_cannot_steer_the_terminal() {
+        let unreadable = Err(Fault::new(Kind::Unreadable, "it is empty"));
+        let (text, code) = printed(false, &[Ok(Replayed::Same), broken(), unreadable]);
+        assert_eq!(
+            text,
+            "ok  order-1  PizzaOrder  56 events  a.json\n\
+             BROKEN  order-1  PizzaOrder  56 events  a.json: nondeterministic at event 6 \
+             (TimerStarted): two\\nlines \\u{1b}[31m\n\
+             unreadable  a.json: it is empty\n"
+        );
+        assert_eq!(code, BROKEN);
+    }
+
+    #[test]
+    fn json_has_one_object_a_line() {
+        let (text, _) = printed(true, &[Ok(Replayed::NotBegun), broken()]);
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["ok"], true);
+        assert_eq!(lines[0]["kind"], serde_json::Value::Null);
+        assert_eq!(lines[1]["ok"], false);
+        assert_eq!(lines[1]["kind"], "nondeterminism");
+        assert_eq!(lines[1]["eventId"], 6);
+        assert_eq!(lines[1]["error"], "two\nlines \x1b[31m");
+        assert_eq!(lines[1]["workflowId"], "order-1");
+        assert_eq!(lines[1]["workflowType"], "PizzaOrder");
+        assert_eq!(lines[1]["source"], "a.json");
+        assert_eq!(lines[1]["events"], 56);
+    }
+
+    #[test]
+    fn the_exit_code_tells_broken_from_unreadable() {
+        let unreadable = || Err(Fault::new(Kind::Unreadable, ""));
+        let invalid = || Err(Fault::new(Kind::InvalidHistory, ""));
+        let unknown = || Err(Fault::new(Kind::UnknownWorkflowType, ""));
+        assert_eq!(printed(true, &[]).1, 0);
+        assert_eq!(printed(true, &[Ok(Replayed::Same)]).1, 0);
+        assert_eq!(
+            printed(true, &[Ok(Replayed::Same), unreadable()]).1,
+            UNREADABLE
+        );
+        assert_eq!(printed(true, &[invalid()]).1, UNREADABLE);
+        assert_eq!(printed(true, &[unreadable(), unknown()]).1, BROKEN);
+    }
+}

@@ -1,0 +1,159 @@
+//! The workers: one for each task queue.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use futures::future::join_all;
+use pizza_activities::store::Store;
+use pizza_activities::{
+    CustomerActivities, KitchenActivities, LoyaltyActivities, OrderActivities, Parties,
+    PaymentActivities,
+};
+use pizza_workflows::names::task_queue;
+use pizza_workflows::{FailedTaskWorkflow, FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow};
+use temporalio_client::Client;
+use temporalio_sdk::runtime::{AutoscalingOptions, PollerBehavior};
+use temporalio_sdk::{Runtime, Worker, WorkerOptions};
+use tokio_util::sync::CancellationToken;
+
+use crate::{shutdown, temporal};
+
+/// How long steps under way may take to end once the worker is stopped.
+const GRACEFUL_SHUTDOWN: Duration = Duration::from_secs(10);
+
+/// How long a crashed worker's orders wait before another takes them.
+const STICKY_TIMEOUT: Duration = Duration::from_secs(2);
+
+#[derive(Args, Debug)]
+pub(crate) struct WorkerArgs {
+    /// The task queues to work on; all when none is named
+    #[arg(long = "queue", value_name = "QUEUE", value_parser = task_queue::ALL)]
+    queues: Vec<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Where the store is.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StoreArgs {
+    /// The store, as `sqlite:PATH`
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "DATABASE_URL",
+        default_value = "sqlite:pizza.db"
+    )]
+    pub(crate) database_url: String,
+}
+
+/// Runs the workers until a signal stops them.
+pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
+    let shutdown = shutdown::on_signal();
+    let client = temporal::connect().await?;
+    temporal::register_search_attributes(&client).await?;
+    let store = Store::open(&args.store.database_url).await?;
+    let queues = if args.queues.is_empty() {
+        task_queue::ALL.map(str::to_owned).to_vec()
+    } else {
+        args.queues
+    };
+    let workers = Workers::new(&client, &store, &queues)?;
+    tracing::info!(?queues, "working");
+    workers.run(shutdown).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The workers of one process.
+pub(crate) struct Workers {
+    workers: Vec<Worker>,
+}
+
+impl Workers {
+    /// Makes a worker for each of `queues`.
+    pub(crate) fn new(client: &Client, store: &Store, queues: &[String]) -> anyhow::Result<Self> {
+        let runtime = Runtime::from_current_tokio(Default::default())?;
+        let parties = Parties::simulated(store);
+        let workers = queues
+            .iter()
+            .map(|queue| {
+                let options = options(queue, &parties, store)?;
+                Worker::new(&runtime, client.clone(), options)
+                    .map_err(|error| anyhow::anyhow!("{error}"))
+                    .with_context(|| format!("the worker of {queue} cannot be made"))
+            })
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self { workers })
+    }
+
+    /// Runs them until `shutdown`, and until what is under way has ended. A
+    /// worker that fails stops the others.
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let handles: Vec<_> = self.workers.iter().map(Worker::shutdown_handle).collect();
+        let stop = shutdown.child_token();
+        let stopping = async {
+            stop.cancelled().await;
+            handles.iter().for_each(|shut_down| shut_down());
+        };
+        let running = join_all(self.workers.iter_mut().map(|worker| {
+            let stop = stop.clone();
+            async move {
+                let ended = worker.run().await;
+                stop.cancel();
+                ended
+            }
+        }));
+        let (ended, ()) = tokio::join!(running, stopping);
+        for result in ended {
+            result.map_err(|error| anyhow::anyhow!("{error}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// What the worker of a queue can do, and how it polls.
+fn options(queue: &str, parties: &Parties, store: &Store) -> anyhow::Result<WorkerOptions> {
+    let polling = |maximum| {
+        PollerBehavior::Autoscaling(
+            AutoscalingOptions::builder()
+                .minimum(2)
+                .maximum(maximum)
+                .initial(4)
+                .build(),
+        )
+    };
+    let options = WorkerOptions::new(queue)
+        .workflow_task_poller_behavior(polling(16))
+        .activity_task_poller_behavior(polling(16))
+        .sticky_queue_schedule_to_start_timeout(STICKY_TIMEOUT)
+        .graceful_shutdown_period(GRACEFUL_SHUTDOWN);
+    let loyalty = LoyaltyActivities::new(parties.loyalty.clone(), store.clone());
+    Ok(match queue {
+        task_queue::ORDERS => options
+            .register_workflow::<OrderWorkflow>()?
+            .register_activities(OrderActivities::new(store.clone()))
+            .register_activities(PaymentActivities::new(
+                parties.payments.clone(),
+                store.clone(),
+            ))
+            .register_activities(loyalty)
+            .register_activities(CustomerActivities::new(parties.messenger.clone()))
+            .build(),
+        // Both branches also write to the order's record.
+        task_queue::LOYALTY => options
+            .register_workflow::<LoyaltyWorkflow>()?
+            .register_activities(loyalty)
+            .register_activities(OrderActivities::new(store.clone()))
+            .build(),
+        task_queue::FULFILMENT => options
+            .register_workflow::<FulfilmentWorkflow>()?
+            .register_activities(KitchenActivities::new(
+                parties.kitchen.clone(),
+                store.clone(),
+            ))
+            .build(),
+        task_queue::FAILURES => options.register_workflow::<FailedTaskWorkflow>()?.build(),
+        other => anyhow::bail!("there is no task queue {other}"),
+    })
+}
