@@ -49,7 +49,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Status(args) => client::status::run(args).await,
         Command::Failures(args) => client::failures::run(args).await,
         Command::Scenarios(args) => client::scenarios::run(args).await,
-        Command::Replay(args) => replay::run(args, temporal::connect).await,
+        // The client's futures are large; boxed, they stay off the stack.
+        Command::Replay(args) => Box::pin(replay::run(args, temporal::connect)).await,
         Command::Temporal(args) => temporal_command::run(args).await,
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 use pizza_domain::{
@@ -217,15 +218,35 @@ async fn handlers_finished(ctx: &WorkflowContext<FulfilmentWorkflow>) {
         .await;
 }
 
+/// A refusal as an update's error. The SDK wraps whatever error it is given
+/// in an untyped failure with that error's *source* as the cause, so the
+/// typed failure has to be the source of something.
+#[derive(Debug)]
+struct Refused {
+    failure: ApplicationFailure,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the kitchen's report was not taken")
+    }
+}
+
+impl Error for Refused {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.failure)
+    }
+}
+
 fn refusal(refusal: ReportRefusal) -> Box<dyn Error + Send + Sync> {
     let type_name = match refusal {
         ReportRefusal::Repeated => failure_type::REPORT_REPEATED,
         ReportRefusal::OutOfOrder => failure_type::REPORT_OUT_OF_ORDER,
         ReportRefusal::Late => failure_type::REPORT_LATE,
     };
-    ApplicationFailure::builder(refusal)
+    let failure = ApplicationFailure::builder(refusal)
         .type_name(type_name.to_owned())
         .non_retryable(true)
-        .build()
-        .into()
+        .build();
+    Box::new(Refused { failure })
 }

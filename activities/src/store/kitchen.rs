@@ -47,8 +47,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let is_last = report == KitchenReport::Delivered;
         // After the last report nothing is due: empty plus the pace is empty.
+        // Nor does a ticket get due that the kitchen does not answer.
         sqlx::query(
-            "UPDATE kitchen_tickets SET stage = $1, next_report_at_ms = $2 + pace_ms \
+            "UPDATE kitchen_tickets SET stage = $1, next_report_at_ms = \
+             CASE WHEN next_report_at_ms IS NULL THEN NULL ELSE $2 + pace_ms END \
              WHERE order_id = $3 AND stage <> 'withdrawn' AND stage <> 'delivered'",
         )
         .bind(report.as_str())

@@ -57,8 +57,7 @@ pub(super) struct KitchenEventReportedBody {
     outcome: ReportOutcomeBody,
 }
 
-/// What became of a report. Of several that are sent at the same time, more
-/// than one may be told that it was taken; one was.
+/// What became of a report.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ReportOutcome)]

@@ -19,8 +19,7 @@ pub struct ReportKitchenEvent {
 pub struct ReportAnswer {
     /// The order's status now.
     pub status: OrderStatus,
-    /// Whether it was taken before. Of several that are sent at the same
-    /// time, more than one may get the answer of the one that was taken.
+    /// Whether it had been taken before, and changed nothing now.
     pub repeated: bool,
 }
 
@@ -45,26 +44,18 @@ impl UseCases {
     ) -> Result<ReportAnswer, UseCaseError> {
         let ReportKitchenEvent { ticket_id, event } = request;
         let before = self.store.order(ticket_id).await?;
-        let before = before.map(|order| order.status);
-        if let Some(status) = before.filter(|status| has_taken(*status, event)) {
+        let status = before.map(|order| order.status);
+        if let Some(status) = status.filter(|status| has_taken(*status, event)) {
             return Ok(ReportAnswer::repeated(status));
         }
-        let report = self
-            .temporal
-            .report(ticket_id, event, self.settings.report_timeout)
-            .await?;
-        match (report, before) {
-            // The saga answers a report that it took before the order was
-            // given up as it did then.
-            (Report::Taken(then), Some(before)) if before.rank() > then.rank() => {
-                Ok(ReportAnswer::repeated(before))
-            }
-            (Report::Taken(status), _) => Ok(ReportAnswer {
+        let limit = self.settings.report_timeout;
+        match self.temporal.report(ticket_id, event, limit).await? {
+            Report::Taken(status) => Ok(ReportAnswer {
                 status,
                 repeated: false,
             }),
-            (Report::Refused(refusal), _) => self.refused(request, refusal).await,
-            (Report::Closed, _) => self.closed(request).await,
+            Report::Refused(refusal) => self.refused(request, refusal).await,
+            Report::Closed => self.closed(request).await,
         }
     }
 

@@ -249,13 +249,18 @@ impl TemporalGateway {
             .build();
         self.within(limit, async |client| {
             let id = fulfilment_workflow_id(ticket);
-            let answer = client
-                .get_workflow_handle::<FulfilmentWorkflow>(id)
-                .execute_update(FulfilmentWorkflow::report, report, options)
-                .await;
-            match answer {
-                Ok(receipt) => Ok(Report::Taken(receipt.status)),
-                Err(error) => update_error(error),
+            let fulfilment = client.get_workflow_handle::<FulfilmentWorkflow>(id);
+            loop {
+                let answer = fulfilment
+                    .execute_update(FulfilmentWorkflow::report, report, options.clone())
+                    .await;
+                match answer {
+                    Ok(receipt) => return Ok(Report::Taken(receipt.status)),
+                    // A worker lost it on the way, as may happen with several
+                    // at once; it had no effect.
+                    Err(WorkflowUpdateError::Failed(failure)) if is_lost(&failure) => {}
+                    Err(error) => return update_error(error),
+                }
             }
         })
         .await
@@ -410,24 +415,30 @@ fn update_error(error: WorkflowUpdateError) -> Result<Report, TemporalError> {
 /// ended without answering it.
 const COMPLETED_WITHOUT_ANSWER: &str = "AcceptedUpdateCompletedWorkflow";
 
+/// How the server answers an update that no worker processed although one
+/// had it.
+const UNPROCESSED: &str = "UnprocessedUpdate";
+
+fn is_lost(failure: &Failure) -> bool {
+    types(failure).any(|kind| kind == UNPROCESSED)
+}
+
 /// The meaning of a failed update, wherever in its causes it says so.
 fn known_failure(failure: &Failure) -> Option<Report> {
-    causes(failure).find_map(|failure| {
-        let Some(FailureInfo::ApplicationFailureInfo(info)) = &failure.failure_info else {
-            return None;
-        };
-        if info.r#type == COMPLETED_WITHOUT_ANSWER {
-            return Some(Report::Closed);
-        }
-        REFUSALS
+    types(failure).find_map(|kind| match kind {
+        COMPLETED_WITHOUT_ANSWER => Some(Report::Closed),
+        kind => REFUSALS
             .into_iter()
-            .find(|(type_name, refusal)| {
-                // An update's error loses its type on its way through the
-                // SDK, which wraps it in a failure of its own with the same
-                // message (temporalio-workflow 1.1.1).
-                info.r#type == *type_name || failure.message == refusal.to_string()
-            })
-            .map(|(_, refusal)| Report::Refused(refusal))
+            .find(|(type_name, _)| kind == *type_name)
+            .map(|(_, refusal)| Report::Refused(refusal)),
+    })
+}
+
+/// The types of the application failures in a failure and its causes.
+fn types(failure: &Failure) -> impl Iterator<Item = &str> {
+    causes(failure).filter_map(|failure| match &failure.failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(info)) => Some(info.r#type.as_str()),
+        _ => None,
     })
 }
 
@@ -470,16 +481,14 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_known_by_its_type_and_by_its_words() {
+    fn a_refusal_is_known_by_its_type_wherever_it_stands() {
         for (type_name, refusal) in REFUSALS {
-            let typed = failure("", "wrapped", Some(failure(type_name, "x", None)));
-            assert_eq!(known_failure(&typed), Some(Report::Refused(refusal)));
-            let words = refusal.to_string();
-            let untyped = failure("", &words, Some(failure("", &words, None)));
-            assert_eq!(known_failure(&untyped), Some(Report::Refused(refusal)));
+            let wrapped = failure("", "wrapped", Some(failure(type_name, "x", None)));
+            assert_eq!(known_failure(&wrapped), Some(Report::Refused(refusal)));
         }
         let closed = failure(COMPLETED_WITHOUT_ANSWER, "", None);
         assert_eq!(known_failure(&closed), Some(Report::Closed));
         assert_eq!(known_failure(&failure("Other", "no", None)), None);
+        assert!(is_lost(&failure(UNPROCESSED, "lost", None)));
     }
 }

@@ -208,7 +208,7 @@ impl Gateway {
     ) -> anyhow::Result<ReportAnswer> {
         #[derive(Deserialize)]
         struct Answer {
-            repeated: bool,
+            outcome: String,
         }
         let url = self.at(&["kitchen", "tickets", &ticket.to_string(), "events"])?;
         let body = serde_json::json!({ "event": report.as_str() });
@@ -224,10 +224,9 @@ impl Gateway {
             bail!("{}: {}", problem.code, problem.detail);
         }
         let answer: Answer = read(response).await?;
-        Ok(if answer.repeated {
-            ReportAnswer::Repeated
-        } else {
-            ReportAnswer::Taken
+        Ok(match answer.outcome.as_str() {
+            "repeated" => ReportAnswer::Repeated,
+            _ => ReportAnswer::Taken,
         })
     }
 
