@@ -12,7 +12,7 @@ use anyhow::Context;
 use clap::Args;
 use pizza_activities::SimulatedKitchen;
 use pizza_activities::store::Store;
-use pizza_api::usecases::TemporalGateway;
+use pizza_api::usecases::{TemporalGateway, register_search_attributes};
 use pizza_workflows::names::{search_attribute, task_queue};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -85,7 +85,7 @@ async fn serve(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let client = temporal::connect_to(temporal::local_options(server.address())?).await?;
-    temporal::register_search_attributes(&client).await?;
+    register_search_attributes(&client).await?;
     let store = Store::open(&store_url(&args.data)).await?;
     let url = Url::parse(&format!("http://{}", listener.local_addr()?))?;
 

@@ -1,21 +1,23 @@
 //! The connection to Temporal, from the variables and the file that every
 //! Temporal tool reads.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use pizza_workflows::names::search_attribute;
+use pizza_api::usecases::register_search_attributes;
 use temporalio_client::envconfig::LoadClientConfigProfileOptions;
-use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, NamespacedClient};
-use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
-use temporalio_common::protos::temporal::api::operatorservice::v1::{
-    AddSearchAttributesRequest, ListSearchAttributesRequest,
-};
-use tonic::Request;
+use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// How long a connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a worker waits for a server that is not there yet.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often it looks.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// The `TEMPORAL_*` variables and `temporal.toml`, read and checked.
 pub(crate) fn options() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
@@ -47,6 +49,32 @@ pub(crate) async fn connect() -> anyhow::Result<Client> {
     connect_to(options()?).await
 }
 
+/// Connects by the variables and the file, and registers what the namespace
+/// lacks. Waits a while for a server that is starting too; none after
+/// `shutdown`.
+pub(crate) async fn connect_patiently(
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Option<Client>> {
+    let given_up = Instant::now() + PATIENCE;
+    loop {
+        let connected = async {
+            let client = connect().await?;
+            register_search_attributes(&client).await?;
+            anyhow::Ok(client)
+        };
+        let error = match connected.await {
+            Ok(client) => return Ok(Some(client)),
+            Err(error) if Instant::now() >= given_up => return Err(error),
+            Err(error) => error,
+        };
+        tracing::warn!(error = format!("{error:#}"), "waiting for Temporal");
+        tokio::select! {
+            () = tokio::time::sleep(TRY_AGAIN) => {}
+            () = shutdown.cancelled() => return Ok(None),
+        }
+    }
+}
+
 /// Connects by these settings.
 pub(crate) async fn connect_to(
     (connection, client): (ConnectionOptions, ClientOptions),
@@ -61,41 +89,4 @@ pub(crate) async fn connect_to(
             format!("Temporal at {address} cannot be reached; is TEMPORAL_ADDRESS right?")
         })?;
     Ok(Client::new(connected, client)?)
-}
-
-/// Makes sure that the namespace knows our search attributes. A namespace
-/// where only an administrator may add them has to know them already.
-pub(crate) async fn register_search_attributes(client: &Client) -> anyhow::Result<()> {
-    let mut operator = client.connection().operator_service();
-    let namespace = client.namespace();
-    let known = operator
-        .list_search_attributes(Request::new(ListSearchAttributesRequest {
-            namespace: namespace.clone(),
-        }))
-        .await
-        .context("the search attributes of the namespace cannot be listed")?
-        .into_inner()
-        .custom_attributes;
-    let missing: Vec<&str> = search_attribute::ALL
-        .iter()
-        .map(|key| key.name())
-        .filter(|name| !known.contains_key(*name))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    operator
-        .add_search_attributes(Request::new(AddSearchAttributesRequest {
-            namespace,
-            search_attributes: missing
-                .iter()
-                .map(|name| ((*name).to_owned(), IndexedValueType::Keyword as i32))
-                .collect(),
-        }))
-        .await
-        .with_context(|| {
-            format!("the namespace lacks the search attributes {missing:?} (all of type Keyword)")
-        })?;
-    tracing::info!(?missing, "registered search attributes");
-    Ok(())
 }

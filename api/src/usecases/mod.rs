@@ -6,6 +6,7 @@ mod list_workflows;
 mod place_order;
 mod readiness;
 mod report_kitchen_event;
+mod search_attributes;
 mod temporal;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub use list_workflows::OrderWorkflowState;
 pub use place_order::{PlaceOrder, Placed, PlacedOrder, ScenarioChoice};
 pub use readiness::Readiness;
 pub use report_kitchen_event::{ReportAnswer, ReportKitchenEvent};
+pub use search_attributes::register_search_attributes;
 pub use temporal::{TemporalError, TemporalGateway};
 
 /// The use cases, and what they work with.

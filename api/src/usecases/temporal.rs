@@ -34,6 +34,8 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tonic::{Code, IntoRequest, Status};
 
+use super::register_search_attributes;
+
 /// The way to Temporal. It is connected at the first call that gets through,
 /// so that the gateway starts while Temporal is away; from then on the
 /// connection mends itself.
@@ -333,9 +335,12 @@ impl TemporalGateway {
     async fn client(&self) -> Result<Client, TemporalError> {
         let connect = || async {
             let (connection, client) = self.shared.target.clone().ok_or(TemporalError::TimedOut)?;
-            Client::connect(connection, client)
+            let client = Client::connect(connection, client)
                 .await
-                .map_err(|error| TemporalError::Connect(Arc::new(error)))
+                .map_err(|error| TemporalError::Connect(Arc::new(error)))?;
+            // A start with attributes that the namespace lacks is refused.
+            register_search_attributes(&client).await?;
+            Ok(client)
         };
         self.shared.client.get_or_try_init(connect).await.cloned()
     }
