@@ -23,7 +23,7 @@ pub(crate) struct Cli {
 
 impl Cli {
     /// The role to take.
-    pub(crate) fn command(self) -> Command {
+    pub(crate) fn role(self) -> Command {
         self.command.unwrap_or(Command::Dev(self.dev))
     }
 }
@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn without_a_subcommand_dev_runs_with_its_defaults() {
-        let bare = Cli::parse_from(["pizza", "--port", "0"]).command();
-        let named = Cli::parse_from(["pizza", "dev", "--port", "0"]).command();
+        let bare = Cli::parse_from(["pizza", "--port", "0"]).role();
+        let named = Cli::parse_from(["pizza", "dev", "--port", "0"]).role();
         assert_eq!(format!("{bare:?}"), format!("{named:?}"));
     }
 }

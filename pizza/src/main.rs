@@ -22,7 +22,7 @@ use temporalio_common::telemetry::ensure_default_crypto_provider;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command();
+    let command = Cli::parse().role();
     logging::start();
     // The SDK's TLS leaves the choice of its cryptography to the process.
     ensure_default_crypto_provider();

@@ -97,6 +97,8 @@ impl FulfilmentWorkflow {
     }
 
     /// A report that may not be taken is answered before it leaves a trace.
+    /// Of several that arrive in one workflow task all are validated before
+    /// the first is handled; then the handler refuses the others.
     #[update_validator(report)]
     fn validate_report(
         &self,

@@ -21,6 +21,8 @@ const INTERVAL: Duration = Duration::from_secs(3);
 /// nothing is served.
 pub(crate) async fn watch(reporter: HealthReporter, app: Arc<App>, shutdown: CancellationToken) {
     let looking = async {
+        // Nothing is known before the first look, least of all good health.
+        tell(&reporter, ServingStatus::NotServing).await;
         loop {
             let readiness = app
                 .use_cases()

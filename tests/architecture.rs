@@ -1,0 +1,50 @@
+//! What the layout promises, held against the build.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// Crates through which a workflow could reach the world: sockets, files,
+/// HTTP, SQL, and the Temporal client and worker themselves.
+const OUTWARD: [&str; 12] = [
+    "hyper",
+    "hyper-util",
+    "mio",
+    "socket2",
+    "rustls",
+    "reqwest",
+    "axum",
+    "sqlx",
+    "libsqlite3-sys",
+    "temporalio-client",
+    "temporalio-sdk",
+    "temporalio-sdk-core",
+];
+
+#[test]
+fn workflows_depend_on_nothing_that_can_do_io() {
+    let inward = dependencies("pizza-workflows");
+    let outward = inward.iter().filter(|name| is_outward(name)).count();
+    assert_eq!(outward, 0, "{inward:?}");
+    // The list would not be worth much if it did not know the others.
+    assert!(dependencies("pizza").iter().any(|name| is_outward(name)));
+}
+
+fn is_outward(name: &str) -> bool {
+    OUTWARD.contains(&name)
+}
+
+/// The names of the crates that a package is built with.
+fn dependencies(package: &str) -> BTreeSet<String> {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--package", package, "--edges", "normal"])
+        .args(["--prefix", "none", "--format", "{p}", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo tree");
+    assert!(tree.status.success(), "{tree:?}");
+    String::from_utf8(tree.stdout)
+        .expect("text")
+        .lines()
+        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .collect()
+}

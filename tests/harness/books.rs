@@ -1,0 +1,152 @@
+//! The books of the outside parties and the record of orders, read as an
+//! auditor would: straight from the tables.
+
+use std::path::Path;
+
+use pizza_domain::OrderStatus;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+
+use super::{SOON, eventually};
+
+/// An open database.
+pub(crate) struct Books {
+    connection: SqliteConnection,
+}
+
+/// One row of a ledger: its kind, and the amount or the points.
+pub(crate) type Entry = (String, i64);
+
+/// Everything in the books about one order.
+#[derive(Debug)]
+pub(crate) struct Account {
+    /// Of the payment provider, by kind.
+    pub(crate) payments: Vec<Entry>,
+    /// Of the loyalty programme, by kind.
+    pub(crate) points: Vec<Entry>,
+    /// What the customer was told.
+    pub(crate) notifications: Vec<String>,
+    /// Each change of the order, in its order.
+    pub(crate) changes: Vec<Change>,
+}
+
+/// What an observer could have seen.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) version: i64,
+    pub(crate) status: OrderStatus,
+    pub(crate) changed_at_ms: i64,
+}
+
+impl Books {
+    /// Opens the books, as soon as there are any.
+    pub(crate) async fn open(path: &Path) -> Self {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(false);
+        let what = format!("{} can be opened", path.display());
+        let connection = eventually(SOON, &what, async || {
+            SqliteConnection::connect_with(&options).await.ok()
+        })
+        .await;
+        Self { connection }
+    }
+
+    /// The result of a query that gives one number.
+    pub(crate) async fn number(&mut self, query: &str) -> i64 {
+        sqlx::query_scalar(AssertSqlSafe(query.to_owned()))
+            .fetch_one(&mut self.connection)
+            .await
+            .unwrap_or_else(|error| panic!("{query}: {error}"))
+    }
+
+    /// How many orders there are.
+    pub(crate) async fn orders(&mut self) -> i64 {
+        self.number("SELECT count(*) FROM orders").await
+    }
+
+    /// What the books say about an order.
+    pub(crate) async fn account(&mut self, id: &str) -> Account {
+        Account {
+            payments: self.entries("payments", "amount", id).await,
+            points: self.entries("loyalty_points", "points", id).await,
+            notifications: self.notifications(id).await,
+            changes: self.changes(id).await,
+        }
+    }
+
+    async fn entries(&mut self, table: &str, column: &str, id: &str) -> Vec<Entry> {
+        let query = format!("SELECT kind, {column} FROM {table} WHERE order_id = $1 ORDER BY kind");
+        sqlx::query_as(AssertSqlSafe(query))
+            .bind(id)
+            .fetch_all(&mut self.connection)
+            .await
+            .expect("the ledger")
+    }
+
+    async fn notifications(&mut self, id: &str) -> Vec<String> {
+        sqlx::query_scalar("SELECT message FROM notifications WHERE order_id = $1")
+            .bind(id)
+            .fetch_all(&mut self.connection)
+            .await
+            .expect("the notifications")
+    }
+
+    async fn changes(&mut self, id: &str) -> Vec<Change> {
+        let query = "SELECT version, status, changed_at_ms FROM order_changes \
+                     WHERE order_id = $1 ORDER BY version";
+        sqlx::query(query)
+            .bind(id)
+            .fetch_all(&mut self.connection)
+            .await
+            .expect("the changes")
+            .into_iter()
+            .map(|row| Change {
+                version: row.get("version"),
+                status: row.get::<String, _>("status").parse().expect("a status"),
+                changed_at_ms: row.get("changed_at_ms"),
+            })
+            .collect()
+    }
+}
+
+impl Account {
+    /// The statuses that the order went through, each once.
+    pub(crate) fn way(&self) -> Vec<OrderStatus> {
+        let mut way: Vec<_> = self.changes.iter().map(|change| change.status).collect();
+        way.dedup();
+        way
+    }
+
+    /// Checks what holds for every order: versions without gaps, statuses
+    /// that only ever went forward, time that did not run backwards.
+    pub(crate) fn assert_legal(&self) {
+        for (change, version) in self.changes.iter().zip(1..) {
+            assert_eq!(change.version, version, "{self:?}");
+        }
+        for pair in self.way().windows(2) {
+            assert!(pair[0].may_become(pair[1]), "{pair:?} in {self:?}");
+        }
+        let in_time = |pair: &[Change]| pair[0].changed_at_ms <= pair[1].changed_at_ms;
+        assert!(self.changes.windows(2).all(in_time), "{self:?}");
+    }
+
+    /// The kinds of the entries in the payment provider's ledger.
+    pub(crate) fn payment_kinds(&self) -> Vec<&str> {
+        kinds(&self.payments)
+    }
+
+    /// The kinds of the entries in the loyalty programme's ledger.
+    pub(crate) fn points_kinds(&self) -> Vec<&str> {
+        kinds(&self.points)
+    }
+
+    /// The points that the customer has from this order.
+    pub(crate) fn points_left(&self) -> i64 {
+        self.points.iter().map(|(_, points)| points).sum()
+    }
+}
+
+fn kinds(entries: &[Entry]) -> Vec<&str> {
+    entries.iter().map(|(kind, _)| kind.as_str()).collect()
+}

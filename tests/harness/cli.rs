@@ -1,0 +1,97 @@
+//! Commands that run to their end: the product's clients, and the Temporal
+//! CLI through `pizza temporal`.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::A_MINUTE;
+use super::process::{PIZZA, foreign_variables};
+
+/// Where commands run, and the variables that they see.
+pub(crate) struct Cli {
+    pub(crate) folder: PathBuf,
+    pub(crate) variables: Vec<(String, String)>,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Output {
+    /// Its stdout as lines of JSON.
+    pub(crate) fn json_lines(&self) -> Vec<Value> {
+        self.stdout
+            .lines()
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+            })
+            .collect()
+    }
+}
+
+impl Cli {
+    /// Runs `pizza` with `arguments`.
+    pub(crate) async fn pizza(&self, arguments: &[&str]) -> Output {
+        self.with_input(arguments, "").await
+    }
+
+    /// Runs `pizza` with `arguments`, and with `input` on its stdin.
+    pub(crate) async fn with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = Command::new(PIZZA);
+        for foreign in foreign_variables() {
+            command.env_remove(foreign);
+        }
+        let mut child = command
+            .args(arguments)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(&self.folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("pizza starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let input = input.to_owned();
+        // A command that does not read its input is not to be waited for.
+        let writing = tokio::spawn(async move { stdin.write_all(input.as_bytes()).await });
+        let output = timeout(A_MINUTE * 3, child.wait_with_output())
+            .await
+            .unwrap_or_else(|_| panic!("pizza {arguments:?} does not end"))
+            .expect("the command ran");
+        writing.abort();
+        Output {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+
+    /// Runs `pizza` with `arguments`, which has to go well, and gives its
+    /// stdout.
+    pub(crate) async fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.pizza(arguments).await;
+        assert_eq!(output.code, Some(0), "pizza {arguments:?}: {output:?}");
+        output.stdout
+    }
+
+    /// Runs the Temporal CLI, which has to go well, and gives its stdout.
+    pub(crate) async fn temporal(&self, arguments: &[&str]) -> String {
+        self.ok(&[&["temporal"], arguments].concat()).await
+    }
+
+    /// Runs the Temporal CLI with `-o json` and reads what it prints.
+    pub(crate) async fn temporal_json(&self, arguments: &[&str]) -> Value {
+        let text = self.temporal(&[arguments, &["-o", "json"]].concat()).await;
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+}

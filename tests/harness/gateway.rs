@@ -1,0 +1,163 @@
+//! A client of the gateway's HTTP side that looks at the wire.
+
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use reqwest::{Client, RequestBuilder};
+use serde_json::{Value, json};
+use temporalio_common::telemetry::ensure_default_crypto_provider;
+
+use super::{A_MINUTE, eventually};
+
+/// Longer than the gateway may take for anything.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A client of one gateway.
+pub(crate) struct Gateway {
+    base: String,
+    pub(crate) client: Client,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// The body, which is JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// A header; empty when it is missing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("text"))
+    }
+
+    /// The code of a problem document, after looking at its form.
+    pub(crate) fn problem(&self) -> String {
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{self:?}"
+        );
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status, "{self:?}");
+        for field in ["type", "title", "detail", "code"] {
+            assert!(problem[field].is_string(), "{field}: {self:?}");
+        }
+        problem["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Gateway {
+    /// A client of the gateway at `base`.
+    pub(crate) fn new(base: &str) -> Self {
+        // The SDK's features give the client TLS, and it wants a provider even
+        // where there is nothing to encrypt.
+        ensure_default_crypto_provider();
+        let client = Client::builder()
+            .timeout(TIMEOUT)
+            .build()
+            .expect("a client");
+        Self {
+            base: base.to_owned(),
+            client,
+        }
+    }
+
+    /// The address of a path.
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Sends a request; there has to be an answer.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        let response = request.send().await.expect("an answer");
+        Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            text: response.text().await.expect("a body"),
+        }
+    }
+
+    /// GET.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.client.get(self.at(path))).await
+    }
+
+    /// POST of JSON.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.client.post(self.at(path)).json(body)).await
+    }
+
+    /// Places an order, which has to be accepted, and gives the answer.
+    pub(crate) async fn placed(&self, order: &Value) -> Value {
+        let answer = self.post("/orders", order).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let placed = answer.json();
+        let location = format!("/orders/{}", id_of(&placed));
+        assert_eq!(answer.header("location"), location, "{answer:?}");
+        placed
+    }
+
+    /// Places an order, which has to be accepted, and gives its id.
+    pub(crate) async fn place(&self, order: Value) -> String {
+        id_of(&self.placed(&order).await)
+    }
+
+    /// Looks at an order, which has to be there.
+    pub(crate) async fn order(&self, id: &str) -> Value {
+        let answer = self.get(&format!("/orders/{id}")).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    /// Waits until an order has a status.
+    pub(crate) async fn until(&self, id: &str, status: &str) -> Value {
+        let what = format!("order {id} is {status}");
+        eventually(A_MINUTE, &what, async || {
+            let order = self.order(id).await;
+            (order["status"] == status).then_some(order)
+        })
+        .await
+    }
+
+    /// Waits for the end of an order, whichever.
+    pub(crate) async fn until_ended(&self, id: &str) -> Value {
+        let what = format!("order {id} ends");
+        eventually(A_MINUTE * 2, &what, async || {
+            let order = self.order(id).await;
+            is_final(&order).then_some(order)
+        })
+        .await
+    }
+
+    /// Reports at the kitchen's door.
+    pub(crate) async fn report(&self, ticket: &str, event: &str) -> Answer {
+        let path = format!("/kitchen/tickets/{ticket}/events");
+        self.post(&path, &json!({ "event": event })).await
+    }
+
+    /// Reports, which has to be taken for the first time.
+    pub(crate) async fn report_taken(&self, ticket: &str, event: &str) {
+        let answer = self.report(ticket, event).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json()["outcome"], "taken", "{answer:?}");
+    }
+}
+
+/// The id in the answer to an order.
+pub(crate) fn id_of(placed: &Value) -> String {
+    placed["orderId"].as_str().expect("an id").to_owned()
+}
+
+/// Whether no other status follows.
+pub(crate) fn is_final(order: &Value) -> bool {
+    order["status"] == "DeliveryConfirmed" || order["status"] == "Cancelled"
+}

@@ -1,0 +1,18 @@
+//! What the journeys stand on.
+
+pub(crate) mod books;
+pub(crate) mod cli;
+pub(crate) mod expected;
+pub(crate) mod folder;
+pub(crate) mod gateway;
+pub(crate) mod grpc;
+pub(crate) mod history;
+pub(crate) mod ports;
+pub(crate) mod process;
+pub(crate) mod proxy;
+pub(crate) mod temporal;
+pub(crate) mod wait;
+pub(crate) mod world;
+
+pub(crate) use wait::{A_MINUTE, SOON, eventually};
+pub(crate) use world::{Setup, World};

@@ -1,0 +1,75 @@
+//! A proxy between the gateway and Temporal that can hold back what Temporal
+//! says.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// A proxy, which ends with this value.
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    held: watch::Sender<bool>,
+    _serving: JoinSet<()>,
+}
+
+impl Proxy {
+    /// Starts to pass on everything to `target`, `host:port`, and back.
+    pub(crate) async fn start(target: &str) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (held, watching) = watch::channel(false);
+        let mut serving = JoinSet::new();
+        serving.spawn(accept(listener, target.to_owned(), watching));
+        Self {
+            address,
+            held,
+            _serving: serving,
+        }
+    }
+
+    /// Where it listens, `host:port`.
+    pub(crate) fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// From now on nothing that the target says gets through.
+    pub(crate) fn hold_answers(&self) {
+        self.held.send_replace(true);
+    }
+}
+
+async fn accept(listener: TcpListener, target: String, held: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    while let Ok((client, _)) = listener.accept().await {
+        let Ok(server) = TcpStream::connect(&target).await else {
+            continue;
+        };
+        let (from_client, to_client) = client.into_split();
+        let (from_server, to_server) = server.into_split();
+        connections.spawn(forward(from_client, to_server));
+        connections.spawn(back(from_server, to_client, held.clone()));
+    }
+}
+
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+    // Whichever side ends, the other notices.
+    let _ = copy(&mut from, &mut to).await;
+}
+
+async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut held: watch::Receiver<bool>) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        if held.wait_for(|held| !held).await.is_err() {
+            return;
+        }
+        if to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! A shop of its own: a namespace, a store, and its processes.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+
+use super::books::Books;
+use super::cli::Cli;
+use super::gateway::Gateway;
+use super::history::History;
+use super::process::Process;
+use super::temporal::Temporal;
+use super::{SOON, eventually, folder};
+
+/// How many worlds of single journeys live at once: each costs a worker, a
+/// gateway and the memory of both.
+const AT_ONCE: usize = 2;
+
+static WORLDS: Semaphore = Semaphore::const_new(AT_ONCE);
+
+/// What a world is to be like.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    /// Whether a kitchen cooks.
+    pub(crate) kitchen: bool,
+    /// How long the kitchen may keep silent, in seconds.
+    pub(crate) kitchen_deadline_seconds: f64,
+    /// The Temporal server; none for the shared one.
+    pub(crate) temporal: Option<String>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            kitchen: true,
+            kitchen_deadline_seconds: 10.0,
+            temporal: None,
+        }
+    }
+}
+
+/// A shop and its processes.
+pub(crate) struct World {
+    setup: Setup,
+    folder: PathBuf,
+    temporal: String,
+    namespace: String,
+    gateway_url: String,
+    pub(crate) worker: Option<Process>,
+    pub(crate) gateway: Option<Process>,
+    pub(crate) kitchen: Option<Process>,
+    /// None for the shared worlds, which live as long as the run.
+    _place: Option<SemaphorePermit<'static>>,
+}
+
+impl World {
+    /// A world for one journey, in which everything runs.
+    pub(crate) async fn start(setup: Setup) -> Self {
+        let mut world = Self::found(setup).await;
+        world.start_all().await;
+        world
+    }
+
+    /// A world for one journey, in which nothing runs yet.
+    pub(crate) async fn found(setup: Setup) -> Self {
+        let place = WORLDS.acquire().await.expect("never closed");
+        Self::new(setup, Some(place)).await
+    }
+
+    /// The world of the journeys that break nothing.
+    pub(crate) async fn shared() -> Shared {
+        static WORLD: OnceCell<World> = OnceCell::const_new();
+        Shared::of(&WORLD, Setup::default()).await
+    }
+
+    /// The world of the journeys that are the kitchen themselves.
+    pub(crate) async fn shared_without_kitchen() -> Shared {
+        static WORLD: OnceCell<World> = OnceCell::const_new();
+        let setup = Setup {
+            kitchen: false,
+            // Long enough for a test on a busy machine to report in time,
+            // short enough to wait for.
+            kitchen_deadline_seconds: 6.0,
+            ..Setup::default()
+        };
+        Shared::of(&WORLD, setup).await
+    }
+
+    async fn new(setup: Setup, place: Option<SemaphorePermit<'static>>) -> Self {
+        let (temporal, namespace) = match &setup.temporal {
+            Some(address) => (address.clone(), "default".to_owned()),
+            None => {
+                let server = Temporal::shared().await;
+                (server.address().to_owned(), server.new_namespace().await)
+            }
+        };
+        Self {
+            setup,
+            folder: folder::new("world"),
+            temporal,
+            namespace,
+            gateway_url: String::new(),
+            worker: None,
+            gateway: None,
+            kitchen: None,
+            _place: place,
+        }
+    }
+
+    /// Starts worker and gateway at the same time, and the kitchen, if there
+    /// is to be one, as soon as there is a door to report at.
+    pub(crate) async fn start_all(&mut self) {
+        self.start_worker();
+        self.start_gateway().await;
+        if self.setup.kitchen {
+            self.start_kitchen();
+        }
+    }
+
+    /// Starts a worker.
+    pub(crate) fn start_worker(&mut self) {
+        self.worker = Some(self.run("worker", &["worker"]));
+    }
+
+    /// Starts a gateway on the world's Temporal, and waits until it listens.
+    pub(crate) async fn start_gateway(&mut self) {
+        self.start_gateway_on(&self.temporal.clone()).await;
+    }
+
+    /// Starts a gateway on the Temporal at `address`, and waits until it
+    /// listens.
+    pub(crate) async fn start_gateway_on(&mut self, address: &str) {
+        let deadline = self.setup.kitchen_deadline_seconds.to_string();
+        let arguments = [
+            "gateway",
+            "--json",
+            "--listen",
+            "127.0.0.1:0",
+            "--kitchen-deadline-seconds",
+            &deadline,
+        ];
+        let mut variables = self.variables();
+        variables.push(("TEMPORAL_ADDRESS".to_owned(), address.to_owned()));
+        let mut process = Process::pizza(&self.folder, "gateway", &arguments, &variables);
+        let announcement = process.announcement().await;
+        let url = announcement["gateway"].as_str().expect("a URL");
+        self.gateway_url = url.trim_end_matches('/').to_owned();
+        self.gateway = Some(process);
+    }
+
+    /// Starts a kitchen that reports at the gateway.
+    pub(crate) fn start_kitchen(&mut self) {
+        let arguments = ["kitchen", "--gateway", &self.gateway_url];
+        self.kitchen = Some(self.run("kitchen", &arguments));
+    }
+
+    /// A client of the gateway.
+    pub(crate) fn gateway(&self) -> Gateway {
+        Gateway::new(&self.gateway_url)
+    }
+
+    /// Where the gateway listens.
+    pub(crate) fn gateway_url(&self) -> &str {
+        &self.gateway_url
+    }
+
+    /// The address of the world's Temporal, `host:port`.
+    pub(crate) fn temporal(&self) -> &str {
+        &self.temporal
+    }
+
+    /// The world's namespace.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The command line, in this world.
+    pub(crate) fn cli(&self) -> Cli {
+        Cli {
+            folder: self.folder.clone(),
+            variables: self.variables(),
+        }
+    }
+
+    /// The books, as they stand.
+    pub(crate) async fn books(&self) -> Books {
+        Books::open(&self.folder.join("pizza.db")).await
+    }
+
+    /// The history of a workflow.
+    pub(crate) async fn history(&self, workflow_id: &str) -> History {
+        let arguments = ["workflow", "show", "--workflow-id", workflow_id];
+        History::of(self.cli().temporal_json(&arguments).await)
+    }
+
+    /// The history of a workflow once that has ended, which may be a moment
+    /// after the order's record says so.
+    pub(crate) async fn final_history(&self, workflow_id: &str) -> History {
+        let what = format!("{workflow_id} ends");
+        eventually(SOON, &what, async || {
+            let history = self.history(workflow_id).await;
+            history.has_ended().then_some(history)
+        })
+        .await
+    }
+
+    /// An order once its workflow has ended. The order's own record is final
+    /// a moment before, and its points may still change then.
+    pub(crate) async fn finished(&self, id: &str) -> Value {
+        self.gateway().until_ended(id).await;
+        self.final_history(&format!("order-{id}")).await;
+        self.gateway().order(id).await
+    }
+
+    fn run(&self, name: &str, arguments: &[&str]) -> Process {
+        Process::pizza(&self.folder, name, arguments, &self.variables())
+    }
+
+    /// What each process of this world sees. The empty file keeps the
+    /// settings of whoever runs the tests out.
+    fn variables(&self) -> Vec<(String, String)> {
+        let settings = self.folder.join("temporal.toml");
+        if !settings.exists() {
+            std::fs::write(&settings, "").expect("a file");
+        }
+        let store = self.folder.join("pizza.db");
+        [
+            ("TEMPORAL_ADDRESS", self.temporal.clone()),
+            ("TEMPORAL_NAMESPACE", self.namespace.clone()),
+            ("TEMPORAL_CONFIG_FILE", settings.display().to_string()),
+            ("DATABASE_URL", format!("sqlite:{}", store.display())),
+            ("PIZZA_GATEWAY", self.gateway_url.clone()),
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+    }
+
+    fn show_if_panicking(&self) {
+        let processes = [&self.worker, &self.gateway, &self.kitchen];
+        for process in processes.into_iter().flatten() {
+            process.show_if_panicking();
+        }
+    }
+}
+
+/// A world that others use as well. It outlives the test, and still shows its
+/// logs when the test fails.
+pub(crate) struct Shared {
+    world: &'static World,
+    server: &'static Temporal,
+}
+
+impl Shared {
+    async fn of(cell: &'static OnceCell<World>, setup: Setup) -> Self {
+        let start = || async {
+            let mut world = World::new(setup, None).await;
+            world.start_all().await;
+            world
+        };
+        Self {
+            world: cell.get_or_init(start).await,
+            server: Temporal::shared().await,
+        }
+    }
+}
+
+impl Deref for Shared {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        self.world
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.world.show_if_panicking();
+        self.server.show_if_panicking();
+    }
+}

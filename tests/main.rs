@@ -1,0 +1,49 @@
+//! The journeys: the product, taken through its promises as real processes.
+//!
+//! Nothing is mocked and nothing of the product is called from inside. The
+//! binary that these tests were built with runs as worker, gateway, kitchen,
+//! client and `dev`, against a real Temporal server, and is watched from
+//! outside: over HTTP and gRPC, in the Temporal CLI, and in the books.
+//!
+//! - `harness/` starts and ends processes, waits, asks and reads the books.
+//!   One Temporal server in memory serves the whole run. A *world* is one
+//!   shop of its own: a Temporal namespace, a SQLite file, and a worker, a
+//!   gateway and, mostly, a kitchen. Journeys that break nothing share one.
+//! - Every other file is one journey, or a few that belong together; each
+//!   test is named after the promise that it keeps.
+//! - `histories/` holds recorded histories, which `replay.rs` replays.
+//!
+//! Run them all with `cargo test -p pizza --test journeys`, and one with
+//! `cargo test -p pizza --test journeys worker_killed`. Add `-- --nocapture`
+//! to see figures. When a test fails, the ends of its processes' logs follow
+//! its message; the whole logs stay under `target/tmp/journeys-<process id>`
+//! until the next run.
+//!
+//! Record the histories anew with
+//! `RECORD_HISTORIES=1 cargo test -p pizza --test journeys scenarios`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic is how a test fails"
+)]
+#![allow(
+    clippy::large_futures,
+    reason = "a test's future lives once, on its own thread"
+)]
+
+mod architecture;
+mod bad_input;
+mod cli;
+mod cost;
+mod dev;
+mod doors;
+mod gateway_killed;
+mod harness;
+mod inspection;
+mod kitchen_reports;
+mod replay;
+mod scenarios;
+mod scenarios_command;
+mod temporal_away;
+mod worker_killed;
