@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
 
-use crate::names::{activity, idempotency_key, workflow_type};
+use crate::names::{idempotency_key, workflow_type};
 use crate::parking::{Continuation, MessageType, Parking, now_ms, park};
 use crate::runner::{self, Runner};
 use crate::steps::{LoyaltySteps, Points};
@@ -57,12 +57,8 @@ impl LoyaltyWorkflow {
             return Ok(LoyaltyOutcome::Awarded);
         };
         let parking = Parking {
+            order: &order,
             message_type: MessageType::AddLoyaltyPointsFailed,
-            order_id: order.order_id,
-            customer_id: &order.customer_id,
-            step: Step::AddLoyaltyPoints,
-            activity_type: activity::ADD_LOYALTY_POINTS,
-            idempotency_key: &points.idempotency_key,
             input: &points,
             failure,
             first_attempt_at_ms,

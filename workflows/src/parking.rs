@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use pizza_domain::{CustomerId, MoneyState, OrderId, PointsState, Step};
+use pizza_domain::{CustomerId, MoneyState, Order, OrderId, PointsState, Step};
 use serde::{Deserialize, Serialize};
 use temporalio_common::data_converters::{
     GenericPayloadConverter, MultiArgs2, PayloadConversionError, RawValue, SerializationContext,
@@ -15,7 +15,9 @@ use temporalio_workflow::{
 
 use crate::failed_task::FailedTaskWorkflow;
 use crate::failure::StepFailure;
-use crate::names::{failed_task_workflow_id, search_attribute, task_queue};
+use crate::names::{
+    activity, failed_task_workflow_id, idempotency_key, search_attribute, task_queue,
+};
 use crate::policy::StepPolicy;
 use crate::runner::Runner;
 use crate::steps::{OrderSteps, ParkedStep};
@@ -61,6 +63,28 @@ impl MessageType {
             Self::RefundPaymentFailed => "refund-payment",
             Self::RemoveLoyaltyPointsFailed => "remove-loyalty-points",
             Self::NotifyCustomerFailed => "notify-customer",
+        }
+    }
+
+    /// The step that failed.
+    #[must_use]
+    pub const fn step(self) -> Step {
+        match self {
+            Self::AddLoyaltyPointsFailed => Step::AddLoyaltyPoints,
+            Self::RefundPaymentFailed => Step::RefundPayment,
+            Self::RemoveLoyaltyPointsFailed => Step::ReclaimLoyaltyPoints,
+            Self::NotifyCustomerFailed => Step::NotifyCustomer,
+        }
+    }
+
+    /// The activity that carries the step out, by name.
+    #[must_use]
+    pub const fn activity_type(self) -> &'static str {
+        match self {
+            Self::AddLoyaltyPointsFailed => activity::ADD_LOYALTY_POINTS,
+            Self::RefundPaymentFailed => activity::REFUND_PAYMENT,
+            Self::RemoveLoyaltyPointsFailed => activity::RECLAIM_LOYALTY_POINTS,
+            Self::NotifyCustomerFailed => activity::NOTIFY_CUSTOMER,
         }
     }
 
@@ -138,14 +162,11 @@ pub struct ParkedTask {
     pub then: Continuation,
 }
 
-/// What only the caller knows about a step that is to be parked.
+/// A step that is to be parked.
 pub(crate) struct Parking<'a, T> {
+    pub(crate) order: &'a Order,
     pub(crate) message_type: MessageType,
-    pub(crate) order_id: OrderId,
-    pub(crate) customer_id: &'a CustomerId,
-    pub(crate) step: Step,
-    pub(crate) activity_type: &'a str,
-    pub(crate) idempotency_key: &'a str,
+    /// What the step was given.
     pub(crate) input: &'a T,
     pub(crate) failure: StepFailure,
     pub(crate) first_attempt_at_ms: i64,
@@ -158,8 +179,10 @@ pub(crate) async fn park<W, T>(ctx: &WorkflowContext<W>, parking: Parking<'_, T>
 where
     T: TemporalSerializable + 'static,
 {
-    let message_type = parking.message_type;
-    let order_id = parking.order_id;
+    let parked = ParkedStep {
+        order_id: parking.order.order_id,
+        message_type: parking.message_type,
+    };
     let options = options(&parking);
     match payload_of(ctx, parking.input) {
         Ok(input) => {
@@ -175,29 +198,28 @@ where
         Err(error) => ctx.force_task_fail(error),
     }
     Runner::new(ctx)
-        .bookkeeping(
-            OrderSteps::record_parked_task,
-            ParkedStep {
-                order_id,
-                message_type,
-            },
-            "record parked task",
-        )
+        .bookkeeping(OrderSteps::record_parked_task, parked, "record parked task")
         .await;
 }
 
 fn task<W, T>(ctx: &WorkflowContext<W>, parking: Parking<'_, T>) -> ParkedTask {
+    let Parking {
+        order,
+        message_type,
+        ..
+    } = parking;
+    let step = message_type.step();
     ParkedTask {
-        message_type: parking.message_type,
-        queue: parking.message_type.queue().to_owned(),
-        order_id: parking.order_id,
-        customer_id: parking.customer_id.clone(),
-        step: parking.step,
-        activity_type: parking.activity_type.to_owned(),
+        message_type,
+        queue: message_type.queue().to_owned(),
+        order_id: order.order_id,
+        customer_id: order.customer_id.clone(),
+        step,
+        activity_type: message_type.activity_type().to_owned(),
         // Every step runs on the queue of the workflow that takes it.
         task_queue: ctx.task_queue().to_owned(),
-        policy: StepPolicy::of(parking.step),
-        idempotency_key: parking.idempotency_key.to_owned(),
+        policy: StepPolicy::of(step),
+        idempotency_key: idempotency_key(order.order_id, step),
         failure: parking.failure,
         first_attempt_at_ms: parking.first_attempt_at_ms,
         parked_at_ms: now_ms(ctx),
@@ -208,15 +230,16 @@ fn task<W, T>(ctx: &WorkflowContext<W>, parking: Parking<'_, T>) -> ParkedTask {
 }
 
 fn options<T>(parking: &Parking<'_, T>) -> ChildWorkflowOptions {
+    let order = parking.order;
     let queue = parking.message_type.queue();
     ChildWorkflowOptions::builder()
-        .workflow_id(failed_task_workflow_id(queue, parking.order_id))
+        .workflow_id(failed_task_workflow_id(queue, order.order_id))
         .task_queue(task_queue::FAILURES.to_owned())
         .parent_close_policy(ParentClosePolicy::Abandon)
         .cancellation_token(WorkflowCancellationToken::new())
         .search_attributes(SearchAttributes::new([
-            search_attribute::ORDER_ID.value_set(parking.order_id.to_string()),
-            search_attribute::CUSTOMER_ID.value_set(parking.customer_id.to_string()),
+            search_attribute::ORDER_ID.value_set(order.order_id.to_string()),
+            search_attribute::CUSTOMER_ID.value_set(order.customer_id.to_string()),
             search_attribute::FAILURE_QUEUE.value_set(queue.to_owned()),
             search_attribute::FAILURE_TYPE.value_set(parking.message_type.as_str().to_owned()),
         ]))

@@ -4,7 +4,7 @@ use pizza_domain::{CancelReason, MoneyState, Order, OrderStatus, PointsState, St
 use temporalio_workflow::WorkflowContext;
 
 use crate::loyalty::points_of;
-use crate::names::{activity, idempotency_key};
+use crate::names::idempotency_key;
 use crate::order::{OrderWorkflow, payment_of, show_if_paced};
 use crate::parking::{Continuation, MessageType, Parking, now_ms, park};
 use crate::runner::{self, Runner};
@@ -51,12 +51,8 @@ async fn refund(ctx: &Context, order: &Order) -> bool {
     };
     let awarded = ctx.state(|state| state.outcome.points) == PointsState::Awarded;
     let parking = Parking {
+        order,
         message_type: MessageType::RefundPaymentFailed,
-        order_id: order.order_id,
-        customer_id: &order.customer_id,
-        step: Step::RefundPayment,
-        activity_type: activity::REFUND_PAYMENT,
-        idempotency_key: &payment.idempotency_key,
         input: &payment,
         failure,
         first_attempt_at_ms,
@@ -88,12 +84,8 @@ async fn reclaim(ctx: &Context, order: &Order) {
         return;
     };
     let parking = Parking {
+        order,
         message_type: MessageType::RemoveLoyaltyPointsFailed,
-        order_id: order.order_id,
-        customer_id: &order.customer_id,
-        step: Step::ReclaimLoyaltyPoints,
-        activity_type: activity::RECLAIM_LOYALTY_POINTS,
-        idempotency_key: &points.idempotency_key,
         input: &points,
         failure,
         first_attempt_at_ms,
@@ -136,12 +128,8 @@ async fn notify(ctx: &Context, order: &Order, reason: &CancelReason) {
         return;
     };
     let parking = Parking {
+        order,
         message_type: MessageType::NotifyCustomerFailed,
-        order_id: order.order_id,
-        customer_id: &order.customer_id,
-        step: Step::NotifyCustomer,
-        activity_type: activity::NOTIFY_CUSTOMER,
-        idempotency_key: &notification.idempotency_key,
         input: &notification,
         failure,
         first_attempt_at_ms,
