@@ -11,7 +11,8 @@
 //!   gateway and, mostly, a kitchen. Journeys that break nothing share one.
 //! - Every other file is one journey, or a few that belong together; each
 //!   test is named after the promise that it keeps.
-//! - `histories/` holds recorded histories, which `replay.rs` replays.
+//! - `histories/` holds recorded histories, a folder for each build that they
+//!   were recorded with, which `replay.rs` replays.
 //!
 //! Run them all with `cargo test -p pizza --test journeys`, and one with
 //! `cargo test -p pizza --test journeys worker_killed`. Add `-- --nocapture`
@@ -19,8 +20,8 @@
 //! its message; the whole logs stay under `target/tmp/journeys-<process id>`
 //! until the next run.
 //!
-//! Record the histories anew with
-//! `RECORD_HISTORIES=1 cargo test -p pizza --test journeys scenarios`.
+//! Record the histories that this build makes in a folder of their own with
+//! `RECORD_HISTORIES=<folder> cargo test -p pizza --test journeys scenarios`.
 
 #![allow(
     clippy::unwrap_used,

@@ -21,16 +21,18 @@ use crate::harness::{SOON, World, eventually};
 async fn the_recorded_histories_of_every_scenario_replay() {
     let world = World::shared().await;
     let files = recorded();
-    for expected in &SCENARIOS {
-        let prefix = format!("{}-{}.", expected.number, expected.name);
-        let of_scenario = |file: &&PathBuf| {
-            let name = file.file_name().and_then(|name| name.to_str());
-            name.is_some_and(|name| name.starts_with(&prefix))
-        };
-        let count = files.iter().filter(of_scenario).count();
-        let charged = expected.money != "notCharged";
-        let workflows = if charged { 3 } else { 1 } + usize::from(expected.parked.is_some());
-        assert_eq!(count, workflows, "recorded histories of {prefix}");
+    for of_build in files.chunk_by(|one, other| one.parent() == other.parent()) {
+        for expected in &SCENARIOS {
+            let prefix = format!("{}-{}.", expected.number, expected.name);
+            let of_scenario = |file: &&PathBuf| {
+                let name = file.file_name().and_then(|name| name.to_str());
+                name.is_some_and(|name| name.starts_with(&prefix))
+            };
+            let count = of_build.iter().filter(of_scenario).count();
+            let charged = expected.money != "notCharged";
+            let workflows = if charged { 3 } else { 1 } + usize::from(expected.parked.is_some());
+            assert_eq!(count, workflows, "{prefix} beside {:?}", of_build[0]);
+        }
     }
     let names: Vec<&str> = files
         .iter()
@@ -101,7 +103,7 @@ async fn a_history_that_this_build_would_not_make_is_reported_with_its_event() {
     let world = World::shared().await;
     let file = recorded()
         .into_iter()
-        .find(|file| file.ends_with("0-none.loyalty.json"))
+        .rfind(|file| file.ends_with("0-none.loyalty.json"))
         .expect("the recorded loyalty branch");
     let text = std::fs::read_to_string(file).expect("a history");
     let intact = world.cli().with_input(&["replay", "-"], &text).await;
@@ -203,12 +205,19 @@ mod broken {
     }
 }
 
-/// The committed histories.
+/// The committed histories: a folder for each build that they were recorded
+/// with.
 fn recorded() -> Vec<PathBuf> {
+    let entries = |folder: &Path| {
+        std::fs::read_dir(folder)
+            .expect("the recorded histories")
+            .map(|entry| entry.expect("an entry").path())
+            .collect::<Vec<_>>()
+    };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/histories");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .expect("the recorded histories")
-        .map(|entry| entry.expect("an entry").path())
+    let mut files: Vec<PathBuf> = entries(&folder)
+        .iter()
+        .flat_map(|folder| entries(folder))
         .filter(|path| {
             path.extension()
                 .is_some_and(|extension| extension == "json")

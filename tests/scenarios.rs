@@ -377,11 +377,12 @@ fn assert_distinct(mut ids: Vec<String>) {
     assert_eq!(ids.len(), count, "an id was given twice");
 }
 
-/// Writes the histories of a scenario to `tests/histories`, when asked to.
+/// Writes the histories of a scenario to a folder of `tests/histories`, when
+/// asked to.
 async fn record_if_wanted(world: &World, expected: &Expected, id: &str) {
-    if std::env::var_os("RECORD_HISTORIES").is_none() {
+    let Some(build) = std::env::var_os("RECORD_HISTORIES") else {
         return;
-    }
+    };
     let mut workflows = vec![("order", format!("order-{id}"))];
     if expected.money != "notCharged" {
         workflows.push(("loyalty", format!("order-{id}-loyalty")));
@@ -390,7 +391,10 @@ async fn record_if_wanted(world: &World, expected: &Expected, id: &str) {
     if let Some(parked) = &expected.parked {
         workflows.push(("failed-task", failed_task_id(parked, id)));
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/histories");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/histories")
+        .join(build);
+    std::fs::create_dir_all(&folder).expect("a folder for this build's histories");
     for (part, workflow) in workflows {
         let file = folder.join(format!("{}-{}.{part}.json", expected.number, expected.name));
         let history = world.history(&workflow).await;

@@ -171,7 +171,13 @@ async fn deliver(
             break cancelled;
         }
     };
-    // Closed in the same breath as the decision: what comes now is late.
+    withdraw(ctx, order).await;
+    Err(failure.cancels(Step::ProcessOrder))
+}
+
+/// Takes the ticket back. It is closed in the same breath as the decision:
+/// what comes now is late.
+async fn withdraw(ctx: &WorkflowContext<FulfilmentWorkflow>, order: &Order) {
     ctx.state_mut(|state| state.progress.close());
     Runner::new(ctx)
         .bookkeeping(
@@ -180,7 +186,6 @@ async fn deliver(
             "withdraw ticket",
         )
         .await;
-    Err(failure.cancels(Step::ProcessOrder))
 }
 
 /// How much longer the kitchen may keep silent.

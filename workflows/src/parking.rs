@@ -99,7 +99,9 @@ impl MessageType {
     pub const fn money(self) -> Option<MoneyState> {
         match self {
             Self::RefundPaymentFailed => Some(MoneyState::RefundParked),
-            _ => None,
+            Self::AddLoyaltyPointsFailed
+            | Self::RemoveLoyaltyPointsFailed
+            | Self::NotifyCustomerFailed => None,
         }
     }
 
@@ -109,7 +111,7 @@ impl MessageType {
         match self {
             Self::AddLoyaltyPointsFailed => Some(PointsState::Parked),
             Self::RemoveLoyaltyPointsFailed => Some(PointsState::ReclaimParked),
-            _ => None,
+            Self::RefundPaymentFailed | Self::NotifyCustomerFailed => None,
         }
     }
 }

@@ -113,9 +113,13 @@ impl Store {
     /// for migrations as such, so a writing transaction stands in for one:
     /// of several processes that start at once, one migrates and the others
     /// find it done.
+    ///
+    /// A schema that is ahead of this version is left alone: migrations only
+    /// add, so that the previous version's processes go on beside the next's.
     async fn migrate(&self) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         sqlx::migrate!("./migrations")
+            .set_ignore_missing(true)
             .run_direct(None, &mut *transaction, false)
             .await?;
         transaction.commit().await?;

@@ -321,6 +321,19 @@ async fn several_processes_may_open_a_new_store_at_once() {
 }
 
 #[tokio::test]
+async fn a_store_that_a_later_version_has_migrated_is_opened_all_the_same() {
+    let database = database().await;
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (9999, 'from the future', TRUE, X'00', 0)",
+    )
+    .execute(&database.store.pool)
+    .await
+    .expect("a later migration");
+    Store::open(&database.url).await.expect("a store");
+}
+
+#[tokio::test]
 async fn a_store_that_cannot_be_opened_says_where_it_was_looked_for() {
     let url = "sqlite:/dev/null/pizza.db";
     let error = Store::open(url).await.expect_err("no store");
