@@ -37,6 +37,7 @@ mod architecture;
 mod bad_input;
 mod cli;
 mod cost;
+mod delivered_or_refunded;
 mod dev;
 mod doors;
 mod gateway_killed;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pizza_domain::{KitchenReport, OrderId, OrderStatus};
-use pizza_workflows::steps::{RecordedReport, Ticket, kitchen};
+use pizza_workflows::steps::{Prepared, RecordedReport, Ticket, kitchen};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
@@ -25,12 +25,6 @@ pub trait Kitchen: Send + Sync {
     /// # Errors
     /// A refusal, or a fault when it may not have arrived.
     async fn prepare(&self, ticket: &Ticket) -> Result<(), PartyError>;
-
-    /// Confirms that a report of the kitchen was taken.
-    ///
-    /// # Errors
-    /// A fault when the kitchen may not know.
-    async fn acknowledge(&self, order: OrderId, report: KitchenReport) -> Result<(), PartyError>;
 
     /// Tells the kitchen to stop working on a ticket.
     ///
@@ -52,22 +46,30 @@ impl KitchenActivities {
         Self { kitchen, store }
     }
 
-    async fn prepare(&self, ticket: &Ticket) -> Result<(), PartyError> {
-        self.kitchen.prepare(ticket).await?;
-        let change = OrderStatus::CookingStarted;
-        Ok(self.store.change_order(ticket.order_id, change).await?)
+    /// Hands over the ticket, unless the order is over: this may be a new run
+    /// of a workflow that had ended.
+    async fn prepare(&self, ticket: &Ticket) -> Result<Prepared, PartyError> {
+        let order = self.store.order(ticket.order_id).await?;
+        let status = order.map(|order| order.status);
+        if status == Some(OrderStatus::Cancelled) {
+            return Err(PartyError::Refused {
+                code: "order-cancelled",
+                message: "the order was cancelled before",
+            });
+        }
+        let reported = status.and_then(KitchenReport::that_brings_to);
+        if reported != Some(KitchenReport::Delivered) {
+            self.kitchen.prepare(ticket).await?;
+            self.store
+                .change_order(ticket.order_id, OrderStatus::CookingStarted)
+                .await?;
+        }
+        Ok(Prepared { reported })
     }
 
-    /// The order's record first: once the kitchen goes on, an observer must
-    /// be able to see what it went on from.
-    async fn record(
-        &self,
-        RecordedReport { order_id, report }: RecordedReport,
-    ) -> Result<(), PartyError> {
-        self.store
-            .change_order(order_id, report.order_status())
-            .await?;
-        self.kitchen.acknowledge(order_id, report).await
+    async fn record(&self, report: RecordedReport) -> Result<(), PartyError> {
+        let status = report.report.order_status();
+        Ok(self.store.change_order(report.order_id, status).await?)
     }
 }
 
@@ -78,7 +80,7 @@ impl KitchenActivities {
         self: Arc<Self>,
         ctx: ActivityContext,
         mut ticket: Ticket,
-    ) -> Result<(), ActivityError> {
+    ) -> Result<Prepared, ActivityError> {
         ticket.simulation = simulation_in(&ctx, ticket.simulation);
         self.prepare(&ticket).await.answer(&ctx)
     }

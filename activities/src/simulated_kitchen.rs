@@ -33,7 +33,7 @@ impl SimulatedKitchen {
         Self { store }
     }
 
-    /// Takes at most `limit` due reports. A report that is not acknowledged
+    /// Takes at most `limit` due reports. One that is not booked as taken
     /// within `lease_ms` milliseconds becomes due again, for whichever
     /// kitchen process comes first.
     ///
@@ -43,11 +43,15 @@ impl SimulatedKitchen {
         self.store.take_due_reports(limit, lease_ms).await
     }
 
-    /// Brings the books up to a report that turns out to have been taken.
+    /// Books a report that was taken, now or before.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn catch_up(&self, order: OrderId, report: KitchenReport) -> Result<(), StoreError> {
+    pub async fn book_taken(
+        &self,
+        order: OrderId,
+        report: KitchenReport,
+    ) -> Result<(), StoreError> {
         self.store.advance_ticket(order, report).await
     }
 
@@ -66,10 +70,6 @@ impl Kitchen for SimulatedKitchen {
         simulated_failure(ticket.simulation, Step::PrepareOrder)?;
         let answers = !ticket.simulation.fails(Step::ProcessOrder);
         Ok(self.store.book_ticket(ticket, answers).await?)
-    }
-
-    async fn acknowledge(&self, order: OrderId, report: KitchenReport) -> Result<(), PartyError> {
-        Ok(self.store.advance_ticket(order, report).await?)
     }
 
     async fn withdraw(&self, order: OrderId) -> Result<(), PartyError> {

@@ -142,7 +142,7 @@ impl About {
         let method = self.method.as_str();
         let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
         let status = response.status().as_u16();
-        let latency_ms = started.elapsed().as_secs_f64() * 1000.0;
+        let latency_ms = (started.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
         let grpc_code = response
             .headers()
             .get(tonic::Status::GRPC_STATUS)

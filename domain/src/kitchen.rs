@@ -44,6 +44,16 @@ impl KitchenReport {
     }
 }
 
+impl KitchenReport {
+    /// The report that brings an order to `status`, if one does.
+    #[must_use]
+    pub fn that_brings_to(status: OrderStatus) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|report| report.order_status() == status)
+    }
+}
+
 impl fmt::Display for KitchenReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -130,6 +140,12 @@ impl TicketProgress {
         Ok(())
     }
 
+    /// Goes on from a report that is known to have been taken, unless the
+    /// ticket is further already.
+    pub fn resume_at(&mut self, report: KitchenReport) {
+        self.last = self.last.max(Some(report));
+    }
+
     /// Closes the ticket: every later report is late, unless it repeats one
     /// that was taken.
     pub const fn close(&mut self) {
@@ -187,6 +203,16 @@ mod tests {
             }
             prop_assert_eq!(&taken[..], &KitchenReport::ALL[..taken.len()]);
             prop_assert_eq!(ticket.is_delivered(), taken.len() == 3);
+        }
+
+        #[test]
+        fn a_resumed_ticket_never_goes_back(
+            first in select(&KitchenReport::ALL[..]), second in select(&KitchenReport::ALL[..]),
+        ) {
+            let mut ticket = TicketProgress::default();
+            ticket.resume_at(first);
+            ticket.resume_at(second);
+            prop_assert_eq!(ticket.last(), Some(first.max(second)));
         }
 
         #[test]

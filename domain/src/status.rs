@@ -145,6 +145,20 @@ wire_names!(MoneyState, "money", [
     RefundParked => "refundParked",
 ]);
 
+impl MoneyState {
+    /// How far along the money is. Like a status, it never goes back: a step
+    /// that is run again says again what it did, not where the money is now.
+    #[must_use]
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::NotCharged => 0,
+            Self::Charged => 1,
+            Self::RefundParked => 2,
+            Self::Refunded => 3,
+        }
+    }
+}
+
 /// What became of the points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -169,6 +183,20 @@ wire_names!(PointsState, "points", [
     Reclaimed => "reclaimed",
     ReclaimParked => "reclaimParked",
 ]);
+
+impl PointsState {
+    /// How far along the points are; see [`MoneyState::rank`].
+    #[must_use]
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Parked => 1,
+            Self::Awarded => 2,
+            Self::ReclaimParked => 3,
+            Self::Reclaimed => 4,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -80,10 +80,7 @@ pub(crate) async fn cook(
 async fn make(kitchen: &SimulatedKitchen, gateway: &Gateway, due: DueReport) -> bool {
     let DueReport { order_id, report } = due;
     let booked = match gateway.report(order_id, report).await {
-        // The saga has told the books already.
-        Ok(ReportAnswer::Taken) => Ok(()),
-        // The books missed it when it was taken.
-        Ok(ReportAnswer::Repeated) => kitchen.catch_up(order_id, report).await,
+        Ok(ReportAnswer::Taken) => kitchen.book_taken(order_id, report).await,
         Ok(ReportAnswer::Late) => kitchen.give_up(order_id).await,
         Err(error) => {
             tracing::warn!(%order_id, %report, error = format!("{error:#}"), "report not made");

@@ -55,10 +55,12 @@ pub(crate) async fn connect() -> anyhow::Result<Client> {
 pub(crate) async fn connect_patiently(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Option<Client>> {
+    // What is wrong with the settings, waiting does not mend.
+    let options = options()?;
     let given_up = Instant::now() + PATIENCE;
     loop {
         let connected = async {
-            let client = connect().await?;
+            let client = connect_to(options.clone()).await?;
             register_search_attributes(&client).await?;
             anyhow::Ok(client)
         };
@@ -86,7 +88,7 @@ pub(crate) async fn connect_to(
             format!("Temporal at {address} did not answer within {CONNECT_TIMEOUT:?}")
         })?
         .with_context(|| {
-            format!("Temporal at {address} cannot be reached; is TEMPORAL_ADDRESS right?")
+            format!("Temporal at {address} cannot be reached; is the address right?")
         })?;
     Ok(Client::new(connected, client)?)
 }

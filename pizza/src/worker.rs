@@ -51,10 +51,10 @@ pub(crate) struct StoreArgs {
 /// Runs the workers until a signal stops them.
 pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal();
+    let store = Store::open(&args.store.database_url).await?;
     let Some(client) = temporal::connect_patiently(&shutdown).await? else {
         return Ok(ExitCode::SUCCESS);
     };
-    let store = Store::open(&args.store.database_url).await?;
     let queues = if args.queues.is_empty() {
         task_queue::ALL.map(str::to_owned).to_vec()
     } else {

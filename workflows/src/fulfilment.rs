@@ -66,12 +66,21 @@ impl FulfilmentWorkflow {
             Ok(()) => deliver(ctx, &order).await,
             Err(reason) => Err(reason),
         };
-        ctx.state_mut(|state| state.progress.close());
+        if fulfilled.is_err() {
+            // Also when it was never handed over, as far as is known here.
+            withdraw(ctx, &order).await;
+        }
         handlers_finished(ctx).await;
         fulfilled.map_err(|reason| business_failure(failure_type::FULFILMENT_FAILED, reason))
     }
 
     /// The kitchen reports progress.
+    ///
+    /// What is on the way is written at once. That the food was *delivered* is
+    /// not: as long as this workflow task is not complete it may be undone,
+    /// by the deadline that fires meanwhile for one, and an order that was
+    /// seen delivered could not be rolled back any more. The order workflow
+    /// writes it, once this one has ended.
     #[update(name = message::REPORT_KITCHEN_EVENT)]
     pub async fn report(
         ctx: &mut WorkflowContext<Self>,
@@ -83,14 +92,16 @@ impl FulfilmentWorkflow {
             state.progress.take(report)
         })
         .map_err(refusal)?;
-        let order_id = ctx.state(|state| state.order.order_id);
-        Runner::new(ctx)
-            .bookkeeping(
-                KitchenSteps::record_kitchen_report,
-                RecordedReport { order_id, report },
-                report.as_str(),
-            )
-            .await;
+        if report != KitchenReport::Delivered {
+            let order_id = ctx.state(|state| state.order.order_id);
+            Runner::new(ctx)
+                .bookkeeping(
+                    KitchenSteps::record_kitchen_report,
+                    RecordedReport { order_id, report },
+                    report.as_str(),
+                )
+                .await;
+        }
         Ok(ReportReceipt {
             status: report.order_status(),
         })
@@ -131,17 +142,22 @@ async fn prepare(
         quantity: order.quantity,
         simulation: order.simulation,
     };
-    runner
+    let prepared = runner
         .local_first(KitchenSteps::prepare_order, ticket, &policy, summary)
         .await
         .map_err(|failure| failure.cancels(Step::PrepareOrder))?;
     let now = now_ms(ctx);
-    ctx.state_mut(|state| state.heard_at_ms = now);
+    ctx.state_mut(|state| {
+        state.heard_at_ms = now;
+        if let Some(report) = prepared.reported {
+            state.progress.resume_at(report);
+        }
+    });
     Ok(())
 }
 
-/// Waits for the kitchen's last report. When the kitchen keeps silent for too
-/// long, or an operator cancels, the ticket is withdrawn.
+/// Waits for the kitchen's last report. Fails when the kitchen keeps silent
+/// for too long, or an operator cancels.
 async fn deliver(
     ctx: &WorkflowContext<FulfilmentWorkflow>,
     order: &Order,
@@ -171,12 +187,12 @@ async fn deliver(
             break cancelled;
         }
     };
-    withdraw(ctx, order).await;
+    // Closed in the same breath as the decision: what comes now is late.
+    ctx.state_mut(|state| state.progress.close());
     Err(failure.cancels(Step::ProcessOrder))
 }
 
-/// Takes the ticket back. It is closed in the same breath as the decision:
-/// what comes now is late.
+/// Takes the ticket back.
 async fn withdraw(ctx: &WorkflowContext<FulfilmentWorkflow>, order: &Order) {
     ctx.state_mut(|state| state.progress.close());
     Runner::new(ctx)

@@ -93,8 +93,21 @@ async fn deliver(ctx: &Context, order: &Order) -> Result<(), CancelReason> {
     let (loyalty, fulfilment) = join!(award_points(ctx, order), fulfil(ctx, order));
     ctx.state_mut(|state| state.outcome.points = loyalty);
     fulfilment?;
-    ctx.state_mut(|state| state.outcome.status = OrderStatus::DeliveryConfirmed);
+    confirm_delivery(ctx, order).await;
     Ok(())
+}
+
+/// Writes that the order was delivered: the one status that nothing may undo,
+/// so it waits until the branch that saw it has ended.
+async fn confirm_delivery(ctx: &Context, order: &Order) {
+    let change = StatusChange {
+        order_id: order.order_id,
+        status: OrderStatus::DeliveryConfirmed,
+    };
+    Runner::new(ctx)
+        .bookkeeping(OrderSteps::set_order_status, change, "confirm delivery")
+        .await;
+    ctx.state_mut(|state| state.outcome.status = OrderStatus::DeliveryConfirmed);
 }
 
 async fn create(ctx: &Context, order: &Order) -> Result<(), CancelReason> {

@@ -88,7 +88,8 @@ impl Store {
     }
 
     /// Changes an order. A status that the order may not take any more is
-    /// passed over, and so is a change that changes nothing.
+    /// passed over, as are money and points that would go back, and a change
+    /// that changes nothing.
     pub(crate) async fn change_order(
         &self,
         id: OrderId,
@@ -210,8 +211,14 @@ pub(super) async fn apply(
         .status
         .filter(|next| record.status.may_become(*next))
         .unwrap_or(record.status);
-    let money = change.money.unwrap_or(record.money);
-    let points = change.points.unwrap_or(record.points);
+    let money = change
+        .money
+        .filter(|next| next.rank() > record.money.rank())
+        .unwrap_or(record.money);
+    let points = change
+        .points
+        .filter(|next| next.rank() > record.points.rank())
+        .unwrap_or(record.points);
     let cancelled = match status {
         OrderStatus::Cancelled => record.cancelled.clone().or(change.cancelled),
         _ => None,

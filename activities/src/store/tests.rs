@@ -202,6 +202,32 @@ async fn money_and_points_are_kept_even_when_their_status_was_overtaken() {
 }
 
 #[tokio::test]
+async fn a_step_that_is_run_again_does_not_bring_money_or_points_back() {
+    let Database { store, .. } = &database().await;
+    let order = order();
+    let id = order.order_id;
+    store.create_order(&order).await.expect("created");
+    let charge = Change {
+        money: Some(MoneyState::Charged),
+        points: Some(PointsState::Awarded),
+        ..OrderStatus::PaymentComplete.into()
+    };
+    let rollback = Change {
+        money: Some(MoneyState::Refunded),
+        points: Some(PointsState::Reclaimed),
+        ..OrderStatus::Refunding.into()
+    };
+    for change in [charge.clone(), rollback, charge] {
+        store.change_order(id, change).await.expect("changed");
+    }
+    let record = store.order(id).await.expect("answered").expect("there");
+    assert_eq!(
+        (record.money, record.points, record.version),
+        (MoneyState::Refunded, PointsState::Reclaimed, 3)
+    );
+}
+
+#[tokio::test]
 async fn a_cancelled_order_stays_cancelled_for_its_first_reason() {
     let Database { store, .. } = &database().await;
     let order = order();

@@ -90,8 +90,11 @@ impl UseCases {
             .list(waiting(request.queue), request.limit, page, limit);
         let (queues, listing) = tokio::join!(depths, listing);
         let listing = listing.map_err(|error| match error {
-            // The cursor could be decoded, but Temporal did not make it.
-            TemporalError::Rpc(status) if has_cursor && status.code() == Code::InvalidArgument => {
+            // The cursor could be decoded, but Temporal did not make it, which
+            // it does not always know to say.
+            TemporalError::Rpc(status)
+                if has_cursor && matches!(status.code(), Code::InvalidArgument | Code::Unknown) =>
+            {
                 invalid_cursor()
             }
             error => error.into(),

@@ -19,7 +19,8 @@ use temporalio_client::errors::{
 use temporalio_client::request_extensions::RetryConfigForCall;
 use temporalio_client::{
     Client, ClientOptions, ConnectionOptions, RetryOptions, RpcOptions, WorkflowDescribeOptions,
-    WorkflowExecuteUpdateOptions, WorkflowIdReusePolicy, WorkflowStartOptions,
+    WorkflowExecuteUpdateOptions, WorkflowExecutionStatus as ClientStatus, WorkflowIdReusePolicy,
+    WorkflowStartOptions,
 };
 use temporalio_common::MemoValues;
 use temporalio_common::protos::temporal::api::enums::v1::WorkflowExecutionStatus;
@@ -31,7 +32,7 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
 };
 use temporalio_common::search_attributes::SearchAttributes;
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tonic::{Code, IntoRequest, Status};
 
 use super::register_search_attributes;
@@ -258,11 +259,31 @@ impl TemporalGateway {
                     .await;
                 match answer {
                     Ok(receipt) => return Ok(Report::Taken(receipt.status)),
-                    // A worker lost it on the way, as may happen with several
-                    // at once; it had no effect.
-                    Err(WorkflowUpdateError::Failed(failure)) if is_lost(&failure) => {}
+                    // Its workflow task was lost, with whatever it had done.
+                    Err(error) if is_lost(&error) => sleep(ASK_AGAIN).await,
                     Err(error) => return update_error(error),
                 }
+            }
+        })
+        .await
+    }
+
+    /// Whether the fulfilment of an order has ended at the door.
+    pub(super) async fn was_delivered(
+        &self,
+        ticket: OrderId,
+        limit: Duration,
+    ) -> Result<bool, TemporalError> {
+        let options = WorkflowDescribeOptions::builder()
+            .rpc_options(rpc_options(limit))
+            .build();
+        self.within(limit, async |client| {
+            let id = fulfilment_workflow_id(ticket);
+            let fulfilment = client.get_workflow_handle::<FulfilmentWorkflow>(id);
+            match fulfilment.describe(options).await {
+                Ok(description) => Ok(description.status() == ClientStatus::Completed),
+                Err(WorkflowInteractionError::NotFound(_)) => Ok(false),
+                Err(error) => Err(interaction_error(error)),
             }
         })
         .await
@@ -424,8 +445,17 @@ const COMPLETED_WITHOUT_ANSWER: &str = "AcceptedUpdateCompletedWorkflow";
 /// had it.
 const UNPROCESSED: &str = "UnprocessedUpdate";
 
-fn is_lost(failure: &Failure) -> bool {
-    types(failure).any(|kind| kind == UNPROCESSED)
+/// How soon an update that was lost is sent again.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Whether an update had no effect because the workflow task that it came
+/// with was lost: several came at once, or a timer fired meanwhile.
+fn is_lost(error: &WorkflowUpdateError) -> bool {
+    match error {
+        WorkflowUpdateError::Failed(failure) => types(failure).any(|kind| kind == UNPROCESSED),
+        WorkflowUpdateError::Rpc(status) => status.code() == Code::FailedPrecondition,
+        _ => false,
+    }
 }
 
 /// The meaning of a failed update, wherever in its causes it says so.
@@ -494,6 +524,7 @@ mod tests {
         let closed = failure(COMPLETED_WITHOUT_ANSWER, "", None);
         assert_eq!(known_failure(&closed), Some(Report::Closed));
         assert_eq!(known_failure(&failure("Other", "no", None)), None);
-        assert!(is_lost(&failure(UNPROCESSED, "lost", None)));
+        let lost = failure(UNPROCESSED, "lost", None);
+        assert!(is_lost(&WorkflowUpdateError::Failed(Box::new(lost))));
     }
 }

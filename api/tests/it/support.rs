@@ -52,7 +52,7 @@ impl TestGateway {
         Self {
             address,
             store_url,
-            http: reqwest::Client::new(),
+            http: http_client(),
             shutdown,
             running,
             _folder: folder,
@@ -180,4 +180,11 @@ pub(crate) async fn problem(response: Response) -> Value {
         assert!((1..=5).contains(&wait));
     }
     problem
+}
+
+/// An HTTP client. The SDK's TLS, which the workspace is built with, leaves
+/// the choice of its cryptography to the process.
+fn http_client() -> reqwest::Client {
+    temporalio_common::telemetry::ensure_default_crypto_provider();
+    reqwest::Client::new()
 }

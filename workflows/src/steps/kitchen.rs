@@ -29,6 +29,15 @@ pub struct Ticket {
     pub simulation: Simulation,
 }
 
+/// A ticket that the kitchen has.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Prepared {
+    /// The last report that an observer of the order has seen already: the
+    /// workflow may be a new run of one that had come so far.
+    pub reported: Option<KitchenReport>,
+}
+
 /// A report that was taken.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,11 +58,11 @@ pub use kitchen_steps::{PrepareOrder, RecordKitchenReport, WithdrawTicket};
 impl KitchenSteps {
     /// Hands the kitchen its ticket. A refusal is final.
     #[activity(name = activity::PREPARE_ORDER)]
-    pub fn prepare_order(ticket: Ticket) -> Result<(), ActivityError> {
+    pub fn prepare_order(ticket: Ticket) -> Result<Prepared, ActivityError> {
         unimplemented!()
     }
 
-    /// Writes a taken report to the order's record and the kitchen's books.
+    /// Writes a taken report to the order's record.
     #[activity(name = activity::RECORD_KITCHEN_REPORT)]
     pub fn record_kitchen_report(report: RecordedReport) -> Result<(), ActivityError> {
         unimplemented!()

@@ -10,7 +10,7 @@ pub mod orders;
 pub mod payments;
 
 pub use customers::{CustomerSteps, Notification};
-pub use kitchen::{KitchenSteps, RecordedReport, Ticket};
+pub use kitchen::{KitchenSteps, Prepared, RecordedReport, Ticket};
 pub use loyalty::{LoyaltySteps, Points};
 pub use orders::{Cancellation, OrderSteps, ParkedStep, StatusChange};
 pub use payments::{Payment, PaymentSteps};
