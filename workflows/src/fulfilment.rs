@@ -88,8 +88,9 @@ impl FulfilmentWorkflow {
     ) -> Result<ReportReceipt, Box<dyn Error + Send + Sync>> {
         let heard_at_ms = now_ms(ctx);
         ctx.state_mut(|state| {
+            state.progress.take(report)?;
             state.heard_at_ms = heard_at_ms;
-            state.progress.take(report)
+            Ok(())
         })
         .map_err(refusal)?;
         if report != KitchenReport::Delivered {

@@ -77,32 +77,32 @@ pub(crate) async fn run<C>(args: ReplayArgs, connect: C) -> anyhow::Result<ExitC
 where
     C: AsyncFnOnce() -> anyhow::Result<Client>,
 {
-    let mut session = Session {
+    let mut replays = Replays {
         replayer: Replayer::new(options),
         report: Report::on_terminal(args.json),
     };
     for file in args.files {
-        session.file(file).await?;
+        replays.file(file).await?;
     }
     if !args.workflow_ids.is_empty() || args.query.is_some() {
         let client = within_deadline(connect()).await;
         for workflow_id in args.workflow_ids {
-            session.latest_run(&client, workflow_id).await?;
+            replays.latest_run(&client, workflow_id).await?;
         }
         if let Some(query) = args.query {
-            session.matches(&client, query).await?;
+            replays.matches(&client, query).await?;
         }
     }
-    Ok(session.report.finish())
+    Ok(replays.report.finish())
 }
 
 /// One call of `pizza replay`.
-struct Session {
+struct Replays {
     replayer: Replayer,
     report: Report<io::Stdout, io::Stderr>,
 }
 
-impl Session {
+impl Replays {
     /// Replays the history in one file.
     async fn file(&mut self, path: PathBuf) -> anyhow::Result<()> {
         let identity = Identity {
