@@ -12,7 +12,7 @@ use pizza_workflows::steps::{Cancellation, ParkedStep, StatusChange, orders};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
-use crate::fault::{Answer, PartyError, simulated_failure, simulation_in};
+use crate::fault::{Answer, simulated_failure, simulation_in};
 use crate::store::{Change, Store};
 
 /// Carries out the steps on the order's own record.
@@ -79,7 +79,6 @@ impl OrderActivities {
         self.store
             .cancel_order(&cancellation.order, cancellation.reason)
             .await
-            .map_err(PartyError::from)
             .answer(&ctx)
     }
 }

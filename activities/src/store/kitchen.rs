@@ -32,7 +32,7 @@ impl Store {
         .bind(i64::from(ticket.quantity.get()))
         .bind(RECEIVED)
         .bind(pace_ms)
-        .bind(answers.then_some(now + pace_ms))
+        .bind(answers.then_some(now + first_wait_ms(pace_ms)))
         .bind(now)
         .execute(&self.pool)
         .await?;
@@ -122,6 +122,17 @@ impl Store {
 
 fn pace_ms(ticket: &Ticket) -> i64 {
     i64::try_from(ticket.simulation.pace.duration().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The wait before the first report. The pace is counted from the status
+/// change, which the saga writes a moment after it hands over the ticket.
+const fn first_wait_ms(pace_ms: i64) -> i64 {
+    const HANDOVER_MS: i64 = 50;
+    if pace_ms == 0 {
+        0
+    } else {
+        pace_ms + HANDOVER_MS
+    }
 }
 
 /// The report that follows a stage, if any does.
