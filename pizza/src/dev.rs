@@ -142,9 +142,9 @@ impl Server {
             ip: LOOPBACK,
             port: args.temporal_port,
             ui_port: Some(args.ui_port),
-            search_attributes: search_attribute::ALL
-                .iter()
-                .map(|key| (key.name().to_owned(), "Keyword".to_owned()))
+            search_attributes: search_attribute::all()
+                .into_iter()
+                .map(|(name, kind)| (name.to_owned(), kind.to_owned()))
                 .collect(),
             log_file: args.data.join("temporal.log"),
         })
