@@ -15,16 +15,16 @@ use pizza_activities::store::Store;
 use pizza_api::usecases::{TemporalGateway, register_search_attributes};
 use pizza_workflows::names::{search_attribute, task_queue};
 use serde_json::json;
+use temporal_dev_server::{DevServer, DevServerConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::client::gateway::Gateway;
 use crate::client::output;
-use crate::dev_server::{DevServer, DevServerConfig};
 use crate::gateway::{self, SettingsArgs};
 use crate::kitchen::cook;
-use crate::temporal_command::CliArgs;
+use crate::temporal_command::{CliArgs, SETTING_NAMES};
 use crate::worker::Workers;
 use crate::{shutdown, temporal};
 
@@ -147,6 +147,7 @@ impl Server {
                 .map(|(name, kind)| (name.to_owned(), kind.to_owned()))
                 .collect(),
             log_file: args.data.join("temporal.log"),
+            names: SETTING_NAMES,
         })
         .await?;
         let address = server.address();

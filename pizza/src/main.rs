@@ -3,14 +3,12 @@
 mod cli;
 mod client;
 mod dev;
-mod dev_server;
 mod gateway;
 mod kitchen;
 mod logging;
 mod replay;
 mod shutdown;
 mod temporal;
-mod temporal_cli;
 mod temporal_command;
 mod worker;
 
