@@ -334,31 +334,33 @@ async fn assert_parked(world: &World, parked: &Parked, id: &str) {
         "task",
     ];
     let answer = world.cli().temporal_json(&ask).await;
-    let task = &answer["queryResult"][0];
+    let view = &answer["queryResult"][0];
+    let task = &view["task"];
     let parent = if parked.step == "addLoyaltyPoints" {
         "-loyalty"
     } else {
         ""
     };
-    let then = if parked.step == "refundPayment" {
-        "reclaimLoyaltyPoints"
-    } else {
-        "nothing"
-    };
     for (field, value) in [
         ("messageType", parked.message_type.to_owned()),
         ("queue", parked.queue.to_owned()),
-        ("orderId", id.to_owned()),
-        ("customerId", "guest".to_owned()),
-        ("step", parked.step.to_owned()),
         ("activityType", parked.step.to_owned()),
         ("taskQueue", parked.task_queue.to_owned()),
         ("idempotencyKey", format!("{id}/{}", parked.step)),
         ("workflowId", format!("order-{id}{parent}")),
-        ("then", then.to_owned()),
     ] {
         assert_eq!(task[field], value, "{field}: {answer}");
     }
+    let subject = json!({ "OrderId": id, "CustomerId": "guest" });
+    assert_eq!(task["subject"], subject, "{answer}");
+    let follow_ups = task["followUps"].as_array().map_or(&[][..], Vec::as_slice);
+    let then: Vec<&Value> = follow_ups.iter().map(|one| &one["activityType"]).collect();
+    match parked.step {
+        "refundPayment" => assert_eq!(then, ["reclaimLoyaltyPoints"], "{answer}"),
+        _ => assert!(then.is_empty(), "{answer}"),
+    }
+    assert_eq!(view["state"], "waiting", "{answer}");
+    assert_eq!(view["attempts"], parked.attempts, "{answer}");
     assert_eq!(task["failure"]["code"], parked.code, "{answer}");
     assert_eq!(task["failure"]["attempts"], parked.attempts, "{answer}");
     let first = task["firstAttemptAtMs"].as_i64().expect("a time");
