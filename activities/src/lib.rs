@@ -12,6 +12,7 @@ mod orders;
 mod payments;
 mod simulated_kitchen;
 pub mod store;
+mod task_change;
 
 use std::sync::Arc;
 

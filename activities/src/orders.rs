@@ -13,7 +13,8 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::fault::{Answer, simulated_failure, simulation_in};
-use crate::store::{Change, Store};
+use crate::store::Store;
+use crate::task_change::TaskChange;
 
 /// Carries out the steps on the order's own record.
 pub struct OrderActivities {
@@ -59,15 +60,9 @@ impl OrderActivities {
         ctx: ActivityContext,
         parked: ParkedStep,
     ) -> Result<(), ActivityError> {
-        let change = Change {
-            money: parked.message_type.money(),
-            points: parked.message_type.points(),
-            ..Change::default()
-        };
-        self.store
-            .change_order(parked.order_id, change)
-            .await
-            .answer(&ctx)
+        let order = self.store.order(parked.order_id).await.answer(&ctx)?;
+        let change = TaskChange::parking(&parked, order.as_ref());
+        self.store.record_failed_task(&change).await.answer(&ctx)
     }
 
     #[activity(definition = orders::CancelOrder)]
