@@ -7,8 +7,10 @@
 
 use std::sync::Arc;
 
+use failure_queue::{TaskChange, TaskState};
 use pizza_domain::{Order, Step};
-use pizza_workflows::steps::{Cancellation, ParkedStep, StatusChange, orders};
+use pizza_workflows::parking::MessageType;
+use pizza_workflows::steps::{Cancellation, StatusChange, orders};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
@@ -57,17 +59,21 @@ impl OrderActivities {
     pub async fn record_parked_task(
         self: Arc<Self>,
         ctx: ActivityContext,
-        parked: ParkedStep,
+        change: TaskChange,
     ) -> Result<(), ActivityError> {
+        let message_type = MessageType::from_name(&change.message_type);
+        let order = change.subject.get("OrderId").and_then(|id| id.parse().ok());
+        let (Some(message_type), Some(order), TaskState::Waiting) =
+            (message_type, order, change.state)
+        else {
+            return Ok(());
+        };
         let change = Change {
-            money: parked.message_type.money(),
-            points: parked.message_type.points(),
+            money: message_type.money(),
+            points: message_type.points(),
             ..Change::default()
         };
-        self.store
-            .change_order(parked.order_id, change)
-            .await
-            .answer(&ctx)
+        self.store.change_order(order, change).await.answer(&ctx)
     }
 
     #[activity(definition = orders::CancelOrder)]

@@ -16,17 +16,17 @@ use pizza_api::usecases::{TemporalGateway, register_search_attributes};
 use pizza_api::{Keyring, Role};
 use pizza_workflows::names::{search_attribute, task_queue};
 use serde_json::json;
+use temporal_dev_server::{DevServer, DevServerConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::client::gateway::Gateway;
 use crate::client::output;
-use crate::dev_server::{DevServer, DevServerConfig};
 use crate::gateway::{self, SettingsArgs};
 use crate::kitchen::cook;
 use crate::operator_key::KeptKey;
-use crate::temporal_command::CliArgs;
+use crate::temporal_command::{CliArgs, SETTING_NAMES};
 use crate::worker::Workers;
 use crate::{shutdown, temporal};
 
@@ -165,11 +165,12 @@ impl Server {
             ip: LOOPBACK,
             port: args.temporal_port,
             ui_port: Some(args.ui_port),
-            search_attributes: search_attribute::ALL
-                .iter()
-                .map(|key| (key.name().to_owned(), "Keyword".to_owned()))
+            search_attributes: search_attribute::all()
+                .into_iter()
+                .map(|(name, kind)| (name.to_owned(), kind.to_owned()))
                 .collect(),
             log_file: args.data.join("temporal.log"),
+            names: SETTING_NAMES,
         })
         .await?;
         let address = server.address();

@@ -3,7 +3,6 @@
 mod cli;
 mod client;
 mod dev;
-mod dev_server;
 mod gateway;
 mod kitchen;
 mod logging;
@@ -11,7 +10,6 @@ mod operator_key;
 mod replay;
 mod shutdown;
 mod temporal;
-mod temporal_cli;
 mod temporal_command;
 mod worker;
 

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use failure_queue::names::search_attribute as failure_attribute;
 use futures::future::try_join_all;
 use pizza_domain::InvalidField;
 use pizza_workflows::names::{search_attribute, workflow_type};
@@ -118,7 +119,7 @@ fn waiting(queue: Option<MessageType>) -> String {
     if let Some(message_type) = queue {
         query.push_str(&format!(
             " AND {} = '{}'",
-            search_attribute::FAILURE_QUEUE.name(),
+            failure_attribute::QUEUE.name(),
             message_type.queue()
         ));
     }
@@ -128,7 +129,7 @@ fn waiting(queue: Option<MessageType>) -> String {
 fn parked(workflow: ListedWorkflow) -> Option<ParkedFailure> {
     let attribute = |key| workflow.attributes.get(key);
     Some(ParkedFailure {
-        message_type: MessageType::from_name(&attribute(&search_attribute::FAILURE_TYPE)?)?,
+        message_type: MessageType::from_name(&attribute(&failure_attribute::MESSAGE_TYPE)?)?,
         order_id: attribute(&search_attribute::ORDER_ID)?,
         customer_id: attribute(&search_attribute::CUSTOMER_ID)?,
         parked_at_ms: workflow.started_at_ms,

@@ -1,5 +1,6 @@
 //! Lists the workflows of an order.
 
+use failure_queue::names::search_attribute as failure_attribute;
 use pizza_domain::OrderId;
 use pizza_workflows::names::search_attribute;
 
@@ -44,7 +45,7 @@ impl UseCases {
             .workflows
             .into_iter()
             .map(|workflow| OrderWorkflowState {
-                message_type: workflow.attributes.get(&search_attribute::FAILURE_TYPE),
+                message_type: workflow.attributes.get(&failure_attribute::MESSAGE_TYPE),
                 id: workflow.id,
                 workflow_type: workflow.workflow_type,
                 status: workflow.status,

@@ -4,55 +4,59 @@ use std::{io, net::IpAddr, path::PathBuf, time::Duration};
 
 /// Why the dev server does not run. Each text says what to do about it.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DevServerError {
+pub enum DevServerError {
     /// Another process listens where we should.
     #[error(
         "port {port} on {ip} is taken: end the process that holds it, or choose another port \
-         with {flag} (0 is any free one)"
+         with {setting} (0 is any free one)"
     )]
     PortTaken {
         /// The address.
         ip: IpAddr,
         /// The port.
         port: u16,
-        /// The flag that sets it.
-        flag: &'static str,
+        /// What sets it.
+        setting: &'static str,
     },
     /// The port cannot be listened on for another reason.
-    #[error("cannot listen on port {port} of {ip}: choose another port with {flag}")]
+    #[error("cannot listen on port {port} of {ip}: choose another port with {setting}")]
     PortUnusable {
         /// The address.
         ip: IpAddr,
         /// The port.
         port: u16,
-        /// The flag that sets it.
-        flag: &'static str,
+        /// What sets it.
+        setting: &'static str,
         /// What the system says.
         source: io::Error,
     },
     /// The binary does not start.
-    #[error("cannot run {}: name a Temporal CLI that runs with --temporal-cli", path.display())]
+    #[error("cannot run {}: name a Temporal CLI that runs with {setting}", path.display())]
     NotRunnable {
         /// The binary.
         path: PathBuf,
+        /// What sets it.
+        setting: &'static str,
         /// What the system says.
         source: io::Error,
     },
     /// The database file, or its folder, cannot be written.
     #[error(
-        "cannot write {}: make it writable, or choose another data folder with --data",
+        "cannot write {}: make it writable, or choose another data folder with {setting}",
         path.display()
     )]
     DatabaseNotWritable {
         /// The file or folder.
         path: PathBuf,
+        /// What sets the data folder.
+        setting: &'static str,
         /// What the system says.
         source: io::Error,
     },
     /// A living process has a dev server on the same database file.
     #[error(
         "the database {} is in use by another running instance{}: end that one, or choose \
-         another data folder with --data",
+         another data folder with {setting}",
         path.display(), by(owner)
     )]
     DatabaseInUse {
@@ -60,6 +64,8 @@ pub(crate) enum DevServerError {
         path: PathBuf,
         /// The process id of its owner, as far as known.
         owner: Option<String>,
+        /// What sets the data folder.
+        setting: &'static str,
     },
     /// A server that an earlier, killed run left behind cannot be ended.
     #[error(
@@ -83,7 +89,7 @@ pub(crate) enum DevServerError {
     /// The server ended by itself.
     #[error(
         "the dev server has ended ({how}). Its log, {}, says why; a database that it can no \
-         longer read has to be moved away, with the orders in flight. The log's end:\n{tail}",
+         longer read has to be moved away, with all that is in flight. The log's end:\n{tail}",
         log_file.display()
     )]
     Exited {

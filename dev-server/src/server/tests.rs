@@ -22,17 +22,25 @@ use super::log::LOG_LIMIT;
 use super::orphans::{is_ours, parse_ps};
 use super::ports::hold;
 use super::*;
-use crate::temporal_cli::{LocateOptions, default_cache_dir, locate};
+use crate::{LocateOptions, locate};
 
 /// The folder, when this test binary runs as a parent that is to be killed.
-const PARENT: &str = "PIZZA_TEST_DEV_SERVER_PARENT";
+const PARENT: &str = "DEV_SERVER_TEST_PARENT";
+
+/// The names of a program with flags.
+const NAMES: SettingNames = SettingNames {
+    cli: "--cli",
+    cache: "CACHE",
+    data: "--data",
+    port: "--port",
+    ui_port: "--ui-port",
+};
 
 async fn cli() -> PathBuf {
     static CLI: OnceCell<PathBuf> = OnceCell::const_new();
     let options = LocateOptions {
-        explicit: None,
-        cache: default_cache_dir(),
         quiet: true,
+        ..LocateOptions::default()
     };
     let find = || async { locate(&options).await.unwrap().path };
     CLI.get_or_init(find).await.clone()
@@ -45,8 +53,9 @@ async fn config(folder: &Path) -> DevServerConfig {
         ip: Ipv4Addr::LOCALHOST.into(),
         port: 0,
         ui_port: None,
-        search_attributes: vec![("PizzaOrder".to_owned(), "Keyword".to_owned())],
+        search_attributes: vec![("OrderId".to_owned(), "Keyword".to_owned())],
         log_file: folder.join("temporal.log"),
+        names: NAMES,
     }
 }
 
@@ -135,7 +144,7 @@ async fn has_search_attribute(server: &DevServer) -> bool {
     let mut service = connection(server).await.operator_service();
     let answer = service.list_search_attributes(Request::new(request)).await;
     let attributes = answer.unwrap().into_inner().custom_attributes;
-    attributes.contains_key("PizzaOrder")
+    attributes.contains_key("OrderId")
 }
 
 #[tokio::test]
@@ -173,7 +182,7 @@ async fn a_taken_port_is_named_with_its_flag() {
         ui_port: Some(port),
         ..free
     };
-    for (config, flag) in [(grpc, "--temporal-port"), (ui, "--ui-port")] {
+    for (config, flag) in [(grpc, "--port"), (ui, "--ui-port")] {
         let text = DevServer::start(config).await.unwrap_err().to_string();
         assert!(text.contains(&format!("port {port}")), "{text}");
         assert!(text.contains(flag), "{text}");
@@ -201,7 +210,7 @@ async fn what_was_started_survives_a_kill_of_the_server() {
 async fn an_orphan_on_the_same_port_and_database_is_replaced() {
     let folder = folder();
     let mut config = config(folder.path()).await;
-    let database = absolute(config.database.as_ref().unwrap()).unwrap();
+    let database = absolute(config.database.as_ref().unwrap(), "").unwrap();
     config.database = Some(database);
     let ports = Ports::choose(&config).unwrap();
     config.port = ports.grpc;
@@ -241,7 +250,7 @@ async fn the_server_does_not_outlive_its_killed_parent_and_a_new_start_goes_on()
     // Fetched here, where no one is killed meanwhile.
     let mut config = config(folder.path()).await;
     let mut parent = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "dev_server::tests::a_parent_to_be_killed"])
+        .args(["--exact", "server::tests::a_parent_to_be_killed"])
         .arg("--nocapture")
         .env(PARENT, folder.path())
         .stdout(Stdio::piped())
@@ -310,7 +319,7 @@ async fn a_database_whose_first_start_was_killed_is_made_anew() {
 async fn an_early_end_shows_the_end_of_the_log() {
     let folder = folder();
     let config = DevServerConfig {
-        search_attributes: vec![("PizzaOrder".to_owned(), "Dough".to_owned())],
+        search_attributes: vec![("OrderId".to_owned(), "Dough".to_owned())],
         ..config(folder.path()).await
     };
     fs::write(&config.log_file, "of an earlier run\n").unwrap();
@@ -357,11 +366,7 @@ async fn what_cannot_be_run_or_written_is_named_with_what_to_do() {
         log_file: file.join("temporal.log"),
         ..good
     };
-    for (config, advice) in [
-        (cli, "--temporal-cli"),
-        (database, "--data"),
-        (log, "writable"),
-    ] {
+    for (config, advice) in [(cli, "--cli"), (database, "--data"), (log, "writable")] {
         let text = DevServer::start(config).await.unwrap_err().to_string();
         assert!(text.contains(file.to_str().unwrap()), "{text}");
         assert!(text.contains(advice), "{text}");

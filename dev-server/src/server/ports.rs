@@ -26,10 +26,10 @@ pub(super) struct Ports {
 impl Ports {
     pub(super) fn choose(config: &DevServerConfig) -> Result<Self, DevServerError> {
         // Both are held until both are known: two free ones have to differ.
-        let grpc = hold(config.ip, config.port, "--temporal-port")?;
+        let grpc = hold(config.ip, config.port, config.names.port)?;
         let ui = config
             .ui_port
-            .map(|port| hold(config.ip, port, "--ui-port"))
+            .map(|port| hold(config.ip, port, config.names.ui_port))
             .transpose()?;
         Ok(Self {
             grpc: grpc.1,
@@ -41,18 +41,18 @@ impl Ports {
 pub(super) fn hold(
     ip: IpAddr,
     port: u16,
-    flag: &'static str,
+    setting: &'static str,
 ) -> Result<(TcpListener, u16), DevServerError> {
     let held = TcpListener::bind((ip, port)).and_then(|listener| {
         let port = listener.local_addr()?.port();
         Ok((listener, port))
     });
     held.map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => DevServerError::PortTaken { ip, port, flag },
+        io::ErrorKind::AddrInUse => DevServerError::PortTaken { ip, port, setting },
         _ => DevServerError::PortUnusable {
             ip,
             port,
-            flag,
+            setting,
             source,
         },
     })

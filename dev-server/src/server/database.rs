@@ -17,15 +17,21 @@ pub(super) struct Database {
     /// Next to the file, as the server's own locks on it must not meet ours. The system drops it
     /// with our process, however that ends.
     pub(super) lock: Arc<File>,
+    /// What sets the data folder.
+    setting: &'static str,
 }
 
 impl Database {
     /// Makes the file ours alone: no other instance, no orphan, nothing half made.
-    pub(super) async fn claim(path: &Path) -> Result<Self, DevServerError> {
-        let path = absolute(path)?;
-        let lock = Arc::new(lock(&path)?);
+    pub(super) async fn claim(path: &Path, setting: &'static str) -> Result<Self, DevServerError> {
+        let path = absolute(path, setting)?;
+        let lock = Arc::new(lock(&path, setting)?);
         end_orphans(&path).await?;
-        let database = Self { path, lock };
+        let database = Self {
+            path,
+            lock,
+            setting,
+        };
         database.prepare()?;
         Ok(database)
     }
@@ -37,21 +43,21 @@ impl Database {
         let unfinished = self.unfinished();
         if unfinished.exists() {
             for suffix in ["", "-wal", "-shm", "-journal"] {
-                remove_if_there(&with_suffix(&self.path, suffix))?;
+                remove_if_there(&with_suffix(&self.path, suffix), self.setting)?;
             }
         }
         if self.path.exists() {
             let opened = OpenOptions::new().append(true).open(&self.path);
-            opened.map_err(not_writable(&self.path))?;
+            opened.map_err(not_writable(&self.path, self.setting))?;
         } else {
-            File::create(&unfinished).map_err(not_writable(&unfinished))?;
+            File::create(&unfinished).map_err(not_writable(&unfinished, self.setting))?;
         }
         Ok(())
     }
 
     /// The server has answered: its tables are complete.
     pub(super) fn settle(&self) -> Result<(), DevServerError> {
-        remove_if_there(&self.unfinished())
+        remove_if_there(&self.unfinished(), self.setting)
     }
 
     fn unfinished(&self) -> PathBuf {
@@ -59,17 +65,19 @@ impl Database {
     }
 }
 
-pub(super) fn absolute(path: &Path) -> Result<PathBuf, DevServerError> {
+pub(super) fn absolute(path: &Path, setting: &'static str) -> Result<PathBuf, DevServerError> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
     let folder = fs::create_dir_all(folder)
         .and_then(|()| folder.canonicalize())
-        .map_err(not_writable(folder))?;
+        .map_err(not_writable(folder, setting))?;
     match path.file_name() {
         Some(name) => Ok(folder.join(name)),
-        None => Err(not_writable(path)(io::ErrorKind::InvalidFilename.into())),
+        None => Err(not_writable(path, setting)(
+            io::ErrorKind::InvalidFilename.into(),
+        )),
     }
 }
 
@@ -79,21 +87,24 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn remove_if_there(path: &Path) -> Result<(), DevServerError> {
+fn remove_if_there(path: &Path, setting: &'static str) -> Result<(), DevServerError> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(not_writable(path)(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(not_writable(path, setting)(error))
+        }
         _ => Ok(()),
     }
 }
 
-fn not_writable(path: &Path) -> impl Fn(io::Error) -> DevServerError {
+fn not_writable(path: &Path, setting: &'static str) -> impl Fn(io::Error) -> DevServerError {
     move |source| DevServerError::DatabaseNotWritable {
         path: path.to_owned(),
+        setting,
         source,
     }
 }
 
-fn lock(database: &Path) -> Result<File, DevServerError> {
+fn lock(database: &Path, setting: &'static str) -> Result<File, DevServerError> {
     let path = with_suffix(database, ".lock");
     let mut file = OpenOptions::new()
         .read(true)
@@ -101,7 +112,7 @@ fn lock(database: &Path) -> Result<File, DevServerError> {
         .create(true)
         .truncate(false)
         .open(&path)
-        .map_err(not_writable(&path))?;
+        .map_err(not_writable(&path, setting))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -110,13 +121,14 @@ fn lock(database: &Path) -> Result<File, DevServerError> {
             return Err(DevServerError::DatabaseInUse {
                 path: database.to_owned(),
                 owner: read.ok().map(|_| owner).filter(|owner| !owner.is_empty()),
+                setting,
             });
         }
-        Err(TryLockError::Error(error)) => return Err(not_writable(&path)(error)),
+        Err(TryLockError::Error(error)) => return Err(not_writable(&path, setting)(error)),
     }
     // For the message of the next who comes.
     file.set_len(0)
         .and_then(|()| write!(file, "{}", std::process::id()))
-        .map_err(not_writable(&path))?;
+        .map_err(not_writable(&path, setting))?;
     Ok(file)
 }

@@ -1,8 +1,8 @@
 //! Runs steps under their policies.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
-use pizza_domain::{OrderStatus, Pace, Step};
 use temporalio_common::ActivityDefinition;
 use temporalio_common::data_converters::{TemporalDeserializable, TemporalSerializable};
 use temporalio_workflow::{
@@ -19,44 +19,61 @@ use crate::policy::{ATTEMPT_TIMEOUT, LOCAL_ATTEMPT_TIMEOUT, StepPolicy};
 /// meanwhile: an effect that is still under way could not be taken back. So
 /// steps run detached from the workflow's cancellation, which the plan looks
 /// at between them.
-pub(crate) struct Runner<'a, W> {
-    ctx: &'a WorkflowContext<W>,
+pub struct Steps<'a, W> {
+    pub(crate) ctx: &'a WorkflowContext<W>,
 }
+
+impl<W> Clone for Steps<'_, W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<W> Copy for Steps<'_, W> {}
 
 /// An activity by its name, with the types of its declaration.
-struct Named<AD> {
+pub(crate) struct Named<I, O> {
     name: String,
-    declaration: PhantomData<AD>,
+    types: PhantomData<fn(I) -> O>,
 }
 
-impl<AD: ActivityDefinition> ActivityDefinition for Named<AD> {
-    type Input = AD::Input;
-    type Output = AD::Output;
+impl<I, O> Named<I, O> {
+    pub(crate) fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            types: PhantomData,
+        }
+    }
+}
+
+impl<I, O> ActivityDefinition for Named<I, O>
+where
+    I: TemporalDeserializable + TemporalSerializable + 'static,
+    O: TemporalDeserializable + TemporalSerializable + 'static,
+{
+    type Input = I;
+    type Output = O;
 
     fn name(&self) -> &str {
         &self.name
     }
 }
 
-impl<AD: ActivityDefinition> Named<AD> {
-    fn of(activity: &AD) -> Self {
-        Self {
-            name: activity.name().to_owned(),
-            declaration: PhantomData,
-        }
-    }
-}
-
-impl<'a, W> Runner<'a, W> {
-    pub(crate) const fn new(ctx: &'a WorkflowContext<W>) -> Self {
+impl<'a, W> Steps<'a, W> {
+    /// The steps of the workflow with this context.
+    #[must_use]
+    pub const fn new(ctx: &'a WorkflowContext<W>) -> Self {
         Self { ctx }
     }
 
     /// Runs a step whose first attempt is short: inside the workflow task,
     /// which costs one event instead of six. What is left of its policy, if
     /// that attempt met a fault, goes to a regular activity.
-    pub(crate) async fn local_first<AD>(
-        &self,
+    ///
+    /// # Errors
+    /// When the step was refused, or failed as often as its policy allows.
+    pub async fn local_first<AD>(
+        self,
         activity: AD,
         input: AD::Input,
         policy: &StepPolicy,
@@ -73,9 +90,10 @@ impl<'a, W> Runner<'a, W> {
             .cancellation_token(WorkflowCancellationToken::new())
             .summary(summary.to_owned())
             .build();
+        let named = Named::<AD::Input, AD::Output>::new(activity.name());
         let first = self
             .ctx
-            .execute_local_activity(Named::of(&activity), input.clone(), options)
+            .execute_local_activity(named, input.clone(), options)
             .await;
         let failure = match first {
             Ok(output) => return Ok(output),
@@ -85,7 +103,7 @@ impl<'a, W> Runner<'a, W> {
             Some(rest) if !failure.refused => rest,
             _ => return Err(failure),
         };
-        self.wait_detached(policy.first_wait, &format!("{summary}: wait before retry"))
+        self.wait(policy.first_wait, &format!("{summary}: wait before retry"))
             .await;
         self.regular(activity, input, &rest, summary)
             .await
@@ -96,8 +114,11 @@ impl<'a, W> Runner<'a, W> {
     }
 
     /// Runs a step as a regular activity, with a checkpoint of its own.
-    pub(crate) async fn regular<AD>(
-        &self,
+    ///
+    /// # Errors
+    /// When the step was refused, or failed as often as its policy allows.
+    pub async fn regular<AD>(
+        self,
         activity: AD,
         input: AD::Input,
         policy: &StepPolicy,
@@ -107,21 +128,28 @@ impl<'a, W> Runner<'a, W> {
         AD: ActivityDefinition + 'static,
         AD::Output: TemporalDeserializable,
     {
-        let options = ActivityOptions::with_close_timeouts(ActivityCloseTimeouts::StartToClose(
-            ATTEMPT_TIMEOUT,
-        ))
-        .retry_policy(policy.retry_policy())
-        .cancellation_token(WorkflowCancellationToken::new())
-        .summary(summary.to_owned())
-        .build();
+        self.with_options(activity, input, options(policy, summary))
+            .await
+    }
+
+    pub(crate) async fn with_options<AD>(
+        self,
+        activity: AD,
+        input: AD::Input,
+        options: ActivityOptions,
+    ) -> Result<AD::Output, StepFailure>
+    where
+        AD: ActivityDefinition + 'static,
+        AD::Output: TemporalDeserializable,
+    {
         self.ctx
             .execute_activity(activity, input, options)
             .await
             .map_err(|error| StepFailure::from_error(&error))
     }
 
-    /// Runs our own bookkeeping, which is tried until it works.
-    pub(crate) async fn bookkeeping<AD>(&self, activity: AD, input: AD::Input, summary: &str)
+    /// Runs the application's own bookkeeping, which is tried until it works.
+    pub async fn bookkeeping<AD>(self, activity: AD, input: AD::Input, summary: &str)
     where
         AD: ActivityDefinition<Output = ()> + 'static,
         AD::Input: Clone + TemporalSerializable,
@@ -132,50 +160,21 @@ impl<'a, W> Runner<'a, W> {
         let _ = self.local_first(activity, input, &policy, summary).await;
     }
 
-    /// Waits the pace of a simulated order after a status change. Ends early
-    /// when the workflow is cancelled.
-    pub(crate) async fn pace(&self, pace: Pace, status: OrderStatus) {
-        if !pace.is_zero() {
-            let options = TimerOptions::builder(pace.duration())
-                .summary(format!("pace after {status}"))
-                .build();
-            self.ctx.timer(options).await;
-        }
-    }
-
-    /// As [`Self::pace`], but not ended by a cancellation: for the rollback.
-    pub(crate) async fn pace_detached(&self, pace: Pace, status: OrderStatus) {
-        if !pace.is_zero() {
-            self.wait_detached(pace.duration(), &format!("pace after {status}"))
-                .await;
-        }
-    }
-
-    async fn wait_detached(&self, duration: std::time::Duration, summary: &str) {
+    /// Waits, also when the workflow is cancelled meanwhile.
+    pub async fn wait(self, duration: Duration, summary: &str) {
         let options = TimerOptions::builder(duration)
             .cancellation_token(WorkflowCancellationToken::new())
             .summary(summary.to_owned())
             .build();
         self.ctx.timer(options).await;
     }
-
-    /// The failure of a step that an operator's cancellation forestalled.
-    pub(crate) fn cancelled(&self) -> Option<StepFailure> {
-        let token = self.ctx.cancellation_token();
-        token.is_cancelled().then(|| StepFailure {
-            code: "cancelled-by-operator".to_owned(),
-            message: token
-                .reason()
-                .filter(|reason| !reason.is_empty())
-                .unwrap_or_else(|| "the workflow was cancelled".to_owned()),
-            causes: Vec::new(),
-            attempts: 0,
-            refused: false,
-        })
-    }
 }
 
-/// The policy of a step, and its summary in the Temporal UI.
-pub(crate) fn of(step: Step) -> (StepPolicy, &'static str) {
-    (StepPolicy::of(step), step.as_str())
+/// The options of an activity under a policy, detached from cancellation.
+pub(crate) fn options(policy: &StepPolicy, summary: &str) -> ActivityOptions {
+    ActivityOptions::with_close_timeouts(ActivityCloseTimeouts::StartToClose(ATTEMPT_TIMEOUT))
+        .retry_policy(policy.retry_policy())
+        .cancellation_token(WorkflowCancellationToken::new())
+        .summary(summary.to_owned())
+        .build()
 }

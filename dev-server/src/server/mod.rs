@@ -40,9 +40,11 @@ use tokio::{
 use url::Url;
 
 use database::Database;
-pub(crate) use error::DevServerError;
+pub use error::DevServerError;
 use log::Log;
 use ports::{Ports, connectable};
+
+use crate::SettingNames;
 
 /// What the dev server needs for answers in milliseconds: by default it polls its queues 20
 /// times a second and looks at its timers once a second. Bought with throughput that one
@@ -76,27 +78,29 @@ const GUARD: &str = "read -r line; kill -TERM \"$1\"";
 
 /// How to run the dev server.
 #[derive(Debug, Clone)]
-pub(crate) struct DevServerConfig {
+pub struct DevServerConfig {
     /// The Temporal CLI.
-    pub(crate) cli: PathBuf,
+    pub cli: PathBuf,
     /// The database file; its folder is made. `None` is a database in memory.
-    pub(crate) database: Option<PathBuf>,
+    pub database: Option<PathBuf>,
     /// Where the server listens, the UI too.
-    pub(crate) ip: IpAddr,
+    pub ip: IpAddr,
     /// The gRPC port; 0 is any free one.
-    pub(crate) port: u16,
+    pub port: u16,
     /// The port of the web UI; 0 is any free one, `None` is no UI.
-    pub(crate) ui_port: Option<u16>,
+    pub ui_port: Option<u16>,
     /// Search attributes, name and type (`Keyword`, `Int`, ...). The server registers them when
     /// it *creates* its database; for a file made earlier with others it ignores them silently.
-    pub(crate) search_attributes: Vec<(String, String)>,
+    pub search_attributes: Vec<(String, String)>,
     /// The file to which the server's output is appended.
-    pub(crate) log_file: PathBuf,
+    pub log_file: PathBuf,
+    /// What the caller calls these settings.
+    pub names: SettingNames,
 }
 
 /// A running dev server. Dropping it kills the server; [`DevServer::stop`] ends it in order.
 #[derive(Debug)]
-pub(crate) struct DevServer {
+pub struct DevServer {
     address: SocketAddr,
     ui: Option<SocketAddr>,
     log: Log,
@@ -121,7 +125,7 @@ impl DevServer {
     ///
     /// # Errors
     /// [`DevServerError`]; then no process is left.
-    pub(crate) async fn start(config: DevServerConfig) -> Result<Self, DevServerError> {
+    pub async fn start(config: DevServerConfig) -> Result<Self, DevServerError> {
         Self::start_within(config, READY_DEADLINE).await
     }
 
@@ -130,7 +134,7 @@ impl DevServer {
         deadline: Duration,
     ) -> Result<Self, DevServerError> {
         let database = match &config.database {
-            Some(path) => Some(Database::claim(path).await?),
+            Some(path) => Some(Database::claim(path, config.names.data).await?),
             None => None,
         };
         config.database = database.as_ref().map(|database| database.path.clone());
@@ -158,6 +162,7 @@ impl DevServer {
         let (log, output) = Log::open(&config.log_file)?;
         let not_runnable = |source| DevServerError::NotRunnable {
             path: config.cli.clone(),
+            setting: config.names.cli,
             source,
         };
         let errors = output.try_clone().map_err(not_runnable)?;
@@ -185,17 +190,17 @@ impl DevServer {
     }
 
     /// Where the server answers gRPC, as `host:port`.
-    pub(crate) fn address(&self) -> String {
+    pub fn address(&self) -> String {
         self.address.to_string()
     }
 
     /// The web UI, where there is one.
-    pub(crate) fn ui_url(&self) -> Option<String> {
+    pub fn ui_url(&self) -> Option<String> {
         self.ui.map(|address| format!("http://{address}"))
     }
 
     /// Resolves when the server ends unasked, with the error that says so; otherwise never.
-    pub(crate) fn exited(&self) -> impl Future<Output = DevServerError> + Send + use<> {
+    pub fn exited(&self) -> impl Future<Output = DevServerError> + Send + use<> {
         let (mut end, log) = (self.end.clone(), self.log.clone());
         async move {
             let ended = end.wait_for(Option::is_some).await;
@@ -212,7 +217,7 @@ impl DevServer {
 
     /// Ends the server in order, or kills it after ten seconds. Then no process is left, and the
     /// ports and the database file are free.
-    pub(crate) async fn stop(self) {
+    pub async fn stop(self) {
         let Self { stop, mut end, .. } = self;
         // Both fail only where the server has ended already.
         let _ = stop.send(());
@@ -277,7 +282,7 @@ fn id_of(child: &Child) -> Option<Pid> {
 /// Starts the process that ends the server when we were killed.
 fn guard(server: Pid) -> Option<Child> {
     let spawned = Command::new("sh")
-        .args(["-c", GUARD, "pizza-dev-server-guard"])
+        .args(["-c", GUARD, "temporal-dev-server-guard"])
         .arg(server.as_raw_nonzero().to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -347,7 +352,7 @@ async fn connects(address: SocketAddr) -> bool {
         return false;
     };
     let options = ConnectionOptions::new(target)
-        .identity("pizza-dev-server".to_owned())
+        .identity("temporal-dev-server".to_owned())
         .dns_load_balancing(None)
         .build();
     let connection = Box::pin(Connection::connect(options));
