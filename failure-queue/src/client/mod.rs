@@ -548,10 +548,10 @@ impl FailureQueues {
         let Some(latest) = self.first(filter).await? else {
             return Ok(None);
         };
-        let latest_before = async |before_ms| {
+        let latest_before = |before_ms| {
             let mut older = filter.clone();
             older.tasks.parked_before_ms = Some(before_ms);
-            self.first(&older).await
+            async move { self.first(&older).await }
         };
         oldest::oldest(latest, latest_before).await.map(Some)
     }

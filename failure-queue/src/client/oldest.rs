@@ -8,10 +8,13 @@ const STRIDE: i64 = 8;
 /// The smallest time for which there is something, given the latest one and a
 /// way to ask for the latest before another. Goes back in growing steps, then
 /// halves: it asks a few dozen times, however many there are.
-pub(super) async fn oldest<E>(
-    latest: i64,
-    latest_before: impl AsyncFn(i64) -> Result<Option<i64>, E>,
-) -> Result<i64, E> {
+///
+/// The way to ask is no async closure: the future of one is `Send` for some
+/// lifetimes alone, so nobody could spawn what awaits this.
+pub(super) async fn oldest<E, F>(latest: i64, latest_before: impl Fn(i64) -> F) -> Result<i64, E>
+where
+    F: Future<Output = Result<Option<i64>, E>>,
+{
     let mut candidate = latest;
     let mut step = FIRST_STEP_MS;
     // Nothing is older than the floor.
@@ -46,9 +49,10 @@ mod tests {
         ) {
             times.sort_unstable();
             let asked = Cell::new(0);
-            let found = futures::executor::block_on(oldest(times[times.len() - 1], async |before| {
+            let found = futures::executor::block_on(oldest(times[times.len() - 1], |before| {
                 asked.set(asked.get() + 1);
-                Ok::<_, ()>(times.iter().copied().rfind(|time| *time < before))
+                let latest = times.iter().copied().rfind(|time| *time < before);
+                std::future::ready(Ok::<_, ()>(latest))
             }));
             prop_assert_eq!(found, Ok(times[0]));
             prop_assert!(asked.get() < 64, "{} questions", asked.get());
