@@ -15,6 +15,7 @@ mod limits;
 mod operator;
 mod problem;
 mod server;
+mod unique_json;
 pub mod usecases;
 
 pub use gateway::{Gateway, PublicUrl, PublicUrlError};

@@ -166,6 +166,7 @@ impl From<UseCaseError> for Problem {
         let mut problem = Self::new(code, error.to_string());
         match error {
             UseCaseError::Invalid { field, .. } => problem.field = Some(field.field.to_owned()),
+            UseCaseError::InvalidPart { field, .. } => problem.field = Some(field),
             UseCaseError::ReportOutOfOrder { status } | UseCaseError::ReportLate { status } => {
                 problem.order_status = status;
             }
