@@ -18,6 +18,12 @@ use super::{SOON, eventually, folder};
 /// gateway and the memory of both.
 const AT_ONCE: usize = 2;
 
+/// The key of each world's operator.
+const OPERATOR_KEY: &str = "pizza_op_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/// The same, as a gateway knows it: a name, and the SHA-256 of the key.
+const OPERATOR_KEYS: &str =
+    "tester:ac06a93347d8b6176c6f8a89b7d32de68f738fd191faeb757628bd024c4482a2";
+
 static WORLDS: Semaphore = Semaphore::const_new(AT_ONCE);
 
 /// What a world is to be like.
@@ -232,6 +238,8 @@ impl World {
             ("TEMPORAL_CONFIG_FILE", settings.display().to_string()),
             ("DATABASE_URL", format!("sqlite:{}", store.display())),
             ("PIZZA_GATEWAY", self.gateway_url.clone()),
+            ("PIZZA_OPERATOR_KEYS", OPERATOR_KEYS.to_owned()),
+            ("PIZZA_OPERATOR_KEY", OPERATOR_KEY.to_owned()),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
