@@ -169,7 +169,7 @@ fn redrives(task: &Task) -> String {
 
 fn redrive(redrive: &Redrive) -> String {
     let by = if redrive.automatic {
-        "by itself".to_owned()
+        format!("by itself, as {} set it", redrive.principal)
     } else {
         redrive.principal.to_string()
     };

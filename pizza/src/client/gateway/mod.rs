@@ -234,3 +234,31 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<T, CallError> {
     }
     Err(CallError::Refused(Problem::of(response).await))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_with_a_password_is_refused_without_being_repeated() {
+        for url in [
+            "http://alice:hunter2@localhost",
+            "http://:hunter2@localhost",
+        ] {
+            let error = Gateway::new(url.parse().expect("a URL")).expect_err(url);
+            assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn what_is_named_in_a_path_stays_one_segment() {
+        temporalio_common::telemetry::ensure_default_crypto_provider();
+        let url = "http://localhost:8080/shop/".parse().expect("a URL");
+        let gateway = Gateway::new(url).expect("a gateway");
+        let path = gateway.at(&["failures", "a/../b?c#d"]).expect("a URL");
+        assert_eq!(
+            path.as_str(),
+            "http://localhost:8080/shop/failures/a%2F..%2Fb%3Fc%23d"
+        );
+    }
+}
