@@ -43,7 +43,7 @@ pub(crate) enum Command {
     Order(client::order::OrderArgs),
     /// Show an order
     Status(client::status::StatusArgs),
-    /// List the failure queues and what is parked in them
+    /// Look after the failure queues: see, redrive, discard, account
     Failures(client::failures::FailuresArgs),
     /// Place one order for each scenario and compare each end with what is expected
     Scenarios(client::scenarios::ScenariosArgs),
