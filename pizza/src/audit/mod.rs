@@ -157,26 +157,35 @@ impl Audit {
 
     /// Reports the violations that are still there at each further look.
     async fn confirm(&mut self, suspects: &mut Vec<Violation>, side: Side) -> anyhow::Result<()> {
-        // An order with several runs may have stood on several pages.
-        let mut known = HashSet::new();
-        suspects.retain(|suspect| known.insert(suspect.clone()));
-        for wait in LOOK_AGAIN {
-            if suspects.is_empty() {
-                return Ok(());
-            }
-            tokio::time::sleep(wait).await;
-            let ids: BTreeSet<String> = suspects
-                .iter()
-                .map(|suspect| suspect.order_id.clone())
-                .collect();
-            let seen = self.books.look(ids.into_iter().collect(), side).await?;
-            suspects.retain(|suspect| seen.contains(suspect));
-        }
-        for violation in suspects.drain(..) {
+        let look = async |ids| self.books.look(ids, side).await;
+        let violations = persisting(std::mem::take(suspects), &LOOK_AGAIN, look).await?;
+        for violation in violations {
             self.report.violation(violation);
         }
         Ok(())
     }
+}
+
+/// Those of `suspects`, each once, that every further look at their orders
+/// shows again. Before each look there is a wait.
+async fn persisting(
+    mut suspects: Vec<Violation>,
+    waits: &[Duration],
+    mut look: impl AsyncFnMut(Vec<String>) -> anyhow::Result<Vec<Violation>>,
+) -> anyhow::Result<Vec<Violation>> {
+    // An order with several runs may have stood on several pages.
+    let mut known = HashSet::new();
+    suspects.retain(|suspect| known.insert(suspect.clone()));
+    for wait in waits {
+        if suspects.is_empty() {
+            break;
+        }
+        tokio::time::sleep(*wait).await;
+        let ids: BTreeSet<_> = suspects.iter().map(|seen| seen.order_id.clone()).collect();
+        let seen: HashSet<_> = look(ids.into_iter().collect()).await?.into_iter().collect();
+        suspects.retain(|suspect| seen.contains(suspect));
+    }
+    Ok(suspects)
 }
 
 /// From which side an order is looked at. Each violation is seen from one.

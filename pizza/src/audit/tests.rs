@@ -1,11 +1,13 @@
 //! The rules, on accounts that are right and on accounts that are not.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use pizza_activities::store::{
     Account, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow,
 };
 
+use super::persisting;
 use super::rules::{
     InTemporal, Invariant, OrderWorkflow, Violation, needs_temporal, violations_in_temporal,
     violations_of,
@@ -567,4 +569,35 @@ fn a_way_that_is_not_legal_is_found() {
     let mut unreadable = delivered().0;
     unreadable.record.as_mut().expect("a record").standing.money = "stolen".to_owned();
     assert_breaks(Statuses, "unreadable", &unreadable);
+}
+
+#[tokio::test]
+async fn only_what_every_look_shows_is_reported() {
+    let violation = |order: &str, problem: &str| Violation {
+        invariant: Invariant::Charge,
+        order_id: order.to_owned(),
+        problem: problem.to_owned(),
+    };
+    let (lasting, passing) = (violation("a", "lasts"), violation("b", "passes"));
+    let moving = |stage: usize| violation("c", &format!("stage {stage}"));
+    let suspects = vec![lasting.clone(), passing.clone(), moving(0), lasting.clone()];
+    let mut looks = Vec::new();
+    let look = async |ids: Vec<String>| {
+        looks.push(ids.join(" "));
+        let stage = looks.len();
+        let mut seen = vec![lasting.clone(), moving(stage)];
+        if stage == 1 {
+            seen.push(passing.clone());
+        }
+        Ok(seen)
+    };
+    let waits = [Duration::ZERO; 3];
+    let found = persisting(suspects, &waits, look).await.expect("looked");
+    assert_eq!(found, [lasting.clone()]);
+    assert_eq!(looks, ["a b c", "a b", "a"]);
+    let nothing = async |_| panic!("there is nothing to look at");
+    let found = persisting(Vec::new(), &waits, nothing)
+        .await
+        .expect("looked");
+    assert_eq!(found, []);
 }
