@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{client, dev, gateway, kitchen, replay, temporal_command, worker};
+use crate::{audit, client, dev, gateway, kitchen, replay, temporal_command, worker};
 
 /// Pizza orders as durable sagas on Temporal.
 ///
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Failures(client::failures::FailuresArgs),
     /// Place one order for each scenario and compare each end with what is expected
     Scenarios(client::scenarios::ScenariosArgs),
+    /// Prove for every order that its books are right, or say for which they are not
+    Audit(audit::AuditArgs),
     /// Replay histories with this build's workflows
     Replay(replay::ReplayArgs),
     /// Run the Temporal CLI that `dev` uses, with the arguments that follow

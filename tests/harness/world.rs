@@ -25,12 +25,6 @@ const OPERATOR_KEYS: &str =
 /// gateway and the memory of both.
 const AT_ONCE: usize = 2;
 
-/// The key of each world's operator.
-const OPERATOR_KEY: &str = "pizza_op_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-/// The same, as a gateway knows it: a name, and the SHA-256 of the key.
-const OPERATOR_KEYS: &str =
-    "tester:ac06a93347d8b6176c6f8a89b7d32de68f738fd191faeb757628bd024c4482a2";
-
 static WORLDS: Semaphore = Semaphore::const_new(AT_ONCE);
 
 /// What a world is to be like.
