@@ -146,7 +146,7 @@ async fn failures_redrives_and_discards_and_the_exit_code_tells() {
     assert_eq!(line["code"], "failure-resolved", "{line}");
     let shown = json_of(&cli.ok(&["failures", "show", &task, "--json"]).await);
     assert_eq!(shown["audit"][0]["reason"], "it is back", "{shown}");
-    assert_eq!(shown["audit"][0]["principal"], "tester", "{shown}");
+    assert_eq!(shown["audit"][0]["principal"], "journeys", "{shown}");
 
     let (_, task) = parked(&world, "c-discarded").await;
     let unexplained = cli.pizza(&["failures", "discard", &task]).await;
