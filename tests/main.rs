@@ -21,7 +21,7 @@
 //! until the next run.
 //!
 //! Record the histories that this build makes in a folder of their own with
-//! `RECORD_HISTORIES=<folder> cargo test -p pizza --test journeys scenarios`.
+//! `RECORD_HISTORIES=<folder> cargo test -p pizza --test journeys -- scenarios failures`.
 
 #![allow(
     clippy::unwrap_used,
@@ -34,6 +34,7 @@
 )]
 
 mod architecture;
+mod audit;
 mod bad_input;
 mod cli;
 mod cost;

@@ -14,18 +14,19 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::fault::{Answer, PartyError, simulated_failure, simulation_in};
-use crate::store::{Reclaim, Store};
+use crate::store::{Award, Reclaim, Store};
 
 /// A loyalty programme. It acts once for each idempotency key.
 #[async_trait]
 pub trait LoyaltyProgramme: Send + Sync {
-    /// Awards points.
+    /// Awards points, unless they were called off.
     ///
     /// # Errors
     /// A refusal, or a fault when whether they were awarded may be unknown.
-    async fn award(&self, points: &Points) -> Result<(), PartyError>;
+    async fn award(&self, points: &Points) -> Result<Award, PartyError>;
 
-    /// Takes the points of an order back, if it was awarded any.
+    /// Takes the points of an order back. Where there are none, none can be
+    /// awarded any more: an award that is still to come is called off.
     ///
     /// # Errors
     /// A refusal, or a fault when they may not have been taken back.
@@ -45,7 +46,7 @@ impl SimulatedProgramme {
 
 #[async_trait]
 impl LoyaltyProgramme for SimulatedProgramme {
-    async fn award(&self, points: &Points) -> Result<(), PartyError> {
+    async fn award(&self, points: &Points) -> Result<Award, PartyError> {
         simulated_failure(points.simulation, Step::AddLoyaltyPoints)?;
         Ok(self.store.book_award(points).await?)
     }
@@ -70,17 +71,31 @@ impl LoyaltyActivities {
     }
 
     async fn award(&self, points: &Points) -> Result<(), PartyError> {
-        self.programme.award(points).await?;
-        let change = PointsState::Awarded;
+        let change = match self.programme.award(points).await? {
+            Award::Given => PointsState::Awarded,
+            // Nothing was left to give, and nothing is owed any more.
+            Award::CalledOff => PointsState::Reclaimed,
+        };
         Ok(self.store.change_order(points.order_id, change).await?)
     }
 
     async fn reclaim(&self, points: &Points) -> Result<(), PartyError> {
-        let change = match self.programme.reclaim(points).await? {
-            Reclaim::Taken => PointsState::Reclaimed,
-            Reclaim::NothingAwarded => return Ok(()),
+        let id = points.order_id;
+        let settled = match self.programme.reclaim(points).await? {
+            Reclaim::Taken => true,
+            // A record that has them in a failure queue has waited for this
+            // answer; any other was right that there are none.
+            Reclaim::NothingAwarded => self
+                .store
+                .order(id)
+                .await?
+                .is_some_and(|order| order.points == PointsState::ReclaimParked),
         };
-        Ok(self.store.change_order(points.order_id, change).await?)
+        if settled {
+            let change = PointsState::Reclaimed;
+            self.store.change_order(id, change).await?;
+        }
+        Ok(())
     }
 }
 
@@ -104,5 +119,95 @@ impl LoyaltyActivities {
     ) -> Result<(), ActivityError> {
         points.simulation = simulation_in(&ctx, points.simulation);
         self.reclaim(&points).await.answer(&ctx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use pizza_domain::{MoneyState, Order, OrderId, OrderRequest, Simulation};
+    use pizza_workflows::names::idempotency_key;
+    use tempfile::TempDir;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::Change;
+
+    struct Shop {
+        activities: LoyaltyActivities,
+        order: Order,
+        _folder: TempDir,
+    }
+
+    impl Shop {
+        /// A shop with an order whose points stand at `points`.
+        async fn with_points_at(points: PointsState) -> Self {
+            let folder = TempDir::new().expect("a folder");
+            let url = format!("sqlite:{}", folder.path().join("pizza.db").display());
+            let store = Store::open(&url).await.expect("a store");
+            let id = OrderId::from_uuid(Uuid::new_v4());
+            let order = Order::accept(OrderRequest::default(), id, Duration::from_secs(10), 0);
+            store.create_order(&order).await.expect("created");
+            let change = Change {
+                money: Some(MoneyState::Charged),
+                points: Some(points),
+                ..Change::default()
+            };
+            store.change_order(id, change).await.expect("changed");
+            let programme = Arc::new(SimulatedProgramme::new(store.clone()));
+            Self {
+                activities: LoyaltyActivities::new(programme, store),
+                order,
+                _folder: folder,
+            }
+        }
+
+        fn points(&self, step: Step) -> Points {
+            Points {
+                order_id: self.order.order_id,
+                customer_id: self.order.customer_id.clone(),
+                points: self.order.points(),
+                idempotency_key: idempotency_key(self.order.order_id, step),
+                simulation: Simulation::default(),
+            }
+        }
+
+        async fn award(&self) -> PointsState {
+            let points = self.points(Step::AddLoyaltyPoints);
+            self.activities.award(&points).await.expect("answered");
+            self.stands().await
+        }
+
+        async fn reclaim(&self) -> PointsState {
+            let points = self.points(Step::ReclaimLoyaltyPoints);
+            self.activities.reclaim(&points).await.expect("answered");
+            self.stands().await
+        }
+
+        async fn stands(&self) -> PointsState {
+            let id = self.order.order_id;
+            let record = self.activities.store.order(id).await.expect("answered");
+            record.expect("there").points
+        }
+    }
+
+    #[tokio::test]
+    async fn points_that_waited_in_a_queue_are_not_given_once_the_order_is_rolled_back() {
+        let shop = Shop::with_points_at(PointsState::Parked).await;
+        assert_eq!(shop.reclaim().await, PointsState::Parked);
+        assert_eq!(shop.award().await, PointsState::Reclaimed);
+    }
+
+    #[tokio::test]
+    async fn a_reclaim_that_waited_in_a_queue_and_finds_nothing_is_settled() {
+        let shop = Shop::with_points_at(PointsState::ReclaimParked).await;
+        assert_eq!(shop.reclaim().await, PointsState::Reclaimed);
+    }
+
+    #[tokio::test]
+    async fn an_order_without_points_stays_one_without() {
+        let shop = Shop::with_points_at(PointsState::None).await;
+        assert_eq!(shop.reclaim().await, PointsState::None);
     }
 }

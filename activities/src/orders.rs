@@ -7,15 +7,14 @@
 
 use std::sync::Arc;
 
-use failure_queue::{TaskChange, TaskState};
+use failure_queue::TaskChange;
 use pizza_domain::{Order, Step};
-use pizza_workflows::parking::MessageType;
 use pizza_workflows::steps::{Cancellation, StatusChange, orders};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::fault::{Answer, simulated_failure, simulation_in};
-use crate::store::{Change, Store};
+use crate::store::Store;
 
 /// Carries out the steps on the order's own record.
 pub struct OrderActivities {
@@ -61,19 +60,7 @@ impl OrderActivities {
         ctx: ActivityContext,
         change: TaskChange,
     ) -> Result<(), ActivityError> {
-        let message_type = MessageType::from_name(&change.message_type);
-        let order = change.subject.get("OrderId").and_then(|id| id.parse().ok());
-        let (Some(message_type), Some(order), TaskState::Waiting) =
-            (message_type, order, change.state)
-        else {
-            return Ok(());
-        };
-        let change = Change {
-            money: message_type.money(),
-            points: message_type.points(),
-            ..Change::default()
-        };
-        self.store.change_order(order, change).await.answer(&ctx)
+        self.store.record_failed_task(&change).await.answer(&ctx)
     }
 
     #[activity(definition = orders::CancelOrder)]

@@ -45,12 +45,12 @@ pub(crate) struct WorkerArgs {
 /// Where the store is.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct StoreArgs {
-    /// The store, as `sqlite:PATH`
+    /// The store, as `sqlite:PATH`; by default the one that `pizza dev` keeps
     #[arg(
         long,
         value_name = "URL",
         env = "DATABASE_URL",
-        default_value = "sqlite:pizza.db"
+        default_value = "sqlite:.pizza/pizza.db"
     )]
     pub(crate) database_url: String,
 }

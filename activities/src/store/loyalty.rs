@@ -1,62 +1,99 @@
 //! The loyalty programme's books. Each entry is one transaction, and there is
 //! at most one of a kind for each order.
 
+use pizza_domain::OrderId;
 use pizza_workflows::steps::Points;
+use sqlx::{AnyConnection, Row};
 
 use super::{Store, StoreError, now_ms};
+
+/// What an award came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Award {
+    /// The points were given, now or before.
+    Given,
+    /// They had been called off: the order was rolled back before.
+    CalledOff,
+}
 
 /// What a reclaim came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reclaim {
     /// The points were taken back, now or before.
     Taken,
-    /// There were none to take.
+    /// There were none to take, and now there cannot be any.
     NothingAwarded,
 }
 
 impl Store {
-    /// Books an award. Booking it again changes nothing.
-    pub(crate) async fn book_award(&self, points: &Points) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO loyalty_points \
-             (order_id, kind, customer_id, points, idempotency_key, booked_at_ms) \
-             VALUES ($1, 'award', $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-        )
-        .bind(points.order_id.to_string())
-        .bind(points.customer_id.to_string())
-        .bind(points.points)
-        .bind(points.idempotency_key.clone())
-        .bind(now_ms())
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+    /// Books an award, unless the order's award was called off. Booking it
+    /// again changes nothing.
+    pub(crate) async fn book_award(&self, points: &Points) -> Result<Award, StoreError> {
+        let mut transaction = self.begin().await?;
+        let award = match booked(&mut transaction, points.order_id, "void").await? {
+            Some(_) => Award::CalledOff,
+            None => {
+                book(&mut transaction, points, "award", points.points).await?;
+                Award::Given
+            }
+        };
+        transaction.commit().await?;
+        Ok(award)
     }
 
-    /// Books the reclaim of an award, if there is one. Takes back what was
-    /// awarded, whatever the caller believes.
+    /// Books the reclaim of an award, or calls off the award that is not
+    /// there: one that waits in a failure queue must not be given after its
+    /// order was rolled back. Takes back what was awarded, whatever the
+    /// caller believes.
     pub(crate) async fn book_reclaim(&self, points: &Points) -> Result<Reclaim, StoreError> {
-        let order = points.order_id.to_string();
         let mut transaction = self.begin().await?;
-        sqlx::query(
-            "INSERT INTO loyalty_points \
-             (order_id, kind, customer_id, points, idempotency_key, booked_at_ms) \
-             SELECT order_id, 'reclaim', customer_id, -points, $1, $2 FROM loyalty_points \
-             WHERE order_id = $3 AND kind = 'award' ON CONFLICT DO NOTHING",
-        )
-        .bind(points.idempotency_key.clone())
-        .bind(now_ms())
-        .bind(order.clone())
-        .execute(&mut *transaction)
-        .await?;
-        let taken =
-            sqlx::query("SELECT 1 FROM loyalty_points WHERE order_id = $1 AND kind = 'reclaim'")
-                .bind(order)
-                .fetch_optional(&mut *transaction)
-                .await?;
+        let reclaim = match booked(&mut transaction, points.order_id, "award").await? {
+            Some(awarded) => {
+                book(&mut transaction, points, "reclaim", -awarded).await?;
+                Reclaim::Taken
+            }
+            None => {
+                book(&mut transaction, points, "void", 0).await?;
+                Reclaim::NothingAwarded
+            }
+        };
         transaction.commit().await?;
-        Ok(match taken {
-            Some(_) => Reclaim::Taken,
-            None => Reclaim::NothingAwarded,
-        })
+        Ok(reclaim)
     }
+}
+
+/// The points of an order's entry of this kind, if there is one.
+async fn booked(
+    connection: &mut AnyConnection,
+    order: OrderId,
+    kind: &str,
+) -> Result<Option<i64>, StoreError> {
+    let found = sqlx::query("SELECT points FROM loyalty_points WHERE order_id = $1 AND kind = $2")
+        .bind(order.to_string())
+        .bind(kind.to_owned())
+        .fetch_optional(connection)
+        .await?;
+    Ok(found.map(|row| row.try_get("points")).transpose()?)
+}
+
+async fn book(
+    connection: &mut AnyConnection,
+    points: &Points,
+    kind: &str,
+    count: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO loyalty_points \
+         (order_id, kind, customer_id, points, idempotency_key, booked_at_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+    )
+    .bind(points.order_id.to_string())
+    .bind(kind.to_owned())
+    .bind(points.customer_id.to_string())
+    .bind(count)
+    .bind(points.idempotency_key.clone())
+    .bind(now_ms())
+    .execute(connection)
+    .await?;
+    Ok(())
 }

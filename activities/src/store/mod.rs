@@ -4,7 +4,9 @@
 //! The statements are plain enough for SQLite and for PostgreSQL alike, so
 //! they go through sqlx's `Any` driver. SQLite is the embedded default.
 
+mod accounts;
 mod customers;
+mod failed_tasks;
 mod kitchen;
 mod loyalty;
 mod orders;
@@ -18,9 +20,12 @@ use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
+use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyPool, Transaction};
 
-pub use loyalty::Reclaim;
+pub use accounts::{Account, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow};
+pub use failed_tasks::{FailedTaskState, OwedTask};
+pub use loyalty::{Award, Reclaim};
 pub(crate) use orders::Change;
 pub use orders::OrderRecord;
 pub use payments::Refund;
@@ -42,7 +47,7 @@ pub struct Store {
     begin: &'static str,
 }
 
-/// Why the store could not be used. All but [`StoreError::Corrupt`] may pass.
+/// Why the store could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be opened or brought to this version's schema.
@@ -53,12 +58,30 @@ pub enum StoreError {
         /// What went wrong.
         source: sqlx::Error,
     },
+    /// There is no database, and none was to be made.
+    #[error("there is no store at {url}")]
+    Missing {
+        /// Where it was looked for.
+        url: String,
+    },
+    /// The database is none of ours, or older than this version.
+    #[error(
+        "the store at {url} has not the schema of this version; \
+         a worker or a gateway of this version brings it up to date"
+    )]
+    Outdated {
+        /// Where it is.
+        url: String,
+    },
     /// The schema is not one that this version can bring up to date.
     #[error("the store's schema cannot be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// The database is away, locked or full.
     #[error("the store did not answer")]
     Unavailable(#[from] sqlx::Error),
+    /// A parked task that belongs to no order cannot be booked.
+    #[error("the task names no order or no customer: {0}")]
+    ForeignTask(#[source] pizza_domain::InvalidField),
     /// A row holds what this version never writes.
     #[error("the store holds an unreadable value: {0}")]
     Corrupt(#[from] pizza_domain::InvalidField),
@@ -72,41 +95,105 @@ impl fmt::Debug for Store {
 
 static DRIVERS: Once = Once::new();
 
+fn migrations() -> Migrator {
+    sqlx::migrate!("./migrations")
+}
+
+fn is_sqlite(url: &str) -> bool {
+    url.starts_with("sqlite:")
+}
+
+fn pool_options() -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(BUSY_TIMEOUT)
+}
+
 impl Store {
-    /// Opens the database at `url`, `sqlite:PATH` for example, creates it
-    /// where there is none, and brings its schema up to date.
+    /// Opens the database at `url`, `sqlite:PATH` for example, creates it and
+    /// its folder where there is none, and brings its schema up to date.
     ///
     /// # Errors
     /// When it cannot be opened or migrated.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        DRIVERS.call_once(install_default_drivers);
-        let open = |source| StoreError::Open {
-            url: url.to_owned(),
-            source,
-        };
-        let is_sqlite = url.starts_with("sqlite:");
-        let mut options = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(BUSY_TIMEOUT);
-        if is_sqlite {
-            options = options.after_connect(|connection, _| Box::pin(sqlite::prepare(connection)));
-        }
-        let url = if is_sqlite {
-            sqlite::creating(url)
+        let store = if is_sqlite(url) {
+            sqlite::make_folder(url).map_err(|source| StoreError::Open {
+                url: url.to_owned(),
+                source,
+            })?;
+            let options =
+                pool_options().after_connect(|connection, _| Box::pin(sqlite::prepare(connection)));
+            Self::connect(url, &sqlite::creating(url), options).await?
         } else {
-            url.to_owned()
+            Self::connect(url, url, pool_options()).await?
         };
-        let pool = options.connect(&url).await.map_err(open)?;
-        let store = Self {
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// Opens the database at `url` to look at it: creates nothing, migrates
+    /// nothing, and cannot write.
+    ///
+    /// # Errors
+    /// When there is none, when it has not the schema of this version or of a
+    /// later one, or when it cannot be opened.
+    pub async fn open_existing_read_only(url: &str) -> Result<Self, StoreError> {
+        let store = if is_sqlite(url) {
+            if !sqlite::exists(url) {
+                return Err(StoreError::Missing {
+                    url: url.to_owned(),
+                });
+            }
+            let options = pool_options()
+                .after_connect(|connection, _| Box::pin(sqlite::prepare_to_read(connection)));
+            Self::connect(url, &sqlite::reading(url), options).await?
+        } else {
+            Self::connect(url, url, pool_options()).await?
+        };
+        if store.is_of_this_version().await {
+            Ok(store)
+        } else {
+            Err(StoreError::Outdated {
+                url: url.to_owned(),
+            })
+        }
+    }
+
+    async fn connect(
+        url: &str,
+        full_url: &str,
+        options: AnyPoolOptions,
+    ) -> Result<Self, StoreError> {
+        DRIVERS.call_once(install_default_drivers);
+        let pool = options
+            .connect(full_url)
+            .await
+            .map_err(|source| StoreError::Open {
+                url: url.to_owned(),
+                source,
+            })?;
+        Ok(Self {
             pool,
-            begin: if is_sqlite {
+            begin: if is_sqlite(url) {
                 "BEGIN IMMEDIATE"
             } else {
                 "BEGIN"
             },
-        };
-        store.migrate().await?;
-        Ok(store)
+        })
+    }
+
+    /// Whether every migration that this version knows was made. A database
+    /// without the list of them is none of ours.
+    async fn is_of_this_version(&self) -> bool {
+        let made: Result<Vec<i64>, _> =
+            sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success")
+                .fetch_all(&self.pool)
+                .await;
+        made.is_ok_and(|made| {
+            migrations()
+                .iter()
+                .all(|migration| made.contains(&migration.version))
+        })
     }
 
     /// Brings the schema up to date, all of it or nothing. SQLite has no lock
@@ -118,7 +205,7 @@ impl Store {
     /// add, so that the previous version's processes go on beside the next's.
     async fn migrate(&self) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        sqlx::migrate!("./migrations")
+        migrations()
             .set_ignore_missing(true)
             .run_direct(None, &mut *transaction, false)
             .await?;

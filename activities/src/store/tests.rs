@@ -6,14 +6,18 @@ use pizza_domain::{
     CancelReason, MoneyState, Order, OrderId, OrderRequest, OrderStatus, PointsState, Simulation,
     Step,
 };
-use pizza_workflows::names::idempotency_key;
+use pizza_workflows::names::{failed_task_workflow_id, idempotency_key};
+use pizza_workflows::parking::MessageType;
 use pizza_workflows::steps::{Payment, Points, Ticket};
 use sqlx::Row;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::{Change, Reclaim, Refund, Store, now_ms};
+use super::{
+    Award, Change, FailedTaskState, Reclaim, Refund, Store, StoreError, migrations, now_ms,
+};
+use failure_queue::{TaskChange, TaskState};
 
 struct Database {
     store: Store,
@@ -133,11 +137,10 @@ async fn points_are_taken_back_once_and_only_if_they_were_given() {
     let Database { store, .. } = &database().await;
     let order = order();
     let reclaim = points(&order, Step::ReclaimLoyaltyPoints);
-    let none = store.book_reclaim(&reclaim).await.expect("answered");
-    assert_eq!(none, Reclaim::NothingAwarded);
     for _ in 0..2 {
         let award = points(&order, Step::AddLoyaltyPoints);
-        store.book_award(&award).await.expect("booked");
+        let given = store.book_award(&award).await.expect("booked");
+        assert_eq!(given, Award::Given);
     }
     let sum = "SELECT CAST(SUM(points) AS BIGINT) FROM loyalty_points";
     assert_eq!(count(store, sum).await, order.points());
@@ -146,6 +149,250 @@ async fn points_are_taken_back_once_and_only_if_they_were_given() {
         assert_eq!(taken, Reclaim::Taken);
     }
     assert_eq!(count(store, sum).await, 0);
+}
+
+#[tokio::test]
+async fn an_award_that_comes_after_its_reclaim_is_called_off() {
+    let Database { store, .. } = &database().await;
+    let order = order();
+    let reclaim = points(&order, Step::ReclaimLoyaltyPoints);
+    let award = points(&order, Step::AddLoyaltyPoints);
+    for _ in 0..2 {
+        let none = store.book_reclaim(&reclaim).await.expect("answered");
+        assert_eq!(none, Reclaim::NothingAwarded);
+        let called_off = store.book_award(&award).await.expect("answered");
+        assert_eq!(called_off, Award::CalledOff);
+    }
+    let books = "SELECT CAST(SUM(points) AS BIGINT) FROM loyalty_points";
+    assert_eq!(count(store, books).await, 0);
+    let entries = "SELECT COUNT(*) FROM loyalty_points";
+    assert_eq!(count(store, entries).await, 1);
+}
+
+/// A change of the task that `message_type` stands for.
+fn task(order: &Order, message_type: MessageType, state: TaskState, at_ms: i64) -> TaskChange {
+    let queue = message_type.queue();
+    let by_somebody = matches!(state, TaskState::Done | TaskState::Discarded);
+    TaskChange {
+        task_id: failed_task_workflow_id(queue, order.order_id),
+        queue: queue.to_owned(),
+        message_type: message_type.as_str().to_owned(),
+        subject: [
+            ("OrderId".to_owned(), order.order_id.to_string()),
+            ("CustomerId".to_owned(), order.customer_id.to_string()),
+        ]
+        .into(),
+        state,
+        at_ms,
+        principal: by_somebody.then(|| "ann".to_owned()),
+        reason: by_somebody.then(|| "because".to_owned()),
+    }
+}
+
+/// State, parked at, resolved at, resolved by, of the only task.
+async fn booked_task(store: &Store) -> (String, i64, Option<i64>, Option<String>) {
+    let row = sqlx::query("SELECT * FROM failed_tasks")
+        .fetch_one(&store.pool)
+        .await
+        .expect("one row");
+    (
+        row.get("state"),
+        row.get("parked_at_ms"),
+        row.get("resolved_at_ms"),
+        row.get("resolved_by"),
+    )
+}
+
+#[tokio::test]
+async fn a_parked_task_is_booked_once_with_what_it_owes() {
+    let Database { store, .. } = &database().await;
+    let order = order();
+    let id = order.order_id;
+    store.create_order(&order).await.expect("created");
+    let parked = task(
+        &order,
+        MessageType::RefundPaymentFailed,
+        TaskState::Waiting,
+        10,
+    );
+    for _ in 0..2 {
+        store.record_failed_task(&parked).await.expect("booked");
+        let record = store.order(id).await.expect("answered").expect("there");
+        assert_eq!(
+            (record.money, record.version),
+            (MoneyState::RefundParked, 2)
+        );
+        let owed = store.owed(id).await.expect("answered");
+        assert_eq!(owed.len(), 1);
+        assert_eq!(owed[0].task_id, parked.task_id);
+        assert_eq!(owed[0].queue, "refund-payment");
+        assert_eq!(owed[0].message_type, "RefundPaymentFailed");
+        assert_eq!(owed[0].state, FailedTaskState::Parked);
+    }
+}
+
+#[tokio::test]
+async fn each_parking_of_points_shows_in_the_order() {
+    let Database { store, .. } = &database().await;
+    let order = order();
+    store.create_order(&order).await.expect("created");
+    for (message_type, points) in [
+        (MessageType::AddLoyaltyPointsFailed, PointsState::Parked),
+        (
+            MessageType::RemoveLoyaltyPointsFailed,
+            PointsState::ReclaimParked,
+        ),
+        (
+            MessageType::NotifyCustomerFailed,
+            PointsState::ReclaimParked,
+        ),
+    ] {
+        let parked = task(&order, message_type, TaskState::Waiting, 10);
+        store.record_failed_task(&parked).await.expect("booked");
+        let record = store.order(order.order_id).await.expect("answered");
+        assert_eq!(record.expect("there").points, points);
+    }
+    let owed = store.owed(order.order_id).await.expect("answered");
+    assert_eq!(owed.len(), 3);
+}
+
+#[tokio::test]
+async fn a_task_that_is_over_is_never_parked_by_an_old_word() {
+    for (over, owed) in [(TaskState::Done, 0), (TaskState::Discarded, 1)] {
+        let Database { store, .. } = &database().await;
+        let order = order();
+        store.create_order(&order).await.expect("created");
+        let change = |state, at_ms| task(&order, MessageType::RefundPaymentFailed, state, at_ms);
+        for change in [
+            change(TaskState::Waiting, 10),
+            change(over, 20),
+            change(TaskState::Waiting, 10),
+            change(over, 20),
+            change(TaskState::Waiting, 20),
+        ] {
+            store.record_failed_task(&change).await.expect("booked");
+        }
+        let name = if owed == 0 { "done" } else { "discarded" };
+        let expected = (name.to_owned(), 10, Some(20), Some("ann".to_owned()));
+        assert_eq!(booked_task(store).await, expected);
+        // A discarded task owes what it owed.
+        let still = store.owed(order.order_id).await.expect("answered");
+        assert_eq!(still.len(), owed);
+    }
+}
+
+#[tokio::test]
+async fn a_task_may_end_before_its_parking_is_told() {
+    let Database { store, .. } = &database().await;
+    let order = order();
+    let id = order.order_id;
+    store.create_order(&order).await.expect("created");
+    let change = |state, at_ms| task(&order, MessageType::AddLoyaltyPointsFailed, state, at_ms);
+    for change in [change(TaskState::Done, 20), change(TaskState::Waiting, 10)] {
+        store.record_failed_task(&change).await.expect("booked");
+        assert_eq!(booked_task(store).await.0, "done");
+        let record = store.order(id).await.expect("answered").expect("there");
+        assert_eq!(record.points, PointsState::None);
+    }
+}
+
+#[tokio::test]
+async fn a_later_run_may_park_the_same_task_anew() {
+    let Database { store, .. } = &database().await;
+    let order = order();
+    store.create_order(&order).await.expect("created");
+    let change = |state, at_ms| task(&order, MessageType::RefundPaymentFailed, state, at_ms);
+    for change in [
+        change(TaskState::Waiting, 10),
+        change(TaskState::Done, 20),
+        change(TaskState::Waiting, 30),
+        // Told once more, late.
+        change(TaskState::Done, 20),
+        change(TaskState::Waiting, 10),
+    ] {
+        store.record_failed_task(&change).await.expect("booked");
+    }
+    let expected = ("parked".to_owned(), 30, None, None);
+    assert_eq!(booked_task(store).await, expected);
+    let discarded = change(TaskState::Discarded, 40);
+    store.record_failed_task(&discarded).await.expect("booked");
+    assert_eq!(booked_task(store).await.0, "discarded");
+}
+
+#[tokio::test]
+async fn a_task_without_an_order_is_refused() {
+    let Database { store, .. } = &database().await;
+    let mut change = task(
+        &order(),
+        MessageType::NotifyCustomerFailed,
+        TaskState::Waiting,
+        10,
+    );
+    change.subject.remove("OrderId");
+    let refused = store.record_failed_task(&change).await;
+    assert!(
+        matches!(refused, Err(StoreError::ForeignTask(_))),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_parked_before_there_was_a_table_of_it_is_booked_by_the_migration() {
+    let folder = TempDir::new().expect("a folder");
+    let url = format!("sqlite:{}", folder.path().join("pizza.db").display());
+    let mut first = migrations();
+    first.migrations.to_mut().truncate(1);
+    let old = Store::connect(&url, &super::sqlite::creating(&url), super::pool_options())
+        .await
+        .expect("a store");
+    let mut transaction = old.begin().await.expect("a transaction");
+    first
+        .run_direct(None, &mut *transaction, false)
+        .await
+        .expect("the first schema");
+    transaction.commit().await.expect("committed");
+    let outdated = Store::open_existing_read_only(&url).await;
+    assert!(
+        matches!(outdated, Err(StoreError::Outdated { .. })),
+        "{outdated:?}"
+    );
+    for (money, points) in [
+        (MoneyState::RefundParked, PointsState::ReclaimParked),
+        (MoneyState::Charged, PointsState::Parked),
+        (MoneyState::Refunded, PointsState::Reclaimed),
+    ] {
+        let order = order();
+        old.create_order(&order).await.expect("created");
+        let change = Change {
+            money: Some(money),
+            points: Some(points),
+            ..Change::default()
+        };
+        old.change_order(order.order_id, change)
+            .await
+            .expect("changed");
+    }
+    old.close().await;
+    let store = Store::open(&url).await.expect("a store");
+    for message_type in [
+        MessageType::RefundPaymentFailed,
+        MessageType::RemoveLoyaltyPointsFailed,
+        MessageType::AddLoyaltyPointsFailed,
+    ] {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT task_id, order_id FROM failed_tasks WHERE message_type = $1")
+                .bind(message_type.as_str())
+                .fetch_all(&store.pool)
+                .await
+                .expect("the tasks");
+        let [(task, order)] = &rows[..] else {
+            panic!("{message_type:?}: {rows:?}");
+        };
+        let order: OrderId = order.parse().expect("an id");
+        assert_eq!(*task, failed_task_workflow_id(message_type.queue(), order));
+        let owed = store.owed(order).await.expect("answered");
+        assert!(owed.iter().any(|owed| owed.task_id == *task), "{owed:?}");
+    }
 }
 
 #[tokio::test]
@@ -364,4 +611,124 @@ async fn a_store_that_cannot_be_opened_says_where_it_was_looked_for() {
     let url = "sqlite:/dev/null/pizza.db";
     let error = Store::open(url).await.expect_err("no store");
     assert!(error.to_string().contains(url), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_makes_the_folder_that_it_lies_in() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("not/yet/pizza.db");
+    let url = format!("sqlite:{}", file.display());
+    Store::open(&url).await.expect("a store");
+    assert!(file.exists());
+}
+
+#[tokio::test]
+async fn a_reader_makes_nothing_and_writes_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("pizza.db");
+    let url = format!("sqlite:{}", file.display());
+    let missing = Store::open_existing_read_only(&url).await;
+    let error = missing.expect_err("nothing there");
+    assert!(matches!(error, StoreError::Missing { .. }), "{error:?}");
+    assert!(error.to_string().contains(&url), "{error}");
+    assert!(!file.exists());
+
+    // A file that is none of ours stays as it is.
+    std::fs::write(&file, b"").expect("a file");
+    let foreign = Store::open_existing_read_only(&url).await;
+    assert!(
+        matches!(foreign, Err(StoreError::Outdated { .. })),
+        "{foreign:?}"
+    );
+    assert_eq!(std::fs::read(&file).expect("the file"), b"");
+
+    let writer = Store::open(&url).await.expect("a store");
+    let reader = Store::open_existing_read_only(&url)
+        .await
+        .expect("a reader");
+    let order = order();
+    writer.create_order(&order).await.expect("created");
+    assert!(reader.create_order(&order).await.is_err());
+    let seen = reader.order(order.order_id).await.expect("answered");
+    assert!(seen.is_some());
+    // The last of the writers takes its files with it.
+    writer.close().await;
+    reader.close().await;
+    let reader = Store::open_existing_read_only(&url)
+        .await
+        .expect("a reader");
+    let seen = reader.order(order.order_id).await.expect("answered");
+    assert!(seen.is_some());
+}
+
+#[tokio::test]
+async fn an_auditor_reads_every_order_once_page_by_page_with_all_that_bears_its_id() {
+    let Database { store, .. } = &database().await;
+    let mut ids = Vec::new();
+    for _ in 0..7 {
+        let order = order();
+        store.create_order(&order).await.expect("created");
+        store
+            .change_order(order.order_id, OrderStatus::PaymentProcessing)
+            .await
+            .expect("changed");
+        let charge = payment(&order, Step::ProcessPayment);
+        store.book_charge(&charge).await.expect("booked");
+        let award = points(&order, Step::AddLoyaltyPoints);
+        store.book_award(&award).await.expect("booked");
+        let parked = task(
+            &order,
+            MessageType::NotifyCustomerFailed,
+            TaskState::Waiting,
+            10,
+        );
+        store.record_failed_task(&parked).await.expect("booked");
+        ids.push(order.order_id.to_string());
+    }
+    // One that has books and no record.
+    let stranger = order();
+    let charge = payment(&stranger, Step::ProcessPayment);
+    store.book_charge(&charge).await.expect("booked");
+    ids.push(stranger.order_id.to_string());
+    ids.sort();
+
+    let mut read = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = store.accounts_after(&after, 3).await.expect("a page");
+        let Some(last) = page.last() else { break };
+        assert!(page.len() <= 3);
+        after.clone_from(&last.order_id);
+        read.extend(page);
+    }
+    let order_ids: Vec<_> = read
+        .iter()
+        .map(|account| account.order_id.clone())
+        .collect();
+    assert_eq!(order_ids, ids);
+    for account in &read {
+        assert_eq!(account.payments.len(), 1, "{account:?}");
+        if account.order_id == stranger.order_id.to_string() {
+            assert_eq!(account.record, None);
+            continue;
+        }
+        let record = account.record.as_ref().expect("a record");
+        assert_eq!((record.version, record.total), (2, 1200));
+        assert_eq!(record.standing.status, "PaymentProcessing");
+        let versions: Vec<_> = account
+            .changes
+            .iter()
+            .map(|change| change.version)
+            .collect();
+        assert_eq!(versions, [1, 2]);
+        assert_eq!(account.points[0].amount, 12);
+        assert_eq!(account.tasks[0].state, "parked");
+    }
+    let unknown = order().order_id.to_string();
+    let mut named = vec![ids[5].clone(), unknown, ids[1].clone()];
+    let again = store.accounts(named.clone()).await.expect("accounts");
+    assert_eq!([&again[0], &again[2]], [&read[5], &read[1]]);
+    assert_eq!(again[1].record, None);
+    named.clear();
+    assert_eq!(store.accounts(named).await.expect("none"), []);
 }
