@@ -381,6 +381,8 @@ fn a_wrong_refund_is_found() {
     let mut missing = rolled_back().0;
     missing.payments.retain(|entry| entry.kind == "charge");
     assert_breaks(Refund, "missing", &missing);
+    let forgotten = Way::of(&[BEGUN, CHARGED, ("Cancelled", "charged", "none")]);
+    assert_breaks(Refund, "forgotten", &forgotten.paid("charge", 1200).0);
     let mut wrong = rolled_back().0;
     wrong.payments[1].amount = 1100;
     assert_breaks(Refund, "wrong amount", &wrong);
@@ -421,6 +423,25 @@ fn wrong_points_are_found() {
     let mut less = rolled_back().0;
     less.points[1].amount = -10;
     assert_breaks(Points, "not all taken back", &less);
+    let refunding = Way::of(&[BEGUN, REWARDED, ("Refunding", "refunded", "awarded")])
+        .paid("charge", 1200)
+        .paid("refund", 1200)
+        .points("award", 12);
+    let cancelled = Way::of(&[
+        BEGUN,
+        REWARDED,
+        ("Refunding", "refunded", "awarded"),
+        ("Cancelled", "refunded", "awarded"),
+    ])
+    .paid("charge", 1200)
+    .paid("refund", 1200)
+    .points("award", 12);
+    assert_breaks(Points, "forgotten", &cancelled.0);
+    assert_breaks(
+        Points,
+        "not all taken back, and under way",
+        &refunding.points("reclaim", -10).0,
+    );
     assert_breaks(
         Points,
         "taken back without an award",
