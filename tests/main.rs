@@ -34,12 +34,14 @@
 )]
 
 mod architecture;
+mod audit;
 mod bad_input;
 mod cli;
 mod cost;
 mod delivered_or_refunded;
 mod dev;
 mod doors;
+mod failures;
 mod gateway_killed;
 mod harness;
 mod inspection;

@@ -1,11 +1,13 @@
 //! `pizza`: one binary, a subcommand for each role.
 
+mod audit;
 mod cli;
 mod client;
 mod dev;
 mod gateway;
 mod kitchen;
 mod logging;
+mod operator_key;
 mod replay;
 mod shutdown;
 mod temporal;
@@ -48,7 +50,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Failures(args) => client::failures::run(args).await,
         Command::Scenarios(args) => client::scenarios::run(args).await,
         // The client's futures are large; boxed, they stay off the stack.
+        Command::Audit(args) => Box::pin(audit::run(args)).await,
         Command::Replay(args) => Box::pin(replay::run(args, temporal::connect)).await,
+        Command::OperatorKey(args) => operator_key::run(&args),
         Command::Temporal(args) => temporal_command::run(args).await,
     }
 }

@@ -98,6 +98,15 @@ impl Books {
             .unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
 
+    /// Changes the books behind everybody's back.
+    pub(crate) async fn falsify(&mut self, statement: &str) {
+        let done = sqlx::query(AssertSqlSafe(statement.to_owned()))
+            .execute(&mut self.connection)
+            .await
+            .unwrap_or_else(|error| panic!("{statement}: {error}"));
+        assert_ne!(done.rows_affected(), 0, "{statement}");
+    }
+
     /// How many orders there are.
     pub(crate) async fn orders(&mut self) -> i64 {
         self.number("SELECT count(*) FROM orders").await

@@ -4,6 +4,7 @@
 //! The statements are plain enough for SQLite and for PostgreSQL alike, so
 //! they go through sqlx's `Any` driver. SQLite is the embedded default.
 
+mod accounts;
 mod customers;
 mod failed_tasks;
 mod kitchen;
@@ -22,6 +23,7 @@ use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyPool, Transaction};
 
+pub use accounts::{Account, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow};
 pub use failed_tasks::{FailedTaskState, OwedTask};
 pub use loyalty::{Award, Reclaim};
 pub(crate) use orders::Change;

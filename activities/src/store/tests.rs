@@ -660,3 +660,75 @@ async fn a_reader_makes_nothing_and_writes_nothing() {
     let seen = reader.order(order.order_id).await.expect("answered");
     assert!(seen.is_some());
 }
+
+#[tokio::test]
+async fn an_auditor_reads_every_order_once_page_by_page_with_all_that_bears_its_id() {
+    let Database { store, .. } = &database().await;
+    let mut ids = Vec::new();
+    for _ in 0..7 {
+        let order = order();
+        store.create_order(&order).await.expect("created");
+        store
+            .change_order(order.order_id, OrderStatus::PaymentProcessing)
+            .await
+            .expect("changed");
+        let charge = payment(&order, Step::ProcessPayment);
+        store.book_charge(&charge).await.expect("booked");
+        let award = points(&order, Step::AddLoyaltyPoints);
+        store.book_award(&award).await.expect("booked");
+        let parked = task(
+            &order,
+            MessageType::NotifyCustomerFailed,
+            TaskState::Waiting,
+            10,
+        );
+        store.record_failed_task(&parked).await.expect("booked");
+        ids.push(order.order_id.to_string());
+    }
+    // One that has books and no record.
+    let stranger = order();
+    let charge = payment(&stranger, Step::ProcessPayment);
+    store.book_charge(&charge).await.expect("booked");
+    ids.push(stranger.order_id.to_string());
+    ids.sort();
+
+    let mut read = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = store.accounts_after(&after, 3).await.expect("a page");
+        let Some(last) = page.last() else { break };
+        assert!(page.len() <= 3);
+        after.clone_from(&last.order_id);
+        read.extend(page);
+    }
+    let order_ids: Vec<_> = read
+        .iter()
+        .map(|account| account.order_id.clone())
+        .collect();
+    assert_eq!(order_ids, ids);
+    for account in &read {
+        assert_eq!(account.payments.len(), 1, "{account:?}");
+        if account.order_id == stranger.order_id.to_string() {
+            assert_eq!(account.record, None);
+            continue;
+        }
+        let record = account.record.as_ref().expect("a record");
+        assert_eq!((record.version, record.total), (2, 1200));
+        assert_eq!(record.standing.status, "PaymentProcessing");
+        let versions: Vec<_> = account
+            .changes
+            .iter()
+            .map(|change| change.version)
+            .collect();
+        assert_eq!(versions, [1, 2]);
+        assert_eq!(account.points[0].amount, 12);
+        assert_eq!(account.tasks[0].state, "parked");
+    }
+    let unknown = order().order_id.to_string();
+    let mut named = vec![ids[5].clone(), unknown, ids[1].clone()];
+    let again = store.accounts(named.clone()).await.expect("accounts");
+    assert_eq!([&again[0], &again[2]], [&read[5], &read[1]]);
+    assert_eq!(again[1].record, None);
+    named.clear();
+    assert_eq!(store.accounts(named).await.expect("none"), []);
+}

@@ -1,14 +1,20 @@
 //! The gateway's HTTP interface, from a client's side.
 
+mod error;
+mod failures;
+
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use clap::Args;
 use pizza_domain::{KitchenReport, OrderId};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Response, StatusCode, redirect};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+pub(crate) use error::{CallError, Problem};
+pub(crate) use failures::FailureQueues;
 
 /// How long the gateway may take to answer. Longer than the gateway's own
 /// limit, so that its answer is heard.
@@ -65,6 +71,10 @@ pub(crate) struct OrderView {
     pub(crate) money: String,
     pub(crate) points: String,
     pub(crate) cancelled: Option<CancelView>,
+    /// What waits in a failure queue, or was let go. A gateway of before
+    /// there was such a list sends none.
+    #[serde(default)]
+    pub(crate) owed: Vec<OwedView>,
     pub(crate) version: i64,
 }
 
@@ -81,6 +91,17 @@ pub(crate) struct CancelView {
     pub(crate) step: String,
     pub(crate) code: String,
     pub(crate) message: String,
+}
+
+/// What an order owes, as the gateway shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OwedView {
+    pub(crate) queue: String,
+    pub(crate) message_type: String,
+    pub(crate) task_id: String,
+    /// `parked` or `discarded`.
+    pub(crate) state: String,
 }
 
 /// The answer to an order.
@@ -121,81 +142,42 @@ pub(crate) struct WorkflowsView {
     pub(crate) workflows: Vec<WorkflowView>,
 }
 
-/// A failure queue.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct QueueView {
-    pub(crate) queue: String,
-    pub(crate) depth: i64,
-}
-
-/// A parked task.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct FailureView {
-    pub(crate) id: String,
-    pub(crate) queue: String,
-    pub(crate) message_type: String,
-    pub(crate) order_id: String,
-    pub(crate) customer_id: String,
-    pub(crate) parked_at: String,
-}
-
-/// A page of parked tasks, and the depth of each queue.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct FailuresView {
-    pub(crate) queues: Vec<QueueView>,
-    pub(crate) failures: Vec<FailureView>,
-    pub(crate) next_cursor: Option<String>,
-}
-
-/// The part of a problem document that a person reads.
-#[derive(Debug, Deserialize)]
-struct Problem {
-    code: String,
-    #[serde(default)]
-    detail: String,
-}
-
 impl Gateway {
     /// A client of the gateway at `url`. Nothing is sent yet.
     pub(crate) fn new(url: Url) -> anyhow::Result<Self> {
-        let client = Client::builder()
+        // The message leaves the URL out: it may hold a password.
+        ensure!(
+            url.username().is_empty() && url.password().is_none(),
+            "a gateway's URL holds no user and no password; an operator's key is given with \
+             PIZZA_OPERATOR_KEY or --operator-key"
+        );
+        let mut client = Client::builder()
             .timeout(TIMEOUT)
-            .build()
-            .context("no HTTP client can be made")?;
+            // What is sent to the gateway, keys included, is for the gateway.
+            .redirect(redirect::Policy::none());
+        if url.scheme() == "http" {
+            // A proxy would read along.
+            client = client.no_proxy();
+        }
+        let client = client.build().context("no HTTP client can be made")?;
         Ok(Self { url, client })
     }
 
     /// Places an order.
     pub(crate) async fn place(&self, order: &serde_json::Value) -> anyhow::Result<Placed> {
         let request = self.client.post(self.at(&["orders"])?).json(order);
-        read(self.send(request).await?).await
+        Ok(read(self.send(request).await?).await?)
     }
 
     /// An order.
     pub(crate) async fn order(&self, id: OrderId) -> anyhow::Result<OrderView> {
-        self.get(&["orders", &id.to_string()], &[]).await
+        Ok(self.get(&["orders", &id.to_string()]).await?)
     }
 
     /// The workflows of an order, its parked tasks among them.
     pub(crate) async fn workflows(&self, id: OrderId) -> anyhow::Result<WorkflowsView> {
-        self.get(&["orders", &id.to_string(), "workflows"], &[])
-            .await
-    }
-
-    /// A page of parked tasks.
-    pub(crate) async fn failures(
-        &self,
-        queue: Option<&str>,
-        limit: u32,
-        cursor: Option<&str>,
-    ) -> anyhow::Result<FailuresView> {
-        let limit = limit.to_string();
-        let mut query = vec![("limit", limit.as_str())];
-        query.extend(queue.map(|queue| ("queue", queue)));
-        query.extend(cursor.map(|cursor| ("cursor", cursor)));
-        self.get(&["failures"], &query).await
+        let path = ["orders", &id.to_string(), "workflows"];
+        Ok(self.get(&path).await?)
     }
 
     /// Reports on a ticket.
@@ -207,63 +189,76 @@ impl Gateway {
         let url = self.at(&["kitchen", "tickets", &ticket.to_string(), "events"])?;
         let body = serde_json::json!({ "event": report.as_str() });
         let response = self.send(self.client.post(url).json(&body)).await?;
-        if matches!(response.status(), StatusCode::NOT_FOUND) {
-            return Ok(ReportAnswer::Late);
+        match read::<serde_json::Value>(response).await {
+            Ok(_) => Ok(ReportAnswer::Taken),
+            Err(error) if is_late(&error) => Ok(ReportAnswer::Late),
+            Err(error) => Err(error.into()),
         }
-        if response.status() == StatusCode::CONFLICT {
-            let problem: Problem = response.json().await?;
-            if problem.code == "kitchen-report-late" {
-                return Ok(ReportAnswer::Late);
-            }
-            bail!("{}: {}", problem.code, problem.detail);
-        }
-        let _: serde_json::Value = read(response).await?;
-        Ok(ReportAnswer::Taken)
     }
 
-    async fn get<T: DeserializeOwned>(
-        &self,
-        path: &[&str],
-        query: &[(&str, &str)],
-    ) -> anyhow::Result<T> {
-        let mut url = self.at(path)?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        read(self.send(self.client.get(url)).await?).await
+    async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, CallError> {
+        read(self.send(self.client.get(self.at(path)?)).await?).await
     }
 
-    fn at(&self, path: &[&str]) -> anyhow::Result<Url> {
+    fn at(&self, path: &[&str]) -> Result<Url, CallError> {
         let mut url = self.url.clone();
         url.path_segments_mut()
-            .map_err(|()| anyhow::anyhow!("{} cannot be a gateway's URL", self.url))?
+            .map_err(|()| CallError::NoBase(self.url.clone()))?
             .pop_if_empty()
             .extend(path);
         Ok(url)
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Response> {
-        request.send().await.with_context(|| {
-            format!(
-                "the gateway at {} does not answer; is it running (`pizza dev`), \
-                 and is --gateway or PIZZA_GATEWAY right?",
-                self.url
-            )
-        })
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, CallError> {
+        request
+            .send()
+            .await
+            .map_err(|source| CallError::Unreachable {
+                url: self.url.clone(),
+                source,
+            })
     }
 }
 
+/// Whether a report is refused because the order is over, or unknown.
+fn is_late(error: &CallError) -> bool {
+    error.problem().is_some_and(|problem| {
+        problem.status == StatusCode::NOT_FOUND || problem.code == "kitchen-report-late"
+    })
+}
+
 /// Reads a good answer, or fails with what the problem document says.
-async fn read<T: DeserializeOwned>(response: Response) -> anyhow::Result<T> {
-    let status = response.status();
-    if status.is_success() {
-        return response
-            .json()
-            .await
-            .context("the gateway's answer cannot be read");
+async fn read<T: DeserializeOwned>(response: Response) -> Result<T, CallError> {
+    if response.status().is_success() {
+        return response.json().await.map_err(CallError::Unreadable);
     }
-    match response.json::<Problem>().await {
-        Ok(problem) => bail!("{} ({status}): {}", problem.code, problem.detail),
-        Err(_) => bail!("the gateway answered {status}"),
+    Err(CallError::Refused(Problem::of(response).await))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_with_a_password_is_refused_without_being_repeated() {
+        for url in [
+            "http://alice:hunter2@localhost",
+            "http://:hunter2@localhost",
+        ] {
+            let error = Gateway::new(url.parse().expect("a URL")).expect_err(url);
+            assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn what_is_named_in_a_path_stays_one_segment() {
+        temporalio_common::telemetry::ensure_default_crypto_provider();
+        let url = "http://localhost:8080/shop/".parse().expect("a URL");
+        let gateway = Gateway::new(url).expect("a gateway");
+        let path = gateway.at(&["failures", "a/../b?c#d"]).expect("a URL");
+        assert_eq!(
+            path.as_str(),
+            "http://localhost:8080/shop/failures/a%2F..%2Fb%3Fc%23d"
+        );
     }
 }

@@ -1,0 +1,236 @@
+//! The accounts of orders, as an auditor reads them: every row that bears an
+//! order's id, just as it stands. Nothing is taken for granted, so states are
+//! the words that the rows hold, and an order may have books without a record.
+
+use std::collections::HashMap;
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use super::{Store, StoreError};
+
+/// Everything that the store holds about one order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The order's id.
+    pub order_id: String,
+    /// Its record, if there is one.
+    pub record: Option<RecordRow>,
+    /// What an observer could have seen, by version.
+    pub changes: Vec<ChangeRow>,
+    /// The payment provider's entries.
+    pub payments: Vec<LedgerRow>,
+    /// The loyalty programme's entries.
+    pub points: Vec<LedgerRow>,
+    /// What was parked of it.
+    pub tasks: Vec<FailedTaskRow>,
+}
+
+/// The three things that an order says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StandingRow {
+    /// Its status.
+    pub status: String,
+    /// What became of the money.
+    pub money: String,
+    /// What became of the points.
+    pub points: String,
+}
+
+/// An order's record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordRow {
+    /// How it stands.
+    pub standing: StandingRow,
+    /// What is to be paid, in minor units.
+    pub total: i64,
+    /// The number of its last change.
+    pub version: i64,
+    /// When it last changed, in milliseconds since the Unix epoch.
+    pub updated_at_ms: i64,
+}
+
+/// One change of an order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangeRow {
+    /// Its number.
+    pub version: i64,
+    /// How the order stood after it.
+    pub standing: StandingRow,
+}
+
+/// One entry of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerRow {
+    /// What was booked: a charge, a refund, an award.
+    pub kind: String,
+    /// Minor units of money, or points.
+    pub amount: i64,
+}
+
+/// A parked task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedTaskRow {
+    /// The id of its workflow.
+    pub task_id: String,
+    /// Its queue.
+    pub queue: String,
+    /// Where it stands; see [`super::FailedTaskState`].
+    pub state: String,
+}
+
+/// Every order that anything in the store is about, each once. Each part is
+/// an index, which the database merges as it goes.
+const TRACES: &str = "SELECT order_id FROM orders WHERE order_id > $1 \
+     UNION SELECT order_id FROM order_changes WHERE order_id > $1 \
+     UNION SELECT order_id FROM payments WHERE order_id > $1 \
+     UNION SELECT order_id FROM loyalty_points WHERE order_id > $1 \
+     UNION SELECT order_id FROM failed_tasks WHERE order_id > $1 \
+     ORDER BY order_id LIMIT $2";
+
+impl Store {
+    /// The accounts of the orders that come after `order_id`, in the order of
+    /// their ids, no more than `limit`; with an empty id from the beginning.
+    /// Each page is the store as it was at one moment.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn accounts_after(
+        &self,
+        order_id: &str,
+        limit: u32,
+    ) -> Result<Vec<Account>, StoreError> {
+        let mut snapshot = self.pool.begin().await?;
+        let ids: Vec<String> = sqlx::query_scalar(TRACES)
+            .bind(order_id.to_owned())
+            .bind(i64::from(limit))
+            .fetch_all(&mut *snapshot)
+            .await?;
+        let accounts = read(&mut snapshot, ids).await?;
+        snapshot.rollback().await?;
+        Ok(accounts)
+    }
+
+    /// The accounts of these orders, in the order of `ids`. One that the
+    /// store knows nothing of is empty.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn accounts(&self, ids: Vec<String>) -> Result<Vec<Account>, StoreError> {
+        let mut snapshot = self.pool.begin().await?;
+        let accounts = read(&mut snapshot, ids).await?;
+        snapshot.rollback().await?;
+        Ok(accounts)
+    }
+}
+
+async fn read(
+    connection: &mut AnyConnection,
+    ids: Vec<String>,
+) -> Result<Vec<Account>, StoreError> {
+    let mut accounts = Accounts::of(ids);
+    for row in accounts.rows(connection, "orders", "order_id").await? {
+        let record = RecordRow {
+            standing: standing(&row)?,
+            total: row.try_get("total")?,
+            version: row.try_get("version")?,
+            updated_at_ms: row.try_get("updated_at_ms")?,
+        };
+        accounts.of_row(&row, |account| account.record = Some(record))?;
+    }
+    for row in accounts
+        .rows(connection, "order_changes", "version")
+        .await?
+    {
+        let change = ChangeRow {
+            version: row.try_get("version")?,
+            standing: standing(&row)?,
+        };
+        accounts.of_row(&row, |account| account.changes.push(change))?;
+    }
+    for row in accounts.rows(connection, "payments", "kind").await? {
+        let entry = LedgerRow {
+            kind: row.try_get("kind")?,
+            amount: row.try_get("amount")?,
+        };
+        accounts.of_row(&row, |account| account.payments.push(entry))?;
+    }
+    for row in accounts.rows(connection, "loyalty_points", "kind").await? {
+        let entry = LedgerRow {
+            kind: row.try_get("kind")?,
+            amount: row.try_get("points")?,
+        };
+        accounts.of_row(&row, |account| account.points.push(entry))?;
+    }
+    for row in accounts.rows(connection, "failed_tasks", "task_id").await? {
+        let task = FailedTaskRow {
+            task_id: row.try_get("task_id")?,
+            queue: row.try_get("queue")?,
+            state: row.try_get("state")?,
+        };
+        accounts.of_row(&row, |account| account.tasks.push(task))?;
+    }
+    Ok(accounts.accounts)
+}
+
+fn standing(row: &AnyRow) -> Result<StandingRow, StoreError> {
+    Ok(StandingRow {
+        status: row.try_get("status")?,
+        money: row.try_get("money")?,
+        points: row.try_get("points")?,
+    })
+}
+
+/// Accounts that are being read.
+struct Accounts {
+    ids: Vec<String>,
+    places: HashMap<String, usize>,
+    accounts: Vec<Account>,
+}
+
+impl Accounts {
+    fn of(ids: Vec<String>) -> Self {
+        let empty = |id: &String| Account {
+            order_id: id.clone(),
+            ..Account::default()
+        };
+        Self {
+            accounts: ids.iter().map(empty).collect(),
+            places: ids.iter().cloned().zip(0..).collect(),
+            ids,
+        }
+    }
+
+    /// The rows of a table that are about these orders, in the order of a
+    /// column.
+    async fn rows(
+        &self,
+        connection: &mut AnyConnection,
+        table: &str,
+        column: &str,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        if self.ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places: Vec<String> = (1..=self.ids.len())
+            .map(|place| format!("${place}"))
+            .collect();
+        let query = format!(
+            "SELECT * FROM {table} WHERE order_id IN ({}) ORDER BY {column}",
+            places.join(", ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(query));
+        for id in &self.ids {
+            query = query.bind(id.clone());
+        }
+        Ok(query.fetch_all(connection).await?)
+    }
+
+    fn of_row(&mut self, row: &AnyRow, write: impl FnOnce(&mut Account)) -> Result<(), StoreError> {
+        let id: String = row.try_get("order_id")?;
+        if let Some(place) = self.places.get(&id) {
+            write(&mut self.accounts[*place]);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! What the audit says.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::rules::{Invariant, Violation};
+use crate::client::output;
+
+/// How many violations of an invariant a person is shown; `--json` has all.
+const SHOWN: usize = 20;
+
+/// How often a long audit says how far it is.
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
+/// What was found so far. It keeps no more than is shown at the end.
+pub(crate) struct Report {
+    json: bool,
+    with_temporal: bool,
+    orders: u64,
+    tasks: u64,
+    workflows: u64,
+    found: [Found; Invariant::ALL.len()],
+    said_at: Instant,
+}
+
+#[derive(Default)]
+struct Found {
+    count: u64,
+    shown: Vec<Violation>,
+}
+
+impl Report {
+    pub(crate) fn new(json: bool, with_temporal: bool) -> Self {
+        Self {
+            json,
+            with_temporal,
+            orders: 0,
+            tasks: 0,
+            workflows: 0,
+            found: Default::default(),
+            said_at: Instant::now(),
+        }
+    }
+
+    /// Counts an order that was judged, with its tasks.
+    pub(crate) fn order(&mut self, tasks: usize) {
+        self.orders += 1;
+        self.tasks += tasks as u64;
+    }
+
+    /// Counts workflows that were judged.
+    pub(crate) fn workflows(&mut self, count: usize) {
+        self.workflows += count as u64;
+    }
+
+    pub(crate) fn violation(&mut self, violation: Violation) {
+        if self.json {
+            output::data(&json!(violation).to_string());
+        }
+        let found = &mut self.found[violation.invariant as usize];
+        found.count += 1;
+        if !self.json && found.shown.len() < SHOWN {
+            found.shown.push(violation);
+        }
+    }
+
+    /// Says how far the audit is, now and then.
+    pub(crate) fn progress(&mut self) {
+        if self.said_at.elapsed() < PROGRESS_EVERY {
+            return;
+        }
+        self.said_at = Instant::now();
+        output::note(&format!(
+            "{} orders and {} workflows so far, {} violations",
+            self.orders,
+            self.workflows,
+            self.violations()
+        ));
+    }
+
+    pub(crate) fn violations(&self) -> u64 {
+        self.found.iter().map(|found| found.count).sum()
+    }
+
+    /// Prints the summary.
+    pub(crate) fn finish(&self) {
+        if self.json {
+            self.print_json();
+        } else {
+            self.print();
+        }
+    }
+
+    /// How much of an invariant was looked at, and what was not.
+    fn checked(&self, invariant: Invariant) -> (u64, Option<&'static str>) {
+        match (invariant, self.with_temporal) {
+            (Invariant::Ended, true) => (self.orders + self.workflows, None),
+            (Invariant::Ended, false) => (0, Some("not checked: Temporal was left out")),
+            (Invariant::Parked, true) => (self.orders, None),
+            (Invariant::Parked, false) => {
+                (self.orders, Some("the store alone: Temporal was left out"))
+            }
+            _ => (self.orders, None),
+        }
+    }
+
+    fn print_json(&self) {
+        let invariants: Vec<_> = Invariant::ALL
+            .into_iter()
+            .map(|invariant| {
+                let (checked, left_out) = self.checked(invariant);
+                json!({
+                    "invariant": invariant,
+                    "checked": checked,
+                    "violations": self.found[invariant as usize].count,
+                    "leftOut": left_out,
+                })
+            })
+            .collect();
+        let summary = json!({
+            "clean": self.violations() == 0,
+            "orders": self.orders,
+            "tasks": self.tasks,
+            "workflows": self.workflows,
+            "violations": self.violations(),
+            "invariants": invariants,
+        });
+        output::data(&summary.to_string());
+    }
+
+    fn print(&self) {
+        let mut table = output::table(&["invariant", "checked", "violations", "what must hold"]);
+        for invariant in Invariant::ALL {
+            let (checked, left_out) = self.checked(invariant);
+            let meaning = left_out.map_or_else(
+                || invariant.meaning().to_owned(),
+                |left_out| format!("{} ({left_out})", invariant.meaning()),
+            );
+            table.add_row([
+                invariant.name().to_owned(),
+                checked.to_string(),
+                self.found[invariant as usize].count.to_string(),
+                meaning,
+            ]);
+        }
+        output::data(&table.to_string());
+        for invariant in Invariant::ALL {
+            self.print_violations(invariant);
+        }
+        let verdict = match self.violations() {
+            0 => "clean".to_owned(),
+            1 => "1 violation".to_owned(),
+            count => format!("{count} violations"),
+        };
+        output::data(&format!(
+            "{} orders, {} parked tasks in the books, {} workflows in Temporal: {verdict}",
+            self.orders, self.tasks, self.workflows
+        ));
+    }
+
+    fn print_violations(&self, invariant: Invariant) {
+        let found = &self.found[invariant as usize];
+        if found.shown.is_empty() {
+            return;
+        }
+        let mut table = output::table(&["broken", "order", "how"]);
+        for violation in &found.shown {
+            table.add_row([invariant.name(), &violation.order_id, &violation.problem]);
+        }
+        output::data(&table.to_string());
+        let more = found.count - found.shown.len() as u64;
+        if more > 0 {
+            output::data(&format!("and {more} more of {invariant}: --json has all"));
+        }
+    }
+}

@@ -1,0 +1,713 @@
+//! What must hold of every order, as functions of what was read about it.
+//!
+//! An order that is under way moves while it is looked at: a ledger is
+//! written before the record, a task is started before it is booked. Of such
+//! an order is asked only what holds at each moment; of one that has ended,
+//! all of it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use pizza_activities::store::{
+    Account, FailedTaskRow, FailedTaskState, LedgerRow, RecordRow, StandingRow,
+};
+use pizza_domain::{InvalidField, Money, MoneyState, OrderId, OrderStatus, PointsState};
+use pizza_workflows::names::failed_task_workflow_id;
+use pizza_workflows::parking::MessageType;
+use serde::Serialize;
+
+/// How long an order's workflow may go on after its record is final. The
+/// customer is told after the cancellation, and the points of a delivered
+/// order may still be tried for; the policies of both end within four minutes.
+const TIME_TO_FINISH: Duration = Duration::from_mins(5);
+
+/// How long a new order may be without a record: its creation is tried four
+/// times, within eight seconds when the store answers.
+const TIME_TO_BEGIN: Duration = Duration::from_secs(30);
+
+/// A promise that the audit holds every order to. The names never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Invariant {
+    Charge,
+    Refund,
+    Points,
+    Parked,
+    Ended,
+    Statuses,
+}
+
+impl Invariant {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Charge,
+        Self::Refund,
+        Self::Points,
+        Self::Parked,
+        Self::Ended,
+        Self::Statuses,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Charge => "charge",
+            Self::Refund => "refund",
+            Self::Points => "points",
+            Self::Parked => "parked",
+            Self::Ended => "ended",
+            Self::Statuses => "statuses",
+        }
+    }
+
+    /// What it says.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Charge => "one charge of the total if the order was paid, else none",
+            Self::Refund => "a refund, or one task that owes it, if charged and not delivered",
+            Self::Points => "points agree with the ledger; their sum is 0 or the order's award",
+            Self::Parked => "each step that failed for good is parked once, in books and Temporal",
+            Self::Ended => "each accepted order has ended, or still runs in Temporal",
+            Self::Statuses => "status, money and points went a legal way, without gaps",
+        }
+    }
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A promise that was not kept.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Violation {
+    pub(crate) invariant: Invariant,
+    /// The order; the workflow's id where nothing tells the order.
+    pub(crate) order_id: String,
+    /// One sentence.
+    pub(crate) problem: String,
+}
+
+/// What Temporal has of one order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct InTemporal {
+    /// Its workflow, unless Temporal knows of none (any more).
+    pub(crate) order: Option<OrderWorkflow>,
+    /// The ids of its parked tasks that run.
+    pub(crate) tasks: BTreeSet<String>,
+}
+
+/// The workflow of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OrderWorkflow {
+    pub(crate) running: bool,
+    pub(crate) started_at_ms: i64,
+}
+
+impl InTemporal {
+    fn runs(&self) -> bool {
+        self.order.is_some_and(|order| order.running)
+    }
+}
+
+/// Whether what the store says of an order can only be judged with what
+/// Temporal says of it.
+pub(crate) fn needs_temporal(account: &Account) -> bool {
+    let is_final = account
+        .record
+        .as_ref()
+        .is_none_or(|record| read(&record.standing).is_ok_and(|now| now.status.is_final()));
+    let delivered = account
+        .record
+        .as_ref()
+        .is_some_and(|record| record.standing.status == OrderStatus::DeliveryConfirmed.as_str());
+    let awarded = account.points.iter().any(|entry| entry.kind == AWARD);
+    !is_final || tasks(account).any(Task::is_parked) || (delivered && !awarded)
+}
+
+/// What is wrong with an order by the store, and by what Temporal should have
+/// of it. Without Temporal, what needs it is left out.
+pub(crate) fn violations_of(
+    account: &Account,
+    temporal: Option<&InTemporal>,
+    now_ms: i64,
+) -> Vec<Violation> {
+    let mut findings = Findings::of(&account.order_id);
+    let Some(record) = &account.record else {
+        findings.books_without_a_record(account);
+        return findings.0;
+    };
+    match Order::read(account, record, temporal, now_ms) {
+        Ok(order) => {
+            findings.charge(&order);
+            findings.refund(&order);
+            findings.points(&order);
+            findings.parked(&order);
+            findings.statuses(&order);
+            if let Some(temporal) = temporal {
+                findings.missing_in_temporal(&order, temporal);
+            }
+        }
+        Err(error) => findings.say(
+            Invariant::Statuses,
+            format!("a state is unreadable: {error}"),
+        ),
+    }
+    findings.0
+}
+
+/// What is wrong with what Temporal has of an order, by the store.
+pub(crate) fn violations_in_temporal(
+    account: &Account,
+    temporal: &InTemporal,
+    now_ms: i64,
+) -> Vec<Violation> {
+    let mut findings = Findings::of(&account.order_id);
+    if let Some(workflow) = temporal.order {
+        findings.workflow(account, workflow, now_ms);
+    }
+    for id in &temporal.tasks {
+        let row = tasks(account).find(|task| task.row.task_id == *id);
+        match row.map(|task| task.state) {
+            Some(Some(FailedTaskState::Parked)) => {}
+            Some(_) => findings.say(
+                Invariant::Parked,
+                format!("{id} is closed in the books, and runs in Temporal"),
+            ),
+            // It is booked by the workflow that has just started it.
+            None if temporal.runs() => {}
+            None => findings.say(
+                Invariant::Parked,
+                format!("{id} runs in Temporal, and is not in the books"),
+            ),
+        }
+    }
+    findings.0
+}
+
+/// The violation of a parked task that nothing connects with an order.
+pub(crate) fn stray_task(id: String) -> Violation {
+    Violation {
+        invariant: Invariant::Parked,
+        problem: "a parked task runs in Temporal that names no order".to_owned(),
+        order_id: id,
+    }
+}
+
+const CHARGE: &str = "charge";
+const REFUND: &str = "refund";
+const AWARD: &str = "award";
+const RECLAIM: &str = "reclaim";
+const VOID: &str = "void";
+
+/// How an order stands, or stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Standing {
+    status: OrderStatus,
+    money: MoneyState,
+    points: PointsState,
+}
+
+fn read(row: &StandingRow) -> Result<Standing, InvalidField> {
+    Ok(Standing {
+        status: row.status.parse()?,
+        money: row.money.parse()?,
+        points: row.points.parse()?,
+    })
+}
+
+/// A row of a task, understood.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    row: &'a FailedTaskRow,
+    /// None for a word that nobody writes.
+    state: Option<FailedTaskState>,
+}
+
+impl Task<'_> {
+    fn is_parked(self) -> bool {
+        self.state == Some(FailedTaskState::Parked)
+    }
+
+    /// Whether it still owes what it was to do.
+    fn owes(self, message_type: MessageType) -> bool {
+        self.row.queue == message_type.queue() && self.state != Some(FailedTaskState::Done)
+    }
+}
+
+fn tasks(account: &Account) -> impl Iterator<Item = Task<'_>> {
+    account.tasks.iter().map(|row| Task {
+        row,
+        state: FailedTaskState::from_name(&row.state),
+    })
+}
+
+/// An order, understood.
+struct Order<'a> {
+    account: &'a Account,
+    version: i64,
+    total: i64,
+    now: Standing,
+    way: Vec<Standing>,
+    /// Whether nothing writes its points any more but an operator.
+    points_settled: bool,
+}
+
+impl<'a> Order<'a> {
+    fn read(
+        account: &'a Account,
+        record: &RecordRow,
+        temporal: Option<&InTemporal>,
+        now_ms: i64,
+    ) -> Result<Self, InvalidField> {
+        let now = read(&record.standing)?;
+        let way = account.changes.iter().map(|change| read(&change.standing));
+        let finished = match temporal {
+            Some(temporal) => !temporal.runs(),
+            None => is_past(record.updated_at_ms, TIME_TO_FINISH, now_ms),
+        };
+        Ok(Self {
+            account,
+            version: record.version,
+            total: record.total,
+            way: way.collect::<Result<_, _>>()?,
+            // A rollback begins when the points are settled, and a delivery
+            // does not wait for them.
+            points_settled: now.status == OrderStatus::Cancelled
+                || (now.status == OrderStatus::DeliveryConfirmed && finished),
+            now,
+        })
+    }
+
+    /// Whether an observer may have seen it charged.
+    fn was_charged(&self) -> bool {
+        let charged = [MoneyState::Charged, MoneyState::Refunded];
+        self.way
+            .iter()
+            .chain([&self.now])
+            .any(|standing| charged.contains(&standing.money))
+    }
+
+    fn was_awarded(&self) -> bool {
+        let awarded = [PointsState::Awarded, PointsState::Reclaimed];
+        self.way
+            .iter()
+            .chain([&self.now])
+            .any(|standing| awarded.contains(&standing.points))
+    }
+
+    fn payment(&self, kind: &str) -> Option<i64> {
+        amount(&self.account.payments, kind)
+    }
+
+    fn points(&self, kind: &str) -> Option<i64> {
+        amount(&self.account.points, kind)
+    }
+
+    /// The tasks that owe what `message_type` stands for.
+    fn owing(&self, message_type: MessageType) -> Vec<&'a str> {
+        tasks(self.account)
+            .filter(|task| task.owes(message_type))
+            .map(|task| task.row.task_id.as_str())
+            .collect()
+    }
+
+    fn owes(&self, message_type: MessageType) -> bool {
+        !self.owing(message_type).is_empty()
+    }
+}
+
+fn amount(ledger: &[LedgerRow], kind: &str) -> Option<i64> {
+    ledger
+        .iter()
+        .find(|entry| entry.kind == kind)
+        .map(|entry| entry.amount)
+}
+
+fn is_past(since_ms: i64, limit: Duration, now_ms: i64) -> bool {
+    let limit_ms = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
+    now_ms.saturating_sub(since_ms) > limit_ms
+}
+
+/// What is wrong with one order.
+struct Findings(Vec<Violation>, String);
+
+impl Findings {
+    fn of(order_id: &str) -> Self {
+        Self(Vec::new(), order_id.to_owned())
+    }
+
+    fn say(&mut self, invariant: Invariant, problem: impl Into<String>) {
+        self.0.push(Violation {
+            invariant,
+            order_id: self.1.clone(),
+            problem: problem.into(),
+        });
+    }
+
+    fn say_if(&mut self, wrong: bool, invariant: Invariant, problem: impl Into<String>) {
+        if wrong {
+            self.say(invariant, problem);
+        }
+    }
+
+    /// Nothing is booked of an order before its record is written.
+    fn books_without_a_record(&mut self, account: &Account) {
+        for (some, invariant, books) in [
+            (!account.payments.is_empty(), Invariant::Charge, "payments"),
+            (!account.points.is_empty(), Invariant::Points, "points"),
+            (!account.tasks.is_empty(), Invariant::Parked, "parked tasks"),
+            (!account.changes.is_empty(), Invariant::Statuses, "changes"),
+        ] {
+            self.say_if(
+                some,
+                invariant,
+                format!("there are {books} of an order that has no record"),
+            );
+        }
+    }
+
+    fn charge(&mut self, order: &Order<'_>) {
+        use Invariant::Charge;
+        self.kinds(Charge, &order.account.payments, &[CHARGE, REFUND, VOID]);
+        let money = order.now.money;
+        match order.payment(CHARGE) {
+            None => self.say_if(
+                order.was_charged(),
+                Charge,
+                format!("its money is {money}, and there is no charge"),
+            ),
+            Some(amount) => {
+                let (amount, total) = (Money::from_minor(amount), Money::from_minor(order.total));
+                self.say_if(
+                    amount != total,
+                    Charge,
+                    format!("{amount} was charged for an order of {total}"),
+                );
+                self.say_if(
+                    order.payment(VOID).is_some(),
+                    Charge,
+                    "it was charged although the charge was called off",
+                );
+                // While it is under way, the record may be a moment behind.
+                self.say_if(
+                    order.now.status.is_final() && money == MoneyState::NotCharged,
+                    Charge,
+                    format!("it ended as {money}, and there is a charge"),
+                );
+            }
+        }
+    }
+
+    fn refund(&mut self, order: &Order<'_>) {
+        use Invariant::Refund;
+        let (charge, refund) = (order.payment(CHARGE), order.payment(REFUND));
+        let delivered = order.now.status == OrderStatus::DeliveryConfirmed;
+        let owing = order.owing(MessageType::RefundPaymentFailed);
+        if let Some(refund) = refund {
+            self.say_if(
+                charge.is_some_and(|charge| charge != refund),
+                Refund,
+                format!(
+                    "{} was given back of a charge of {}",
+                    Money::from_minor(refund),
+                    Money::from_minor(charge.unwrap_or_default())
+                ),
+            );
+            self.say_if(
+                charge.is_none(),
+                Refund,
+                "it was refunded without having been charged",
+            );
+            self.say_if(delivered, Refund, "it was delivered and refunded");
+        }
+        self.say_if(
+            refund.is_none() && order.now.money == MoneyState::Refunded,
+            Refund,
+            "its money is refunded, and there is no refund",
+        );
+        if let [task, ..] = owing[..] {
+            self.say_if(
+                delivered,
+                Refund,
+                format!("it was delivered, and {task} owes it a refund"),
+            );
+            self.say_if(
+                refund.is_some() || order.payment(VOID).is_some(),
+                Refund,
+                format!("its money is settled, and {task} still owes it"),
+            );
+            self.say_if(
+                owing.len() > 1,
+                Refund,
+                format!("{} tasks owe its refund: {}", owing.len(), owing.join(", ")),
+            );
+        }
+        self.say_if(
+            order.now.status == OrderStatus::Cancelled
+                && charge.is_some()
+                && refund.is_none()
+                && owing.is_empty(),
+            Refund,
+            "it was charged and not delivered, and there is neither a refund nor a task that owes it",
+        );
+    }
+
+    fn points(&mut self, order: &Order<'_>) {
+        use Invariant::Points;
+        self.kinds(Points, &order.account.points, &[AWARD, RECLAIM, VOID]);
+        let (award, reclaim) = (order.points(AWARD), order.points(RECLAIM));
+        let due = Money::from_minor(order.total).whole_units();
+        let sum: i64 = order.account.points.iter().map(|entry| entry.amount).sum();
+        self.say_if(
+            award.is_some_and(|award| award != due),
+            Points,
+            format!(
+                "{} points were awarded for an order that earns {due}",
+                award.unwrap_or_default()
+            ),
+        );
+        self.say_if(
+            sum != 0 && sum != due,
+            Points,
+            format!("its points come to {sum}, which is neither 0 nor its award of {due}"),
+        );
+        self.say_if(
+            reclaim.is_some() && award.is_none(),
+            Points,
+            "points were taken back that were not awarded",
+        );
+        self.say_if(
+            award.is_some() && order.points(VOID).is_some(),
+            Points,
+            "points were awarded although the award was called off",
+        );
+        let state = order.now.points;
+        if !agrees(order) {
+            self.say(
+                Points,
+                format!(
+                    "its points are {state}, and the ledger has {}",
+                    entries(order)
+                ),
+            );
+        }
+        self.points_at_the_end(order, sum);
+    }
+
+    /// What a delivered order gave, and a cancelled one took back.
+    fn points_at_the_end(&mut self, order: &Order<'_>, sum: i64) {
+        if !order.points_settled {
+            return;
+        }
+        if order.now.status == OrderStatus::DeliveryConfirmed {
+            let given = order.points(AWARD).is_some() && order.points(RECLAIM).is_none();
+            self.say_if(
+                !given && !order.owes(MessageType::AddLoyaltyPointsFailed),
+                Invariant::Points,
+                "it was delivered, and its points are neither given nor owed by a task",
+            );
+        } else {
+            let owed = order.owes(MessageType::RemoveLoyaltyPointsFailed)
+                || order.owes(MessageType::RefundPaymentFailed);
+            self.say_if(
+                sum != 0 && !owed,
+                Invariant::Points,
+                format!("it was cancelled and keeps {sum} points that no task takes back"),
+            );
+        }
+    }
+
+    /// Nobody books anything else: a second charge would have another name.
+    fn kinds(&mut self, invariant: Invariant, ledger: &[LedgerRow], known: &[&str]) {
+        for entry in ledger {
+            self.say_if(
+                !known.contains(&entry.kind.as_str()),
+                invariant,
+                format!(
+                    "the ledger has an entry of a kind that nobody books: {}",
+                    entry.kind
+                ),
+            );
+        }
+    }
+
+    fn parked(&mut self, order: &Order<'_>) {
+        use Invariant::Parked;
+        for task in tasks(order.account) {
+            let row = task.row;
+            self.say_if(
+                task.state.is_none(),
+                Parked,
+                format!("{} is in no known state: {}", row.task_id, row.state),
+            );
+            let id = order.account.order_id.parse::<OrderId>();
+            let named = id.map(|id| failed_task_workflow_id(&row.queue, id));
+            self.say_if(
+                named.as_ref() != Ok(&row.task_id),
+                Parked,
+                format!(
+                    "{} is not the order's one task in {}",
+                    row.task_id, row.queue
+                ),
+            );
+        }
+        for message_type in MessageType::ALL {
+            self.parked_as(order, message_type);
+        }
+    }
+
+    /// The record says that something waits exactly where a task does.
+    fn parked_as(&mut self, order: &Order<'_>, message_type: MessageType) {
+        let Standing { money, points, .. } = order.now;
+        let (says_so, agrees, word) = match message_type {
+            MessageType::RefundPaymentFailed => (
+                // The provider may have found that there was nothing to refund.
+                money == MoneyState::RefundParked && order.payment(VOID).is_none(),
+                money.rank() >= MoneyState::RefundParked.rank(),
+                money.as_str(),
+            ),
+            MessageType::AddLoyaltyPointsFailed => (
+                points == PointsState::Parked,
+                points.rank() >= PointsState::Parked.rank(),
+                points.as_str(),
+            ),
+            MessageType::RemoveLoyaltyPointsFailed => (
+                points == PointsState::ReclaimParked,
+                points.rank() >= PointsState::ReclaimParked.rank(),
+                points.as_str(),
+            ),
+            // Of this the record says nothing.
+            MessageType::NotifyCustomerFailed => return,
+        };
+        let owing = order.owing(message_type);
+        let queue = message_type.queue();
+        self.say_if(
+            says_so && owing.is_empty(),
+            Invariant::Parked,
+            format!("its record says {word}, and no task is parked in {queue}"),
+        );
+        if let [task, ..] = owing[..] {
+            self.say_if(
+                !agrees,
+                Invariant::Parked,
+                format!("{task} is owed, and its record says {word}"),
+            );
+        }
+    }
+
+    fn statuses(&mut self, order: &Order<'_>) {
+        use Invariant::Statuses;
+        let versions = order.account.changes.iter().map(|change| change.version);
+        self.say_if(
+            !versions.eq(1..=order.version),
+            Statuses,
+            format!("its changes are not those from 1 to {}", order.version),
+        );
+        let began = Standing {
+            status: OrderStatus::Pending,
+            money: MoneyState::NotCharged,
+            points: PointsState::None,
+        };
+        self.say_if(
+            order.way.first().is_some_and(|first| *first != began),
+            Statuses,
+            "it did not begin as Pending, not charged and without points",
+        );
+        for pair in order.way.windows(2) {
+            let (from, to) = (pair[0], pair[1]);
+            self.say_if(
+                from.status != to.status && !from.status.may_become(to.status),
+                Statuses,
+                format!("it went from {} to {}", from.status, to.status),
+            );
+            self.say_if(
+                from.money.rank() > to.money.rank(),
+                Statuses,
+                format!("its money went from {} to {}", from.money, to.money),
+            );
+            self.say_if(
+                from.points.rank() > to.points.rank(),
+                Statuses,
+                format!("its points went from {} to {}", from.points, to.points),
+            );
+        }
+        self.say_if(
+            order.way.last().is_some_and(|last| *last != order.now),
+            Statuses,
+            "its record is not what its last change made of it",
+        );
+    }
+
+    fn missing_in_temporal(&mut self, order: &Order<'_>, temporal: &InTemporal) {
+        let status = order.now.status;
+        self.say_if(
+            !status.is_final() && !temporal.runs(),
+            Invariant::Ended,
+            format!("it is {status}, and its workflow does not run any more"),
+        );
+        for task in tasks(order.account).filter(|task| task.is_parked()) {
+            let id = &task.row.task_id;
+            self.say_if(
+                !temporal.tasks.contains(id),
+                Invariant::Parked,
+                format!("{id} is parked in the books, and does not run in Temporal"),
+            );
+        }
+    }
+
+    fn workflow(&mut self, account: &Account, workflow: OrderWorkflow, now_ms: i64) {
+        use Invariant::Ended;
+        let Some(record) = &account.record else {
+            let begins =
+                workflow.running && !is_past(workflow.started_at_ms, TIME_TO_BEGIN, now_ms);
+            self.say_if(
+                !begins,
+                Ended,
+                "Temporal has its workflow, and the store has no record of it",
+            );
+            return;
+        };
+        let is_final = read(&record.standing).is_ok_and(|now| now.status.is_final());
+        self.say_if(
+            is_final && workflow.running && is_past(record.updated_at_ms, TIME_TO_FINISH, now_ms),
+            Ended,
+            format!(
+                "it is {} for long, and its workflow still runs",
+                record.standing.status
+            ),
+        );
+    }
+}
+
+/// Whether the points that the record tells of are those of the ledger. While
+/// the order is under way the ledger may be a moment ahead, never behind.
+fn agrees(order: &Order<'_>) -> bool {
+    let award = order.points(AWARD).is_some();
+    let reclaim = order.points(RECLAIM).is_some();
+    let void = order.points(VOID).is_some();
+    let settled = order.points_settled;
+    match order.now.points {
+        PointsState::None | PointsState::Parked => !settled || !award,
+        PointsState::Awarded => award && (!settled || !reclaim),
+        PointsState::Reclaimed => reclaim || void,
+        // The award may itself wait in a queue, before its reclaim does.
+        PointsState::ReclaimParked => (award || !order.was_awarded()) && (!settled || !reclaim),
+    }
+}
+
+/// The entries of the loyalty programme, for a sentence.
+fn entries(order: &Order<'_>) -> String {
+    let entries: Vec<String> = order
+        .account
+        .points
+        .iter()
+        .map(|entry| format!("{} {:+}", entry.kind, entry.amount))
+        .collect();
+    if entries.is_empty() {
+        "none".to_owned()
+    } else {
+        entries.join(", ")
+    }
+}

@@ -1,0 +1,624 @@
+//! The rules, on accounts that are right and on accounts that are not.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use pizza_activities::store::{
+    Account, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow,
+};
+
+use super::persisting;
+use super::rules::{
+    InTemporal, Invariant, OrderWorkflow, Violation, needs_temporal, violations_in_temporal,
+    violations_of,
+};
+
+const ID: &str = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
+
+/// An hour after everything below.
+const NOW_MS: i64 = 3_600_000;
+
+/// An order of 12.00 on its way; each step is a status with money and points.
+struct Way(Account);
+
+impl Way {
+    fn of(steps: &[(&str, &str, &str)]) -> Self {
+        let standing = |(status, money, points): &(&str, &str, &str)| StandingRow {
+            status: (*status).to_owned(),
+            money: (*money).to_owned(),
+            points: (*points).to_owned(),
+        };
+        let changes: Vec<ChangeRow> = (1..)
+            .zip(steps)
+            .map(|(version, step)| ChangeRow {
+                version,
+                standing: standing(step),
+            })
+            .collect();
+        let last = changes.last().expect("a step").clone();
+        Self(Account {
+            order_id: ID.to_owned(),
+            record: Some(RecordRow {
+                standing: last.standing,
+                total: 1200,
+                version: last.version,
+                updated_at_ms: 0,
+            }),
+            changes,
+            ..Account::default()
+        })
+    }
+
+    fn paid(mut self, kind: &str, amount: i64) -> Self {
+        let kind = kind.to_owned();
+        self.0.payments.push(LedgerRow { kind, amount });
+        self
+    }
+
+    fn points(mut self, kind: &str, amount: i64) -> Self {
+        let kind = kind.to_owned();
+        self.0.points.push(LedgerRow { kind, amount });
+        self
+    }
+
+    fn task(mut self, queue: &str, state: &str) -> Self {
+        self.0.tasks.push(FailedTaskRow {
+            task_id: task_id(queue),
+            queue: queue.to_owned(),
+            state: state.to_owned(),
+        });
+        self
+    }
+}
+
+fn task_id(queue: &str) -> String {
+    format!("failed-{queue}-{ID}")
+}
+
+const BEGUN: (&str, &str, &str) = ("Pending", "notCharged", "none");
+const CHARGED: (&str, &str, &str) = ("PaymentComplete", "charged", "none");
+const REWARDED: (&str, &str, &str) = ("PaymentComplete", "charged", "awarded");
+
+fn delivered() -> Way {
+    Way::of(&[
+        BEGUN,
+        CHARGED,
+        ("CookingStarted", "charged", "none"),
+        ("CookingStarted", "charged", "awarded"),
+        ("DeliveryConfirmed", "charged", "awarded"),
+    ])
+    .paid("charge", 1200)
+    .points("award", 12)
+}
+
+fn delivered_without_points() -> Way {
+    Way::of(&[
+        BEGUN,
+        CHARGED,
+        ("CookingStarted", "charged", "parked"),
+        ("DeliveryConfirmed", "charged", "parked"),
+    ])
+    .paid("charge", 1200)
+    .task("add-loyalty-points", "parked")
+}
+
+fn declined() -> Way {
+    Way::of(&[
+        BEGUN,
+        ("PaymentProcessing", "notCharged", "none"),
+        ("PaymentFailed", "notCharged", "none"),
+        ("Cancelled", "notCharged", "none"),
+    ])
+}
+
+fn rolled_back() -> Way {
+    Way::of(&[
+        BEGUN,
+        REWARDED,
+        ("Refunding", "charged", "awarded"),
+        ("Refunding", "refunded", "awarded"),
+        ("Refunding", "refunded", "reclaimed"),
+        ("Cancelled", "refunded", "reclaimed"),
+    ])
+    .paid("charge", 1200)
+    .paid("refund", 1200)
+    .points("award", 12)
+    .points("reclaim", -12)
+}
+
+fn refund_owed(state: &str) -> Way {
+    Way::of(&[
+        BEGUN,
+        REWARDED,
+        ("Refunding", "refundParked", "awarded"),
+        ("Cancelled", "refundParked", "awarded"),
+    ])
+    .paid("charge", 1200)
+    .points("award", 12)
+    .task("refund-payment", state)
+}
+
+fn reclaim_owed(state: &str) -> Way {
+    Way::of(&[
+        BEGUN,
+        REWARDED,
+        ("Refunding", "refunded", "awarded"),
+        ("Refunding", "refunded", "reclaimParked"),
+        ("Cancelled", "refunded", "reclaimParked"),
+    ])
+    .paid("charge", 1200)
+    .paid("refund", 1200)
+    .points("award", 12)
+    .task("remove-loyalty-points", state)
+}
+
+/// Temporal, with just what an account says that it has.
+fn temporal_of(account: &Account) -> InTemporal {
+    let is_final = account.record.as_ref().is_some_and(|record| {
+        ["DeliveryConfirmed", "Cancelled"].contains(&record.standing.status.as_str())
+    });
+    InTemporal {
+        order: Some(OrderWorkflow {
+            running: !is_final,
+            started_at_ms: 0,
+        }),
+        tasks: account
+            .tasks
+            .iter()
+            .filter(|task| task.state == "parked")
+            .map(|task| task.task_id.clone())
+            .collect(),
+    }
+}
+
+/// What both sides find.
+fn found(account: &Account, temporal: &InTemporal) -> Vec<Violation> {
+    let mut found = violations_of(account, Some(temporal), NOW_MS);
+    found.extend(violations_in_temporal(account, temporal, NOW_MS));
+    found
+}
+
+fn invariants(found: &[Violation]) -> BTreeSet<Invariant> {
+    found.iter().map(|violation| violation.invariant).collect()
+}
+
+/// The account breaks this invariant, and no other.
+fn assert_breaks(invariant: Invariant, what: &str, account: &Account) {
+    let found = found(account, &temporal_of(account));
+    assert_eq!(
+        invariants(&found),
+        BTreeSet::from([invariant]),
+        "{what}: {found:#?}"
+    );
+    assert!(
+        found.iter().all(|violation| violation.order_id == ID),
+        "{what}: {found:#?}"
+    );
+}
+
+fn assert_clean(what: &str, account: &Account) {
+    let found = found(account, &temporal_of(account));
+    assert_eq!(found, [], "{what}");
+    let alone = violations_of(account, None, NOW_MS);
+    assert_eq!(alone, [], "{what}, by the store alone");
+}
+
+#[test]
+fn every_way_that_an_order_can_end_is_clean() {
+    let uncreated = Way::of(&[BEGUN, ("Cancelled", "notCharged", "none")]);
+    let redriven = Way::of(&[
+        BEGUN,
+        REWARDED,
+        ("Refunding", "refundParked", "awarded"),
+        ("Cancelled", "refundParked", "awarded"),
+        ("Cancelled", "refunded", "awarded"),
+        ("Cancelled", "refunded", "reclaimed"),
+    ])
+    .paid("charge", 1200)
+    .paid("refund", 1200)
+    .points("award", 12)
+    .points("reclaim", -12)
+    .task("refund-payment", "done");
+    let given_late = Way::of(&[
+        BEGUN,
+        CHARGED,
+        ("CookingStarted", "charged", "parked"),
+        ("DeliveryConfirmed", "charged", "parked"),
+        ("DeliveryConfirmed", "charged", "awarded"),
+    ])
+    .paid("charge", 1200)
+    .points("award", 12)
+    .task("add-loyalty-points", "done");
+    // The award waited when the order was rolled back, and was called off.
+    let called_off = Way::of(&[
+        BEGUN,
+        CHARGED,
+        ("CookingStarted", "charged", "parked"),
+        ("Refunding", "charged", "parked"),
+        ("Refunding", "refunded", "parked"),
+        ("Cancelled", "refunded", "parked"),
+    ])
+    .paid("charge", 1200)
+    .paid("refund", 1200)
+    .points("void", 0)
+    .task("add-loyalty-points", "parked");
+    // Nobody knows whether it was charged; the provider did not answer.
+    let unknown = |state: &str| {
+        Way::of(&[
+            BEGUN,
+            ("PaymentProcessing", "notCharged", "none"),
+            ("Refunding", "refundParked", "none"),
+            ("Cancelled", "refundParked", "none"),
+        ])
+        .task("refund-payment", state)
+    };
+    let both_owed = Way::of(&[
+        BEGUN,
+        CHARGED,
+        ("CookingStarted", "charged", "parked"),
+        ("Refunding", "refunded", "parked"),
+        ("Refunding", "refunded", "reclaimParked"),
+        ("Cancelled", "refunded", "reclaimParked"),
+    ])
+    .paid("charge", 1200)
+    .paid("refund", 1200)
+    .task("add-loyalty-points", "parked")
+    .task("remove-loyalty-points", "parked");
+    for (what, way) in [
+        ("delivered", delivered()),
+        ("delivered, points parked", delivered_without_points()),
+        ("delivered, points given late", given_late),
+        ("not created", uncreated),
+        ("declined", declined()),
+        ("rolled back", rolled_back()),
+        ("refund parked", refund_owed("parked")),
+        ("refund discarded", refund_owed("discarded")),
+        ("refund redriven", redriven),
+        ("reclaim parked", reclaim_owed("parked")),
+        ("reclaim discarded", reclaim_owed("discarded")),
+        ("award called off", called_off),
+        ("refund parked, charge unknown", unknown("parked")),
+        (
+            "refund done, nothing charged",
+            unknown("done").paid("void", 1200),
+        ),
+        ("award and reclaim parked", both_owed),
+        (
+            "customer not told",
+            declined().task("notify-customer", "parked"),
+        ),
+    ] {
+        assert_clean(what, &way.0);
+    }
+}
+
+#[test]
+fn an_order_under_way_is_clean_at_each_moment() {
+    for (what, way) in [
+        ("begun", Way::of(&[BEGUN])),
+        (
+            "charged, not yet recorded",
+            Way::of(&[BEGUN, ("PaymentProcessing", "notCharged", "none")]).paid("charge", 1200),
+        ),
+        (
+            "awarded, not yet recorded",
+            Way::of(&[BEGUN, CHARGED])
+                .paid("charge", 1200)
+                .points("award", 12),
+        ),
+        (
+            "refunded, not yet recorded",
+            Way::of(&[BEGUN, REWARDED, ("Refunding", "charged", "awarded")])
+                .paid("charge", 1200)
+                .paid("refund", 1200)
+                .points("award", 12),
+        ),
+        (
+            "reclaimed, not yet recorded",
+            Way::of(&[BEGUN, REWARDED, ("Refunding", "refunded", "awarded")])
+                .paid("charge", 1200)
+                .paid("refund", 1200)
+                .points("award", 12)
+                .points("reclaim", -12),
+        ),
+    ] {
+        assert!(needs_temporal(&way.0), "{what}");
+        assert_clean(what, &way.0);
+    }
+}
+
+#[test]
+fn the_points_of_a_delivered_order_may_still_be_tried_for() {
+    let mut way = Way::of(&[BEGUN, CHARGED, ("DeliveryConfirmed", "charged", "none")])
+        .paid("charge", 1200)
+        .0;
+    assert!(needs_temporal(&way));
+    assert_breaks(Invariant::Points, "its workflow has ended", &way);
+    let temporal = InTemporal {
+        order: Some(OrderWorkflow {
+            running: true,
+            started_at_ms: 0,
+        }),
+        ..InTemporal::default()
+    };
+    assert_eq!(violations_of(&way, Some(&temporal), NOW_MS), []);
+    // Without Temporal, the time that it has had decides.
+    assert_eq!(violations_of(&way, None, NOW_MS).len(), 1);
+    let record = way.record.as_mut().expect("a record");
+    record.updated_at_ms = NOW_MS - 1000;
+    assert_eq!(violations_of(&way, None, NOW_MS), []);
+}
+
+#[test]
+fn a_wrong_charge_is_found() {
+    use Invariant::Charge;
+    let mut missing = delivered().0;
+    missing.payments.clear();
+    assert_breaks(Charge, "missing", &missing);
+    let mut wrong = delivered().0;
+    wrong.payments[0].amount = 1199;
+    assert_breaks(Charge, "wrong amount", &wrong);
+    assert_breaks(Charge, "second", &delivered().paid("charge-2", 1200).0);
+    let void = delivered().paid("void", 1200).0;
+    assert_breaks(Charge, "called off and charged", &void);
+    // The money is also kept, without being owed to anybody.
+    let unpaid = declined().paid("charge", 1200).0;
+    let found = found(&unpaid, &temporal_of(&unpaid));
+    assert!(invariants(&found).contains(&Charge), "{found:?}");
+    let mut strange = delivered().0;
+    strange.record = None;
+    strange.changes.clear();
+    strange.points.clear();
+    assert_eq!(
+        invariants(&violations_of(&strange, None, NOW_MS)),
+        [Charge].into()
+    );
+}
+
+#[test]
+fn a_wrong_refund_is_found() {
+    use Invariant::Refund;
+    let mut missing = rolled_back().0;
+    missing.payments.retain(|entry| entry.kind == "charge");
+    assert_breaks(Refund, "missing", &missing);
+    let forgotten = Way::of(&[BEGUN, CHARGED, ("Cancelled", "charged", "none")]);
+    assert_breaks(Refund, "forgotten", &forgotten.paid("charge", 1200).0);
+    let mut wrong = rolled_back().0;
+    wrong.payments[1].amount = 1100;
+    assert_breaks(Refund, "wrong amount", &wrong);
+    assert_breaks(Refund, "of delivered", &delivered().paid("refund", 1200).0);
+    assert_breaks(
+        Refund,
+        "without a charge",
+        &declined().paid("refund", 1200).0,
+    );
+    assert_breaks(
+        Refund,
+        "given and owed",
+        &rolled_back().task("refund-payment", "parked").0,
+    );
+    assert_breaks(
+        Refund,
+        "given and still owed by a discarded task",
+        &refund_owed("discarded").paid("refund", 1200).0,
+    );
+}
+
+#[test]
+fn wrong_points_are_found() {
+    use Invariant::Points;
+    let mut wrong = delivered().0;
+    wrong.points[0].amount = 24;
+    assert_breaks(Points, "wrong award", &wrong);
+    let mut missing = delivered().0;
+    missing.points.clear();
+    assert_breaks(Points, "missing award", &missing);
+    let taken = delivered().points("reclaim", -12).0;
+    assert_breaks(Points, "taken from a delivered order", &taken);
+    let twice = delivered().points("bonus", 12).0;
+    assert_breaks(Points, "given twice", &twice);
+    let mut kept = rolled_back().0;
+    kept.points.pop();
+    assert_breaks(Points, "not taken back", &kept);
+    let mut less = rolled_back().0;
+    less.points[1].amount = -10;
+    assert_breaks(Points, "not all taken back", &less);
+    let refunding = Way::of(&[BEGUN, REWARDED, ("Refunding", "refunded", "awarded")])
+        .paid("charge", 1200)
+        .paid("refund", 1200)
+        .points("award", 12);
+    let cancelled = Way::of(&[
+        BEGUN,
+        REWARDED,
+        ("Refunding", "refunded", "awarded"),
+        ("Cancelled", "refunded", "awarded"),
+    ])
+    .paid("charge", 1200)
+    .paid("refund", 1200)
+    .points("award", 12);
+    assert_breaks(Points, "forgotten", &cancelled.0);
+    assert_breaks(
+        Points,
+        "not all taken back, and under way",
+        &refunding.points("reclaim", -10).0,
+    );
+    assert_breaks(
+        Points,
+        "taken back without an award",
+        &declined().points("reclaim", -12).0,
+    );
+    assert_breaks(
+        Points,
+        "given while a task waits to give them",
+        &delivered_without_points().points("award", 12).0,
+    );
+    assert_breaks(
+        Points,
+        "given after they were called off",
+        &delivered().points("void", 0).0,
+    );
+}
+
+#[test]
+fn a_task_that_is_not_parked_exactly_once_is_found() {
+    use Invariant::Parked;
+    let mut missing = delivered_without_points().0;
+    missing.tasks.clear();
+    let alone = violations_of(&missing, None, NOW_MS);
+    assert!(invariants(&alone).contains(&Parked), "{alone:?}");
+    let mut missing = reclaim_owed("parked").0;
+    missing.tasks[0].state = "done".to_owned();
+    let found_by_rules = found(&missing, &temporal_of(&missing));
+    assert!(
+        invariants(&found_by_rules).contains(&Parked),
+        "{found_by_rules:?}"
+    );
+    let mut twice = reclaim_owed("parked").0;
+    let mut other = twice.tasks[0].clone();
+    other.task_id.push_str("-again");
+    twice.tasks.push(other);
+    assert_breaks(Parked, "twice", &twice);
+    let extra = delivered().task("notify-customer", "lost").0;
+    assert_breaks(Parked, "unknown state", &extra);
+    let unsaid = declined().task("add-loyalty-points", "parked").0;
+    assert_breaks(Parked, "not in the record", &unsaid);
+}
+
+#[test]
+fn books_and_temporal_have_the_same_tasks() {
+    let account = refund_owed("parked").0;
+    let nothing = InTemporal::default();
+    let missing = found(&account, &nothing);
+    assert_eq!(invariants(&missing), [Invariant::Parked].into());
+    assert!(missing[0].problem.contains(&task_id("refund-payment")));
+
+    let account = declined().0;
+    let mut temporal = temporal_of(&account);
+    temporal.tasks.insert(task_id("notify-customer"));
+    assert_eq!(
+        invariants(&found(&account, &temporal)),
+        [Invariant::Parked].into()
+    );
+    // A moment later it is booked.
+    temporal.order = Some(OrderWorkflow {
+        running: true,
+        started_at_ms: 0,
+    });
+    let booking = violations_in_temporal(&account, &temporal, 1000);
+    assert_eq!(booking, []);
+
+    for state in ["done", "discarded"] {
+        let account = declined().task("notify-customer", state).0;
+        let mut temporal = temporal_of(&account);
+        assert_eq!(found(&account, &temporal), []);
+        temporal.tasks.insert(task_id("notify-customer"));
+        assert_eq!(
+            invariants(&found(&account, &temporal)),
+            [Invariant::Parked].into()
+        );
+    }
+}
+
+#[test]
+fn an_order_that_neither_ended_nor_runs_is_found() {
+    let ended = |account: &Account, running: Option<bool>, now_ms| {
+        let temporal = InTemporal {
+            order: running.map(|running| OrderWorkflow {
+                running,
+                started_at_ms: 0,
+            }),
+            ..InTemporal::default()
+        };
+        let mut found = violations_of(account, Some(&temporal), now_ms);
+        found.extend(violations_in_temporal(account, &temporal, now_ms));
+        assert!(found.len() <= 1, "{found:?}");
+        found
+            .iter()
+            .any(|found| found.invariant == Invariant::Ended)
+    };
+    let under_way = Way::of(&[BEGUN, CHARGED]).paid("charge", 1200).0;
+    assert!(!ended(&under_way, Some(true), NOW_MS));
+    assert!(ended(&under_way, Some(false), NOW_MS));
+    assert!(ended(&under_way, None, NOW_MS));
+    let over = declined().0;
+    assert!(!ended(&over, Some(false), NOW_MS));
+    // Temporal forgets what ended long ago.
+    assert!(!ended(&over, None, NOW_MS));
+    assert!(!ended(&over, Some(true), 1000));
+    assert!(ended(&over, Some(true), NOW_MS));
+    let unknown = Account {
+        order_id: ID.to_owned(),
+        ..Account::default()
+    };
+    assert!(!ended(&unknown, Some(true), 1000));
+    assert!(ended(&unknown, Some(true), NOW_MS));
+    assert!(ended(&unknown, Some(false), 1000));
+}
+
+#[test]
+fn a_way_that_is_not_legal_is_found() {
+    use Invariant::Statuses;
+    let mut backwards = delivered().0;
+    backwards.changes.swap(2, 4);
+    for (version, change) in (1..).zip(&mut backwards.changes) {
+        change.version = version;
+    }
+    let last = backwards.changes[4].standing.clone();
+    backwards.record.as_mut().expect("a record").standing = last;
+    let found = violations_of(&backwards, None, NOW_MS);
+    assert!(invariants(&found).contains(&Statuses), "{found:?}");
+
+    let mut gap = delivered().0;
+    gap.changes.remove(2);
+    assert_breaks(Statuses, "a gap", &gap);
+    let mut behind = delivered().0;
+    behind.record.as_mut().expect("a record").version += 1;
+    assert_breaks(Statuses, "a change without a trace", &behind);
+    let mut other = delivered().0;
+    other.changes[4].standing.status = "DeliveryStarted".to_owned();
+    assert_breaks(Statuses, "the record differs", &other);
+    let mut money = rolled_back().0;
+    money.changes[4].standing.money = "charged".to_owned();
+    assert_breaks(Statuses, "money back and forth", &money);
+    let mut points = rolled_back().0;
+    points.changes[3].standing.points = "reclaimed".to_owned();
+    points.changes[4].standing.points = "awarded".to_owned();
+    assert_breaks(Statuses, "points back and forth", &points);
+    let mut late = delivered().0;
+    late.changes[0].standing.status = "PaymentProcessing".to_owned();
+    assert_breaks(Statuses, "a late beginning", &late);
+    let mut unreadable = delivered().0;
+    unreadable.record.as_mut().expect("a record").standing.money = "stolen".to_owned();
+    assert_breaks(Statuses, "unreadable", &unreadable);
+}
+
+#[tokio::test]
+async fn only_what_every_look_shows_is_reported() {
+    let violation = |order: &str, problem: &str| Violation {
+        invariant: Invariant::Charge,
+        order_id: order.to_owned(),
+        problem: problem.to_owned(),
+    };
+    let (lasting, passing) = (violation("a", "lasts"), violation("b", "passes"));
+    let moving = |stage: usize| violation("c", &format!("stage {stage}"));
+    let suspects = vec![lasting.clone(), passing.clone(), moving(0), lasting.clone()];
+    let mut looks = Vec::new();
+    let look = async |ids: Vec<String>| {
+        looks.push(ids.join(" "));
+        let stage = looks.len();
+        let mut seen = vec![lasting.clone(), moving(stage)];
+        if stage == 1 {
+            seen.push(passing.clone());
+        }
+        Ok(seen)
+    };
+    let waits = [Duration::ZERO; 3];
+    let found = persisting(suspects, &waits, look).await.expect("looked");
+    assert_eq!(found, [lasting.clone()]);
+    assert_eq!(looks, ["a b c", "a b", "a"]);
+    let nothing = async |_| panic!("there is nothing to look at");
+    let found = persisting(Vec::new(), &waits, nothing)
+        .await
+        .expect("looked");
+    assert_eq!(found, []);
+}
