@@ -3,6 +3,12 @@
 //! Runs by itself against the Temporal at `TEMPORAL_ADDRESS`, by default
 //! 127.0.0.1:7233 (`temporal server start-dev`).
 
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "those bans are for workflows"
+)]
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;

@@ -145,6 +145,7 @@ async fn a_task_that_is_parked_later_knows_the_policy() {
     let view = world.queues.show(&task).await.unwrap();
     assert_eq!(view.redrives.len(), 1);
     assert!(view.redrives[0].automatic);
+    assert!(view.audit.is_empty(), "it was told: {:?}", view.audit);
     assert_eq!(world.ledger.effects(), 1);
     eventually(SOON, "it is counted", async || {
         let hour = std::time::Duration::from_secs(3600);

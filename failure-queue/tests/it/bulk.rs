@@ -122,6 +122,9 @@ async fn a_stopped_operation_goes_no_further() {
     let progress = until_ended(&world, &request.id).await;
     assert!(progress.stopped);
     assert_eq!((progress.matching, progress.counts.done), (12, 5));
+    // Five, one in a second.
+    let took_ms = progress.ended_at_ms.unwrap() - progress.started_at_ms;
+    assert!(took_ms >= 5000, "{took_ms} ms");
     assert_eq!(world.ledger.effects(), 5);
     world.queues.stop_bulk(&request.id, "bob").await.unwrap();
 }
