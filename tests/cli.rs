@@ -85,65 +85,143 @@ async fn a_watched_order_is_followed_to_its_end_and_the_exit_code_tells_which() 
 }
 
 #[tokio::test]
-async fn failures_lists_the_queues_and_what_waits_in_them() {
+async fn failures_shows_the_queues_and_what_waits_in_them() {
     let world = World::shared().await;
     let cli = world.cli();
-    let wish = json!({ "errorOnStep": 7, "customerId": "c-parked" });
-    let id = world.gateway().place(wish).await;
-    world.gateway().until_ended(&id).await;
-    let arguments = [
-        "failures",
-        "--json",
-        "--queue",
-        "remove-loyalty-points",
-        "--limit",
-        "100",
-    ];
-    let page = eventually(SOON, "the parked task is listed", async || {
-        let page: Value = serde_json::from_str(&cli.ok(&arguments).await).expect("JSON");
-        let listed = page["failures"]
-            .as_array()?
-            .iter()
-            .any(|task| task["orderId"] == *id);
-        listed.then_some(page)
-    })
-    .await;
-    let queues: Vec<&str> = page["queues"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|queue| queue["queue"].as_str().expect("a name"))
-        .collect();
-    for queue in [
+    let (order, task) = parked(&world, "c-parked").await;
+    let arguments = ["failures", "list", "--customer", "c-parked"];
+    let page = json_of(&cli.ok(&[&arguments[..], &["--json"]].concat()).await);
+    let listed = &page["failures"][0];
+    assert_eq!(listed["id"], *task, "{page}");
+    assert_eq!(listed["orderId"], *order, "{page}");
+    assert_eq!(listed["messageType"], "RemoveLoyaltyPointsFailed");
+    assert_eq!(listed["queue"], "remove-loyalty-points");
+    assert_eq!(listed["errorCode"], "reclaim-refused");
+    assert_eq!(listed["state"], "waiting");
+    assert!(cli.ok(&arguments).await.contains(&task));
+
+    let queues = cli.ok(&["failures", "queues"]).await;
+    for part in [
         "add-loyalty-points",
         "refund-payment",
         "remove-loyalty-points",
         "notify-customer",
+        "depth",
+        "off",
     ] {
-        assert!(queues.contains(&queue), "{page}");
+        assert!(queues.contains(part), "{part:?} is not in:\n{queues}");
     }
-    let task = page["failures"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find(|task| task["orderId"] == *id)
-        .expect("the task");
-    assert_eq!(
-        task["id"],
-        format!("failed-remove-loyalty-points-{id}"),
-        "{task}"
-    );
-    assert_eq!(task["messageType"], "RemoveLoyaltyPointsFailed", "{task}");
-    assert_eq!(task["queue"], "remove-loyalty-points", "{task}");
-    assert_eq!(task["customerId"], "c-parked", "{task}");
 
-    let shown = cli.ok(&["failures"]).await;
-    for part in ["remove-loyalty-points", "notify-customer", "depth"] {
+    let shown = cli.ok(&["failures", "show", &task]).await;
+    for part in [
+        "12 points to be taken back from c-parked",
+        "reclaim-refused",
+        "a refusal",
+        "reclaimLoyaltyPoints on the task queue",
+        &format!("{order}/reclaimLoyaltyPoints"),
+    ] {
         assert!(shown.contains(part), "{part:?} is not in:\n{shown}");
     }
-    let page: Value =
-        serde_json::from_str(&cli.ok(&["failures", "--json", "--limit", "1"]).await).expect("JSON");
-    assert_eq!(page["failures"].as_array().map(Vec::len), Some(1), "{page}");
+    let status = cli.ok(&["status", &order]).await;
+    let owed = format!("owed      remove-loyalty-points (parked): {task}");
+    assert!(status.contains(&owed), "{owed:?} is not in:\n{status}");
+}
+
+#[tokio::test]
+async fn failures_redrives_and_discards_and_the_exit_code_tells() {
+    let world = World::shared().await;
+    let cli = world.cli();
+    let (order, task) = parked(&world, "c-redriven").await;
+    let redriven = cli
+        .pizza(&["failures", "redrive", &task, "--reason", "it is back"])
+        .await;
+    assert_eq!(redriven.code, Some(0), "{redriven:?}");
+    assert_eq!(redriven.stdout, format!("{task}  done\n"));
+    assert_eq!(world.gateway().order(&order).await["points"], "reclaimed");
+
+    let again = cli.pizza(&["failures", "redrive", &task, "--json"]).await;
+    assert_eq!(again.code, Some(3), "{again:?}");
+    let line = &again.json_lines()[0];
+    assert_eq!(line["verdict"], "skipped", "{line}");
+    assert_eq!(line["code"], "failure-resolved", "{line}");
+    let shown = json_of(&cli.ok(&["failures", "show", &task, "--json"]).await);
+    assert_eq!(shown["audit"][0]["reason"], "it is back", "{shown}");
+    assert_eq!(shown["audit"][0]["principal"], "journeys", "{shown}");
+
+    let (_, task) = parked(&world, "c-discarded").await;
+    let unexplained = cli.pizza(&["failures", "discard", &task]).await;
+    assert_eq!(unexplained.code, Some(2), "{unexplained:?}");
+    let arguments = ["failures", "discard", &task, "--reason", "a gift"];
+    assert_eq!(cli.ok(&arguments).await, format!("{task}  discarded\n"));
+    let unknown = "failed-refund-payment-6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
+    let unknown = cli.pizza(&["failures", "redrive", unknown]).await;
+    assert_eq!(unknown.code, Some(1), "{unknown:?}");
+    assert!(unknown.stderr.contains("failure-not-found"), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn a_bulk_operation_needs_a_yes_and_is_followed_to_its_end() {
+    let world = World::shared().await;
+    let cli = world.cli();
+    let (_, task) = parked(&world, "c-bulk").await;
+    let bulk = ["failures", "redrive", "--customer", "c-bulk"];
+    let unasked = cli.pizza(&bulk).await;
+    assert_eq!(unasked.code, Some(2), "{unasked:?}");
+    assert!(unasked.stderr.contains("--yes"), "{unasked:?}");
+    let dry = cli.ok(&[&bulk[..], &["--dry-run"]].concat()).await;
+    assert!(
+        dry.contains("1 tasks match") && dry.contains(&task),
+        "{dry}"
+    );
+
+    let done = cli.ok(&[&bulk[..], &["--yes", "--json"]].concat()).await;
+    let done = json_of(&done);
+    assert_eq!(done["running"], false, "{done}");
+    assert_eq!(done["done"], 1, "{done}");
+    let id = done["bulkId"].as_str().expect("an id");
+    assert!(cli.ok(&["failures", "bulk", id]).await.contains("1 done"));
+}
+
+#[tokio::test]
+async fn without_an_operators_key_nothing_is_shown_and_the_way_to_one_is() {
+    let world = World::shared().await;
+    let mut cli = world.cli();
+    cli.variables
+        .retain(|(name, _)| name != "PIZZA_OPERATOR_KEY");
+    let keyless = cli.pizza(&["failures", "queues"]).await;
+    assert_eq!(keyless.code, Some(1), "{keyless:?}");
+    assert_eq!(keyless.stdout, "");
+    for part in ["unauthenticated", "PIZZA_OPERATOR_KEY"] {
+        assert!(keyless.stderr.contains(part), "{keyless:?}");
+    }
+    let arguments = ["failures", "queues", "--operator-key", "pizza_op_wrong"];
+    let wrong = cli.pizza(&arguments).await;
+    assert_eq!(wrong.code, Some(1), "{wrong:?}");
+    assert!(!wrong.stderr.contains("pizza_op_wrong"), "{wrong:?}");
+}
+
+/// An order whose points could not be taken back, and its task, once that is
+/// listed.
+async fn parked(world: &World, customer: &str) -> (String, String) {
+    let wish = json!({ "errorOnStep": 7, "customerId": customer });
+    let order = world.gateway().place(wish).await;
+    world.gateway().until_ended(&order).await;
+    let task = format!("failed-remove-loyalty-points-{order}");
+    let arguments = ["failures", "list", "--json", "--order", &order];
+    eventually(SOON, "the parked task is listed", async || {
+        world
+            .cli()
+            .ok(&arguments)
+            .await
+            .contains(&task)
+            .then_some(())
+    })
+    .await;
+    (order, task)
+}
+
+fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Each scenario of the specification's table, through both doors, to its
 //! end: the order, its workflows, what is parked, and the books.
 
-use std::path::Path;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -13,6 +12,7 @@ use crate::harness::expected::{Expected, Parked, SCENARIOS};
 use crate::harness::gateway::{id_of, is_final};
 use crate::harness::grpc::{self, Grpc};
 use crate::harness::history::History;
+use crate::harness::recording::record_if_wanted;
 use crate::harness::{A_MINUTE, SOON, World, eventually};
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn each_scenario_ends_as_the_table_says_over_http() {
         let check = placed["statusCheck"].as_str().expect("a link");
         assert_eq!(check, gateway.at(&format!("/orders/{id}")));
         assert_ended(&world, expected, &world.finished(&id).await).await;
-        record_if_wanted(&world, expected, &id).await;
+        record(&world, expected, &id).await;
     };
     join_all(SCENARIOS.iter().map(journey)).await;
 }
@@ -334,31 +334,33 @@ async fn assert_parked(world: &World, parked: &Parked, id: &str) {
         "task",
     ];
     let answer = world.cli().temporal_json(&ask).await;
-    let task = &answer["queryResult"][0];
+    let view = &answer["queryResult"][0];
+    let task = &view["task"];
     let parent = if parked.step == "addLoyaltyPoints" {
         "-loyalty"
     } else {
         ""
     };
-    let then = if parked.step == "refundPayment" {
-        "reclaimLoyaltyPoints"
-    } else {
-        "nothing"
-    };
     for (field, value) in [
         ("messageType", parked.message_type.to_owned()),
         ("queue", parked.queue.to_owned()),
-        ("orderId", id.to_owned()),
-        ("customerId", "guest".to_owned()),
-        ("step", parked.step.to_owned()),
         ("activityType", parked.step.to_owned()),
         ("taskQueue", parked.task_queue.to_owned()),
         ("idempotencyKey", format!("{id}/{}", parked.step)),
         ("workflowId", format!("order-{id}{parent}")),
-        ("then", then.to_owned()),
     ] {
         assert_eq!(task[field], value, "{field}: {answer}");
     }
+    let subject = json!({ "OrderId": id, "CustomerId": "guest" });
+    assert_eq!(task["subject"], subject, "{answer}");
+    let follow_ups = task["followUps"].as_array().map_or(&[][..], Vec::as_slice);
+    let then: Vec<&Value> = follow_ups.iter().map(|one| &one["activityType"]).collect();
+    match parked.step {
+        "refundPayment" => assert_eq!(then, ["reclaimLoyaltyPoints"], "{answer}"),
+        _ => assert!(then.is_empty(), "{answer}"),
+    }
+    assert_eq!(view["state"], "waiting", "{answer}");
+    assert_eq!(view["attempts"], parked.attempts, "{answer}");
     assert_eq!(task["failure"]["code"], parked.code, "{answer}");
     assert_eq!(task["failure"]["attempts"], parked.attempts, "{answer}");
     let first = task["firstAttemptAtMs"].as_i64().expect("a time");
@@ -377,12 +379,8 @@ fn assert_distinct(mut ids: Vec<String>) {
     assert_eq!(ids.len(), count, "an id was given twice");
 }
 
-/// Writes the histories of a scenario to a folder of `tests/histories`, when
-/// asked to.
-async fn record_if_wanted(world: &World, expected: &Expected, id: &str) {
-    let Some(build) = std::env::var_os("RECORD_HISTORIES") else {
-        return;
-    };
+/// Writes the histories of a scenario, when asked to.
+async fn record(world: &World, expected: &Expected, id: &str) {
     let mut workflows = vec![("order", format!("order-{id}"))];
     if expected.money != "notCharged" {
         workflows.push(("loyalty", format!("order-{id}-loyalty")));
@@ -391,14 +389,8 @@ async fn record_if_wanted(world: &World, expected: &Expected, id: &str) {
     if let Some(parked) = &expected.parked {
         workflows.push(("failed-task", failed_task_id(parked, id)));
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/histories")
-        .join(build);
-    std::fs::create_dir_all(&folder).expect("a folder for this build's histories");
     for (part, workflow) in workflows {
-        let file = folder.join(format!("{}-{}.{part}.json", expected.number, expected.name));
-        let history = world.history(&workflow).await;
-        let text = serde_json::to_string_pretty(&history.printed).expect("JSON");
-        std::fs::write(&file, text + "\n").expect("a history is written");
+        let name = format!("{}-{}.{part}", expected.number, expected.name);
+        record_if_wanted(world, &name, &workflow).await;
     }
 }

@@ -41,7 +41,14 @@ pub enum Fault {
 
 impl From<StoreError> for PartyError {
     fn from(error: StoreError) -> Self {
-        Self::Fault(error.into())
+        match error {
+            // It never will be an order's.
+            StoreError::ForeignTask(_) => Self::Refused {
+                code: "foreign-task",
+                message: "the task names no order or no customer",
+            },
+            error => Self::Fault(error.into()),
+        }
     }
 }
 

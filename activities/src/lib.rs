@@ -12,7 +12,6 @@ mod orders;
 mod payments;
 mod simulated_kitchen;
 pub mod store;
-mod task_change;
 
 use std::sync::Arc;
 

@@ -7,14 +7,14 @@
 
 use std::sync::Arc;
 
+use failure_queue::TaskChange;
 use pizza_domain::{Order, Step};
-use pizza_workflows::steps::{Cancellation, ParkedStep, StatusChange, orders};
+use pizza_workflows::steps::{Cancellation, StatusChange, orders};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::fault::{Answer, simulated_failure, simulation_in};
 use crate::store::Store;
-use crate::task_change::TaskChange;
 
 /// Carries out the steps on the order's own record.
 pub struct OrderActivities {
@@ -58,10 +58,8 @@ impl OrderActivities {
     pub async fn record_parked_task(
         self: Arc<Self>,
         ctx: ActivityContext,
-        parked: ParkedStep,
+        change: TaskChange,
     ) -> Result<(), ActivityError> {
-        let order = self.store.order(parked.order_id).await.answer(&ctx)?;
-        let change = TaskChange::parking(&parked, order.as_ref());
         self.store.record_failed_task(&change).await.answer(&ctx)
     }
 

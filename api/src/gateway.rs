@@ -9,7 +9,8 @@ use pizza_activities::store::Store;
 use pizza_domain::OrderId;
 use tokio::sync::Semaphore;
 
-use crate::Limits;
+use crate::keys::Keyring;
+use crate::limits::Limits;
 use crate::usecases::{Settings, TemporalGateway, UseCases};
 
 /// Everything that [`crate::run`] serves.
@@ -17,6 +18,8 @@ use crate::usecases::{Settings, TemporalGateway, UseCases};
 pub struct Gateway {
     /// What can be asked for.
     pub use_cases: UseCases,
+    /// Whose calls are taken where a key is needed.
+    pub keys: Keyring,
     /// Where clients reach the gateway, if that is not where it listens.
     pub public_url: Option<PublicUrl>,
     /// What clients may take up.
@@ -24,7 +27,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway with default settings and limits.
+    /// A gateway with default settings and limits, which knows no keys.
     #[must_use]
     pub fn new(temporal: TemporalGateway, store: Store) -> Self {
         Self {
@@ -33,6 +36,7 @@ impl Gateway {
                 store,
                 settings: Settings::default(),
             },
+            keys: Keyring::default(),
             public_url: None,
             limits: Limits::default(),
         }

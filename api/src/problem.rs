@@ -73,6 +73,20 @@ error_codes! {
     OrderNotFound = "order-not-found", NOT_FOUND, NotFound, "There is no such order";
     /// The kitchen has no ticket with this id.
     TicketNotFound = "ticket-not-found", NOT_FOUND, NotFound, "There is no such ticket";
+    /// The call needs a key, and came without one that is known.
+    Unauthenticated = "unauthenticated", UNAUTHORIZED, Unauthenticated, "A key is needed";
+    /// The key is known, but not for this.
+    Forbidden = "forbidden", FORBIDDEN, PermissionDenied, "This key may not do that";
+    /// There is no parked task with this id.
+    FailureNotFound = "failure-not-found", NOT_FOUND, NotFound, "There is no such parked task";
+    /// The parked task is done or was discarded.
+    FailureResolved = "failure-resolved", CONFLICT, FailedPrecondition, "The parked task is already closed";
+    /// The parked task is being redriven.
+    FailureBusy = "failure-busy", CONFLICT, Aborted, "The parked task is being redriven";
+    /// There is no failure queue with this name.
+    FailureQueueNotFound = "failure-queue-not-found", NOT_FOUND, NotFound, "There is no such failure queue";
+    /// There is no bulk operation with this id.
+    BulkNotFound = "bulk-not-found", NOT_FOUND, NotFound, "There is no such bulk operation";
     /// Nothing is served at this address.
     NotFound = "not-found", NOT_FOUND, Unimplemented, "Nothing is served here";
     /// The address is served, but not with this method.
@@ -152,6 +166,7 @@ impl From<UseCaseError> for Problem {
         let mut problem = Self::new(code, error.to_string());
         match error {
             UseCaseError::Invalid { field, .. } => problem.field = Some(field.field.to_owned()),
+            UseCaseError::InvalidPart { field, .. } => problem.field = Some(field),
             UseCaseError::ReportOutOfOrder { status } | UseCaseError::ReportLate { status } => {
                 problem.order_status = status;
             }

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{audit, client, dev, gateway, kitchen, replay, temporal_command, worker};
+use crate::{audit, client, dev, gateway, kitchen, operator_key, replay, temporal_command, worker};
 
 /// Pizza orders as durable sagas on Temporal.
 ///
@@ -43,10 +43,12 @@ pub(crate) enum Command {
     Order(client::order::OrderArgs),
     /// Show an order
     Status(client::status::StatusArgs),
-    /// List the failure queues and what is parked in them
+    /// Look after the failure queues: see, redrive, discard, account
     Failures(client::failures::FailuresArgs),
     /// Place one order for each scenario and compare each end with what is expected
     Scenarios(client::scenarios::ScenariosArgs),
+    /// Make an operator's key: the key on stdout, its entry for the gateway's configuration on stderr
+    OperatorKey(operator_key::OperatorKeyArgs),
     /// Prove for every order that its books are right, or say for which they are not
     Audit(audit::AuditArgs),
     /// Replay histories with this build's workflows

@@ -1,7 +1,7 @@
 //! `pizza dev`: everything on this machine, from nothing.
 //!
-//! What it keeps stands in one folder: the Temporal server's database and the
-//! store. A new start on the same folder goes on where the last one ended,
+//! What it keeps stands in one folder: the Temporal server's database, the
+//! store, and an operator's key when it is given none. A new start on the same folder goes on where the last one ended,
 //! however it ended.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,18 +13,20 @@ use clap::Args;
 use pizza_activities::SimulatedKitchen;
 use pizza_activities::store::Store;
 use pizza_api::usecases::{TemporalGateway, register_search_attributes};
+use pizza_api::{Keyring, Role};
 use pizza_workflows::names::{search_attribute, task_queue};
 use serde_json::json;
+use temporal_dev_server::{DevServer, DevServerConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::client::gateway::Gateway;
 use crate::client::output;
-use crate::dev_server::{DevServer, DevServerConfig};
 use crate::gateway::{self, SettingsArgs};
 use crate::kitchen::cook;
-use crate::temporal_command::CliArgs;
+use crate::operator_key::KeptKey;
+use crate::temporal_command::{CliArgs, SETTING_NAMES};
 use crate::worker::Workers;
 use crate::{shutdown, temporal};
 
@@ -60,14 +62,16 @@ pub(crate) struct DevArgs {
 /// Runs everything until a signal stops it.
 pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal();
+    let keys = args.settings.operator_keys.keyring()?;
     prepare_folder(&args.data)?;
+    let operators = Operators::new(keys, &args.data)?;
     let listener = gateway::bind(SocketAddr::new(LOOPBACK, args.port), "--port").await?;
     let server = tokio::select! {
         server = Server::start(&args) => server?,
         () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
     };
     let ended = tokio::select! {
-        ended = serve(&args, listener, &server, shutdown.clone()) => ended,
+        ended = serve(&args, operators, listener, &server, shutdown.clone()) => ended,
         failure = server.failure() => Err(failure),
     };
     // Whoever asked it to end hears nothing more from it.
@@ -80,6 +84,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
 /// The door closes first, the hands stop last.
 async fn serve(
     args: &DevArgs,
+    operators: Operators,
     listener: TcpListener,
     server: &Server,
     shutdown: CancellationToken,
@@ -89,13 +94,10 @@ async fn serve(
     let store = Store::open(&store_url(&args.data)).await?;
     let url = Url::parse(&format!("http://{}", listener.local_addr()?))?;
 
-    let door = gateway::serve(
-        listener,
-        TemporalGateway::from_client(client.clone()),
-        store.clone(),
-        &args.settings,
-        shutdown.clone(),
-    );
+    let temporal = TemporalGateway::from_client(client.clone());
+    let mut gateway = pizza_api::Gateway::new(temporal, store.clone());
+    gateway.keys = operators.keys;
+    let door = gateway::serve(listener, gateway, &args.settings, shutdown.clone());
     let kitchen = SimulatedKitchen::new(store.clone());
     let at_the_door = Gateway::new(url.clone())?;
     let cooking = shutdown.clone();
@@ -103,7 +105,7 @@ async fn serve(
     let workers = Workers::new(&client, &store, &task_queue::ALL.map(str::to_owned))?;
     let hands = CancellationToken::new();
 
-    announce(args, &url, server);
+    announce(args, &url, server, operators.kept.as_ref());
     let door = async {
         let closed = door.await;
         hands.cancel();
@@ -119,6 +121,27 @@ async fn serve(
     store.close().await;
     door?;
     working
+}
+
+/// Who may work on the failure queues: whoever was named, or else whoever can
+/// read the data folder.
+struct Operators {
+    keys: Keyring,
+    kept: Option<KeptKey>,
+}
+
+impl Operators {
+    fn new(mut keys: Keyring, data: &Path) -> anyhow::Result<Self> {
+        if keys.knows(Role::Operator) {
+            return Ok(Self { keys, kept: None });
+        }
+        let kept = KeptKey::in_folder(data)?;
+        kept.add_to(&mut keys)?;
+        Ok(Self {
+            keys,
+            kept: Some(kept),
+        })
+    }
 }
 
 /// The Temporal server: one of our own, or one that was given.
@@ -142,11 +165,12 @@ impl Server {
             ip: LOOPBACK,
             port: args.temporal_port,
             ui_port: Some(args.ui_port),
-            search_attributes: search_attribute::ALL
-                .iter()
-                .map(|key| (key.name().to_owned(), "Keyword".to_owned()))
+            search_attributes: search_attribute::all()
+                .into_iter()
+                .map(|(name, kind)| (name.to_owned(), kind.to_owned()))
                 .collect(),
             log_file: args.data.join("temporal.log"),
+            names: SETTING_NAMES,
         })
         .await?;
         let address = server.address();
@@ -202,13 +226,14 @@ fn store_url(data: &Path) -> String {
 }
 
 /// Says that all is ready, and what to do next.
-fn announce(args: &DevArgs, gateway: &Url, server: &Server) {
+fn announce(args: &DevArgs, gateway: &Url, server: &Server, key: Option<&KeptKey>) {
     let gateway = gateway.as_str().trim_end_matches('/');
     if args.json {
         let ready = json!({
             "gateway": gateway,
             "temporal": server.address(),
             "ui": server.ui(),
+            "operatorKeyFile": key.map(|key| key.path.display().to_string()),
         });
         output::data(&ready.to_string());
         return;
@@ -226,10 +251,21 @@ fn announce(args: &DevArgs, gateway: &Url, server: &Server) {
   The Temporal UI:              {ui}
   Temporal:                     {temporal}
   Kept in:                      {data}
+  The operator's key:           {key}
 
   Ctrl-C stops everything; orders under way go on at the next start.
 ",
         temporal = server.address(),
         data = args.data.display(),
+        key = key.map_or_else(|| "one of those given".to_owned(), told),
     ));
+}
+
+/// The key itself at the start that made it, and from then on where it is.
+fn told(key: &KeptKey) -> String {
+    let path = key.path.display();
+    match key.shown() {
+        Some(key) => format!("{key} (shown this once; kept in {path})"),
+        None => format!("in {path}"),
+    }
 }

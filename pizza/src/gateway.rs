@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::output;
+use crate::operator_key::OperatorKeysArgs;
 use crate::worker::StoreArgs;
 use crate::{shutdown, temporal};
 
@@ -51,6 +52,8 @@ pub(crate) struct SettingsArgs {
     /// The URL that clients know this gateway by; by default the one they asked
     #[arg(long, value_name = "URL", env = "PIZZA_PUBLIC_URL")]
     pub(crate) public_url: Option<PublicUrl>,
+    #[command(flatten)]
+    pub(crate) operator_keys: OperatorKeysArgs,
 }
 
 /// Reads a number of seconds, from a tenth of one to a day.
@@ -66,6 +69,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// on `/readyz`.
 pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal();
+    let keys = args.settings.operator_keys.keyring()?;
     let (connection, client) = temporal::options()?;
     let listener = bind(args.listen, "--listen").await?;
     let store = Store::open(&args.store.database_url).await?;
@@ -74,8 +78,9 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
         output::data(&json!({ "gateway": format!("http://{address}") }).to_string());
     }
     tracing::info!(%address, "serving");
-    let temporal = TemporalGateway::new(connection, client);
-    serve(listener, temporal, store, &args.settings, shutdown).await?;
+    let mut gateway = Gateway::new(TemporalGateway::new(connection, client), store);
+    gateway.keys = keys;
+    serve(listener, gateway, &args.settings, shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -93,12 +98,10 @@ pub(crate) async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpL
 /// Serves until `shutdown`, and until what is under way has ended.
 pub(crate) async fn serve(
     listener: TcpListener,
-    temporal: TemporalGateway,
-    store: Store,
+    mut gateway: Gateway,
     settings: &SettingsArgs,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut gateway = Gateway::new(temporal, store);
     gateway.use_cases.settings.kitchen_deadline = settings.kitchen_deadline_seconds;
     gateway.public_url = settings.public_url.clone();
     pizza_api::run(listener, gateway, shutdown)

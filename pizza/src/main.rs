@@ -4,14 +4,13 @@ mod audit;
 mod cli;
 mod client;
 mod dev;
-mod dev_server;
 mod gateway;
 mod kitchen;
 mod logging;
+mod operator_key;
 mod replay;
 mod shutdown;
 mod temporal;
-mod temporal_cli;
 mod temporal_command;
 mod worker;
 
@@ -53,6 +52,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         // The client's futures are large; boxed, they stay off the stack.
         Command::Audit(args) => Box::pin(audit::run(args)).await,
         Command::Replay(args) => Box::pin(replay::run(args, temporal::connect)).await,
+        Command::OperatorKey(args) => operator_key::run(&args),
         Command::Temporal(args) => temporal_command::run(args).await,
     }
 }

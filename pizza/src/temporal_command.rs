@@ -7,8 +7,19 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use temporal_dev_server::{LocateOptions, SettingNames, TemporalCli, cache_dir, locate};
 
-use crate::temporal_cli::{LocateOptions, TemporalCli, default_cache_dir, locate};
+/// Says where to keep a Temporal CLI that was fetched.
+const CACHE_VARIABLE: &str = "PIZZA_CACHE_DIR";
+
+/// What sets how Temporal is found and run, for the texts of the errors.
+pub(crate) const SETTING_NAMES: SettingNames = SettingNames {
+    cli: "--temporal-cli",
+    cache: CACHE_VARIABLE,
+    data: "--data",
+    port: "--temporal-port",
+    ui_port: "--ui-port",
+};
 
 /// Which Temporal CLI to use.
 #[derive(Args, Clone, Debug)]
@@ -23,8 +34,9 @@ impl CliArgs {
     pub(crate) async fn locate(&self, quiet: bool) -> anyhow::Result<TemporalCli> {
         let options = LocateOptions {
             explicit: self.temporal_cli.clone(),
-            cache: default_cache_dir(),
+            cache: cache_dir(CACHE_VARIABLE, "cloud-pizza"),
             quiet,
+            names: SETTING_NAMES,
         };
         Ok(locate(&options).await?)
     }
@@ -56,4 +68,26 @@ pub(crate) async fn run(args: TemporalArgs) -> anyhow::Result<ExitCode> {
         .args(args.arguments)
         .exec();
     Err(error).with_context(|| format!("{} cannot be run", cli.path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn the_settings_that_errors_name_exist() {
+        let cli = Cli::command();
+        let dev = cli.find_subcommand("dev").expect("a role");
+        let flags: Vec<String> = dev
+            .get_arguments()
+            .filter_map(|argument| argument.get_long().map(|name| format!("--{name}")))
+            .collect();
+        let names = SETTING_NAMES;
+        for flag in [names.cli, names.data, names.port, names.ui_port] {
+            assert!(flags.iter().any(|known| known == flag), "{flag}: {flags:?}");
+        }
+    }
 }

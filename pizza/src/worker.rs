@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use failure_queue::client::FailureQueues;
+use failure_queue::worker::FailureQueueActivities;
+use failure_queue::{BulkWorkflow, FailedTaskWorkflow, FailureQueueWorkflow};
 use futures::future::join_all;
 use pizza_activities::store::Store;
 use pizza_activities::{
@@ -12,7 +15,7 @@ use pizza_activities::{
     PaymentActivities,
 };
 use pizza_workflows::names::task_queue;
-use pizza_workflows::{FailedTaskWorkflow, FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow};
+use pizza_workflows::{FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow};
 use temporalio_client::Client;
 use temporalio_sdk::runtime::{AutoscalingOptions, PollerBehavior};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
@@ -25,6 +28,10 @@ const GRACEFUL_SHUTDOWN: Duration = Duration::from_secs(10);
 
 /// How long a crashed worker's orders wait before another takes them.
 const STICKY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long one task of a bulk redrive may take before it is counted as
+/// unanswered: an attempt, what follows it, and a worker that was lost.
+const BULK_TASK_TIMEOUT: Duration = Duration::from_secs(25);
 
 #[derive(Args, Debug)]
 pub(crate) struct WorkerArgs {
@@ -79,7 +86,7 @@ impl Workers {
         let workers = queues
             .iter()
             .map(|queue| {
-                let options = options(queue, &parties, store)?;
+                let options = options(queue, client, &parties, store)?;
                 Worker::new(&runtime, client.clone(), options)
                     .map_err(|error| anyhow::anyhow!("{error}"))
                     .with_context(|| format!("the worker of {queue} cannot be made"))
@@ -114,7 +121,12 @@ impl Workers {
 }
 
 /// What the worker of a queue can do, and how it polls.
-fn options(queue: &str, parties: &Parties, store: &Store) -> anyhow::Result<WorkerOptions> {
+fn options(
+    queue: &str,
+    client: &Client,
+    parties: &Parties,
+    store: &Store,
+) -> anyhow::Result<WorkerOptions> {
     let polling = |maximum| {
         PollerBehavior::Autoscaling(
             AutoscalingOptions::builder()
@@ -154,7 +166,18 @@ fn options(queue: &str, parties: &Parties, store: &Store) -> anyhow::Result<Work
                 store.clone(),
             ))
             .build(),
-        task_queue::FAILURES => options.register_workflow::<FailedTaskWorkflow>()?.build(),
+        task_queue::FAILURES => options
+            .register_workflow::<FailedTaskWorkflow>()?
+            .register_workflow::<FailureQueueWorkflow>()?
+            .register_workflow::<BulkWorkflow>()?
+            .register_activities(FailureQueueActivities::new(FailureQueues::new(
+                client.clone(),
+                task_queue::FAILURES,
+                BULK_TASK_TIMEOUT,
+            )))
+            // It tells the order's record what became of a task.
+            .register_activities(OrderActivities::new(store.clone()))
+            .build(),
         other => anyhow::bail!("there is no task queue {other}"),
     })
 }

@@ -60,6 +60,44 @@ impl Books {
             .unwrap_or_else(|error| panic!("{query}: {error}"))
     }
 
+    /// From now on the table takes no new row for which `condition` holds (an
+    /// SQL expression on NEW; empty for any row).
+    pub(crate) async fn refuse(&mut self, table: &str, condition: &str) {
+        let when = if condition.is_empty() {
+            "TRUE"
+        } else {
+            condition
+        };
+        self.execute(&format!(
+            "CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table} WHEN {when} \
+             BEGIN SELECT RAISE(ABORT, 'the books are closed'); END"
+        ))
+        .await;
+    }
+
+    /// The table takes rows again.
+    pub(crate) async fn accept(&mut self, table: &str) {
+        self.execute(&format!("DROP TRIGGER refuse_{table}")).await;
+    }
+
+    /// From now on nobody else can write.
+    pub(crate) async fn lock(&mut self) {
+        self.execute("BEGIN IMMEDIATE").await;
+    }
+
+    /// Others can write again.
+    pub(crate) async fn unlock(&mut self) {
+        self.execute("ROLLBACK").await;
+    }
+
+    /// Runs a statement, as soon as the others let it.
+    pub(crate) async fn execute(&mut self, statement: &str) {
+        sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+            .execute(&mut self.connection)
+            .await
+            .unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+
     /// Changes the books behind everybody's back.
     pub(crate) async fn falsify(&mut self, statement: &str) {
         let done = sqlx::query(AssertSqlSafe(statement.to_owned()))

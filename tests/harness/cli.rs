@@ -39,6 +39,12 @@ impl Output {
 }
 
 impl Cli {
+    /// The same, without a variable.
+    pub(crate) fn without(mut self, variable: &str) -> Self {
+        self.variables.retain(|(name, _)| name != variable);
+        self
+    }
+
     /// Runs `pizza` with `arguments`.
     pub(crate) async fn pizza(&self, arguments: &[&str]) -> Output {
         self.with_input(arguments, "").await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use temporalio_common::telemetry::ensure_default_crypto_provider;
@@ -58,11 +58,21 @@ impl Answer {
 impl Gateway {
     /// A client of the gateway at `base`.
     pub(crate) fn new(base: &str) -> Self {
+        Self::with_key(base, None)
+    }
+
+    /// A client of the gateway at `base` that presents a key.
+    pub(crate) fn with_key(base: &str, key: Option<&str>) -> Self {
         // The SDK's features give the client TLS, and it wants a provider even
         // where there is nothing to encrypt.
         ensure_default_crypto_provider();
+        let bearer = key.map(|key| {
+            let value = format!("Bearer {key}").parse().expect("a header value");
+            (AUTHORIZATION, value)
+        });
         let client = Client::builder()
             .timeout(TIMEOUT)
+            .default_headers(bearer.into_iter().collect())
             .build()
             .expect("a client");
         Self {
@@ -94,6 +104,11 @@ impl Gateway {
     /// POST of JSON.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(self.client.post(self.at(path)).json(body)).await
+    }
+
+    /// PUT of JSON.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.client.put(self.at(path)).json(body)).await
     }
 
     /// Places an order, which has to be accepted, and gives the answer.

@@ -3,6 +3,7 @@
 pub(crate) mod books;
 pub(crate) mod cli;
 pub(crate) mod expected;
+pub(crate) mod failures;
 pub(crate) mod folder;
 pub(crate) mod gateway;
 pub(crate) mod grpc;
@@ -10,6 +11,7 @@ pub(crate) mod history;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod recording;
 pub(crate) mod temporal;
 pub(crate) mod wait;
 pub(crate) mod world;

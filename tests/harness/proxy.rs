@@ -1,9 +1,9 @@
-//! A proxy between the gateway and Temporal that can hold back what Temporal
+//! A proxy between the product and Temporal that can hold back what either
 //! says.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -12,7 +12,8 @@ use tokio::task::JoinSet;
 /// A proxy, which ends with this value.
 pub(crate) struct Proxy {
     address: SocketAddr,
-    held: watch::Sender<bool>,
+    answers_held: watch::Sender<bool>,
+    requests_held: watch::Sender<bool>,
     _serving: JoinSet<()>,
 }
 
@@ -23,12 +24,14 @@ impl Proxy {
             .await
             .expect("a port");
         let address = listener.local_addr().expect("an address");
-        let (held, watching) = watch::channel(false);
+        let (answers_held, answers) = watch::channel(false);
+        let (requests_held, requests) = watch::channel(false);
         let mut serving = JoinSet::new();
-        serving.spawn(accept(listener, target.to_owned(), watching));
+        serving.spawn(accept(listener, target.to_owned(), requests, answers));
         Self {
             address,
-            held,
+            answers_held,
+            requests_held,
             _serving: serving,
         }
     }
@@ -40,11 +43,21 @@ impl Proxy {
 
     /// From now on nothing that the target says gets through.
     pub(crate) fn hold_answers(&self) {
-        self.held.send_replace(true);
+        self.answers_held.send_replace(true);
+    }
+
+    /// From now on nothing that is said to the target gets through.
+    pub(crate) fn hold_requests(&self) {
+        self.requests_held.send_replace(true);
     }
 }
 
-async fn accept(listener: TcpListener, target: String, held: watch::Receiver<bool>) {
+async fn accept(
+    listener: TcpListener,
+    target: String,
+    requests_held: watch::Receiver<bool>,
+    answers_held: watch::Receiver<bool>,
+) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         let Ok(server) = TcpStream::connect(&target).await else {
@@ -52,17 +65,12 @@ async fn accept(listener: TcpListener, target: String, held: watch::Receiver<boo
         };
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
-        connections.spawn(forward(from_client, to_server));
-        connections.spawn(back(from_server, to_client, held.clone()));
+        connections.spawn(forward(from_client, to_server, requests_held.clone()));
+        connections.spawn(forward(from_server, to_client, answers_held.clone()));
     }
 }
 
-async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
-    // Whichever side ends, the other notices.
-    let _ = copy(&mut from, &mut to).await;
-}
-
-async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut held: watch::Receiver<bool>) {
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut held: watch::Receiver<bool>) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         if held.wait_for(|held| !held).await.is_err() {

@@ -14,6 +14,13 @@ use super::process::Process;
 use super::temporal::Temporal;
 use super::{SOON, eventually, folder};
 
+/// The key of the operator `journeys`.
+pub(crate) const OPERATOR_KEY: &str = "pizza_op_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE";
+
+/// That key as gateways are told of it.
+const OPERATOR_KEYS: &str =
+    "journeys:576dd99c7531308a222ecbcca4325c816e230ad84540a4018ea0facdfac3251b";
+
 /// How many worlds of single journeys live at once: each costs a worker, a
 /// gateway and the memory of both.
 const AT_ONCE: usize = 2;
@@ -124,6 +131,14 @@ impl World {
         self.worker = Some(self.run("worker", &["worker"]));
     }
 
+    /// Starts a worker on the Temporal at `address`.
+    pub(crate) fn start_worker_on(&mut self, address: &str) {
+        let mut variables = self.variables();
+        variables.push(("TEMPORAL_ADDRESS".to_owned(), address.to_owned()));
+        let worker = Process::pizza(&self.folder, "worker", &["worker"], &variables);
+        self.worker = Some(worker);
+    }
+
     /// Starts a gateway on the world's Temporal, and waits until it listens.
     pub(crate) async fn start_gateway(&mut self) {
         self.start_gateway_on(&self.temporal.clone()).await;
@@ -159,6 +174,11 @@ impl World {
     /// A client of the gateway.
     pub(crate) fn gateway(&self) -> Gateway {
         Gateway::new(&self.gateway_url)
+    }
+
+    /// A client of the gateway with an operator's key.
+    pub(crate) fn operator(&self) -> Gateway {
+        Gateway::with_key(&self.gateway_url, Some(OPERATOR_KEY))
     }
 
     /// Where the gateway listens.
@@ -232,6 +252,8 @@ impl World {
             ("TEMPORAL_CONFIG_FILE", settings.display().to_string()),
             ("DATABASE_URL", format!("sqlite:{}", store.display())),
             ("PIZZA_GATEWAY", self.gateway_url.clone()),
+            ("PIZZA_OPERATOR_KEYS", OPERATOR_KEYS.to_owned()),
+            ("PIZZA_OPERATOR_KEY", OPERATOR_KEY.to_owned()),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())

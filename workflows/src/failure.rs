@@ -1,94 +1,33 @@
-//! A step's failure, as the saga and the failure queues see it.
+//! How the saga takes the failure of a step.
 
+use failure_queue::StepFailure;
 use pizza_domain::{CancelReason, Step};
-use serde::{Deserialize, Serialize};
-use temporalio_common::error::{ApplicationErrorCategory, ApplicationFailure, IncomingError};
-use temporalio_common::protos::temporal::api::failure::v1::Failure;
-use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
-use temporalio_workflow::{ActivityExecutionError, WorkflowTermination};
+use temporalio_common::error::{ApplicationErrorCategory, ApplicationFailure};
+use temporalio_workflow::{WorkflowContext, WorkflowTermination};
 
 use crate::names::failure_type;
 
-/// How a step failed for good.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StepFailure {
-    /// A stable code for programs: the type of the application failure,
-    /// `timeout`, or `unknown`.
-    pub code: String,
-    /// A sentence for people.
-    pub message: String,
-    /// What caused it, outermost first.
-    pub causes: Vec<String>,
-    /// How often the step was tried.
-    pub attempts: u32,
-    /// Whether the outside party said no. Otherwise it met a fault, and what
-    /// it did may be unknown.
-    pub refused: bool,
-}
-
-impl StepFailure {
-    /// This failure as the reason to cancel an order.
-    pub(crate) fn cancels(&self, step: Step) -> CancelReason {
-        CancelReason {
-            step,
-            code: self.code.clone(),
-            message: self.message.clone(),
-        }
-    }
-
-    /// Reads the error of an activity: a regular one comes wrapped in the
-    /// server's account of it, a local one bare.
-    pub(crate) fn from_error(error: &ActivityExecutionError) -> Self {
-        let chain: Vec<&Failure> =
-            std::iter::successors(error.failure(), |failure| failure.cause.as_deref())
-                // The wrapper says no more than "activity error".
-                .skip_while(|failure| {
-                    matches!(
-                        failure.failure_info,
-                        Some(FailureInfo::ActivityFailureInfo(_))
-                    ) && failure.cause.is_some()
-                })
-                .collect();
-        let (code, refused) = chain
-            .first()
-            .map_or((INVALID_PAYLOAD.to_owned(), true), |first| classify(first));
-        Self {
-            code,
-            message: chain
-                .first()
-                .map_or_else(|| error.to_string(), |first| first.message.clone()),
-            causes: chain
-                .iter()
-                .skip(1)
-                .map(|failure| failure.message.clone())
-                .collect(),
-            attempts: attempt_of(error).unwrap_or(1),
-            refused,
-        }
+/// A step's failure as the reason to cancel an order.
+pub(crate) fn cancels(failure: StepFailure, step: Step) -> CancelReason {
+    CancelReason {
+        step,
+        code: failure.code,
+        message: failure.message,
     }
 }
 
-/// The code of an input or output that could not be serialized, which no
-/// server has an account of.
-const INVALID_PAYLOAD: &str = "invalid-payload";
-
-fn classify(failure: &Failure) -> (String, bool) {
-    match &failure.failure_info {
-        Some(FailureInfo::ApplicationFailureInfo(info)) if !info.r#type.is_empty() => {
-            (info.r#type.clone(), info.non_retryable)
-        }
-        Some(FailureInfo::TimeoutFailureInfo(_)) => ("timeout".to_owned(), false),
-        _ => ("unknown".to_owned(), false),
-    }
-}
-
-/// An activity puts the number of its attempt in its failure's details.
-fn attempt_of(error: &ActivityExecutionError) -> Option<u32> {
-    match error.reason()? {
-        IncomingError::Application(failure) => failure.details().ok().flatten(),
-        _ => None,
-    }
+/// Why an operator's cancellation of the workflow keeps `step` from being
+/// taken; none while nobody cancelled it.
+pub(crate) fn cancelled<W>(ctx: &WorkflowContext<W>, step: Step) -> Option<CancelReason> {
+    let token = ctx.cancellation_token();
+    token.is_cancelled().then(|| CancelReason {
+        step,
+        code: "cancelled-by-operator".to_owned(),
+        message: token
+            .reason()
+            .filter(|reason| !reason.is_empty())
+            .unwrap_or_else(|| "the workflow was cancelled".to_owned()),
+    })
 }
 
 /// Fails a workflow with a business failure: typed, final, with the reason

@@ -9,6 +9,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use failure_queue::{Steps, now_ms};
 use pizza_domain::{
     CancelReason, KitchenReport, Order, OrderStatus, ReportRefusal, Step, TicketProgress,
 };
@@ -20,10 +21,9 @@ use temporalio_workflow::{
     WorkflowContextView, WorkflowResult, select,
 };
 
-use crate::failure::{StepFailure, business_failure};
+use crate::failure::{business_failure, cancelled, cancels};
 use crate::names::{failure_type, message, workflow_type};
-use crate::parking::now_ms;
-use crate::runner::{self, Runner};
+use crate::policy::policy_of;
 use crate::steps::{KitchenSteps, RecordedReport, Ticket};
 
 /// The answer to a report that was taken.
@@ -95,7 +95,7 @@ impl FulfilmentWorkflow {
         .map_err(refusal)?;
         if report != KitchenReport::Delivered {
             let order_id = ctx.state(|state| state.order.order_id);
-            Runner::new(ctx)
+            Steps::new(ctx)
                 .bookkeeping(
                     KitchenSteps::record_kitchen_report,
                     RecordedReport { order_id, report },
@@ -131,11 +131,10 @@ async fn prepare(
     ctx: &WorkflowContext<FulfilmentWorkflow>,
     order: &Order,
 ) -> Result<(), CancelReason> {
-    let runner = Runner::new(ctx);
-    if let Some(cancelled) = runner.cancelled() {
-        return Err(cancelled.cancels(Step::PrepareOrder));
+    let step = Step::PrepareOrder;
+    if let Some(reason) = cancelled(ctx, step) {
+        return Err(reason);
     }
-    let (policy, summary) = runner::of(Step::PrepareOrder);
     let ticket = Ticket {
         order_id: order.order_id,
         flavour: order.flavour.clone(),
@@ -143,10 +142,15 @@ async fn prepare(
         quantity: order.quantity,
         simulation: order.simulation,
     };
-    let prepared = runner
-        .local_first(KitchenSteps::prepare_order, ticket, &policy, summary)
+    let prepared = Steps::new(ctx)
+        .local_first(
+            KitchenSteps::prepare_order,
+            ticket,
+            &policy_of(step),
+            step.as_str(),
+        )
         .await
-        .map_err(|failure| failure.cancels(Step::PrepareOrder))?;
+        .map_err(|failure| cancels(failure, step))?;
     let now = now_ms(ctx);
     ctx.state_mut(|state| {
         state.heard_at_ms = now;
@@ -163,7 +167,7 @@ async fn deliver(
     ctx: &WorkflowContext<FulfilmentWorkflow>,
     order: &Order,
 ) -> Result<(), CancelReason> {
-    let failure = loop {
+    let reason = loop {
         let silence_left = silence_left(ctx, order);
         if ctx.state(|state| state.progress.is_delivered()) {
             return Ok(());
@@ -183,20 +187,20 @@ async fn deliver(
             _ = ctx.timer(deadline) => Ok(()),
         };
         if delivered.is_err()
-            && let Some(cancelled) = Runner::new(ctx).cancelled()
+            && let Some(reason) = cancelled(ctx, Step::ProcessOrder)
         {
-            break cancelled;
+            break reason;
         }
     };
     // Closed in the same breath as the decision: what comes now is late.
     ctx.state_mut(|state| state.progress.close());
-    Err(failure.cancels(Step::ProcessOrder))
+    Err(reason)
 }
 
 /// Takes the ticket back.
 async fn withdraw(ctx: &WorkflowContext<FulfilmentWorkflow>, order: &Order) {
     ctx.state_mut(|state| state.progress.close());
-    Runner::new(ctx)
+    Steps::new(ctx)
         .bookkeeping(
             KitchenSteps::withdraw_ticket,
             order.order_id,
@@ -215,18 +219,16 @@ fn silence_left(ctx: &WorkflowContext<FulfilmentWorkflow>, order: &Order) -> Dur
         ))
 }
 
-fn overdue(ctx: &WorkflowContext<FulfilmentWorkflow>, order: &Order) -> StepFailure {
+fn overdue(ctx: &WorkflowContext<FulfilmentWorkflow>, order: &Order) -> CancelReason {
     let expected = ctx.state(|state| state.progress.next());
-    StepFailure {
+    CancelReason {
+        step: Step::ProcessOrder,
         code: "kitchen-overdue".to_owned(),
         message: format!(
             "the kitchen did not report {} within {} s",
             expected.map_or("anything", KitchenReport::as_str),
             order.kitchen_deadline().as_secs_f64()
         ),
-        causes: Vec::new(),
-        attempts: 1,
-        refused: false,
     }
 }
 

@@ -5,14 +5,14 @@
     reason = "the macros generate items without documentation"
 )]
 
+use failure_queue::Steps;
 use pizza_domain::{Order, Step};
 use serde::{Deserialize, Serialize};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
 
 use crate::names::{idempotency_key, workflow_type};
-use crate::parking::{Continuation, MessageType, Parking, now_ms, park};
-use crate::runner::{self, Runner};
+use crate::parking::{MessageType, parkable};
 use crate::steps::{LoyaltySteps, Points};
 
 /// What became of the points of an order.
@@ -42,30 +42,18 @@ impl LoyaltyWorkflow {
     #[run(name = workflow_type::LOYALTY)]
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<LoyaltyOutcome> {
         let order = ctx.state(|state| state.order.clone());
-        let points = points_of(&order, Step::AddLoyaltyPoints);
-        let first_attempt_at_ms = now_ms(ctx);
-        let (policy, summary) = runner::of(Step::AddLoyaltyPoints);
-        let awarded = Runner::new(ctx)
-            .local_first(
+        let awarded = Steps::new(ctx)
+            .run_or_park(
                 LoyaltySteps::add_loyalty_points,
-                points.clone(),
-                &policy,
-                summary,
+                points_of(&order, Step::AddLoyaltyPoints),
+                parkable(&order, MessageType::AddLoyaltyPointsFailed),
+                Step::AddLoyaltyPoints.as_str(),
             )
             .await;
-        let Err(failure) = awarded else {
-            return Ok(LoyaltyOutcome::Awarded);
-        };
-        let parking = Parking {
-            order: &order,
-            message_type: MessageType::AddLoyaltyPointsFailed,
-            input: &points,
-            failure,
-            first_attempt_at_ms,
-            then: Continuation::Nothing,
-        };
-        park(ctx, parking).await;
-        Ok(LoyaltyOutcome::Parked)
+        Ok(match awarded {
+            Ok(()) => LoyaltyOutcome::Awarded,
+            Err(_) => LoyaltyOutcome::Parked,
+        })
     }
 }
 

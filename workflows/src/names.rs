@@ -24,14 +24,14 @@ pub mod task_queue {
 
 /// Workflow types.
 pub mod workflow_type {
+    pub use failure_queue::names::workflow_type::{BULK, FAILED_TASK, FAILURE_QUEUE};
+
     /// One order, from its acceptance to its end.
     pub const ORDER: &str = "PizzaOrder";
     /// The points of one order.
     pub const LOYALTY: &str = "PizzaLoyalty";
     /// The cooking and delivery of one order.
     pub const FULFILMENT: &str = "PizzaFulfilment";
-    /// A step that failed for good.
-    pub const FAILED_TASK: &str = "FailedTask";
 }
 
 /// Activity types. A redrive finds its activity by this name.
@@ -68,8 +68,6 @@ pub mod message {
     pub const REPORT_KITCHEN_EVENT: &str = "reportKitchenEvent";
     /// Query of the order and the fulfilment workflow: how far it is.
     pub const PROGRESS: &str = "progress";
-    /// Query of a parked task: what it is.
-    pub const TASK: &str = "task";
 }
 
 /// Types of application failures.
@@ -94,15 +92,24 @@ pub mod search_attribute {
     pub const ORDER_ID: SearchAttributeKey<String> = SearchAttributeKey::keyword("OrderId");
     /// The opaque id of the customer that a workflow belongs to.
     pub const CUSTOMER_ID: SearchAttributeKey<String> = SearchAttributeKey::keyword("CustomerId");
-    /// The failure queue that a parked task waits in.
-    pub const FAILURE_QUEUE: SearchAttributeKey<String> =
-        SearchAttributeKey::keyword("FailureQueue");
-    /// The message type of a parked task.
-    pub const FAILURE_TYPE: SearchAttributeKey<String> = SearchAttributeKey::keyword("FailureType");
 
-    /// All of them; each is a keyword.
-    pub const ALL: [&SearchAttributeKey<String>; 4] =
-        [&ORDER_ID, &CUSTOMER_ID, &FAILURE_QUEUE, &FAILURE_TYPE];
+    /// All of them, and those of parked tasks, with the names of their types:
+    /// what a namespace must have.
+    #[must_use]
+    pub fn all() -> Vec<(&'static str, &'static str)> {
+        use failure_queue::names::search_attribute::{KEYWORDS, PARKED_AT};
+        let keywords = [&ORDER_ID, &CUSTOMER_ID].into_iter().chain(KEYWORDS);
+        keywords
+            .map(|key| (key.name(), "Keyword"))
+            .chain([(PARKED_AT.name(), "Datetime")])
+            .collect()
+    }
+}
+
+/// Changes of a workflow's plan that running workflows must not notice.
+pub mod patch {
+    /// A rollback calls off an award that is parked.
+    pub const CALL_OFF_PARKED_AWARD: &str = "call-off-parked-award";
 }
 
 /// The memo of an order workflow: what the gateway answers with while no
@@ -131,7 +138,7 @@ pub fn fulfilment_workflow_id(order: OrderId) -> String {
 /// in each queue, so its queue and its order name it.
 #[must_use]
 pub fn failed_task_workflow_id(queue: &str, order: OrderId) -> String {
-    format!("failed-{queue}-{order}")
+    failure_queue::names::failed_task_workflow_id(queue, &order.to_string())
 }
 
 /// The key under which a step's effect happens once, whatever the number of

@@ -5,6 +5,7 @@
     reason = "the macros generate items without documentation"
 )]
 
+use failure_queue::Steps;
 use pizza_domain::{CancelReason, MoneyState, Order, OrderStatus, PointsState, Step};
 use serde::{Deserialize, Serialize};
 use temporalio_common::error::IncomingError;
@@ -15,15 +16,16 @@ use temporalio_workflow::{
     WorkflowContextView, WorkflowResult, join,
 };
 
-use crate::failure::order_cancelled;
+use crate::failure::{cancelled, cancels, order_cancelled};
 use crate::fulfilment::FulfilmentWorkflow;
 use crate::loyalty::{LoyaltyOutcome, LoyaltyWorkflow};
 use crate::names::{
     failure_type, fulfilment_workflow_id, idempotency_key, loyalty_workflow_id, message,
     search_attribute, task_queue, workflow_type,
 };
+use crate::pace::{pace, pace_detached};
+use crate::policy::policy_of;
 use crate::rollback::roll_back;
-use crate::runner::{self, Runner};
 use crate::steps::{OrderSteps, Payment, PaymentSteps, StatusChange};
 
 /// How an order stands, or how it ended.
@@ -89,7 +91,7 @@ type Context = WorkflowContext<OrderWorkflow>;
 async fn deliver(ctx: &Context, order: &Order) -> Result<(), CancelReason> {
     create(ctx, order).await?;
     charge(ctx, order).await?;
-    not_cancelled(&Runner::new(ctx), Step::PrepareOrder)?;
+    not_cancelled(ctx, Step::PrepareOrder)?;
     // The order is delivered when the fulfilment branch is: the loyalty branch
     // may still be trying then.
     let fulfilled = async {
@@ -109,36 +111,39 @@ async fn confirm_delivery(ctx: &Context, order: &Order) {
         order_id: order.order_id,
         status: OrderStatus::DeliveryConfirmed,
     };
-    Runner::new(ctx)
+    Steps::new(ctx)
         .bookkeeping(OrderSteps::set_order_status, change, "confirm delivery")
         .await;
     ctx.state_mut(|state| state.outcome.status = OrderStatus::DeliveryConfirmed);
 }
 
 async fn create(ctx: &Context, order: &Order) -> Result<(), CancelReason> {
-    let runner = Runner::new(ctx);
-    not_cancelled(&runner, Step::CreateOrder)?;
-    let (policy, summary) = runner::of(Step::CreateOrder);
-    runner
-        .local_first(OrderSteps::create_order, order.clone(), &policy, summary)
+    let step = Step::CreateOrder;
+    not_cancelled(ctx, step)?;
+    Steps::new(ctx)
+        .local_first(
+            OrderSteps::create_order,
+            order.clone(),
+            &policy_of(step),
+            step.as_str(),
+        )
         .await
-        .map_err(|failure| failure.cancels(Step::CreateOrder))?;
+        .map_err(|failure| cancels(failure, step))?;
     pace_after(ctx, order, OrderStatus::Pending).await;
     Ok(())
 }
 
 async fn charge(ctx: &Context, order: &Order) -> Result<(), CancelReason> {
-    let runner = Runner::new(ctx);
-    not_cancelled(&runner, Step::ProcessPayment)?;
+    let step = Step::ProcessPayment;
+    not_cancelled(ctx, step)?;
     show_if_paced(ctx, order, OrderStatus::PaymentProcessing).await;
-    not_cancelled(&runner, Step::ProcessPayment)?;
-    let (policy, summary) = runner::of(Step::ProcessPayment);
-    let charged = runner
+    not_cancelled(ctx, step)?;
+    let charged = Steps::new(ctx)
         .regular(
             PaymentSteps::process_payment,
-            payment_of(order, Step::ProcessPayment),
-            &policy,
-            summary,
+            payment_of(order, step),
+            &policy_of(step),
+            step.as_str(),
         )
         .await;
     match &charged {
@@ -155,13 +160,13 @@ async fn charge(ctx: &Context, order: &Order) -> Result<(), CancelReason> {
         // The provider may have charged and not been heard.
         Err(_) => ctx.state_mut(|state| state.may_be_charged = true),
     }
-    charged.map_err(|failure| failure.cancels(Step::ProcessPayment))
+    charged.map_err(|failure| cancels(failure, step))
 }
 
 /// Waits the pace of the order after a step that brought about `status`.
 async fn pace_after(ctx: &Context, order: &Order, status: OrderStatus) {
     ctx.state_mut(|state| state.outcome.status = status);
-    Runner::new(ctx).pace(order.simulation.pace, status).await;
+    pace(ctx, order.simulation.pace, status).await;
 }
 
 /// Runs the loyalty branch. Its failure never fails the order. Should the
@@ -267,19 +272,16 @@ pub(crate) async fn show_if_paced(ctx: &Context, order: &Order, status: OrderSta
         order_id: order.order_id,
         status,
     };
-    let runner = Runner::new(ctx);
-    runner
+    Steps::new(ctx)
         .bookkeeping(OrderSteps::set_order_status, change, status.as_str())
         .await;
     if status == OrderStatus::Refunding {
-        runner.pace_detached(order.simulation.pace, status).await;
+        pace_detached(ctx, order.simulation.pace, status).await;
     } else {
-        runner.pace(order.simulation.pace, status).await;
+        pace(ctx, order.simulation.pace, status).await;
     }
 }
 
-fn not_cancelled(runner: &Runner<'_, OrderWorkflow>, step: Step) -> Result<(), CancelReason> {
-    runner
-        .cancelled()
-        .map_or(Ok(()), |failure| Err(failure.cancels(step)))
+fn not_cancelled(ctx: &Context, step: Step) -> Result<(), CancelReason> {
+    cancelled(ctx, step).map_or(Ok(()), Err)
 }

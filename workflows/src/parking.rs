@@ -1,26 +1,13 @@
-//! Parking a step that failed for good in its failure queue.
+//! What the saga parks when it has failed for good, and where.
 
-use std::time::SystemTime;
+use std::collections::BTreeMap;
 
-use pizza_domain::{CustomerId, MoneyState, Order, OrderId, PointsState, Step};
+use failure_queue::{ParkableStep, Recorder};
+use pizza_domain::{MoneyState, Order, PointsState, Step};
 use serde::{Deserialize, Serialize};
-use temporalio_common::data_converters::{
-    GenericPayloadConverter, MultiArgs2, PayloadConversionError, RawValue, SerializationContext,
-    SerializationContextData, TemporalSerializable, WorkflowSerializationContext,
-};
-use temporalio_common::search_attributes::SearchAttributes;
-use temporalio_workflow::{
-    ChildWorkflowOptions, ParentClosePolicy, WorkflowCancellationToken, WorkflowContext,
-};
 
-use crate::failed_task::FailedTaskWorkflow;
-use crate::failure::StepFailure;
-use crate::names::{
-    activity, failed_task_workflow_id, idempotency_key, search_attribute, task_queue,
-};
-use crate::policy::StepPolicy;
-use crate::runner::Runner;
-use crate::steps::{OrderSteps, ParkedStep};
+use crate::names::{activity, idempotency_key, search_attribute, task_queue};
+use crate::policy::policy_of;
 
 /// What a parked task is about. Each type has a queue of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -116,158 +103,30 @@ impl MessageType {
     }
 }
 
-/// What follows when a parked task succeeds after all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Continuation {
-    /// Nothing.
-    Nothing,
-    /// The points, which the rollback left where they were.
-    ReclaimLoyaltyPoints,
-}
-
-/// A step that failed for good, with what a person needs to decide and what
-/// is needed to run it again. The step's input is the workflow's second
-/// argument: the payload exactly as it was.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ParkedTask {
-    /// What it is about.
-    pub message_type: MessageType,
-    /// The failure queue that it waits in.
-    pub queue: String,
-    /// The order that it belongs to.
-    pub order_id: OrderId,
-    /// Whose order it is.
-    pub customer_id: CustomerId,
-    /// The step that failed.
-    pub step: Step,
-    /// The activity to run again, by name.
-    pub activity_type: String,
-    /// The task queue to run it on.
-    pub task_queue: String,
-    /// When it is tried again in one go.
-    pub policy: StepPolicy,
-    /// Under this key the step's effect happens once, redriven or not.
-    pub idempotency_key: String,
-    /// How it failed.
-    pub failure: StepFailure,
-    /// When it was first tried, in milliseconds since the Unix epoch.
-    pub first_attempt_at_ms: i64,
-    /// When it was given up, in milliseconds since the Unix epoch.
-    pub parked_at_ms: i64,
-    /// The workflow that it comes from.
-    pub workflow_id: String,
-    /// The run that it comes from.
-    pub run_id: String,
-    /// What follows when it succeeds.
-    pub then: Continuation,
-}
-
-/// A step that is to be parked.
-pub(crate) struct Parking<'a, T> {
-    pub(crate) order: &'a Order,
-    pub(crate) message_type: MessageType,
-    /// What the step was given.
-    pub(crate) input: &'a T,
-    pub(crate) failure: StepFailure,
-    pub(crate) first_attempt_at_ms: i64,
-    pub(crate) then: Continuation,
-}
-
-/// Parks a step: a workflow of its own, which outlives this one, and the
-/// order's record, which says so.
-pub(crate) async fn park<W, T>(ctx: &WorkflowContext<W>, parking: Parking<'_, T>)
-where
-    T: TemporalSerializable + 'static,
-{
-    let parked = ParkedStep {
-        order_id: parking.order.order_id,
-        message_type: parking.message_type,
-    };
-    let options = options(&parking);
-    match payload_of(ctx, parking.input) {
-        Ok(input) => {
-            let task = task(ctx, parking);
-            // Awaiting the start makes it certain: an abandoned child whose
-            // parent ends first would never be created. A task of this name
-            // that is there already is this one, parked before.
-            let _ = ctx
-                .start_child_workflow(FailedTaskWorkflow::run, MultiArgs2(task, input), options)
-                .await;
-        }
-        // What was serialized once to run the step can be serialized again.
-        Err(error) => ctx.force_task_fail(error),
-    }
-    Runner::new(ctx)
-        .bookkeeping(OrderSteps::record_parked_task, parked, "record parked task")
-        .await;
-}
-
-fn task<W, T>(ctx: &WorkflowContext<W>, parking: Parking<'_, T>) -> ParkedTask {
-    let Parking {
-        order,
-        message_type,
-        ..
-    } = parking;
+/// A step of an order that must not be lost.
+pub(crate) fn parkable(order: &Order, message_type: MessageType) -> ParkableStep {
     let step = message_type.step();
-    ParkedTask {
-        message_type,
+    ParkableStep {
         queue: message_type.queue().to_owned(),
-        order_id: order.order_id,
-        customer_id: order.customer_id.clone(),
-        step,
-        activity_type: message_type.activity_type().to_owned(),
-        // Every step runs on the queue of the workflow that takes it.
-        task_queue: ctx.task_queue().to_owned(),
-        policy: StepPolicy::of(step),
+        message_type: message_type.as_str().to_owned(),
+        id: order.order_id.to_string(),
+        subject: BTreeMap::from([
+            subject(search_attribute::ORDER_ID.name(), order.order_id),
+            subject(search_attribute::CUSTOMER_ID.name(), &order.customer_id),
+        ]),
+        policy: policy_of(step),
         idempotency_key: idempotency_key(order.order_id, step),
-        failure: parking.failure,
-        first_attempt_at_ms: parking.first_attempt_at_ms,
-        parked_at_ms: now_ms(ctx),
-        workflow_id: ctx.workflow_id().to_owned(),
-        run_id: ctx.run_id().to_owned(),
-        then: parking.then,
+        failures_task_queue: task_queue::FAILURES.to_owned(),
+        // Points are moved in our own books; money and messages go outside.
+        local_first: matches!(
+            message_type,
+            MessageType::AddLoyaltyPointsFailed | MessageType::RemoveLoyaltyPointsFailed
+        ),
+        recorder: Some(Recorder(activity::RECORD_PARKED_TASK.to_owned())),
+        follow_ups: Vec::new(),
     }
 }
 
-fn options<T>(parking: &Parking<'_, T>) -> ChildWorkflowOptions {
-    let order = parking.order;
-    let queue = parking.message_type.queue();
-    ChildWorkflowOptions::builder()
-        .workflow_id(failed_task_workflow_id(queue, order.order_id))
-        .task_queue(task_queue::FAILURES.to_owned())
-        .parent_close_policy(ParentClosePolicy::Abandon)
-        .cancellation_token(WorkflowCancellationToken::new())
-        .search_attributes(SearchAttributes::new([
-            search_attribute::ORDER_ID.value_set(order.order_id.to_string()),
-            search_attribute::CUSTOMER_ID.value_set(order.customer_id.to_string()),
-            search_attribute::FAILURE_QUEUE.value_set(queue.to_owned()),
-            search_attribute::FAILURE_TYPE.value_set(parking.message_type.as_str().to_owned()),
-        ]))
-        .static_summary(format!(
-            "{}: {} after {} attempts",
-            parking.message_type.as_str(),
-            parking.failure.code,
-            parking.failure.attempts
-        ))
-        .build()
-}
-
-fn payload_of<W, T>(ctx: &WorkflowContext<W>, value: &T) -> Result<RawValue, PayloadConversionError>
-where
-    T: TemporalSerializable + 'static,
-{
-    let converter = ctx.payload_converter();
-    let data = SerializationContextData::Workflow(WorkflowSerializationContext::new());
-    let context = SerializationContext::new(&data, converter);
-    Ok(RawValue::new(converter.to_payloads(&context, value)?))
-}
-
-/// The workflow's time, in milliseconds since the Unix epoch.
-pub(crate) fn now_ms<W>(ctx: &WorkflowContext<W>) -> i64 {
-    ctx.workflow_time()
-        .and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok())
-        .and_then(|since| i64::try_from(since.as_millis()).ok())
-        .unwrap_or_default()
+fn subject(name: &str, value: impl ToString) -> (String, String) {
+    (name.to_owned(), value.to_string())
 }

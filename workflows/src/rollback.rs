@@ -1,13 +1,13 @@
 //! Taking back what was given, and telling the customer.
 
+use failure_queue::{FollowUp, Steps};
 use pizza_domain::{CancelReason, MoneyState, Order, OrderStatus, PointsState, Step};
 use temporalio_workflow::WorkflowContext;
 
 use crate::loyalty::points_of;
-use crate::names::idempotency_key;
+use crate::names::{idempotency_key, patch, task_queue};
 use crate::order::{OrderWorkflow, payment_of, show_if_paced};
-use crate::parking::{Continuation, MessageType, Parking, now_ms, park};
-use crate::runner::{self, Runner};
+use crate::parking::{MessageType, parkable};
 use crate::steps::{
     Cancellation, CustomerSteps, LoyaltySteps, Notification, OrderSteps, PaymentSteps,
 };
@@ -20,79 +20,88 @@ type Context = WorkflowContext<OrderWorkflow>;
 pub(crate) async fn roll_back(ctx: &Context, order: &Order, reason: &CancelReason) {
     let settled = !ctx.state(|state| state.may_be_charged) || refund(ctx, order).await;
     // Points stay until the refund is settled.
-    if settled && ctx.state(|state| state.outcome.points) == PointsState::Awarded {
+    if settled && must_take_points_back(ctx) {
         reclaim(ctx, order).await;
     }
     cancel(ctx, order, reason).await;
     notify(ctx, order, reason).await;
 }
 
+/// Whether points were awarded, or may be yet: an award that is parked has to
+/// be called off, or a redrive would give it for an order that was taken back.
+fn must_take_points_back(ctx: &Context) -> bool {
+    match ctx.state(|state| state.outcome.points) {
+        PointsState::Awarded => true,
+        PointsState::Parked => ctx.patched(patch::CALL_OFF_PARKED_AWARD),
+        _ => false,
+    }
+}
+
 /// Gives the charge back, if the provider has one. Whether that is settled.
 async fn refund(ctx: &Context, order: &Order) -> bool {
     show_if_paced(ctx, order, OrderStatus::Refunding).await;
-    let payment = payment_of(order, Step::RefundPayment);
-    let first_attempt_at_ms = now_ms(ctx);
-    let (policy, summary) = runner::of(Step::RefundPayment);
-    let refunded = Runner::new(ctx)
-        .regular(
+    let mut step = parkable(order, MessageType::RefundPaymentFailed);
+    step.follow_ups = reclaim_after_refund(ctx, order);
+    let refunded = Steps::new(ctx)
+        .run_or_park(
             PaymentSteps::refund_payment,
-            payment.clone(),
-            &policy,
-            summary,
+            payment_of(order, Step::RefundPayment),
+            step,
+            Step::RefundPayment.as_str(),
         )
         .await;
-    let Err(failure) = refunded else {
-        ctx.state_mut(|state| {
-            if state.outcome.money == MoneyState::Charged {
-                state.outcome.money = MoneyState::Refunded;
-            }
-        });
-        return true;
-    };
-    let awarded = ctx.state(|state| state.outcome.points) == PointsState::Awarded;
-    let parking = Parking {
-        order,
-        message_type: MessageType::RefundPaymentFailed,
-        input: &payment,
-        failure,
-        first_attempt_at_ms,
-        then: if awarded {
-            Continuation::ReclaimLoyaltyPoints
-        } else {
-            Continuation::Nothing
-        },
-    };
-    park(ctx, parking).await;
-    ctx.state_mut(|state| state.outcome.money = MoneyState::RefundParked);
-    false
+    ctx.state_mut(|state| match refunded {
+        Ok(()) if state.outcome.money == MoneyState::Charged => {
+            state.outcome.money = MoneyState::Refunded;
+        }
+        Ok(()) => {}
+        Err(_) => state.outcome.money = MoneyState::RefundParked,
+    });
+    refunded.is_ok()
+}
+
+/// What a refund that is parked leaves undone: the points.
+fn reclaim_after_refund(ctx: &Context, order: &Order) -> Vec<FollowUp> {
+    let may_have_points = matches!(
+        ctx.state(|state| state.outcome.points),
+        PointsState::Awarded | PointsState::Parked
+    );
+    if !may_have_points {
+        return Vec::new();
+    }
+    let follow_up = Steps::new(ctx).to_follow(
+        &LoyaltySteps::reclaim_loyalty_points,
+        &points_of(order, Step::ReclaimLoyaltyPoints),
+        task_queue::LOYALTY,
+        parkable(order, MessageType::RemoveLoyaltyPointsFailed),
+    );
+    match follow_up {
+        Ok(follow_up) => vec![follow_up],
+        Err(error) => {
+            // Plain data of our own: it has been serialized before.
+            ctx.force_task_fail(error);
+            Vec::new()
+        }
+    }
 }
 
 async fn reclaim(ctx: &Context, order: &Order) {
-    let points = points_of(order, Step::ReclaimLoyaltyPoints);
-    let first_attempt_at_ms = now_ms(ctx);
-    let (policy, summary) = runner::of(Step::ReclaimLoyaltyPoints);
-    let reclaimed = Runner::new(ctx)
-        .local_first(
+    let reclaimed = Steps::new(ctx)
+        .run_or_park(
             LoyaltySteps::reclaim_loyalty_points,
-            points.clone(),
-            &policy,
-            summary,
+            points_of(order, Step::ReclaimLoyaltyPoints),
+            parkable(order, MessageType::RemoveLoyaltyPointsFailed),
+            Step::ReclaimLoyaltyPoints.as_str(),
         )
         .await;
-    let Err(failure) = reclaimed else {
-        ctx.state_mut(|state| state.outcome.points = PointsState::Reclaimed);
-        return;
-    };
-    let parking = Parking {
-        order,
-        message_type: MessageType::RemoveLoyaltyPointsFailed,
-        input: &points,
-        failure,
-        first_attempt_at_ms,
-        then: Continuation::Nothing,
-    };
-    park(ctx, parking).await;
-    ctx.state_mut(|state| state.outcome.points = PointsState::ReclaimParked);
+    ctx.state_mut(|state| {
+        state.outcome.points = match (reclaimed, state.outcome.points) {
+            // The task that waits finds the award called off.
+            (Ok(()), PointsState::Parked) => PointsState::Parked,
+            (Ok(()), _) => PointsState::Reclaimed,
+            (Err(_), _) => PointsState::ReclaimParked,
+        };
+    });
 }
 
 async fn cancel(ctx: &Context, order: &Order, reason: &CancelReason) {
@@ -100,7 +109,7 @@ async fn cancel(ctx: &Context, order: &Order, reason: &CancelReason) {
         order: order.clone(),
         reason: reason.clone(),
     };
-    Runner::new(ctx)
+    Steps::new(ctx)
         .bookkeeping(OrderSteps::cancel_order, cancellation, "cancel order")
         .await;
     ctx.state_mut(|state| state.outcome.status = OrderStatus::Cancelled);
@@ -114,26 +123,13 @@ async fn notify(ctx: &Context, order: &Order, reason: &CancelReason) {
         idempotency_key: idempotency_key(order.order_id, Step::NotifyCustomer),
         simulation: order.simulation,
     };
-    let first_attempt_at_ms = now_ms(ctx);
-    let (policy, summary) = runner::of(Step::NotifyCustomer);
-    let notified = Runner::new(ctx)
-        .regular(
+    // An end of the order that the customer does not hear of is an end.
+    let _ = Steps::new(ctx)
+        .run_or_park(
             CustomerSteps::notify_customer,
-            notification.clone(),
-            &policy,
-            summary,
+            notification,
+            parkable(order, MessageType::NotifyCustomerFailed),
+            Step::NotifyCustomer.as_str(),
         )
         .await;
-    let Err(failure) = notified else {
-        return;
-    };
-    let parking = Parking {
-        order,
-        message_type: MessageType::NotifyCustomerFailed,
-        input: &notification,
-        failure,
-        first_attempt_at_ms,
-        then: Continuation::Nothing,
-    };
-    park(ctx, parking).await;
 }

@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::orders::{Change, apply};
 use super::{Store, StoreError};
-use crate::task_change::{TaskChange, TaskState};
+use failure_queue::{TaskChange, TaskState};
 
 /// Where a parked task stands in the accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

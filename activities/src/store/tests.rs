@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{
     Award, Change, FailedTaskState, Reclaim, Refund, Store, StoreError, migrations, now_ms,
 };
-use crate::task_change::{TaskChange, TaskState};
+use failure_queue::{TaskChange, TaskState};
 
 struct Database {
     store: Store,

@@ -2,9 +2,9 @@
 
 use pizza_activities::store::OrderRecord;
 use pizza_domain::{MoneyState, OrderStatus, PointsState, Size};
-use prost_types::Timestamp;
 
 use super::proto::{self, GetOrderRequest, GetOrderResponse};
+use super::timestamp;
 use crate::gateway::App;
 use crate::usecases::UseCaseError;
 
@@ -87,15 +87,6 @@ const fn points(points: PointsState) -> proto::PointsState {
     }
 }
 
-/// A time in milliseconds since the Unix epoch.
-fn timestamp(milliseconds: i64) -> Timestamp {
-    Timestamp {
-        seconds: milliseconds.div_euclid(1000),
-        // Below 1000, so it fits.
-        nanos: i32::try_from(milliseconds.rem_euclid(1000)).unwrap_or_default() * 1_000_000,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,23 +97,5 @@ mod tests {
         for (number, value) in (1..).zip(OrderStatus::ALL) {
             assert_eq!(status(*value) as i32, number, "{value}");
         }
-    }
-
-    #[test]
-    fn a_time_before_the_epoch_has_positive_nanoseconds() {
-        assert_eq!(
-            timestamp(-1),
-            Timestamp {
-                seconds: -1,
-                nanos: 999_000_000
-            }
-        );
-        assert_eq!(
-            timestamp(1_500),
-            Timestamp {
-                seconds: 1,
-                nanos: 500_000_000
-            }
-        );
     }
 }

@@ -10,7 +10,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::Door;
-use super::{KitchenServiceServer, OrderServiceServer};
+use super::{FailureQueueServiceServer, KitchenServiceServer, OrderServiceServer};
 use crate::gateway::App;
 
 /// How often it is looked. Whoever asks for health is answered from the last
@@ -47,6 +47,7 @@ async fn tell(reporter: &HealthReporter, status: ServingStatus) {
         "",
         OrderServiceServer::<Door>::NAME,
         KitchenServiceServer::<Door>::NAME,
+        FailureQueueServiceServer::<Door>::NAME,
     ];
     for service in services {
         reporter.set_service_status(service, status).await;

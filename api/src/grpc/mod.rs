@@ -1,9 +1,17 @@
 //! The gRPC door.
 
+mod bulk;
+mod discard_failure;
+mod failure_queues;
+mod failures;
 mod get_order;
 pub(crate) mod health;
+mod list_failures;
 mod place_order;
+mod queue_policy;
+mod redrive_failure;
 mod report_kitchen_event;
+mod show_failure;
 pub(crate) mod status;
 
 use std::convert::Infallible;
@@ -12,19 +20,22 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Request, header};
 use pizza_domain::OrderId;
+use prost_types::Timestamp;
 use tonic::server::NamedService;
 use tonic_health::server::HealthReporter;
 use tower::Service;
 
 use crate::gateway::App;
 use crate::layers::ReachedAt;
+use crate::operator::{Operator, operators_only};
 use crate::problem::{ErrorCode, Problem};
 use crate::usecases::{UseCaseError, Violation};
 
+use proto::failure_queue_service_server::{FailureQueueService, FailureQueueServiceServer};
 use proto::kitchen_service_server::{KitchenService, KitchenServiceServer};
 use proto::order_service_server::{OrderService, OrderServiceServer};
 
@@ -54,7 +65,8 @@ pub(crate) fn router(app: &Arc<App>) -> io::Result<(HealthReporter, Router)> {
     let limit = app.gateway.limits.body_bytes;
     let door = Door(Arc::clone(app));
     let orders = OrderServiceServer::new(door.clone()).max_decoding_message_size(limit);
-    let kitchen = KitchenServiceServer::new(door).max_decoding_message_size(limit);
+    let kitchen = KitchenServiceServer::new(door.clone()).max_decoding_message_size(limit);
+    let failures = FailureQueueServiceServer::new(door).max_decoding_message_size(limit);
     let (reporter, health) = tonic_health::server::health_reporter();
     let health = health.max_decoding_message_size(limit);
     let described = || {
@@ -66,6 +78,9 @@ pub(crate) fn router(app: &Arc<App>) -> io::Result<(HealthReporter, Router)> {
     let v1alpha = described().build_v1alpha().map_err(io::Error::other)?;
     let router = mount(Router::new(), orders);
     let router = mount(router, kitchen);
+    let router = router.merge(
+        mount(Router::new(), failures).layer(from_fn_with_state(Arc::clone(app), operators_only)),
+    );
     let router = mount(router, health);
     let router = mount(router, v1.max_decoding_message_size(limit));
     let router = mount(router, v1alpha.max_decoding_message_size(limit));
@@ -101,20 +116,14 @@ impl OrderService for Door {
         request: tonic::Request<proto::PlaceOrderRequest>,
     ) -> Result<tonic::Response<proto::PlaceOrderResponse>, tonic::Status> {
         let reached_at = request.extensions().get::<ReachedAt>().cloned();
-        place_order::serve(&self.0, reached_at, request.into_inner())
-            .await
-            .map(tonic::Response::new)
-            .map_err(refused)
+        answer(place_order::serve(&self.0, reached_at, request.into_inner()).await)
     }
 
     async fn get_order(
         &self,
         request: tonic::Request<proto::GetOrderRequest>,
     ) -> Result<tonic::Response<proto::GetOrderResponse>, tonic::Status> {
-        get_order::serve(&self.0, request.into_inner())
-            .await
-            .map(tonic::Response::new)
-            .map_err(refused)
+        answer(get_order::serve(&self.0, request.into_inner()).await)
     }
 }
 
@@ -124,11 +133,100 @@ impl KitchenService for Door {
         &self,
         request: tonic::Request<proto::ReportKitchenEventRequest>,
     ) -> Result<tonic::Response<proto::ReportKitchenEventResponse>, tonic::Status> {
-        report_kitchen_event::serve(&self.0, request.into_inner())
-            .await
-            .map(tonic::Response::new)
-            .map_err(refused)
+        answer(report_kitchen_event::serve(&self.0, request.into_inner()).await)
     }
+}
+
+/// Every call of this service has passed [`operators_only`].
+#[tonic::async_trait]
+impl FailureQueueService for Door {
+    async fn list_failure_queues(
+        &self,
+        _: tonic::Request<proto::ListFailureQueuesRequest>,
+    ) -> Result<tonic::Response<proto::ListFailureQueuesResponse>, tonic::Status> {
+        answer(failure_queues::serve(&self.0).await)
+    }
+
+    async fn list_failures(
+        &self,
+        request: tonic::Request<proto::ListFailuresRequest>,
+    ) -> Result<tonic::Response<proto::ListFailuresResponse>, tonic::Status> {
+        answer(list_failures::serve(&self.0, request.into_inner()).await)
+    }
+
+    async fn get_failure(
+        &self,
+        request: tonic::Request<proto::GetFailureRequest>,
+    ) -> Result<tonic::Response<proto::GetFailureResponse>, tonic::Status> {
+        answer(show_failure::serve(&self.0, request.into_inner()).await)
+    }
+
+    async fn redrive_failure(
+        &self,
+        request: tonic::Request<proto::RedriveFailureRequest>,
+    ) -> Result<tonic::Response<proto::RedriveFailureResponse>, tonic::Status> {
+        let operator = operator(&request)?;
+        answer(redrive_failure::serve(&self.0, operator, request.into_inner()).await)
+    }
+
+    async fn discard_failure(
+        &self,
+        request: tonic::Request<proto::DiscardFailureRequest>,
+    ) -> Result<tonic::Response<proto::DiscardFailureResponse>, tonic::Status> {
+        let operator = operator(&request)?;
+        answer(discard_failure::serve(&self.0, operator, request.into_inner()).await)
+    }
+
+    async fn get_queue_policy(
+        &self,
+        request: tonic::Request<proto::GetQueuePolicyRequest>,
+    ) -> Result<tonic::Response<proto::GetQueuePolicyResponse>, tonic::Status> {
+        answer(queue_policy::get(&self.0, request.into_inner()).await)
+    }
+
+    async fn set_queue_policy(
+        &self,
+        request: tonic::Request<proto::SetQueuePolicyRequest>,
+    ) -> Result<tonic::Response<proto::SetQueuePolicyResponse>, tonic::Status> {
+        let operator = operator(&request)?;
+        answer(queue_policy::set(&self.0, operator, request.into_inner()).await)
+    }
+
+    async fn start_bulk(
+        &self,
+        request: tonic::Request<proto::StartBulkRequest>,
+    ) -> Result<tonic::Response<proto::StartBulkResponse>, tonic::Status> {
+        let operator = operator(&request)?;
+        answer(bulk::start(&self.0, operator, request.into_inner()).await)
+    }
+
+    async fn get_bulk(
+        &self,
+        request: tonic::Request<proto::GetBulkRequest>,
+    ) -> Result<tonic::Response<proto::GetBulkResponse>, tonic::Status> {
+        answer(bulk::get(&self.0, request.into_inner()).await)
+    }
+
+    async fn stop_bulk(
+        &self,
+        request: tonic::Request<proto::StopBulkRequest>,
+    ) -> Result<tonic::Response<proto::StopBulkResponse>, tonic::Status> {
+        let operator = operator(&request)?;
+        answer(bulk::stop(&self.0, operator, request.into_inner()).await)
+    }
+}
+
+/// Who calls, as [`operators_only`] found out.
+fn operator<T>(request: &tonic::Request<T>) -> Result<Operator, tonic::Status> {
+    let found = request.extensions().get::<Operator>().cloned();
+    found.ok_or_else(|| {
+        let detail = "an operator's key is needed";
+        status::of(&Problem::new(ErrorCode::Unauthenticated, detail))
+    })
+}
+
+fn answer<T>(result: Result<T, UseCaseError>) -> Result<tonic::Response<T>, tonic::Status> {
+    result.map(tonic::Response::new).map_err(refused)
 }
 
 fn refused(error: UseCaseError) -> tonic::Status {
@@ -138,4 +236,36 @@ fn refused(error: UseCaseError) -> tonic::Status {
 fn order_id(text: &str) -> Result<OrderId, UseCaseError> {
     text.parse()
         .map_err(|field| UseCaseError::invalid(Violation::InvalidId, field))
+}
+
+/// A time in milliseconds since the Unix epoch.
+fn timestamp(milliseconds: i64) -> Timestamp {
+    Timestamp {
+        seconds: milliseconds.div_euclid(1000),
+        // Below 1000, so it fits.
+        nanos: i32::try_from(milliseconds.rem_euclid(1000)).unwrap_or_default() * 1_000_000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_before_the_epoch_has_positive_nanoseconds() {
+        assert_eq!(
+            timestamp(-1),
+            Timestamp {
+                seconds: -1,
+                nanos: 999_000_000
+            }
+        );
+        assert_eq!(
+            timestamp(1_500),
+            Timestamp {
+                seconds: 1,
+                nanos: 500_000_000
+            }
+        );
+    }
 }

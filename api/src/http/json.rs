@@ -2,19 +2,17 @@
 //! left to find out from an order that is not what it meant.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{FromRequest, Request};
 use futures::StreamExt;
 use http::{HeaderMap, header};
-use serde::Deserialize;
-use serde::de::{MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
+use crate::unique_json::UniqueFields;
 
 /// How much of a body that is too large is read and thrown away, in bytes.
 /// Many clients look for an answer only after they have sent everything.
@@ -24,9 +22,14 @@ const NAME_LENGTH: usize = 64;
 /// Above this, numbers with a point and without are no longer told apart.
 const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
 
-/// The fields of a body, to be taken one by one. An empty body has none.
+/// The fields of a body, or of an object in one, to be taken one by one. An
+/// empty body has none.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Fields(BTreeMap<String, Value>);
+pub(super) struct Fields {
+    values: BTreeMap<String, Value>,
+    /// The field that holds these.
+    within: Option<&'static str>,
+}
 
 impl FromRequest<Arc<App>> for Fields {
     type Rejection = Problem;
@@ -52,7 +55,10 @@ impl Fields {
             )
         })?;
         match object.repeated {
-            None => Ok(Self(object.fields)),
+            None => Ok(Self {
+                values: object.fields,
+                within: None,
+            }),
             Some(name) => Err(field_problem(
                 ErrorCode::DuplicateField,
                 &name,
@@ -63,13 +69,27 @@ impl Fields {
 
     /// Refuses every field but these.
     pub(super) fn only(self, known: &[&str]) -> Result<Self, Problem> {
-        match self.0.keys().find(|name| !known.contains(&name.as_str())) {
+        match self
+            .values
+            .keys()
+            .find(|name| !known.contains(&name.as_str()))
+        {
             None => Ok(self),
             Some(name) => {
                 let rule = format!("is not a field; there are {}", known.join(", "));
-                Err(field_problem(ErrorCode::UnknownField, name, &rule))
+                Err(self.problem(ErrorCode::UnknownField, name, &rule))
             }
         }
+    }
+
+    /// Takes a field that must be there.
+    pub(super) fn required<T>(
+        &mut self,
+        name: &'static str,
+        take: impl FnOnce(&mut Self, &'static str) -> Result<Option<T>, Problem>,
+    ) -> Result<T, Problem> {
+        let taken = take(self, name)?;
+        taken.ok_or_else(|| self.problem(ErrorCode::MissingField, name, "is missing"))
     }
 
     /// Takes a text.
@@ -103,6 +123,37 @@ impl Fields {
         })
     }
 
+    /// Takes a truth value.
+    pub(super) fn truth(&mut self, name: &'static str) -> Result<Option<bool>, Problem> {
+        self.take(name, "must be true or false", |value| value.as_bool())
+    }
+
+    /// Takes an object as it is.
+    pub(super) fn object(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<Map<String, Value>>, Problem> {
+        self.take(name, "must be an object", |value| match value {
+            Value::Object(object) => Some(object),
+            _ => None,
+        })
+    }
+
+    /// Takes the fields of an object, or that it is `null`.
+    pub(super) fn fields_or_null(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<Option<Self>>, Problem> {
+        self.take(name, "must be an object or null", |value| match value {
+            Value::Null => Some(None),
+            Value::Object(object) => Some(Some(Self {
+                values: object.into_iter().collect(),
+                within: Some(name),
+            })),
+            _ => None,
+        })
+    }
+
     /// Takes a field. One that is `null` has no value of its type: a client
     /// that wants the default leaves it out.
     fn take<T>(
@@ -111,12 +162,19 @@ impl Fields {
         rule: &str,
         read: impl FnOnce(Value) -> Option<T>,
     ) -> Result<Option<T>, Problem> {
-        let Some(value) = self.0.remove(name) else {
+        let Some(value) = self.values.remove(name) else {
             return Ok(None);
         };
         match read(value) {
             Some(value) => Ok(Some(value)),
-            None => Err(field_problem(ErrorCode::InvalidType, name, rule)),
+            None => Err(self.problem(ErrorCode::InvalidType, name, rule)),
+        }
+    }
+
+    fn problem(&self, code: ErrorCode, name: &str, rule: &str) -> Problem {
+        match self.within {
+            None => field_problem(code, name, rule),
+            Some(outer) => field_problem(code, &format!("{outer}.{name}"), rule),
         }
     }
 }
@@ -138,41 +196,6 @@ fn integer(value: &Value) -> Option<i128> {
 fn field_problem(code: ErrorCode, name: &str, rule: &str) -> Problem {
     let name: String = name.chars().take(NAME_LENGTH).collect();
     Problem::new(code, format!("{name} {rule}")).field(name)
-}
-
-/// A JSON object, with the first field that it has twice.
-struct UniqueFields {
-    fields: BTreeMap<String, Value>,
-    repeated: Option<String>,
-}
-
-impl<'de> Deserialize<'de> for UniqueFields {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = UniqueFields;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueFields, A::Error> {
-                let mut object = UniqueFields {
-                    fields: BTreeMap::new(),
-                    repeated: None,
-                };
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if object.fields.insert(name.clone(), value).is_some() {
-                        object.repeated.get_or_insert(name);
-                    }
-                }
-                Ok(object)
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
 }
 
 /// Reads a body of at most `limit` bytes.

@@ -1,5 +1,9 @@
 //! The HTTP door.
 
+mod bulk;
+mod discard_failure;
+mod failure_queues;
+mod failures;
 mod get_order;
 mod json;
 mod list_failures;
@@ -8,7 +12,10 @@ mod openapi;
 mod place_order;
 mod probes;
 pub(crate) mod problem;
+mod queue_policy;
+mod redrive_failure;
 mod report_kitchen_event;
+mod show_failure;
 
 use std::sync::Arc;
 

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
 use http::header;
-use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{get_order, list_failures, list_workflows, place_order, probes, report_kitchen_event};
+use super::{
+    bulk, discard_failure, failure_queues, get_order, list_failures, list_workflows, place_order,
+    probes, queue_policy, redrive_failure, report_kitchen_event, show_failure,
+};
 use crate::gateway::App;
 
 #[derive(OpenApi)]
@@ -21,10 +25,26 @@ use crate::gateway::App;
     tags(
         (name = "orders", description = "For customers."),
         (name = "kitchen", description = "For the kitchen."),
+        (name = "failures", description = "For operators: what failed for good and waits."),
         (name = "operations", description = "For whoever runs the gateway."),
-    )
+    ),
+    modifiers(&OperatorKey),
 )]
 struct Document;
+
+/// How an operator shows who they are.
+struct OperatorKey;
+
+impl Modify for OperatorKey {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let mut bearer = Http::new(HttpAuthScheme::Bearer);
+        bearer.description = Some("An operator's key, as `pizza operator-key` makes them.".into());
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("operatorKey", SecurityScheme::Http(bearer));
+    }
+}
 
 /// The described routes.
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
@@ -33,7 +53,18 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(get_order::get_order))
         .routes(routes!(list_workflows::list_workflows))
         .routes(routes!(report_kitchen_event::report_kitchen_event))
+        .routes(routes!(failure_queues::failure_queues))
+        .routes(routes!(
+            queue_policy::queue_policy,
+            queue_policy::set_queue_policy
+        ))
         .routes(routes!(list_failures::list_failures))
+        .routes(routes!(bulk::start_bulk))
+        .routes(routes!(bulk::bulk))
+        .routes(routes!(bulk::stop_bulk))
+        .routes(routes!(show_failure::show_failure))
+        .routes(routes!(redrive_failure::redrive_failure))
+        .routes(routes!(discard_failure::discard_failure))
         .routes(routes!(probes::healthz))
         .routes(routes!(probes::readyz))
 }

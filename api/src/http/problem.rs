@@ -77,6 +77,9 @@ pub(crate) fn finish(mut response: Response, path: &str, request_id: &RequestId)
         HeaderValue::from_static("application/problem+json"),
     );
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(json.len()));
+    if problem.code == ErrorCode::Unauthenticated {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     if let Some(wait) = problem.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
     }

@@ -1,5 +1,6 @@
 //! Lists the workflows of an order.
 
+use failure_queue::names::search_attribute as failure_attribute;
 use pizza_domain::OrderId;
 use pizza_workflows::names::search_attribute;
 
@@ -35,16 +36,15 @@ impl UseCases {
     ) -> Result<Vec<OrderWorkflowState>, UseCaseError> {
         let query = format!("{} = '{order}'", search_attribute::ORDER_ID.name());
         let limit = self.settings.temporal_timeout;
-        let listing = self.temporal.list(query, MOST, Vec::new(), limit).await?;
-        if listing.workflows.is_empty() {
+        let workflows = self.temporal.list(query, MOST, limit).await?;
+        if workflows.is_empty() {
             // Not listed yet, or no order at all.
             self.get_order(order).await?;
         }
-        let mut workflows: Vec<_> = listing
-            .workflows
+        let mut workflows: Vec<_> = workflows
             .into_iter()
             .map(|workflow| OrderWorkflowState {
-                message_type: workflow.attributes.get(&search_attribute::FAILURE_TYPE),
+                message_type: workflow.attributes.get(&failure_attribute::MESSAGE_TYPE),
                 id: workflow.id,
                 workflow_type: workflow.workflow_type,
                 status: workflow.status,

@@ -1,12 +1,19 @@
 //! What can be asked of the gateway, one file for each.
 
+mod bulk;
+mod discard_failure;
+mod failure_queues;
+mod failures;
 mod get_order;
 mod list_failures;
 mod list_workflows;
 mod place_order;
+mod queue_policy;
 mod readiness;
+mod redrive_failure;
 mod report_kitchen_event;
 mod search_attributes;
+mod show_failure;
 mod temporal;
 
 use std::time::Duration;
@@ -16,10 +23,17 @@ use pizza_domain::{InvalidField, OrderId, OrderStatus};
 
 use crate::ErrorCode;
 
-pub use list_failures::{Failures, ListFailures, ParkedFailure, QueueDepth};
+pub use bulk::{BulkPreview, BulkStarted, StartBulk};
+pub use discard_failure::DiscardFailure;
+pub use failure_queues::FailureQueue;
+pub(crate) use failures::IDEMPOTENCY_KEY;
+pub use failures::{FailureFilter, FailureId, IdempotencyKey};
+pub use list_failures::{Failures, ListFailures};
 pub use list_workflows::OrderWorkflowState;
 pub use place_order::{PlaceOrder, Placed, PlacedOrder, ScenarioChoice};
+pub use queue_policy::AutoRedriveInSeconds;
 pub use readiness::Readiness;
+pub use redrive_failure::RedriveFailure;
 pub use report_kitchen_event::{ReportAnswer, ReportKitchenEvent};
 pub use search_attributes::register_search_attributes;
 pub use temporal::{TemporalError, TemporalGateway};
@@ -44,8 +58,9 @@ pub struct Settings {
     /// The longest wait for Temporal to take an order or to tell of one,
     /// retries included.
     pub temporal_timeout: Duration,
-    /// The longest wait for the saga's answer to a kitchen report. It takes a
-    /// worker, so it is longer than the wait for Temporal alone.
+    /// The longest wait for the saga's answer to a kitchen report, and for the
+    /// end of a redrive. It takes a worker, so it is longer than the wait for
+    /// Temporal alone.
     pub report_timeout: Duration,
 }
 
@@ -70,6 +85,31 @@ pub enum UseCaseError {
         /// The field and its rule.
         field: InvalidField,
     },
+    /// A field of a request, or a part of one, is not allowed.
+    #[error("{field} {expected}")]
+    InvalidPart {
+        /// In which way.
+        violation: Violation,
+        /// The field, with those around it: `input.orderId` for example.
+        field: String,
+        /// The rule that was broken, with its limit.
+        expected: String,
+    },
+    /// There is no such parked task.
+    #[error("there is no such parked task")]
+    FailureNotFound,
+    /// The parked task is done or was discarded.
+    #[error("the parked task is already closed")]
+    FailureResolved,
+    /// The parked task is being redriven.
+    #[error("the parked task is being redriven; look again in a moment")]
+    FailureBusy,
+    /// There is no such failure queue.
+    #[error("there is no such failure queue; GET /failure-queues lists them")]
+    FailureQueueNotFound,
+    /// There is no such bulk operation.
+    #[error("there is no such bulk operation")]
+    BulkNotFound,
     /// There is no such order.
     #[error("there is no order {0}")]
     OrderNotFound(OrderId),
@@ -120,6 +160,8 @@ pub enum Violation {
     InvalidId,
     /// The value is missing.
     Missing,
+    /// There is no such field.
+    UnknownField,
 }
 
 impl UseCaseError {
@@ -127,12 +169,20 @@ impl UseCaseError {
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Invalid { violation, .. } => match violation {
-                Violation::OutOfRange => ErrorCode::OutOfRange,
-                Violation::InvalidValue => ErrorCode::InvalidValue,
-                Violation::InvalidId => ErrorCode::InvalidOrderId,
-                Violation::Missing => ErrorCode::MissingField,
-            },
+            Self::Invalid { violation, .. } | Self::InvalidPart { violation, .. } => {
+                match violation {
+                    Violation::OutOfRange => ErrorCode::OutOfRange,
+                    Violation::InvalidValue => ErrorCode::InvalidValue,
+                    Violation::InvalidId => ErrorCode::InvalidOrderId,
+                    Violation::Missing => ErrorCode::MissingField,
+                    Violation::UnknownField => ErrorCode::UnknownField,
+                }
+            }
+            Self::FailureNotFound => ErrorCode::FailureNotFound,
+            Self::FailureResolved => ErrorCode::FailureResolved,
+            Self::FailureBusy => ErrorCode::FailureBusy,
+            Self::FailureQueueNotFound => ErrorCode::FailureQueueNotFound,
+            Self::BulkNotFound => ErrorCode::BulkNotFound,
             Self::OrderNotFound(_) => ErrorCode::OrderNotFound,
             Self::TicketNotFound(_) => ErrorCode::TicketNotFound,
             Self::ReportOutOfOrder { .. } => ErrorCode::KitchenReportOutOfOrder,

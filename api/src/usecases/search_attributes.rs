@@ -22,8 +22,8 @@ pub async fn register_search_attributes(client: &Client) -> Result<(), TemporalE
         Err(status) if is_forbidden(&status) => {
             tracing::warn!(
                 %status,
-                needed = ?names(),
-                "the namespace's search attributes are not ours to register; all are keywords"
+                needed = ?search_attribute::all(),
+                "the namespace's search attributes are not ours to register"
             );
             Ok(())
         }
@@ -43,9 +43,9 @@ async fn register(client: &Client) -> Result<(), Status> {
         .await?
         .into_inner()
         .custom_attributes;
-    let missing: Vec<_> = names()
+    let missing: Vec<_> = search_attribute::all()
         .into_iter()
-        .filter(|name| !known.contains_key(*name))
+        .filter(|(name, _)| !known.contains_key(*name))
         .collect();
     if missing.is_empty() {
         return Ok(());
@@ -54,7 +54,7 @@ async fn register(client: &Client) -> Result<(), Status> {
         namespace: client.namespace(),
         search_attributes: missing
             .iter()
-            .map(|name| ((*name).to_owned(), IndexedValueType::Keyword as i32))
+            .map(|(name, kind)| ((*name).to_owned(), value_type(kind) as i32))
             .collect(),
     };
     match operator.add_search_attributes(request.into_request()).await {
@@ -68,8 +68,11 @@ async fn register(client: &Client) -> Result<(), Status> {
     }
 }
 
-fn names() -> [&'static str; 4] {
-    search_attribute::ALL.map(|key| key.name())
+fn value_type(name: &str) -> IndexedValueType {
+    match name {
+        "Datetime" => IndexedValueType::Datetime,
+        _ => IndexedValueType::Keyword,
+    }
 }
 
 fn is_forbidden(status: &Status) -> bool {

@@ -28,7 +28,7 @@ use temporalio_common::protos::temporal::api::failure::v1::Failure;
 use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
 use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionInfo;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    CountWorkflowExecutionsRequest, DescribeNamespaceRequest, ListWorkflowExecutionsRequest,
+    DescribeNamespaceRequest, ListWorkflowExecutionsRequest,
 };
 use temporalio_common::search_attributes::SearchAttributes;
 use tokio::sync::OnceCell;
@@ -119,14 +119,6 @@ pub(super) struct ListedWorkflow {
     pub(super) attributes: SearchAttributes,
 }
 
-/// A page of listed workflows.
-#[derive(Clone, Debug)]
-pub(super) struct Listing {
-    pub(super) workflows: Vec<ListedWorkflow>,
-    /// Asks for the next page; empty after the last.
-    pub(super) next: Vec<u8>,
-}
-
 /// The saga's word on a kitchen report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Report {
@@ -160,6 +152,11 @@ impl TemporalGateway {
                 client: OnceCell::new_with(Some(client)),
             }),
         }
+    }
+
+    /// The client, once it is connected.
+    pub(super) async fn connected(&self, limit: Duration) -> Result<Client, TemporalError> {
+        self.within(limit, async |client| Ok(client)).await
     }
 
     /// Answers when Temporal does and knows the namespace.
@@ -289,20 +286,19 @@ impl TemporalGateway {
         .await
     }
 
-    /// A page of the workflows that match a visibility query. What Temporal
-    /// lists is a moment behind what it does.
+    /// The workflows that match a visibility query, at most `most`. What
+    /// Temporal lists is a moment behind what it does.
     pub(super) async fn list(
         &self,
         query: String,
-        page_size: u32,
-        page: Vec<u8>,
+        most: u32,
         limit: Duration,
-    ) -> Result<Listing, TemporalError> {
+    ) -> Result<Vec<ListedWorkflow>, TemporalError> {
         self.within(limit, async |client| {
             let mut request = ListWorkflowExecutionsRequest {
                 namespace: client.options().namespace.clone(),
-                page_size: i32::try_from(page_size).unwrap_or(i32::MAX),
-                next_page_token: page,
+                page_size: i32::try_from(most).unwrap_or(i32::MAX),
+                next_page_token: Vec::new(),
                 query,
             }
             .into_request();
@@ -313,26 +309,7 @@ impl TemporalGateway {
                 .await
                 .map_err(TemporalError::Rpc)?
                 .into_inner();
-            Ok(Listing {
-                workflows: listing.executions.into_iter().map(listed).collect(),
-                next: listing.next_page_token,
-            })
-        })
-        .await
-    }
-
-    /// How many workflows match a visibility query.
-    pub(super) async fn count(&self, query: String, limit: Duration) -> Result<i64, TemporalError> {
-        self.within(limit, async |client| {
-            let mut request = CountWorkflowExecutionsRequest {
-                namespace: client.options().namespace.clone(),
-                query,
-            }
-            .into_request();
-            request.set_timeout(limit);
-            let mut service = client.connection().workflow_service();
-            let answer = service.count_workflow_executions(request).await;
-            Ok(answer.map_err(TemporalError::Rpc)?.into_inner().count)
+            Ok(listing.executions.into_iter().map(listed).collect())
         })
         .await
     }

@@ -22,12 +22,12 @@ use tower::ServiceExt;
 
 use crate::support::TestGateway;
 
-async fn channel(gateway: &TestGateway) -> Channel {
+pub(crate) async fn channel(gateway: &TestGateway) -> Channel {
     let endpoint = Endpoint::try_from(gateway.url("")).expect("an address");
     endpoint.connect().await.expect("a connection")
 }
 
-fn code(status: &Status) -> &str {
+pub(crate) fn code(status: &Status) -> &str {
     let code = status.metadata().get("pizza-error-code");
     code.unwrap_or_else(|| panic!("no code: {status:?}"))
         .to_str()
@@ -156,7 +156,7 @@ async fn errors_of_the_protocol_have_codes_too() {
     }
 }
 
-async fn raw_call(gateway: &TestGateway, path: &str, body: impl Into<Body>) -> Status {
+pub(crate) async fn raw_call(gateway: &TestGateway, path: &str, body: impl Into<Body>) -> Status {
     let request = http::Request::post(gateway.url(path))
         .header("content-type", "application/grpc")
         .body(tonic::body::Body::new(body.into()))
@@ -195,6 +195,7 @@ async fn health_follows_readiness() {
         "",
         "cloud_pizza.v1.OrderService",
         "cloud_pizza.v1.KitchenService",
+        "cloud_pizza.v1.FailureQueueService",
     ] {
         loop {
             let request = HealthCheckRequest {
@@ -234,6 +235,7 @@ async fn the_services_describe_themselves() {
     for name in [
         "cloud_pizza.v1.OrderService",
         "cloud_pizza.v1.KitchenService",
+        "cloud_pizza.v1.FailureQueueService",
         "grpc.health.v1.Health",
     ] {
         assert!(names.contains(&name), "{names:?}");

@@ -1,7 +1,10 @@
 //! The gateway from outside, without a Temporal behind it.
 
 mod bad_input;
+mod failures;
 mod grpc;
+mod grpc_failures;
+mod operators;
 mod overload;
 mod slow_clients;
 mod store_alone;

@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use pizza_activities::store::Store;
 use pizza_api::usecases::TemporalGateway;
-use pizza_api::{Gateway, Limits};
-use reqwest::Response;
+use pizza_api::{Gateway, KeyHash, Limits, Role};
+use reqwest::{Method, Response};
 use serde_json::Value;
 use tempfile::TempDir;
 use temporalio_client::{ClientOptions, ConnectionOptions, Url};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
+
+/// The key of the one operator that the gateway knows.
+pub(crate) const OPERATOR_KEY: &str = "pizza_op_of-the-tests";
 
 /// Longer than anything here takes; a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -44,6 +47,10 @@ impl TestGateway {
         let mut gateway = Gateway::new(nobody().await, store);
         gateway.use_cases.settings.temporal_timeout = Duration::from_millis(500);
         gateway.use_cases.settings.report_timeout = Duration::from_millis(500);
+        gateway
+            .keys
+            .add_hash(Role::Operator, "ann", KeyHash::of(OPERATOR_KEY))
+            .expect("a key");
         change(&mut gateway);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its number");
@@ -80,6 +87,32 @@ impl TestGateway {
             .send()
             .await
             .expect("an answer")
+    }
+
+    /// Calls with a body as JSON, and with the authorization that is given.
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        authorization: Option<&str>,
+        body: &str,
+    ) -> Response {
+        let method: Method = method.to_uppercase().parse().expect("a method");
+        let mut request = self.http.request(method, self.url(path));
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        if !body.is_empty() {
+            request = request.header("content-type", "application/json");
+        }
+        let request = request.body(body.to_owned());
+        request.send().await.expect("an answer")
+    }
+
+    /// Calls as the operator.
+    pub(crate) async fn operate(&self, method: &str, path: &str, body: &str) -> Response {
+        let authorization = format!("Bearer {OPERATOR_KEY}");
+        self.call(method, path, Some(&authorization), body).await
     }
 
     pub(crate) async fn connect(&self) -> RawClient {
@@ -138,6 +171,14 @@ impl RawClient {
                 return;
             }
         }
+    }
+
+    /// The first line that the gateway says.
+    pub(crate) async fn first_line(&mut self) -> String {
+        let mut line = String::new();
+        let mut reader = BufReader::new(&mut self.0);
+        reader.read_line(&mut line).await.expect("a line");
+        line
     }
 
     /// What the gateway says until it closes the connection.

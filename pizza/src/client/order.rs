@@ -122,7 +122,7 @@ async fn watch(gateway: &Gateway, id: OrderId) -> anyhow::Result<OrderView> {
         loop {
             let order = gateway.order(id).await?;
             if order.status != seen {
-                output::note(&format!("{id}  {}", order.status));
+                output::note(&format!("{id}  {}", output::plain(&order.status)));
                 seen.clone_from(&order.status);
             }
             if order.is_final() {

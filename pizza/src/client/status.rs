@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use pizza_domain::{Money, OrderId};
 
-use super::gateway::{GatewayUrl, OrderView};
-use super::output;
+use super::gateway::{CancelView, GatewayUrl, OrderView, OwedView};
+use super::output::{self, plain};
 
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
@@ -34,27 +34,69 @@ pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
 pub(crate) fn describe(order: &OrderView) -> String {
     let mut lines = vec![
         format!("order     {}", order.order_id),
-        format!("status    {}", order.status),
+        format!("status    {}", plain(&order.status)),
         format!(
             "pizza     {} x {}, {}",
-            order.quantity, order.flavour, order.size
+            order.quantity,
+            plain(&order.flavour),
+            plain(&order.size)
         ),
         format!(
             "price     {} (discount {})",
             Money::from_minor(order.total),
-            order.discount_applied
+            plain(&order.discount_applied)
         ),
-        format!("money     {}", order.money),
-        format!("points    {}", order.points),
+        format!("money     {}", plain(&order.money)),
+        format!("points    {}", plain(&order.points)),
     ];
     if let Some(reason) = &order.discount_reason {
-        lines.push(format!("discount  {reason}"));
+        lines.push(format!("discount  {}", plain(reason)));
     }
     if let Some(cancelled) = &order.cancelled {
-        lines.push(format!(
-            "cancelled {}: {} ({})",
-            cancelled.step, cancelled.message, cancelled.code
-        ));
+        let CancelView {
+            step,
+            message,
+            code,
+        } = cancelled;
+        lines.push(plain(&format!("cancelled {step}: {message} ({code})")));
+    }
+    for owed in &order.owed {
+        let OwedView {
+            queue,
+            state,
+            task_id,
+            ..
+        } = owed;
+        lines.push(plain(&format!("owed      {queue} ({state}): {task_id}")));
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_order_says_what_it_owes() {
+        let mut order = json!({
+            "orderId": "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11", "status": "Cancelled",
+            "flavour": "plain", "size": "small", "quantity": 1, "total": 900,
+            "discountApplied": "0%", "discountReason": null, "money": "refundParked",
+            "points": "awarded", "cancelled": null, "version": 9,
+            "owed": [{ "queue": "refund-payment", "messageType": "RefundPaymentFailed",
+                       "taskId": "failed-refund-payment-6f1b", "state": "parked" }],
+        });
+        let read = |order: &serde_json::Value| -> OrderView {
+            serde_json::from_value(order.clone()).expect("an order")
+        };
+        let described = describe(&read(&order));
+        let line = "owed      refund-payment (parked): failed-refund-payment-6f1b";
+        assert_eq!(described.lines().last(), Some(line));
+
+        // As a gateway of before sends it.
+        order.as_object_mut().expect("an object").remove("owed");
+        assert!(!describe(&read(&order)).contains("owed"));
+    }
 }

@@ -18,8 +18,9 @@ use std::{
 
 use anyhow::Context;
 use clap::Args;
+use failure_queue::{BulkWorkflow, FailedTaskWorkflow, FailureQueueWorkflow};
 use futures::StreamExt;
-use pizza_workflows::{FailedTaskWorkflow, FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow};
+use pizza_workflows::{FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow};
 use temporalio_client::{
     Client, UntypedWorkflow, UntypedWorkflowHandle, WorkflowExecutionInfo,
     WorkflowFetchHistoryOptions, WorkflowListOptions,
@@ -62,6 +63,8 @@ fn options() -> anyhow::Result<WorkflowReplayerOptions> {
         .register_workflow::<LoyaltyWorkflow>()?
         .register_workflow::<FulfilmentWorkflow>()?
         .register_workflow::<FailedTaskWorkflow>()?
+        .register_workflow::<FailureQueueWorkflow>()?
+        .register_workflow::<BulkWorkflow>()?
         .build())
 }
 

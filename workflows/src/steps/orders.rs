@@ -6,13 +6,13 @@
     reason = "the macros generate items without documentation, and never call the bodies"
 )]
 
+use failure_queue::TaskChange;
 use pizza_domain::{CancelReason, Order, OrderId, OrderStatus};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
 use crate::names::activity;
-use crate::parking::MessageType;
 
 /// A status that the record is to show.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,16 +32,6 @@ pub struct Cancellation {
     pub order: Order,
     /// Why it ends.
     pub reason: CancelReason,
-}
-
-/// A step of an order that waits in a failure queue.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ParkedStep {
-    /// The order.
-    pub order_id: OrderId,
-    /// What waits.
-    pub message_type: MessageType,
 }
 
 /// Steps on the order's own record.
@@ -64,9 +54,9 @@ impl OrderSteps {
         unimplemented!()
     }
 
-    /// Writes what waits in a failure queue.
+    /// Writes what waits in a failure queue, and what became of it.
     #[activity(name = activity::RECORD_PARKED_TASK)]
-    pub fn record_parked_task(parked: ParkedStep) -> Result<(), ActivityError> {
+    pub fn record_parked_task(change: TaskChange) -> Result<(), ActivityError> {
         unimplemented!()
     }
 

@@ -1,0 +1,61 @@
+//! Tells how the failure queues stand.
+
+use std::time::Duration;
+
+use failure_queue::AutoRedrive;
+use failure_queue::client::{FailureQueues, QueueStats};
+use futures::future::try_join_all;
+use pizza_activities::store::now_ms;
+use pizza_workflows::parking::MessageType;
+
+use super::{UseCaseError, UseCases};
+
+/// Over which time arrivals and ends are counted.
+const WINDOW: Duration = Duration::from_secs(3600);
+
+/// How a failure queue stands.
+#[derive(Clone, Debug)]
+pub struct FailureQueue {
+    /// What waits there.
+    pub message_type: MessageType,
+    /// How much, since when, and how that has changed over the last hour.
+    pub stats: QueueStats,
+    /// How long its oldest task has waited, in seconds.
+    pub oldest_age_seconds: Option<u64>,
+    /// When its tasks are run again by themselves.
+    pub auto_redrive: Option<AutoRedrive>,
+}
+
+impl UseCases {
+    /// Every failure queue, empty ones included, as Temporal counts: a moment
+    /// behind what it does.
+    ///
+    /// # Errors
+    /// When Temporal or its worker is away.
+    pub async fn failure_queues(&self) -> Result<Vec<FailureQueue>, UseCaseError> {
+        let queues = self.queues_to_read().await?;
+        let queues =
+            MessageType::ALL.map(|message_type| failure_queue(queues.clone(), message_type));
+        try_join_all(queues).await
+    }
+}
+
+async fn failure_queue(
+    queues: FailureQueues,
+    message_type: MessageType,
+) -> Result<FailureQueue, UseCaseError> {
+    let queue = message_type.queue();
+    let (stats, policy) = tokio::try_join!(queues.stats(queue, WINDOW), queues.policy(queue))?;
+    Ok(FailureQueue {
+        message_type,
+        oldest_age_seconds: stats.oldest_parked_at_ms.map(age_seconds),
+        stats,
+        auto_redrive: policy.auto_redrive,
+    })
+}
+
+/// Clocks differ, so what was parked just now may seem to come from the
+/// future: its age is 0.
+fn age_seconds(parked_at_ms: i64) -> u64 {
+    u64::try_from(now_ms().saturating_sub(parked_at_ms) / 1000).unwrap_or_default()
+}

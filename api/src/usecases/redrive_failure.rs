@@ -1,0 +1,164 @@
+//! Runs a parked task again.
+
+use failure_queue::client::Redriven;
+use failure_queue::{RedriveRequest, StoredPayload, TaskView};
+use pizza_workflows::names::{activity, search_attribute};
+use pizza_workflows::steps::{Notification, Payment, Points};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use tokio::time::timeout;
+
+use super::failures::{FailureId, IdempotencyKey};
+use super::temporal::TemporalError;
+use super::{UseCaseError, UseCases, Violation};
+
+/// Which task to run again, and with what.
+#[derive(Clone, Debug)]
+pub struct RedriveFailure {
+    /// The task.
+    pub id: FailureId,
+    /// Who asks.
+    pub principal: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Sent again with the same key, the request acts once.
+    pub key: Option<IdempotencyKey>,
+    /// The input to take from now on.
+    pub input: Option<Map<String, Value>>,
+    /// Whether the original input is to be taken again.
+    pub original_input: bool,
+}
+
+impl UseCases {
+    /// Runs a parked task's step again, and waits for its end for as long as
+    /// a client can be kept waiting.
+    ///
+    /// # Errors
+    /// When there is no such task, it is closed or being redriven, the given
+    /// input is not one for its step, or Temporal or its worker is away.
+    pub async fn redrive_failure(&self, request: RedriveFailure) -> Result<Redriven, UseCaseError> {
+        let id = request.id;
+        let mut redrive = RedriveRequest {
+            principal: request.principal,
+            reason: request.reason,
+            request_id: request.key.map(Into::into),
+            input: None,
+            original_input: request.original_input,
+        };
+        if let Some(input) = &request.input {
+            redrive.input = Some(StoredPayload::json(Value::from(input.clone()).to_string()));
+        }
+        redrive.check()?;
+        if let Some(input) = request.input {
+            check_input(&self.show_failure(&id).await?, input)?;
+        }
+        // A redrive that takes too long is looked at once more, to tell
+        // whether it was taken; without a worker that would take as long again.
+        let limit = self.settings.report_timeout + self.settings.temporal_timeout;
+        let redrive = async {
+            let queues = self.queues_to_act().await?;
+            Ok(queues.redrive(id.as_str(), redrive).await?)
+        };
+        timeout(limit, redrive)
+            .await
+            .unwrap_or(Err(UseCaseError::TemporalUnavailable(
+                TemporalError::TimedOut,
+            )))
+    }
+}
+
+/// The field of every step's input that makes its effect happen once.
+const KEY: &str = "idempotencyKey";
+/// The field of every step's input that says which order it is for.
+const ORDER: &str = "orderId";
+
+/// A corrected input must read as the step's own, and must be for the same
+/// effect: under another key the step would act a second time.
+fn check_input(view: &TaskView, input: Map<String, Value>) -> Result<(), UseCaseError> {
+    if view.state.is_closed() {
+        return Err(UseCaseError::FailureResolved);
+    }
+    let original = original(view);
+    let order = view.task.subject.get(search_attribute::ORDER_ID.name());
+    let key = kept(&original, KEY).or(Some(&view.task.idempotency_key));
+    must_keep(&input, KEY, key)?;
+    must_keep(&input, ORDER, kept(&original, ORDER).or(order))?;
+    match view.task.activity_type.as_str() {
+        activity::REFUND_PAYMENT => must_read_as::<Payment>(input),
+        activity::ADD_LOYALTY_POINTS | activity::RECLAIM_LOYALTY_POINTS => {
+            must_read_as::<Points>(input)
+        }
+        activity::NOTIFY_CUSTOMER => must_read_as::<Notification>(input),
+        other => Err(UseCaseError::Internal(
+            format!("no input is known for the activity {other}").into(),
+        )),
+    }
+}
+
+/// The original input as far as it can be read.
+fn original(view: &TaskView) -> Map<String, Value> {
+    let text = view.input.as_json().unwrap_or_default();
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn kept<'a>(original: &'a Map<String, Value>, field: &str) -> Option<&'a String> {
+    match original.get(field) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+fn must_keep(
+    input: &Map<String, Value>,
+    field: &str,
+    value: Option<&String>,
+) -> Result<(), UseCaseError> {
+    match (input.get(field), value) {
+        (None, _) => Err(refused(Violation::Missing, field, "is missing".to_owned())),
+        (Some(Value::String(given)), Some(value)) if given == value => Ok(()),
+        (Some(_), Some(value)) => {
+            let expected = format!("must stay {value:?}");
+            Err(refused(Violation::InvalidValue, field, expected))
+        }
+        // Nobody knows what it was; whether it can be one is for the step's type.
+        (Some(_), None) => Ok(()),
+    }
+}
+
+/// Reads an input as `T`, to the last field: one that the step would not read
+/// is a mistake of whoever wrote it.
+fn must_read_as<T: DeserializeOwned + Serialize>(
+    input: Map<String, Value>,
+) -> Result<(), UseCaseError> {
+    let names: Vec<String> = input.keys().cloned().collect();
+    let whole = |expected| UseCaseError::InvalidPart {
+        violation: Violation::InvalidValue,
+        field: INPUT.to_owned(),
+        expected,
+    };
+    let step_input: T = serde_json::from_value(Value::Object(input))
+        .map_err(|error| whole(format!("cannot be read as the step's: {error}")))?;
+    let read = serde_json::to_value(step_input).map_err(|error| whole(error.to_string()))?;
+    match names.into_iter().find(|name| read.get(name).is_none()) {
+        None => Ok(()),
+        Some(name) => {
+            let name: String = name.chars().take(NAME_LENGTH).collect();
+            let expected = "is not a field of the step's input".to_owned();
+            Err(refused(Violation::UnknownField, &name, expected))
+        }
+    }
+}
+
+/// What the field of a redrive is called that holds the corrected input.
+const INPUT: &str = "input";
+/// How much of an unknown field's name is repeated, in characters.
+const NAME_LENGTH: usize = 64;
+
+fn refused(violation: Violation, field: &str, expected: String) -> UseCaseError {
+    UseCaseError::InvalidPart {
+        violation,
+        field: format!("{INPUT}.{field}"),
+        expected,
+    }
+}

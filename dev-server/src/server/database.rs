@@ -1,0 +1,134 @@
+//! The dev server's database file, and who may use it.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{DevServerError, orphans::end_orphans};
+
+/// The database file, locked against other instances.
+#[derive(Debug)]
+pub(super) struct Database {
+    /// Absolute, so that the process list tells which server has it.
+    pub(super) path: PathBuf,
+    /// Next to the file, as the server's own locks on it must not meet ours. The system drops it
+    /// with our process, however that ends.
+    pub(super) lock: Arc<File>,
+    /// What sets the data folder.
+    setting: &'static str,
+}
+
+impl Database {
+    /// Makes the file ours alone: no other instance, no orphan, nothing half made.
+    pub(super) async fn claim(path: &Path, setting: &'static str) -> Result<Self, DevServerError> {
+        let path = absolute(path, setting)?;
+        let lock = Arc::new(lock(&path, setting)?);
+        end_orphans(&path).await?;
+        let database = Self {
+            path,
+            lock,
+            setting,
+        };
+        database.prepare()?;
+        Ok(database)
+    }
+
+    /// Checks that the file can be written. Removes it when its first start never ended well:
+    /// the server makes its tables in many steps, and does not start on half of them. Nothing is
+    /// lost, as nobody was told of that server.
+    fn prepare(&self) -> Result<(), DevServerError> {
+        let unfinished = self.unfinished();
+        if unfinished.exists() {
+            for suffix in ["", "-wal", "-shm", "-journal"] {
+                remove_if_there(&with_suffix(&self.path, suffix), self.setting)?;
+            }
+        }
+        if self.path.exists() {
+            let opened = OpenOptions::new().append(true).open(&self.path);
+            opened.map_err(not_writable(&self.path, self.setting))?;
+        } else {
+            File::create(&unfinished).map_err(not_writable(&unfinished, self.setting))?;
+        }
+        Ok(())
+    }
+
+    /// The server has answered: its tables are complete.
+    pub(super) fn settle(&self) -> Result<(), DevServerError> {
+        remove_if_there(&self.unfinished(), self.setting)
+    }
+
+    fn unfinished(&self) -> PathBuf {
+        with_suffix(&self.path, ".unfinished")
+    }
+}
+
+pub(super) fn absolute(path: &Path, setting: &'static str) -> Result<PathBuf, DevServerError> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let folder = fs::create_dir_all(folder)
+        .and_then(|()| folder.canonicalize())
+        .map_err(not_writable(folder, setting))?;
+    match path.file_name() {
+        Some(name) => Ok(folder.join(name)),
+        None => Err(not_writable(path, setting)(
+            io::ErrorKind::InvalidFilename.into(),
+        )),
+    }
+}
+
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn remove_if_there(path: &Path, setting: &'static str) -> Result<(), DevServerError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(not_writable(path, setting)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn not_writable(path: &Path, setting: &'static str) -> impl Fn(io::Error) -> DevServerError {
+    move |source| DevServerError::DatabaseNotWritable {
+        path: path.to_owned(),
+        setting,
+        source,
+    }
+}
+
+fn lock(database: &Path, setting: &'static str) -> Result<File, DevServerError> {
+    let path = with_suffix(database, ".lock");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(not_writable(&path, setting))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut owner = String::new();
+            let read = file.read_to_string(&mut owner);
+            return Err(DevServerError::DatabaseInUse {
+                path: database.to_owned(),
+                owner: read.ok().map(|_| owner).filter(|owner| !owner.is_empty()),
+                setting,
+            });
+        }
+        Err(TryLockError::Error(error)) => return Err(not_writable(&path, setting)(error)),
+    }
+    // For the message of the next who comes.
+    file.set_len(0)
+        .and_then(|()| write!(file, "{}", std::process::id()))
+        .map_err(not_writable(&path, setting))?;
+    Ok(file)
+}

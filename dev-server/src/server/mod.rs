@@ -1,0 +1,360 @@
+//! Runs Temporal's dev server as a child process.
+//!
+//! Nobody but us may end the server, and it must not outlive us:
+//!
+//! - It has a process group of its own, so that a Ctrl-C on the terminal reaches us alone and
+//!   the workers stop before the server does.
+//! - A guard, a shell that does nothing but wait for our end of a pipe to close, ends the server
+//!   when we were killed.
+//! - Where the guard was killed as well, the next start on the same database file finds the
+//!   orphan by its command line and ends it. A lock next to the file tells an orphan from a
+//!   server whose owner is alive.
+
+mod database;
+mod error;
+mod log;
+mod orphans;
+mod ports;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs::File,
+    future::pending,
+    io,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use temporalio_client::{Connection, ConnectionOptions};
+use tokio::{
+    net::TcpStream,
+    process::{Child, Command},
+    sync::{oneshot, watch},
+    time::{sleep, timeout},
+};
+use url::Url;
+
+use database::Database;
+pub use error::DevServerError;
+use log::Log;
+use ports::{Ports, connectable};
+
+use crate::SettingNames;
+
+/// What the dev server needs for answers in milliseconds: by default it polls its queues 20
+/// times a second and looks at its timers once a second. Bought with throughput that one
+/// machine does not need.
+const LATENCY_FLAGS: [&str; 5] = [
+    "history.transferProcessorMaxPollRPS=400",
+    "history.timerProcessorMaxPollRPS=400",
+    "matching.numTaskqueueReadPartitions=1",
+    "matching.numTaskqueueWritePartitions=1",
+    "system.forceSearchAttributesCacheRefreshOnRead=false",
+];
+
+/// Also for latency. No server started by hand carries it with its database file, so it also
+/// tells our own servers from others.
+const MARK: &str = "history.timerProcessorMaxTimeShift=\"10ms\"";
+
+/// The server is ready 0.2 to 0.4 s after its start; this is for a machine under load.
+const READY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How often is looked whether something has come about.
+const STEP: Duration = Duration::from_millis(20);
+
+/// How long a server may take to end when asked; it takes 1.3 s.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How often a start is tried anew when a port that was free is taken at the bind.
+const PORT_ATTEMPTS: u32 = 5;
+
+/// The guard: `$0` is its name in a process list, `$1` the server.
+const GUARD: &str = "read -r line; kill -TERM \"$1\"";
+
+/// How to run the dev server.
+#[derive(Debug, Clone)]
+pub struct DevServerConfig {
+    /// The Temporal CLI.
+    pub cli: PathBuf,
+    /// The database file; its folder is made. `None` is a database in memory.
+    pub database: Option<PathBuf>,
+    /// Where the server listens, the UI too.
+    pub ip: IpAddr,
+    /// The gRPC port; 0 is any free one.
+    pub port: u16,
+    /// The port of the web UI; 0 is any free one, `None` is no UI.
+    pub ui_port: Option<u16>,
+    /// Search attributes, name and type (`Keyword`, `Int`, ...). The server registers them when
+    /// it *creates* its database; for a file made earlier with others it ignores them silently.
+    pub search_attributes: Vec<(String, String)>,
+    /// The file to which the server's output is appended.
+    pub log_file: PathBuf,
+    /// What the caller calls these settings.
+    pub names: SettingNames,
+}
+
+/// A running dev server. Dropping it kills the server; [`DevServer::stop`] ends it in order.
+#[derive(Debug)]
+pub struct DevServer {
+    address: SocketAddr,
+    ui: Option<SocketAddr>,
+    log: Log,
+    stop: oneshot::Sender<()>,
+    end: watch::Receiver<Option<End>>,
+    #[cfg(test)]
+    pid: Pid,
+}
+
+/// How the child ended.
+#[derive(Debug, Clone)]
+struct End {
+    how: String,
+    asked: bool,
+}
+
+impl DevServer {
+    /// Starts the server and waits until it answers a call.
+    ///
+    /// An orphan of an earlier run on the same database file is ended first. A database whose
+    /// first start was killed before the server answered holds nothing, and is made anew.
+    ///
+    /// # Errors
+    /// [`DevServerError`]; then no process is left.
+    pub async fn start(config: DevServerConfig) -> Result<Self, DevServerError> {
+        Self::start_within(config, READY_DEADLINE).await
+    }
+
+    async fn start_within(
+        mut config: DevServerConfig,
+        deadline: Duration,
+    ) -> Result<Self, DevServerError> {
+        let database = match &config.database {
+            Some(path) => Some(Database::claim(path, config.names.data).await?),
+            None => None,
+        };
+        config.database = database.as_ref().map(|database| database.path.clone());
+        let lock = database.as_ref().map(|database| Arc::clone(&database.lock));
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let server = Self::launch(&config, Ports::choose(&config)?, lock.clone())?;
+            let Err(error) = server.wait_until_ready(deadline).await else {
+                database.map_or(Ok(()), |database| database.settle())?;
+                return Ok(server);
+            };
+            server.stop().await;
+            if attempt == PORT_ATTEMPTS || !error.is_lost_port() {
+                return Err(error);
+            }
+        }
+    }
+
+    fn launch(
+        config: &DevServerConfig,
+        ports: Ports,
+        lock: Option<Arc<File>>,
+    ) -> Result<Self, DevServerError> {
+        let (log, output) = Log::open(&config.log_file)?;
+        let not_runnable = |source| DevServerError::NotRunnable {
+            path: config.cli.clone(),
+            setting: config.names.cli,
+            source,
+        };
+        let errors = output.try_clone().map_err(not_runnable)?;
+        let child = server_command(config, ports)
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .map_err(not_runnable)?;
+        let pid =
+            id_of(&child).ok_or_else(|| not_runnable(io::Error::other("the process has no id")))?;
+        let (stop, asked) = oneshot::channel();
+        let (ended, end) = watch::channel(None);
+        tokio::spawn(supervise(child, guard(pid), lock, asked, ended));
+        let ip = connectable(config.ip);
+        Ok(Self {
+            address: SocketAddr::new(ip, ports.grpc),
+            ui: ports.ui.map(|port| SocketAddr::new(ip, port)),
+            log,
+            stop,
+            end,
+            #[cfg(test)]
+            pid,
+        })
+    }
+
+    /// Where the server answers gRPC, as `host:port`.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The web UI, where there is one.
+    pub fn ui_url(&self) -> Option<String> {
+        self.ui.map(|address| format!("http://{address}"))
+    }
+
+    /// Resolves when the server ends unasked, with the error that says so; otherwise never.
+    pub fn exited(&self) -> impl Future<Output = DevServerError> + Send + use<> {
+        let (mut end, log) = (self.end.clone(), self.log.clone());
+        async move {
+            let ended = end.wait_for(Option::is_some).await;
+            match ended.ok().and_then(|end| end.clone()) {
+                Some(End { how, asked: false }) => DevServerError::Exited {
+                    how,
+                    tail: log.tail(),
+                    log_file: log.path,
+                },
+                _ => pending().await,
+            }
+        }
+    }
+
+    /// Ends the server in order, or kills it after ten seconds. Then no process is left, and the
+    /// ports and the database file are free.
+    pub async fn stop(self) {
+        let Self { stop, mut end, .. } = self;
+        // Both fail only where the server has ended already.
+        let _ = stop.send(());
+        let _ = end.wait_for(Option::is_some).await;
+    }
+
+    async fn wait_until_ready(&self, deadline: Duration) -> Result<(), DevServerError> {
+        tokio::select! {
+            error = self.exited() => Err(error),
+            ready = timeout(deadline, answers(self.address)) => {
+                ready.map_err(|_| DevServerError::NotReady {
+                    deadline,
+                    log_file: self.log.path.clone(),
+                    tail: self.log.tail(),
+                })
+            }
+        }
+    }
+}
+
+/// Owns the child until its end. The lock on its database goes only after it.
+async fn supervise(
+    mut child: Child,
+    guard: Option<Child>,
+    lock: Option<Arc<File>>,
+    stop: oneshot::Receiver<()>,
+    end: watch::Sender<Option<End>>,
+) {
+    let (status, asked) = tokio::select! {
+        status = child.wait() => (status, false),
+        stop = stop => (end_child(&mut child, stop.is_ok()).await, true),
+    };
+    // Before the id of the ended server can belong to another process.
+    if let Some(mut guard) = guard {
+        let _ = guard.kill().await;
+    }
+    drop(lock);
+    let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+    // Nobody listens any more when the handle was dropped.
+    let _ = end.send(Some(End { how, asked }));
+}
+
+async fn end_child(child: &mut Child, in_order: bool) -> io::Result<ExitStatus> {
+    if in_order && let Some(pid) = id_of(child) {
+        kill_process(pid, Signal::TERM)?;
+        if let Ok(status) = timeout(STOP_DEADLINE, child.wait()).await {
+            return status;
+        }
+        tracing::warn!(
+            deadline_s = STOP_DEADLINE.as_secs(),
+            "the dev server did not end when asked and is killed"
+        );
+    }
+    child.start_kill()?;
+    child.wait().await
+}
+
+fn id_of(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| Pid::from_raw(id.cast_signed()))
+}
+
+/// Starts the process that ends the server when we were killed.
+fn guard(server: Pid) -> Option<Child> {
+    let spawned = Command::new("sh")
+        .args(["-c", GUARD, "temporal-dev-server-guard"])
+        .arg(server.as_raw_nonzero().to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn();
+    spawned
+        .inspect_err(|error| {
+            tracing::warn!(
+                %error,
+                "no guard: were this process killed, the dev server would run on until the next start"
+            );
+        })
+        .ok()
+}
+
+fn server_command(config: &DevServerConfig, ports: Ports) -> Command {
+    let mut command = Command::new(&config.cli);
+    command.args(["server", "start-dev"]);
+    if let Some(database) = &config.database {
+        // First, see `is_ours`.
+        command.arg("--db-filename").arg(database);
+        for pragma in ["journal_mode=WAL", "synchronous=NORMAL"] {
+            command.args(["--sqlite-pragma", pragma]);
+        }
+    }
+    command.args(["--ip", &config.ip.to_string()]);
+    command.args(["--port", &ports.grpc.to_string()]);
+    match ports.ui {
+        Some(port) => command.args(["--ui-port", &port.to_string()]),
+        None => command.arg("--headless"),
+    };
+    command.args(["--log-level", "warn"]);
+    for (name, kind) in &config.search_attributes {
+        command.args(["--search-attribute", &format!("{name}={kind}")]);
+    }
+    for value in LATENCY_FLAGS.into_iter().chain([MARK]) {
+        command.args(["--dynamic-config-value", value]);
+    }
+    command.process_group(0).kill_on_drop(true);
+    command
+}
+
+/// Resolves when the server answers a gRPC call.
+async fn answers(address: SocketAddr) {
+    loop {
+        // First without gRPC, which takes long to notice that nobody listens.
+        if listens(address).await && connects(address).await {
+            return;
+        }
+        sleep(STEP).await;
+    }
+}
+
+async fn listens(address: SocketAddr) -> bool {
+    // A socket may connect to itself where nobody listens and the port is one that the system
+    // hands out.
+    TcpStream::connect(address)
+        .await
+        .and_then(|stream| Ok(stream.local_addr()? != stream.peer_addr()?))
+        .unwrap_or(false)
+}
+
+async fn connects(address: SocketAddr) -> bool {
+    let Ok(target) = Url::parse(&format!("http://{address}")) else {
+        return false;
+    };
+    let options = ConnectionOptions::new(target)
+        .identity("temporal-dev-server".to_owned())
+        .dns_load_balancing(None)
+        .build();
+    let connection = Box::pin(Connection::connect(options));
+    matches!(timeout(Duration::from_secs(1), connection).await, Ok(Ok(_)))
+}

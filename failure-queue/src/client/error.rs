@@ -1,0 +1,219 @@
+//! How a call fails.
+
+use std::iter::successors;
+
+use temporalio_client::errors::{
+    WorkflowInteractionError, WorkflowQueryError, WorkflowStartError, WorkflowUpdateError,
+};
+use temporalio_common::protos::temporal::api::failure::v1::Failure;
+use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
+use tonic::{Code, Status};
+
+use crate::names::failure_type;
+use crate::request::InvalidRequest;
+
+/// Why a call did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such task, queue or operation.
+    #[error("there is no such task or operation")]
+    NotFound,
+    /// The task was done or discarded before.
+    #[error("the task is done or discarded")]
+    Resolved,
+    /// A redrive of the task is under way.
+    #[error("a redrive of the task is under way")]
+    Busy,
+    /// The token is not one that a page of the same list ended with.
+    #[error("the page token is not one of this list")]
+    InvalidToken,
+    /// A field is beyond its limit.
+    #[error("the request was not taken")]
+    Invalid(#[source] InvalidRequest),
+    /// No answer within the time allowed. What was asked for may happen yet.
+    #[error("Temporal or its worker did not answer in time")]
+    TimedOut,
+    /// Temporal is away or overloaded; the same call may succeed later.
+    #[error("Temporal answered with an error")]
+    Unavailable(#[source] Status),
+    /// Anything else: a payload that cannot be read, an unknown failure.
+    #[error("the answer of Temporal was not understood")]
+    Unexpected(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::TimedOut | Self::Unavailable(_) | Self::Busy)
+    }
+}
+
+impl From<InvalidRequest> for Error {
+    fn from(invalid: InvalidRequest) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
+impl From<Status> for Error {
+    fn from(status: Status) -> Self {
+        match status.code() {
+            Code::NotFound => Self::NotFound,
+            Code::DeadlineExceeded | Code::Cancelled => Self::TimedOut,
+            Code::InvalidArgument
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::Unimplemented => Self::Unexpected(status.into()),
+            _ => Self::Unavailable(status),
+        }
+    }
+}
+
+impl From<WorkflowInteractionError> for Error {
+    fn from(error: WorkflowInteractionError) -> Self {
+        match error {
+            WorkflowInteractionError::NotFound(_) => Self::NotFound,
+            WorkflowInteractionError::Rpc(status) => status.into(),
+            other => Self::Unexpected(other.into()),
+        }
+    }
+}
+
+impl From<WorkflowStartError> for Error {
+    fn from(error: WorkflowStartError) -> Self {
+        match error {
+            WorkflowStartError::Rpc(status) => status.into(),
+            other => Self::Unexpected(other.into()),
+        }
+    }
+}
+
+impl From<WorkflowQueryError> for Error {
+    fn from(error: WorkflowQueryError) -> Self {
+        match error {
+            WorkflowQueryError::NotFound(_) => Self::NotFound,
+            WorkflowQueryError::Rpc(status) => status.into(),
+            other => Self::Unexpected(other.into()),
+        }
+    }
+}
+
+impl From<WorkflowUpdateError> for Error {
+    fn from(error: WorkflowUpdateError) -> Self {
+        match error {
+            WorkflowUpdateError::NotFound(_) => Self::NotFound,
+            WorkflowUpdateError::Failed(failure) => known_failure(&failure)
+                .unwrap_or_else(|| Self::Unexpected(failure_text(&failure).into())),
+            WorkflowUpdateError::Rpc(status) => status.into(),
+            other => Self::Unexpected(other.into()),
+        }
+    }
+}
+
+/// How the server answers an update that a workflow took and then ended
+/// without answering.
+const COMPLETED_WITHOUT_ANSWER: &str = "AcceptedUpdateCompletedWorkflow";
+
+/// How the server answers an update that no worker processed although one
+/// had it.
+const UNPROCESSED: &str = "UnprocessedUpdate";
+
+/// Whether an update had no effect because the workflow task that it came
+/// with was lost: several came at once, or a timer fired meanwhile.
+pub(super) fn is_lost(error: &WorkflowUpdateError) -> bool {
+    match error {
+        WorkflowUpdateError::Failed(failure) => types(failure).any(|(kind, _)| kind == UNPROCESSED),
+        WorkflowUpdateError::Rpc(status) => status.code() == Code::FailedPrecondition,
+        _ => false,
+    }
+}
+
+/// The meaning of a failed update, wherever in its causes it says so.
+fn known_failure(failure: &Failure) -> Option<Error> {
+    types(failure).find_map(|(kind, message)| match kind {
+        COMPLETED_WITHOUT_ANSWER | failure_type::RESOLVED => Some(Error::Resolved),
+        failure_type::BUSY => Some(Error::Busy),
+        failure_type::INVALID => Some(Error::Invalid(invalid(message))),
+        _ => None,
+    })
+}
+
+/// A refusal's message is the field, a space, and what it must be.
+fn invalid(message: &str) -> InvalidRequest {
+    let (field, expected) = message.split_once(' ').unwrap_or(("request", message));
+    InvalidRequest {
+        field: field.to_owned(),
+        expected: expected.to_owned(),
+    }
+}
+
+/// The types and messages of the application failures in a failure and its
+/// causes.
+fn types(failure: &Failure) -> impl Iterator<Item = (&str, &str)> {
+    causes(failure).filter_map(|failure| match &failure.failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(info)) => {
+            Some((info.r#type.as_str(), failure.message.as_str()))
+        }
+        _ => None,
+    })
+}
+
+/// A failure and its causes, outermost first.
+fn causes(failure: &Failure) -> impl Iterator<Item = &Failure> {
+    successors(Some(failure), |failure| failure.cause.as_deref())
+}
+
+fn failure_text(failure: &Failure) -> String {
+    causes(failure)
+        .map(|failure| failure.message.as_str())
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use temporalio_common::protos::temporal::api::failure::v1::ApplicationFailureInfo;
+
+    fn failure(type_name: &str, message: &str, cause: Option<Failure>) -> Failure {
+        Failure {
+            message: message.to_owned(),
+            cause: cause.map(Box::new),
+            failure_info: Some(FailureInfo::ApplicationFailureInfo(
+                ApplicationFailureInfo {
+                    r#type: type_name.to_owned(),
+                    ..Default::default()
+                },
+            )),
+            ..Default::default()
+        }
+    }
+
+    fn error(type_name: &str, message: &str) -> Error {
+        let cause = failure(type_name, message, None);
+        WorkflowUpdateError::Failed(Box::new(failure("", "wrapped", Some(cause)))).into()
+    }
+
+    #[test]
+    fn a_refusal_is_known_by_its_type_wherever_it_stands() {
+        assert!(matches!(error(failure_type::RESOLVED, ""), Error::Resolved));
+        assert!(matches!(
+            error(COMPLETED_WITHOUT_ANSWER, ""),
+            Error::Resolved
+        ));
+        assert!(matches!(error(failure_type::BUSY, ""), Error::Busy));
+        let Error::Invalid(invalid) = error(failure_type::INVALID, "reason must be short") else {
+            panic!("not invalid");
+        };
+        assert_eq!(invalid.to_string(), "reason must be short");
+        assert!(matches!(error("Other", "no"), Error::Unexpected(_)));
+    }
+
+    #[test]
+    fn an_update_that_no_worker_processed_was_lost() {
+        let lost = failure(UNPROCESSED, "lost", None);
+        assert!(is_lost(&WorkflowUpdateError::Failed(Box::new(lost))));
+        let refused = failure(failure_type::BUSY, "busy", None);
+        assert!(!is_lost(&WorkflowUpdateError::Failed(Box::new(refused))));
+    }
+}

@@ -1,0 +1,129 @@
+//! What Temporal's visibility store is asked, and how its answers read.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::de::DeserializeOwned;
+use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionInfo;
+
+use super::{ListedTask, StateFilter, TaskFilter};
+use crate::names::{search_attribute, workflow_type};
+use crate::task::TaskState;
+
+/// The query for the tasks that a filter lets through.
+pub(super) fn query(filter: &TaskFilter) -> String {
+    let mut query = format!("WorkflowType = '{}'", workflow_type::FAILED_TASK);
+    let mut and = |name: &str, operator: &str, value: &str| {
+        // Writing to a string does not fail.
+        let _ = write!(query, " AND {name} {operator} '{}'", escaped(value));
+    };
+    match filter.state {
+        StateFilter::Open => and("ExecutionStatus", "=", "Running"),
+        StateFilter::Done => closed(&mut and, TaskState::Done),
+        StateFilter::Discarded => closed(&mut and, TaskState::Discarded),
+    }
+    let tasks = &filter.tasks;
+    for (key, value) in [
+        (search_attribute::QUEUE, &tasks.queue),
+        (search_attribute::MESSAGE_TYPE, &tasks.message_type),
+        (search_attribute::ERROR_CODE, &tasks.error_code),
+    ] {
+        if let Some(value) = value {
+            and(key.name(), "=", value);
+        }
+    }
+    let parked_at = search_attribute::PARKED_AT.name();
+    if let Some(before) = tasks.parked_before_ms {
+        and(parked_at, "<", &rfc_3339(before));
+    }
+    if let Some(after) = tasks.parked_after_ms {
+        and(parked_at, ">=", &rfc_3339(after));
+    }
+    for (name, value) in &tasks.subject {
+        and(name, "=", value);
+    }
+    query
+}
+
+fn closed(and: &mut impl FnMut(&str, &str, &str), state: TaskState) {
+    and("ExecutionStatus", "=", "Completed");
+    and(search_attribute::STATE.name(), "=", state.as_str());
+}
+
+/// A text inside the quotes of a query.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\'', "\\'")
+}
+
+/// A time of a query, in UTC with milliseconds.
+pub(super) fn rfc_3339(ms: i64) -> String {
+    let time = prost_types::Timestamp {
+        seconds: ms.div_euclid(1000),
+        // Below a thousand million, so it fits.
+        nanos: i32::try_from(ms.rem_euclid(1000) * 1_000_000).unwrap_or_default(),
+    };
+    time.to_string()
+}
+
+/// A task as a list shows it; none for one whose attributes are not a task's.
+pub(super) fn listed(info: WorkflowExecutionInfo) -> Option<ListedTask> {
+    let id = info.execution?.workflow_id;
+    let fields = info.search_attributes?.indexed_fields;
+    let own: Vec<&str> = search_attribute::KEYWORDS.map(|key| key.name()).to_vec();
+    let mut texts: BTreeMap<String, String> = fields
+        .iter()
+        .filter_map(|(name, payload)| Some((name.clone(), read(&payload.data)?)))
+        .collect();
+    let mut take = |name: &str| texts.remove(name);
+    let queue = take(own[0])?;
+    let message_type = take(own[1])?;
+    // Tasks that were parked before there were these have none.
+    let error_code = take(own[2]).unwrap_or_default();
+    let state = take(own[3]).and_then(|name| TaskState::from_name(&name));
+    let parked_at_ms = take(search_attribute::PARKED_AT.name())
+        .and_then(|time| time.parse::<prost_types::Timestamp>().ok())
+        .or(info.start_time.map(|time| prost_types::Timestamp {
+            seconds: time.seconds,
+            nanos: time.nanos,
+        }))
+        .map(|time| time.seconds * 1000 + i64::from(time.nanos) / 1_000_000)?;
+    // Those of Temporal itself are not the subject's.
+    texts.retain(|name, _| !name.starts_with("Temporal") && name != "BuildIds");
+    Some(ListedTask {
+        id,
+        queue,
+        message_type,
+        error_code,
+        subject: texts,
+        parked_at_ms,
+        state: state.unwrap_or(TaskState::Waiting),
+    })
+}
+
+fn read<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    serde_json::from_slice(json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bulk::BulkFilter;
+
+    #[test]
+    fn a_filter_cannot_leave_its_quotes() {
+        let filter = TaskFilter {
+            tasks: BulkFilter {
+                queue: Some("a' OR WorkflowType = 'b".to_owned()),
+                parked_before_ms: Some(1_500),
+                ..BulkFilter::default()
+            },
+            state: StateFilter::Open,
+        };
+        assert_eq!(
+            query(&filter),
+            "WorkflowType = 'FailedTask' AND ExecutionStatus = 'Running' \
+             AND FailureQueue = 'a\\' OR WorkflowType = \\'b' \
+             AND FailureParkedAt < '1970-01-01T00:00:01.500Z'"
+        );
+    }
+}

@@ -1,0 +1,245 @@
+//! The policy of a queue: kept in a workflow of its own, and told to its
+//! tasks.
+
+#![allow(
+    missing_docs,
+    clippy::unimplemented,
+    reason = "the macros generate items without documentation, and never call the bodies"
+)]
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use temporalio_common::ActivityError;
+use temporalio_common::MemoValue;
+use temporalio_macros::{activity_definitions, workflow, workflow_methods};
+use temporalio_workflow::{
+    ContinueAsNewOptions, WorkflowContext, WorkflowContextView, WorkflowResult,
+};
+
+use crate::auto_redrive::AutoRedrive;
+use crate::names::{MEMO_POLICY, activity, message, workflow_type};
+use crate::park::now_ms;
+use crate::payload::Bytes;
+use crate::policy::StepPolicy;
+use crate::refusal::{Refusal, Refused};
+use crate::request::PolicyRequest;
+use crate::steps::Steps;
+
+/// How many changes a queue remembers one by one.
+const REMEMBERED_CHANGES: usize = 50;
+
+/// How long after a change the tasks are told of it that were parked just
+/// before, and that a listing right after it may not have shown.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
+
+/// How far before the change that second look reaches back.
+const SECOND_LOOK_BACK_MS: i64 = 60_000;
+
+/// A change of a queue's policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyChange {
+    /// Counts the changes of the queue, from 1.
+    pub version: u32,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// Who.
+    pub principal: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// When tasks are redriven by themselves from then on; none for never.
+    pub auto_redrive: Option<AutoRedrive>,
+}
+
+/// The policy of a queue, and how it came about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueuePolicy {
+    /// The queue.
+    pub queue: String,
+    /// Counts the changes; 0 for a queue that never had a policy.
+    pub version: u32,
+    /// When tasks are redriven by themselves; none for never.
+    pub auto_redrive: Option<AutoRedrive>,
+    /// The latest changes, oldest first.
+    pub changes: Vec<PolicyChange>,
+    /// How many parked tasks were told of this version so far. One that was
+    /// told twice counts twice.
+    pub reached: u64,
+    /// Whether more are being told.
+    pub spreading: bool,
+}
+
+/// A page of a queue's tasks that is to be told its policy.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SpreadPage {
+    /// The queue.
+    pub queue: String,
+    /// Only tasks that were parked after this, in milliseconds since the Unix
+    /// epoch.
+    pub parked_after_ms: Option<i64>,
+    /// Where the page before ended.
+    pub token: Bytes,
+    /// What they are told.
+    pub change: PolicyChange,
+}
+
+/// A page of tasks that were told.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SpreadResult {
+    /// How many.
+    pub reached: u64,
+    /// Where the next page begins; empty after the last.
+    pub next: Bytes,
+}
+
+/// Steps of the queues' own workflows, declared.
+pub struct QueueActivities;
+
+// What an implementation names in `#[activity(definition = ...)]`.
+pub use queue_activities::{ReadPolicy, SpreadPolicy};
+
+#[activity_definitions]
+impl QueueActivities {
+    /// The last change of a queue's policy.
+    #[activity(name = activity::READ_POLICY)]
+    pub fn read_policy(queue: String) -> Result<Option<PolicyChange>, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Tells a page of a queue's tasks its policy.
+    #[activity(name = activity::SPREAD_POLICY)]
+    pub fn spread_policy(page: SpreadPage) -> Result<SpreadResult, ActivityError> {
+        unimplemented!()
+    }
+}
+
+/// The policy of one queue. It lives as long as the queue.
+#[workflow]
+pub struct FailureQueueWorkflow {
+    policy: QueuePolicy,
+}
+
+type Context = WorkflowContext<FailureQueueWorkflow>;
+
+#[workflow_methods]
+impl FailureQueueWorkflow {
+    #[init]
+    fn new(_ctx: &WorkflowContextView, policy: QueuePolicy) -> Self {
+        Self { policy }
+    }
+
+    /// Tells each change of the policy to the tasks that wait in the queue.
+    #[run(name = workflow_type::FAILURE_QUEUE)]
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        loop {
+            ctx.wait_condition(|queue| queue.policy.spreading).await?;
+            spread(ctx).await;
+            if ctx.continue_as_new_suggested() {
+                ctx.wait_condition(|_| ctx.all_handlers_finished()).await?;
+                let policy = ctx.state(|queue| queue.policy.clone());
+                ctx.continue_as_new(policy, ContinueAsNewOptions::default())?;
+            }
+        }
+    }
+
+    /// Changes the policy.
+    #[update(name = message::SET_POLICY)]
+    pub async fn set_policy(
+        ctx: &mut WorkflowContext<Self>,
+        request: PolicyRequest,
+    ) -> Result<QueuePolicy, Refused> {
+        let at_ms = now_ms(ctx);
+        ctx.state_mut(|queue| queue.change(request, at_ms))?;
+        let change = ctx.state(|queue| queue.policy.changes.last().cloned());
+        ctx.upsert_memo([(MEMO_POLICY, Some(MemoValue::new(change)))])?;
+        Ok(ctx.state(|queue| queue.policy.clone()))
+    }
+
+    #[update_validator(set_policy)]
+    fn validate_set_policy(
+        &self,
+        _ctx: &WorkflowContextView,
+        request: &PolicyRequest,
+    ) -> Result<(), Refused> {
+        Ok(request.check().map_err(Refusal::from)?)
+    }
+
+    /// The policy, and how many tasks know of it.
+    #[query(name = message::POLICY)]
+    pub fn policy(&self, _ctx: &WorkflowContextView) -> QueuePolicy {
+        self.policy.clone()
+    }
+}
+
+impl FailureQueueWorkflow {
+    fn change(&mut self, request: PolicyRequest, at_ms: i64) -> Result<(), Refusal> {
+        request.check()?;
+        let policy = &mut self.policy;
+        policy.version += 1;
+        policy.auto_redrive.clone_from(&request.auto_redrive);
+        policy.changes.push(PolicyChange {
+            version: policy.version,
+            at_ms,
+            principal: request.principal,
+            reason: request.reason,
+            auto_redrive: request.auto_redrive,
+        });
+        let dropped = policy.changes.len().saturating_sub(REMEMBERED_CHANGES);
+        policy.changes.drain(..dropped);
+        policy.reached = 0;
+        policy.spreading = true;
+        Ok(())
+    }
+}
+
+/// Tells the tasks of the latest change: all, and a little later those that
+/// were parked about when it was made.
+async fn spread(ctx: &Context) {
+    let Some(change) = ctx.state(|queue| queue.policy.changes.last().cloned()) else {
+        return ctx.state_mut(|queue| queue.policy.spreading = false);
+    };
+    tell_all(ctx, &change, None).await;
+    Steps::new(ctx).wait(SECOND_LOOK, "second look").await;
+    let parked_after_ms = change.at_ms.saturating_sub(SECOND_LOOK_BACK_MS);
+    tell_all(ctx, &change, Some(parked_after_ms)).await;
+    ctx.state_mut(|queue| {
+        if queue.policy.version == change.version {
+            queue.policy.spreading = false;
+        }
+    });
+}
+
+async fn tell_all(ctx: &Context, change: &PolicyChange, parked_after_ms: Option<i64>) {
+    let mut token = Bytes::default();
+    // A later change is told in its own round, which need not wait for this.
+    while ctx.state(|queue| queue.policy.version) == change.version {
+        let page = SpreadPage {
+            queue: ctx.state(|queue| queue.policy.queue.clone()),
+            parked_after_ms,
+            token: token.clone(),
+            change: change.clone(),
+        };
+        let told = Steps::new(ctx)
+            .regular(
+                QueueActivities::spread_policy,
+                page,
+                &StepPolicy::bookkeeping(),
+                "tell tasks of the policy",
+            )
+            .await
+            .unwrap_or_default();
+        ctx.state_mut(|queue| {
+            if queue.policy.version == change.version {
+                queue.policy.reached += told.reached;
+            }
+        });
+        if told.next.0.is_empty() {
+            return;
+        }
+        token = told.next;
+    }
+}

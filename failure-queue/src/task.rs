@@ -1,0 +1,228 @@
+//! What a parked task is, and what became of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::auto_redrive::AutoRedrive;
+use crate::failed_task::Carried;
+use crate::failure::StepFailure;
+use crate::park::{FollowUp, Recorder};
+use crate::payload::StoredPayload;
+use crate::policy::StepPolicy;
+
+/// A step that failed for good, with what is needed to run it again. The
+/// step's input is the workflow's second argument: the payload exactly as it
+/// was. Times are milliseconds since the Unix epoch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ParkedTask {
+    /// The failure queue that it waits in.
+    pub queue: String,
+    /// What it is about, in the application's words.
+    pub message_type: String,
+    /// What it belongs to: keyword search attributes by name.
+    #[serde(default)]
+    pub subject: BTreeMap<String, String>,
+    /// The activity to run again, by name.
+    pub activity_type: String,
+    /// The task queue to run it on.
+    pub task_queue: String,
+    /// The policy under which it was tried.
+    pub policy: StepPolicy,
+    /// Under this key the step's effect happens once, redriven or not.
+    pub idempotency_key: String,
+    /// How it failed.
+    pub failure: StepFailure,
+    /// When it was first tried.
+    pub first_attempt_at_ms: i64,
+    /// When it was given up.
+    pub parked_at_ms: i64,
+    /// The workflow that it comes from.
+    pub workflow_id: String,
+    /// The run that it comes from.
+    pub run_id: String,
+    /// The application's activity that is told what becomes of it.
+    #[serde(default)]
+    pub recorder: Option<Recorder>,
+    /// What follows when it succeeds, in this order.
+    #[serde(default)]
+    pub follow_ups: Vec<FollowUp>,
+    /// What an earlier run of the same task knew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) carried: Option<Box<Carried>>,
+    /// Whether it asks, as it starts, for its queue's policy. Tasks that were
+    /// parked before there were policies do not.
+    #[serde(default)]
+    pub(crate) asks_for_policy: bool,
+}
+
+/// Where a task stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TaskState {
+    /// Parked, and waiting for somebody.
+    Waiting,
+    /// Its activity is being run again.
+    Redriving,
+    /// It succeeded after all.
+    Done,
+    /// Somebody let it go; what it owed is still owed.
+    Discarded,
+}
+
+impl TaskState {
+    /// Whether nothing follows.
+    #[must_use]
+    pub const fn is_closed(self) -> bool {
+        matches!(self, Self::Done | Self::Discarded)
+    }
+
+    /// The state's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Redriving => "redriving",
+            Self::Done => "done",
+            Self::Discarded => "discarded",
+        }
+    }
+
+    /// The state with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Waiting, Self::Redriving, Self::Done, Self::Discarded]
+            .into_iter()
+            .find(|state| state.as_str() == name)
+    }
+}
+
+/// What the application's [`Recorder`] is told: a task was parked, done or
+/// discarded. It may be told twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskChange {
+    /// The id of the task's workflow.
+    pub task_id: String,
+    /// Its queue.
+    pub queue: String,
+    /// What it is about.
+    pub message_type: String,
+    /// What it belongs to.
+    pub subject: BTreeMap<String, String>,
+    /// Where it stands now: waiting when it was just parked, done, discarded.
+    pub state: TaskState,
+    /// Since when, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// Who brought it about; none for its parking.
+    pub principal: Option<String>,
+    /// Why, in the words of whoever did it.
+    pub reason: Option<String>,
+}
+
+/// One time that a parked task was run again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// When it began, in milliseconds since the Unix epoch.
+    pub started_at_ms: i64,
+    /// When it ended, in milliseconds since the Unix epoch.
+    pub ended_at_ms: i64,
+    /// Who redrove it.
+    pub principal: String,
+    /// Whether the queue's policy did.
+    pub automatic: bool,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+}
+
+/// How a redrive ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "result", content = "failure")]
+pub enum AttemptOutcome {
+    /// The step succeeded.
+    Done,
+    /// It failed again; the task stays.
+    FailedAgain(StepFailure),
+}
+
+/// What an operator did to a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AuditAction {
+    /// Ran it again.
+    Redrive,
+    /// Let it go.
+    Discard,
+    /// Changed when it is run again by itself.
+    SetPolicy,
+}
+
+/// How what an operator did came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AuditOutcome {
+    /// It is under way.
+    Pending,
+    /// As wished.
+    Done,
+    /// The step failed again.
+    FailedAgain,
+}
+
+/// A line of a task's audit trail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEntry {
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// Who.
+    pub principal: String,
+    /// What.
+    pub action: AuditAction,
+    /// Why.
+    pub reason: Option<String>,
+    /// The key under which the request acts once.
+    pub request_id: String,
+    /// Whether a corrected input was given with it.
+    #[serde(default)]
+    pub corrected_input: bool,
+    /// How it came out.
+    pub outcome: AuditOutcome,
+}
+
+/// A task as it stands: the answer to the query `task`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskView {
+    /// The id of its workflow.
+    pub id: String,
+    /// What was parked.
+    pub task: ParkedTask,
+    /// Where it stands.
+    pub state: TaskState,
+    /// How it failed last.
+    pub failure: StepFailure,
+    /// How often it was tried in all.
+    pub attempts: u32,
+    /// When it failed last, in milliseconds since the Unix epoch.
+    pub last_failure_at_ms: i64,
+    /// The latest redrives, oldest first.
+    pub redrives: Vec<Attempt>,
+    /// How many redrives there were before those.
+    pub earlier_redrives: u32,
+    /// Who did what, oldest first.
+    pub audit: Vec<AuditEntry>,
+    /// How many entries there were before those; the histories of the task's
+    /// earlier runs hold them.
+    pub earlier_audit: u32,
+    /// The step's input exactly as it was.
+    pub input: StoredPayload,
+    /// The input that a redrive takes in its place.
+    pub corrected_input: Option<StoredPayload>,
+    /// When it is run again by itself.
+    pub auto_redrive: Option<AutoRedrive>,
+    /// When that is next, in milliseconds since the Unix epoch.
+    pub next_redrive_at_ms: Option<i64>,
+}

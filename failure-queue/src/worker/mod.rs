@@ -1,0 +1,269 @@
+//! The activities of the queues' own workflows.
+
+#![allow(
+    missing_docs,
+    reason = "the macros generate items without documentation"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use temporalio_common::error::ApplicationFailure;
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::activities::{self as declared, BulkPage, BulkPageResult, SpreadPage, SpreadResult};
+use crate::bulk::{BulkAction, BulkCounts, BulkFilter, BulkProblem, BulkRequest};
+use crate::client::{Error, FailureQueues, Page, Redriven, StateFilter, TaskFilter};
+use crate::payload::Bytes;
+use crate::queue::PolicyChange;
+use crate::request::{DiscardRequest, RedriveRequest};
+use crate::task::TaskState;
+
+/// Tasks that are told of a policy at once.
+const TELL_AT_ONCE: usize = 8;
+/// Tasks on a page that is told of a policy.
+const TOLD_PAGE: u32 = 100;
+/// Tasks of a bulk operation that are under way at once.
+const UNDER_WAY: usize = 8;
+
+/// The activities of the queues' own workflows. Register them with the worker
+/// of the parked tasks' task queue, together with
+/// [`FailedTaskWorkflow`](crate::FailedTaskWorkflow),
+/// [`FailureQueueWorkflow`](crate::FailureQueueWorkflow) and
+/// [`BulkWorkflow`](crate::BulkWorkflow).
+pub struct FailureQueueActivities {
+    queues: FailureQueues,
+}
+
+impl FailureQueueActivities {
+    /// Acts on these queues. Their limit is what each task of a bulk operation
+    /// may take.
+    #[must_use]
+    pub const fn new(queues: FailureQueues) -> Self {
+        Self { queues }
+    }
+}
+
+#[activities]
+impl FailureQueueActivities {
+    #[activity(definition = declared::ReadPolicy)]
+    pub async fn read_policy(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        queue: String,
+    ) -> Result<Option<PolicyChange>, ActivityError> {
+        self.queues.last_change(&queue).await.map_err(fault)
+    }
+
+    #[activity(definition = declared::SpreadPolicy)]
+    pub async fn spread_policy(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        page: SpreadPage,
+    ) -> Result<SpreadResult, ActivityError> {
+        self.spread(page).await.map_err(fault)
+    }
+
+    #[activity(definition = declared::CountTasks)]
+    pub async fn count_tasks(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        filter: BulkFilter,
+    ) -> Result<u64, ActivityError> {
+        self.queues.count(&open(filter)).await.map_err(fault)
+    }
+
+    #[activity(definition = declared::RunPage)]
+    pub async fn run_page(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        page: BulkPage,
+    ) -> Result<BulkPageResult, ActivityError> {
+        self.run(&ctx, page).await.map_err(fault)
+    }
+}
+
+impl FailureQueueActivities {
+    async fn spread(&self, page: SpreadPage) -> Result<SpreadResult, Error> {
+        let filter = open(BulkFilter {
+            queue: Some(page.queue),
+            parked_after_ms: page.parked_after_ms,
+            ..BulkFilter::default()
+        });
+        let token = page.token.0;
+        let listed = self
+            .queues
+            .list(
+                &filter,
+                Page {
+                    size: TOLD_PAGE,
+                    token,
+                },
+            )
+            .await?;
+        let told: Vec<Result<(), Error>> = stream::iter(listed.tasks)
+            .map(|task| {
+                let change = page.change.clone();
+                async move { self.queues.tell_policy(&task.id, change).await }
+            })
+            .buffer_unordered(TELL_AT_ONCE)
+            .collect()
+            .await;
+        let reached = told.len() as u64;
+        // One that could not be told is told with the page's next attempt.
+        told.into_iter().collect::<Result<(), Error>>()?;
+        Ok(SpreadResult {
+            reached,
+            next: Bytes(listed.next),
+        })
+    }
+
+    async fn run(&self, ctx: &ActivityContext, page: BulkPage) -> Result<BulkPageResult, Error> {
+        let BulkPage {
+            request,
+            token,
+            size,
+        } = page;
+        let filter = open(request.filter.clone());
+        let token = token.0;
+        let listed = self.queues.list(&filter, Page { size, token }).await?;
+        let mut pace = interval(Duration::from_secs_f64(1.0 / request.rate_per_second));
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let paced = stream::unfold(
+            (pace, listed.tasks.into_iter()),
+            async |(mut pace, mut tasks)| {
+                let task = tasks.next()?;
+                pace.tick().await;
+                Some((task.id, (pace, tasks)))
+            },
+        );
+        let mut outcomes = Box::pin(
+            paced
+                .map(|id| self.act(&request, id))
+                .buffer_unordered(UNDER_WAY),
+        );
+        let mut counts = BulkCounts::default();
+        while let Some(outcome) = outcomes.next().await {
+            outcome.count(&mut counts);
+            // Only tells that this worker lives; a page run again finds out
+            // from each task what was done to it.
+            let _ = ctx.record_heartbeat(()).await;
+        }
+        Ok(BulkPageResult {
+            counts,
+            next: Bytes(listed.next),
+        })
+    }
+
+    /// Does to one task what the operation does to each.
+    async fn act(&self, request: &BulkRequest, id: String) -> Outcome {
+        let result = match request.action {
+            BulkAction::Redrive => self.redrive(request, &id).await,
+            BulkAction::Discard => self.discard(request, &id).await,
+        };
+        let kind = result.unwrap_or_else(|error| match error {
+            Error::Resolved | Error::Busy | Error::NotFound => Kind::Skipped(error.to_string()),
+            error => Kind::Unanswered(chain(&error)),
+        });
+        Outcome { id, kind }
+    }
+
+    async fn redrive(&self, request: &BulkRequest, id: &str) -> Result<Kind, Error> {
+        let redrive = RedriveRequest {
+            principal: request.principal.clone(),
+            reason: request.reason.clone(),
+            request_id: Some(request.request_id()),
+            ..RedriveRequest::default()
+        };
+        Ok(match self.queues.redrive(id, redrive).await? {
+            Redriven::Ended(answer) if answer.state == TaskState::Done => Kind::Done,
+            Redriven::Ended(answer) => {
+                Kind::FailedAgain(answer.failure.map_or_else(String::new, |failure| {
+                    format!("{}: {}", failure.code, failure.message)
+                }))
+            }
+            Redriven::StillRunning => Kind::Unanswered("the redrive goes on".to_owned()),
+        })
+    }
+
+    async fn discard(&self, request: &BulkRequest, id: &str) -> Result<Kind, Error> {
+        let discard = DiscardRequest {
+            principal: request.principal.clone(),
+            reason: request.reason.clone().unwrap_or_default(),
+            request_id: Some(request.request_id()),
+        };
+        self.queues.discard(id, discard).await?;
+        Ok(Kind::Discarded)
+    }
+}
+
+/// What became of one task.
+struct Outcome {
+    id: String,
+    kind: Kind,
+}
+
+enum Kind {
+    Done,
+    Discarded,
+    FailedAgain(String),
+    Skipped(String),
+    Unanswered(String),
+}
+
+impl Outcome {
+    fn count(self, counts: &mut BulkCounts) {
+        let problem = match self.kind {
+            Kind::Done => {
+                counts.done += 1;
+                return;
+            }
+            Kind::Discarded => {
+                counts.discarded += 1;
+                return;
+            }
+            Kind::FailedAgain(problem) => {
+                counts.failed_again += 1;
+                problem
+            }
+            Kind::Skipped(problem) => {
+                counts.skipped += 1;
+                problem
+            }
+            Kind::Unanswered(problem) => {
+                counts.unanswered += 1;
+                problem
+            }
+        };
+        counts.problems.push(BulkProblem {
+            task_id: self.id,
+            problem,
+        });
+    }
+}
+
+fn open(tasks: BulkFilter) -> TaskFilter {
+    TaskFilter {
+        tasks,
+        state: StateFilter::Open,
+    }
+}
+
+/// Nothing that these activities meet is final: they are tried again.
+fn fault(error: Error) -> ActivityError {
+    let failure = ApplicationFailure::builder(chain(&error))
+        .type_name("FailureQueueUnavailable".to_owned())
+        .build();
+    ActivityError::application(failure)
+}
+
+/// An error with its causes, which `Display` leaves out.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

@@ -1,0 +1,291 @@
+//! `pizza failures bulk`, and the bulk operations that `redrive` and `discard`
+//! start. They run in the gateway's world, not in this process: whoever
+//! watches may leave and come back.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::answer::{DryRun, Progress, Started, read};
+use super::ending::{EXIT_CODES, Ending};
+use super::list;
+use crate::client::gateway::{CallError, FailureQueues};
+use crate::client::operator_key::OperatorArgs;
+use crate::client::output::{self, Live};
+
+/// How often an operation is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How long the gateway may be away while an operation is followed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(super) struct BulkArgs {
+    /// The operation's id, as `redrive` or `discard` said it
+    #[arg(value_parser = super::name)]
+    id: String,
+    /// Follow it to its end
+    #[arg(long)]
+    follow: bool,
+    /// Stop it; what is done stays done
+    #[arg(long)]
+    stop: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    operator: OperatorArgs,
+}
+
+/// Shows, follows or stops an operation.
+pub(super) async fn run(args: BulkArgs) -> anyhow::Result<Ending> {
+    let queues = args.operator.connect()?;
+    let mut answer = if args.stop {
+        queues.stop_bulk(&args.id).await?
+    } else {
+        queues.bulk(&args.id).await?
+    };
+    if args.follow {
+        answer = match follow(&queues, &args.id).await? {
+            Some(answer) => answer,
+            None => return Ok(left_alone(&args.id)),
+        };
+    }
+    print(&answer, args.json)?;
+    // Stopped is what was wished for.
+    if args.stop {
+        return Ok(Ending::AsWished);
+    }
+    Ok(verdict(&read(&answer)?))
+}
+
+/// What an operation would reach.
+pub(super) async fn dry_run(
+    queues: &FailureQueues,
+    request: &Map<String, Value>,
+) -> Result<Value, CallError> {
+    let mut request = request.clone();
+    request.insert("dryRun".to_owned(), json!(true));
+    let id = Uuid::new_v4().to_string();
+    queues.start_bulk(&Value::Object(request), &id).await
+}
+
+/// How many tasks a dry run found.
+pub(super) fn matching(dry_run: &Value) -> Result<u64, CallError> {
+    Ok(read::<DryRun>(dry_run)?.matching)
+}
+
+/// Shows what a dry run found.
+pub(super) fn print_dry_run(answer: &Value, as_json: bool) -> Result<(), CallError> {
+    if as_json {
+        output::json(answer);
+        return Ok(());
+    }
+    let found: DryRun = read(answer)?;
+    output::data(&format!("{} tasks match", found.matching));
+    if !found.sample.is_empty() {
+        output::data(&list::table(&found.sample));
+    }
+    Ok(())
+}
+
+/// Starts an operation and follows it, unless nobody wants to wait.
+pub(super) async fn run_to_its_end(
+    queues: &FailureQueues,
+    request: &Map<String, Value>,
+    no_wait: bool,
+    as_json: bool,
+) -> anyhow::Result<Ending> {
+    let request_id = Uuid::new_v4().to_string();
+    let answer = queues
+        .start_bulk(&Value::Object(request.clone()), &request_id)
+        .await?;
+    let started: Started = read(&answer)?;
+    let id = started.bulk_id.as_str();
+    if no_wait {
+        if as_json {
+            output::json(&answer);
+        } else {
+            output::data(id);
+        }
+        return Ok(Ending::AsWished);
+    }
+    output::note(&format!(
+        "bulk operation {id}: {} tasks; Ctrl-C leaves it alone, `pizza failures bulk {id} --stop` \
+         stops it",
+        started.matching
+    ));
+    let Some(answer) = follow(queues, id).await? else {
+        return Ok(left_alone(id));
+    };
+    print(&answer, as_json)?;
+    Ok(verdict(&read(&answer)?))
+}
+
+/// Says how to come back to an operation.
+fn left_alone(id: &str) -> Ending {
+    output::note(&format!(
+        "the bulk operation goes on: `pizza failures bulk {id}` shows it, with --follow to its \
+         end, and --stop stops it"
+    ));
+    Ending::Partly
+}
+
+/// Follows an operation to its end; none when the person at the terminal has
+/// seen enough.
+async fn follow(queues: &FailureQueues, id: &str) -> Result<Option<Value>, CallError> {
+    tokio::select! {
+        ended = watch(queues, id) => ended.map(Some),
+        _ = tokio::signal::ctrl_c() => Ok(None),
+    }
+}
+
+/// Looks at an operation until it has ended. The gateway may be away for a
+/// while: it is not the gateway that the operation lives in.
+async fn watch(queues: &FailureQueues, id: &str) -> Result<Value, CallError> {
+    let mut live = Live::new();
+    let mut last_seen = Instant::now();
+    loop {
+        match queues.bulk(id).await {
+            Ok(answer) => {
+                last_seen = Instant::now();
+                let progress: Progress = read(&answer)?;
+                live.draw(&counts(&progress));
+                if !progress.running {
+                    return Ok(answer);
+                }
+            }
+            Err(error) if may_pass(&error) && last_seen.elapsed() < PATIENCE => {}
+            Err(error) => return Err(error),
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+fn may_pass(error: &CallError) -> bool {
+    matches!(error, CallError::Unreachable { .. }) || error.retry_after().is_some()
+}
+
+/// What an operation's end, or its being under way, comes to.
+fn verdict(progress: &Progress) -> Ending {
+    let left = progress.failed_again + progress.skipped + progress.unanswered;
+    if left > 0 || progress.stopped {
+        Ending::Partly
+    } else {
+        Ending::AsWished
+    }
+}
+
+fn print(answer: &Value, as_json: bool) -> Result<(), CallError> {
+    if as_json {
+        output::json(answer);
+    } else {
+        output::data(&describe(&read(answer)?));
+    }
+    Ok(())
+}
+
+fn counts(progress: &Progress) -> String {
+    let reached = progress.done
+        + progress.discarded
+        + progress.failed_again
+        + progress.skipped
+        + progress.unanswered;
+    let all = [
+        ("done", progress.done),
+        ("discarded", progress.discarded),
+        ("failed again", progress.failed_again),
+        ("skipped", progress.skipped),
+        ("unanswered", progress.unanswered),
+    ];
+    let mut line = format!("{} {reached} of {}", progress.action, progress.matching);
+    for (what, count) in all.iter().filter(|(_, count)| *count > 0) {
+        line.push_str(&format!(", {count} {what}"));
+    }
+    line
+}
+
+fn describe(progress: &Progress) -> String {
+    let state = match (progress.running, progress.stopped) {
+        (true, false) => "running",
+        (true, true) => "stopping",
+        (false, true) => "stopped",
+        (false, false) => "ended",
+    };
+    let mut lines = vec![
+        format!("bulk      {}", progress.bulk_id),
+        format!("tasks     {}", counts(progress)),
+        format!("state     {state}"),
+        format!("by        {}", progress.principal),
+    ];
+    if let Some(reason) = &progress.reason {
+        lines.push(format!("reason    {reason}"));
+    }
+    if let Some(started) = &progress.started_at {
+        lines.push(format!("started   {started}"));
+    }
+    if let Some(ended) = &progress.ended_at {
+        lines.push(format!("ended     {ended}"));
+    }
+    for problem in &progress.problems {
+        lines.push(format!("problem   {}: {}", problem.id, problem.problem));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(changes: Value) -> Progress {
+        let mut progress = json!({
+            "bulkId": "b-1", "action": "redrive", "principal": "alice", "reason": null,
+            "startedAt": "2026-01-01T00:00:00Z", "endedAt": "2026-01-01T00:00:09Z",
+            "running": false, "stopped": false, "matching": 3, "done": 3, "failedAgain": 0,
+            "discarded": 0, "skipped": 0, "unanswered": 0, "problems": [],
+        });
+        if let (Some(progress), Value::Object(changes)) = (progress.as_object_mut(), changes) {
+            progress.extend(changes);
+        }
+        read(&progress).expect("progress")
+    }
+
+    #[test]
+    fn an_operation_went_as_wished_when_nothing_is_left_over() {
+        assert_eq!(verdict(&progress(json!({}))), Ending::AsWished);
+        for left in ["failedAgain", "skipped", "unanswered"] {
+            assert_eq!(
+                verdict(&progress(json!({ left: 1 }))),
+                Ending::Partly,
+                "{left}"
+            );
+        }
+        assert_eq!(
+            verdict(&progress(json!({ "stopped": true }))),
+            Ending::Partly
+        );
+    }
+
+    #[test]
+    fn only_what_happened_is_counted() {
+        assert_eq!(counts(&progress(json!({}))), "redrive 3 of 3, 3 done");
+        let troubled = progress(json!({
+            "done": 1, "failedAgain": 1, "running": true, "endedAt": null,
+            "problems": [{ "id": "a", "problem": "no\x1b[2J" }],
+        }));
+        let described = describe(&troubled);
+        assert!(
+            described.contains("redrive 2 of 3, 1 done, 1 failed again"),
+            "{described}"
+        );
+        assert!(described.contains("state     running"), "{described}");
+        assert!(
+            described.contains("problem   a: no\\u001b[2J"),
+            "{described}"
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! `pizza failures list`.
+
+use clap::{Args, ValueEnum};
+use comfy_table::ColumnConstraint;
+
+use super::answer::{Listed, Page, read};
+use super::ending::{EXIT_CODES, Ending};
+use super::filter::FilterArgs;
+use crate::client::operator_key::OperatorArgs;
+use crate::client::output;
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Tasks that stand so
+    #[arg(long, value_enum, default_value_t = State::Open)]
+    state: State,
+    /// Tasks on a page, 1 to 100
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
+    limit: u32,
+    /// The page after the one that ended with this cursor, with the same filters
+    #[arg(long)]
+    cursor: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    operator: OperatorArgs,
+}
+
+/// Where the tasks stand that are listed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum State {
+    /// Waiting, or being redriven
+    Open,
+    /// Redriven, and done
+    Done,
+    /// Let go
+    Discarded,
+}
+
+impl ListArgs {
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let state = match self.state {
+            State::Open => "open",
+            State::Done => "done",
+            State::Discarded => "discarded",
+        };
+        let mut query = self.filter.query();
+        query.push(("state", state.to_owned()));
+        query.push(("limit", self.limit.to_string()));
+        query.extend(self.cursor.clone().map(|cursor| ("cursor", cursor)));
+        query
+    }
+}
+
+/// Lists a page of tasks.
+pub(super) async fn run(args: ListArgs) -> anyhow::Result<Ending> {
+    let answer = args.operator.connect()?.list(&args.query()).await?;
+    if args.json {
+        output::json(&answer);
+        return Ok(Ending::AsWished);
+    }
+    let page: Page = read(&answer)?;
+    if page.failures.is_empty() {
+        output::note("none");
+    } else {
+        output::data(&table(&page.failures));
+    }
+    if let Some(cursor) = &page.next_cursor {
+        output::note(&format!("more: the same with --cursor {cursor}"));
+    }
+    Ok(Ending::AsWished)
+}
+
+/// Tasks for a person.
+pub(super) fn table(tasks: &[Listed]) -> String {
+    let mut table = output::table(&["task", "what", "error", "customer", "parked at", "state"]);
+    for task in tasks {
+        table.add_row(
+            [
+                &task.id,
+                &task.message_type,
+                &task.error_code,
+                &task.customer_id,
+                &task.parked_at,
+                &task.state,
+            ]
+            .map(ToString::to_string),
+        );
+    }
+    // An id that is cut into two lines cannot be copied.
+    if let Some(ids) = table.column_mut(0) {
+        ids.set_constraint(ColumnConstraint::ContentWidth);
+    }
+    table.to_string()
+}

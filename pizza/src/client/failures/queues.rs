@@ -1,0 +1,55 @@
+//! `pizza failures queues`.
+
+use clap::Args;
+
+use super::answer::{Queue, Queues, read};
+use super::ending::{EXIT_CODES, Ending};
+use super::policy;
+use super::span::in_words;
+use crate::client::operator_key::OperatorArgs;
+use crate::client::output;
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(super) struct QueuesArgs {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    operator: OperatorArgs,
+}
+
+/// Shows the queues, empty ones included.
+pub(super) async fn run(args: QueuesArgs) -> anyhow::Result<Ending> {
+    let answer = args.operator.connect()?.queues().await?;
+    if args.json {
+        output::json(&answer);
+    } else {
+        output::data(&table(&read::<Queues>(&answer)?.queues));
+    }
+    Ok(Ending::AsWished)
+}
+
+fn table(queues: &[Queue]) -> String {
+    let mut table = output::table(&[
+        "queue",
+        "what",
+        "depth",
+        "oldest",
+        "arrived last hour",
+        "resolved last hour",
+        "automatic redrive",
+    ]);
+    for queue in queues {
+        table.add_row([
+            queue.queue.to_string(),
+            queue.message_type.to_string(),
+            queue.depth.to_string(),
+            queue.oldest_age_seconds.map(in_words).unwrap_or_default(),
+            queue.arrived_last_hour.to_string(),
+            queue.resolved_last_hour.to_string(),
+            policy::in_words(queue.auto_redrive.as_ref()),
+        ]);
+    }
+    table.to_string()
+}

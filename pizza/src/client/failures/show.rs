@@ -1,0 +1,329 @@
+//! `pizza failures show`.
+
+use clap::Args;
+use pizza_domain::Money;
+use pizza_workflows::parking::MessageType;
+use serde_json::Value;
+
+use super::answer::{Audit, Failure, Input, Redrive, Task, read};
+use super::ending::{EXIT_CODES, Ending};
+use super::policy;
+use super::span::in_words;
+use crate::client::operator_key::OperatorArgs;
+use crate::client::output;
+
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(super) struct ShowArgs {
+    /// The task's id
+    #[arg(value_parser = super::name)]
+    id: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    operator: OperatorArgs,
+}
+
+/// Shows a task, open or closed.
+pub(super) async fn run(args: ShowArgs) -> anyhow::Result<Ending> {
+    let answer = args.operator.connect()?.show(&args.id).await?;
+    if args.json {
+        output::json(&answer);
+    } else {
+        output::data(&describe(&read(&answer)?)?);
+    }
+    Ok(Ending::AsWished)
+}
+
+fn describe(task: &Task) -> serde_json::Result<String> {
+    let sections = [
+        about(task),
+        failure(task),
+        step(task),
+        redrives(task),
+        audit(task),
+        inputs(task)?,
+    ];
+    Ok(sections.join("\n"))
+}
+
+/// What a person looks for first.
+fn about(task: &Task) -> String {
+    let mut lines = vec![
+        format!("task         {}", task.id),
+        format!("state        {}", task.state),
+        format!("owes         {}", owes(task)),
+        format!("queue        {} ({})", task.queue, task.message_type),
+        format!("order        {}", task.order_id),
+        format!("customer     {}", task.customer_id),
+        format!("parked       {}", task.parked_at),
+        format!(
+            "by itself    {}",
+            policy::in_words(task.auto_redrive.as_ref())
+        ),
+    ];
+    if let Some(next) = &task.next_redrive_at {
+        lines.push(format!("next         {next}"));
+    }
+    block(&lines)
+}
+
+/// What somebody is still waiting for while the task is open, and for good
+/// once it was let go.
+fn owes(task: &Task) -> String {
+    if task.state.as_str() == "done" {
+        return "nothing any more".to_owned();
+    }
+    let customer = &task.customer_id;
+    let amount = |field| {
+        let input = task.corrected_input.as_ref().unwrap_or(&task.input);
+        input.json.as_ref()?.get(field).and_then(Value::as_i64)
+    };
+    let money = amount("amount").map_or_else(
+        || "the charge".to_owned(),
+        |minor| Money::from_minor(minor).to_string(),
+    );
+    let points = amount("points").map_or_else(
+        || "the order's points".to_owned(),
+        |points| format!("{points} points"),
+    );
+    match MessageType::from_name(task.message_type.as_str()) {
+        Some(MessageType::AddLoyaltyPointsFailed) => format!("{points} to {customer}"),
+        Some(MessageType::RefundPaymentFailed) => format!("{money} back to {customer}"),
+        Some(MessageType::RemoveLoyaltyPointsFailed) => {
+            format!("{points} to be taken back from {customer}")
+        }
+        Some(MessageType::NotifyCustomerFailed) => {
+            format!("word to {customer} that the order was cancelled")
+        }
+        None => format!("what {} means", task.message_type),
+    }
+}
+
+fn failure(task: &Task) -> String {
+    let kind = if task.error.refused {
+        "a refusal: asking again may be pointless"
+    } else {
+        "a fault: it may pass"
+    };
+    let mut lines = vec![
+        format!("error        {}", message(&task.error)),
+        format!("kind         {kind}"),
+    ];
+    for cause in &task.error.causes {
+        lines.push(format!("  caused by  {cause}"));
+    }
+    lines.push(format!(
+        "attempts     {}, the first at {}, the last failure at {}",
+        task.attempts, task.first_attempt_at, task.last_failure_at
+    ));
+    block(&lines)
+}
+
+fn message(error: &Failure) -> String {
+    format!("{}: {}", error.code, error.message)
+}
+
+/// What a redrive runs, and what it comes from.
+fn step(task: &Task) -> String {
+    let policy = &task.retry_policy;
+    let attempts = policy
+        .attempts
+        .map_or_else(|| "any number of".to_owned(), |count| count.to_string());
+    let mut lines = vec![
+        format!(
+            "step         {} on the task queue {}",
+            task.activity_type, task.task_queue
+        ),
+        format!(
+            "tried        {attempts} times at most, first wait {}, x{}, longest {}",
+            in_words(policy.first_wait_seconds),
+            policy.backoff,
+            in_words(policy.longest_wait_seconds),
+        ),
+        format!("key          {}", task.idempotency_key),
+        format!("from         {}, run {}", task.workflow_id, task.run_id),
+    ];
+    for then in &task.then {
+        lines.push(format!(
+            "then         {} (parked in {} if it fails)",
+            then.activity_type, then.queue
+        ));
+    }
+    block(&lines)
+}
+
+fn redrives(task: &Task) -> String {
+    if task.redrives.is_empty() {
+        return block(&["redrives     none".to_owned()]);
+    }
+    let mut lines = vec![format!(
+        "redrives     {}{}",
+        task.redrives.len(),
+        earlier(task.earlier_redrives)
+    )];
+    lines.extend(task.redrives.iter().map(redrive));
+    block(&lines)
+}
+
+fn redrive(redrive: &Redrive) -> String {
+    let by = if redrive.automatic {
+        format!("by itself, as {} set it", redrive.principal)
+    } else {
+        redrive.principal.to_string()
+    };
+    let error = redrive
+        .error
+        .as_ref()
+        .map_or_else(String::new, |error| format!(": {}", message(error)));
+    format!("  {}  {by}  {}{error}", redrive.started_at, redrive.outcome)
+}
+
+fn audit(task: &Task) -> String {
+    if task.audit.is_empty() {
+        return block(&["audit        nobody has done anything to it".to_owned()]);
+    }
+    let mut lines = vec![format!(
+        "audit        {}{}",
+        task.audit.len(),
+        earlier(task.earlier_audit)
+    )];
+    lines.extend(task.audit.iter().map(audit_line));
+    block(&lines)
+}
+
+fn audit_line(entry: &Audit) -> String {
+    let input = if entry.corrected_input {
+        " with another input"
+    } else {
+        ""
+    };
+    let reason = entry
+        .reason
+        .as_ref()
+        .map_or_else(String::new, |reason| format!(": {reason}"));
+    format!(
+        "  {}  {}  {}{input}, {}{reason} [{}]",
+        entry.at, entry.principal, entry.action, entry.outcome, entry.request_id
+    )
+}
+
+/// How many there were before those that are shown.
+fn earlier(count: u64) -> String {
+    if count == 0 {
+        return String::new();
+    }
+    format!(" (and {count} before them)")
+}
+
+fn inputs(task: &Task) -> serde_json::Result<String> {
+    let mut text = input("input", &task.input)?;
+    if let Some(corrected) = &task.corrected_input {
+        text.push('\n');
+        text.push_str(&input("corrected input, which a redrive takes", corrected)?);
+    }
+    Ok(text)
+}
+
+fn input(title: &str, input: &Input) -> serde_json::Result<String> {
+    if let Some(json) = &input.json {
+        return Ok(format!("{title}\n{}", serde_json::to_string_pretty(json)?));
+    }
+    let encoding = input
+        .encoding
+        .as_ref()
+        .map_or_else(|| "no encoding".to_owned(), ToString::to_string);
+    let base64 = input.base64.as_ref().map_or("", |bytes| bytes.as_str());
+    Ok(format!("{title} ({encoding}, base64)\n{base64}"))
+}
+
+fn block(lines: &[String]) -> String {
+    let mut text = lines.join("\n");
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn task() -> Value {
+        json!({
+            "id": "failed-refund-payment-6f1b", "queue": "refund-payment",
+            "messageType": "RefundPaymentFailed", "state": "waiting",
+            "orderId": "6f1b", "customerId": "c-7", "activityType": "refundPayment",
+            "taskQueue": "orders",
+            "retryPolicy": { "attempts": 6, "firstWaitSeconds": 1, "backoff": 1.1,
+                             "longestWaitSeconds": 100 },
+            "idempotencyKey": "6f1b/refundPayment",
+            "error": { "code": "refund-failed", "message": "no\x1b]0;owned\x07 refund",
+                       "causes": ["the provider\nis away"], "refused": false },
+            "attempts": 7, "firstAttemptAt": "2026-01-01T00:00:00Z",
+            "lastFailureAt": "2026-01-01T00:00:07Z", "parkedAt": "2026-01-01T00:00:06Z",
+            "workflowId": "order-6f1b", "runId": "r-1",
+            "input": { "encoding": "json/plain", "json": { "amount": 1200 } },
+            "correctedInput": null,
+            "then": [{ "queue": "remove-loyalty-points", "activityType": "reclaimLoyaltyPoints" }],
+            "redrives": [{ "startedAt": "2026-01-02T00:00:00Z", "endedAt": "2026-01-02T00:00:01Z",
+                "principal": "alice", "automatic": false, "outcome": "failedAgain",
+                "error": { "code": "refund-failed", "message": "still", "causes": [], "refused": false } }],
+            "earlierRedrives": 0,
+            "audit": [{ "at": "2026-01-02T00:00:00Z", "principal": "alice", "action": "redrive",
+                "reason": "provider is back", "requestId": "r-7", "correctedInput": false,
+                "outcome": "failedAgain" }],
+            "earlierAudit": 3,
+            "autoRedrive": null, "nextRedriveAt": null,
+        })
+    }
+
+    fn described(task: &Value) -> String {
+        describe(&read(task).expect("a task")).expect("a text")
+    }
+
+    #[test]
+    fn a_task_says_what_it_owes_and_why_it_waits() {
+        let text = described(&task());
+        for part in [
+            "owes         12.00 back to c-7",
+            "error        refund-failed: no\\u001b]0;owned\\u0007 refund",
+            "caused by  the provider\\u000ais away",
+            "6 times at most, first wait 1s, x1.1, longest 1m 40s",
+            "then         reclaimLoyaltyPoints",
+            "alice  failedAgain: refund-failed: still",
+            "audit        1 (and 3 before them)",
+            "alice  redrive, failedAgain: provider is back [r-7]",
+            "\"amount\": 1200",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_owed_follows_the_message_type_and_the_input() {
+        let mut task = task();
+        task["correctedInput"] = json!({ "encoding": "json/plain", "json": { "amount": 5 } });
+        assert!(described(&task).contains("owes         0.05 back to c-7"));
+        task["messageType"] = json!("AddLoyaltyPointsFailed");
+        task["correctedInput"]["json"] = json!({ "points": 9 });
+        assert!(described(&task).contains("owes         9 points to c-7"));
+        task["messageType"] = json!("NotifyCustomerFailed");
+        assert!(described(&task).contains("word to c-7"));
+        task["state"] = json!("done");
+        assert!(described(&task).contains("owes         nothing any more"));
+    }
+
+    #[test]
+    fn an_input_that_cannot_be_read_is_shown_as_it_is() {
+        let mut task = task();
+        task["input"] = json!({ "encoding": "binary/encrypted", "base64": "AP+A" });
+        let text = described(&task);
+        assert!(
+            text.contains("input (binary/encrypted, base64)\nAP+A"),
+            "{text}"
+        );
+        assert!(text.contains("the charge back to c-7"), "{text}");
+    }
+}

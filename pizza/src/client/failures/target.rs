@@ -1,0 +1,284 @@
+//! Which tasks an operator acts on, and whether that is really meant.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::ending::Ending;
+use super::filter::FilterArgs;
+use super::{bulk, named};
+use crate::client::gateway::FailureQueues;
+use crate::client::operator_key::OperatorArgs;
+use crate::client::output;
+
+/// The tasks to act on: by id, or all that pass the filters.
+#[derive(Args, Debug)]
+pub(super) struct TargetArgs {
+    /// The tasks' ids; instead of them, --all or a filter starts a bulk
+    /// operation
+    #[arg(
+        value_name = "ID",
+        value_parser = super::name,
+        required_unless_present_any = ["all", "FilterArgs"],
+        conflicts_with_all = ["all", "FilterArgs", "rate", "dry_run", "no_wait"]
+    )]
+    pub(super) ids: Vec<String>,
+    /// All parked tasks, or all that pass the filters
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// At most so many tasks a second in a bulk operation, 0.1 to 100
+    #[arg(long, value_name = "TASKS", default_value = "20", value_parser = rate)]
+    rate: f64,
+    /// Say what a bulk operation would reach, and touch nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask before a bulk operation
+    #[arg(long)]
+    yes: bool,
+    /// Print the bulk operation's id and do not wait for its end
+    #[arg(long)]
+    no_wait: bool,
+    /// How long to wait for the end of each task that is named
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 60,
+        conflicts_with_all = ["all", "FilterArgs"]
+    )]
+    timeout_seconds: u64,
+    /// Print JSON, a line for each task or one for a bulk operation
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    operator: OperatorArgs,
+}
+
+/// Reads how many tasks a second.
+fn rate(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|rate| (0.1..=100.0).contains(rate))
+        .ok_or_else(|| "must be a number from 0.1 to 100".to_owned())
+}
+
+/// What is done to the tasks.
+#[derive(Debug)]
+pub(super) struct Deed {
+    /// `redrive` or `discard`.
+    pub(super) action: &'static str,
+    /// What is said with it.
+    pub(super) body: Map<String, Value>,
+}
+
+impl Deed {
+    /// A deed, with its reason if there is one.
+    pub(super) fn new(action: &'static str, reason: Option<&str>) -> Self {
+        let body = reason
+            .map(|reason| ("reason".to_owned(), json!(reason)))
+            .into_iter()
+            .collect();
+        Self { action, body }
+    }
+}
+
+/// Whether a bulk operation may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Consent {
+    Given,
+    /// A person has to be asked.
+    Asked,
+    /// Nobody said yes, and nobody can be asked.
+    Missing,
+}
+
+impl Consent {
+    const fn of(yes: bool, terminal: bool) -> Self {
+        match (yes, terminal) {
+            (true, _) => Self::Given,
+            (false, true) => Self::Asked,
+            (false, false) => Self::Missing,
+        }
+    }
+}
+
+impl TargetArgs {
+    /// Whether the tasks are named one by one.
+    pub(super) const fn is_one_task(&self) -> bool {
+        self.ids.len() == 1
+    }
+
+    /// Does the deed to the tasks.
+    pub(super) async fn act(&self, deed: Deed) -> anyhow::Result<Ending> {
+        let queues = self.operator.connect()?;
+        if !self.ids.is_empty() {
+            let limit = Duration::from_secs(self.timeout_seconds);
+            return named::act(&queues, &self.ids, &deed, limit, self.json).await;
+        }
+        let request = self.bulk_request(deed);
+        if self.dry_run {
+            let answer = bulk::dry_run(&queues, &request).await?;
+            bulk::print_dry_run(&answer, self.json)?;
+            return Ok(Ending::AsWished);
+        }
+        let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+        match Consent::of(self.yes, terminal) {
+            Consent::Given => {}
+            Consent::Asked => {
+                if let Some(ending) = self.ask(&queues, &request).await? {
+                    return Ok(ending);
+                }
+            }
+            Consent::Missing => {
+                output::note(
+                    "error: a bulk operation is begun with --yes where nobody can be asked; \
+                     --dry-run says what it would reach",
+                );
+                return Ok(Ending::Misused);
+            }
+        }
+        bulk::run_to_its_end(&queues, &request, self.no_wait, self.json).await
+    }
+
+    fn bulk_request(&self, deed: Deed) -> Map<String, Value> {
+        let mut request = self.filter.fields();
+        // Spelled out, since a request without a filter is a mistake.
+        if request.is_empty() {
+            request.insert("all".to_owned(), json!(true));
+        }
+        request.insert("action".to_owned(), json!(deed.action));
+        request.insert("ratePerSecond".to_owned(), json!(self.rate));
+        request.extend(deed.body);
+        request
+    }
+
+    /// Asks the person at the terminal; none to go on.
+    async fn ask(
+        &self,
+        queues: &FailureQueues,
+        request: &Map<String, Value>,
+    ) -> anyhow::Result<Option<Ending>> {
+        let answer = bulk::dry_run(queues, request).await?;
+        let matching = bulk::matching(&answer)?;
+        if matching == 0 {
+            output::note("no task matches");
+            return Ok(Some(Ending::AsWished));
+        }
+        let action = request["action"].as_str().unwrap_or_default();
+        let question = format!("{action} {matching} tasks {}?", self.filter.in_words());
+        if confirmed(&question)? {
+            return Ok(None);
+        }
+        output::note("nothing was done");
+        Ok(Some(Ending::Failed))
+    }
+}
+
+/// Asks for a yes; anything else is a no.
+fn confirmed(question: &str) -> io::Result<bool> {
+    let mut err = io::stderr();
+    write!(err, "{} [y/N] ", output::plain(question))?;
+    err.flush()?;
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(is_yes(&line))
+}
+
+fn is_yes(line: &str) -> bool {
+    let line = line.trim();
+    line.eq_ignore_ascii_case("y") || line.eq_ignore_ascii_case("yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        target: TargetArgs,
+    }
+
+    fn parse(line: &str) -> Result<TargetArgs, clap::Error> {
+        let words = ["redrive"].into_iter().chain(line.split_whitespace());
+        Line::try_parse_from(words).map(|line| line.target)
+    }
+
+    #[test]
+    fn tasks_are_named_or_filtered_but_not_both() {
+        for good in [
+            "failed-refund-payment-1",
+            "a b --yes --timeout-seconds 5",
+            "--all",
+            "--all --queue refund-payment --dry-run",
+            "--older-than 3d --rate 0.5 --no-wait",
+            "--customer c-7 --error-code refund-failed --message-type RefundPaymentFailed",
+        ] {
+            assert!(parse(good).is_ok(), "{good}: {:?}", parse(good).err());
+        }
+        for bad in [
+            "",
+            "--yes",
+            "a --all",
+            "a --queue refund-payment",
+            "a --dry-run",
+            "a --no-wait",
+            "a --rate 5",
+            "..",
+            "--queue nowhere",
+            "--message-type Nothing",
+            "--order 17",
+            "--customer ann@example.org",
+            "--all --rate 0",
+            "--all --rate 101",
+            "--all --rate NaN",
+            "--all --timeout-seconds 5",
+            "--older-than 5",
+        ] {
+            let error = parse(bad).expect_err(bad);
+            assert_eq!(error.exit_code(), 2, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_bulk_operation_says_what_it_reaches() {
+        let deed = || Deed::new("discard", Some("test data"));
+        let request = |line: &str| parse(line).expect("a command line").bulk_request(deed());
+        assert_eq!(
+            Value::Object(request("--all")),
+            json!({ "all": true, "action": "discard", "ratePerSecond": 20.0, "reason": "test data" })
+        );
+        assert_eq!(
+            Value::Object(request(
+                "--all --queue refund-payment --older-than 2h --rate 5"
+            )),
+            json!({
+                "queue": "refund-payment", "olderThanSeconds": 7200,
+                "action": "discard", "ratePerSecond": 5.0, "reason": "test data",
+            })
+        );
+    }
+
+    #[test]
+    fn without_a_terminal_somebody_has_to_have_said_yes() {
+        assert_eq!(Consent::of(true, false), Consent::Given);
+        assert_eq!(Consent::of(true, true), Consent::Given);
+        assert_eq!(Consent::of(false, true), Consent::Asked);
+        assert_eq!(Consent::of(false, false), Consent::Missing);
+    }
+
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        for yes in ["y\n", "Y", " yes \n"] {
+            assert!(is_yes(yes), "{yes:?}");
+        }
+        for no in ["", "\n", "n", "yess", "no\n"] {
+            assert!(!is_yes(no), "{no:?}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! How a call of the gateway fails.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Response, StatusCode};
+use serde::Deserialize;
+use url::Url;
+
+/// The longest wait that a gateway may ask for before another try.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Why there is no good answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    /// Nothing came back.
+    #[error(
+        "the gateway at {url} does not answer; is it running (`pizza dev`), and is --gateway or \
+         PIZZA_GATEWAY right?"
+    )]
+    Unreachable {
+        /// Where it was looked for.
+        url: Url,
+        /// What went wrong.
+        source: reqwest::Error,
+    },
+    /// The gateway said no.
+    #[error("{0}")]
+    Refused(Problem),
+    /// The gateway does not take this key, or the lack of one.
+    #[error("{problem}; {advice}")]
+    NotAllowed {
+        /// What it said.
+        problem: Problem,
+        /// What to do.
+        advice: String,
+    },
+    /// What came back is not what was asked for.
+    #[error("the gateway's answer cannot be read")]
+    Unreadable(#[source] reqwest::Error),
+    /// The same, once it was known to be JSON.
+    #[error("the gateway's answer is not what this version expects")]
+    Unexpected(#[from] serde_json::Error),
+    /// A URL that has no paths.
+    #[error("{0} cannot be a gateway's URL")]
+    NoBase(Url),
+}
+
+impl CallError {
+    /// What the gateway said, if it did.
+    pub(crate) const fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Refused(problem) | Self::NotAllowed { problem, .. } => Some(problem),
+            _ => None,
+        }
+    }
+
+    /// Whether the next call will meet the same: there is no gateway, or none
+    /// for this key.
+    pub(crate) const fn concerns_all_calls(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::NotAllowed { .. } | Self::NoBase(_)
+        )
+    }
+
+    /// How long to wait before another try; none where one is pointless. What
+    /// has an effect is only to be tried again under the same key.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        const A_SECOND: Duration = Duration::from_secs(1);
+        match self {
+            Self::Refused(problem) if problem.status == StatusCode::SERVICE_UNAVAILABLE => {
+                let wait = problem.retry_after.unwrap_or(A_SECOND);
+                Some(wait.min(LONGEST_RETRY_AFTER))
+            }
+            // Asked and not answered. Where nobody listens, a person should
+            // hear of it at once.
+            Self::Unreachable { source, .. } if !source.is_connect() && !source.is_builder() => {
+                Some(A_SECOND)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The part of a problem document that matters here. Its texts are the
+/// server's: they are made harmless where they are printed.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    /// The answer's status.
+    pub(crate) status: StatusCode,
+    /// The stable code; empty when there was no problem document.
+    pub(crate) code: String,
+    /// What went wrong, for people.
+    pub(crate) detail: String,
+    /// How long to wait before another try.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// A problem document.
+#[derive(Deserialize)]
+struct Document {
+    code: String,
+    #[serde(default)]
+    detail: String,
+}
+
+impl Problem {
+    /// Reads an answer that is not a good one.
+    pub(super) async fn of(response: Response) -> Self {
+        let status = response.status();
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|seconds| seconds.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        let document = response.json::<Document>().await.unwrap_or(Document {
+            code: String::new(),
+            detail: String::new(),
+        });
+        Self {
+            status,
+            code: document.code,
+            detail: document.detail,
+            retry_after,
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.status.is_redirection() {
+            return write!(
+                f,
+                "the gateway answered {}, which is not followed; give the URL of the gateway itself",
+                self.status
+            );
+        }
+        if self.code.is_empty() {
+            return write!(f, "the gateway answered {}", self.status);
+        }
+        write!(f, "{} ({}): {}", self.code, self.status, self.detail)
+    }
+}

@@ -1,0 +1,262 @@
+//! Operators' keys: how they are made, configured, and kept by `pizza dev`.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::fs::{self, File, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use clap::Args;
+use pizza_api::{KeyHash, Keyring, Role, is_key_name};
+
+use crate::client::output;
+
+/// What a key starts with, so that a scanner of logs and repositories can
+/// tell one.
+const PREFIX: &str = "pizza_op_";
+/// The random part of a key, in bytes.
+const RANDOM_BYTES: usize = 32;
+/// The file that `pizza dev` keeps its key in.
+const FILE: &str = "operator.key";
+/// Whose that key is.
+const DEV_NAME: &str = "dev";
+/// That file is for its owner alone.
+const OWNER_ONLY: u32 = 0o600;
+
+#[derive(Args, Debug)]
+pub(crate) struct OperatorKeyArgs {
+    /// Who will hold the key, as audit trails will name them: 1 to 64
+    /// characters of A-Z, a-z, 0-9, '.', '_' and '-'
+    #[arg(value_parser = key_name)]
+    name: String,
+}
+
+/// Which operators the gateway lets in.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OperatorKeysArgs {
+    /// Whose keys may work on the failure queues: `name:hash` entries as
+    /// `pizza operator-key` makes them, with commas between them
+    // Values of the environment are secrets' hashes: help does not show them.
+    #[arg(
+        long,
+        value_name = "ENTRIES",
+        env = "PIZZA_OPERATOR_KEYS",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    operator_keys: Entries,
+}
+
+/// Entries as they were given. They are read once the command line is, since
+/// its errors repeat what they are about.
+#[derive(Clone)]
+struct Entries(String);
+
+impl FromStr for Entries {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Entries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Entries(..)")
+    }
+}
+
+impl OperatorKeysArgs {
+    /// The keys that were given.
+    pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
+        let mut keys = Keyring::default();
+        keys.add(Role::Operator, &self.operator_keys.0)
+            .context("--operator-keys (PIZZA_OPERATOR_KEYS) cannot be read")?;
+        Ok(keys)
+    }
+}
+
+fn key_name(text: &str) -> Result<String, String> {
+    if is_key_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err("must be 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'".to_owned())
+}
+
+/// Makes a key: the key itself on stdout, what the gateway needs on stderr.
+/// Nothing is kept.
+pub(crate) fn run(args: &OperatorKeyArgs) -> anyhow::Result<ExitCode> {
+    let key = generate()?;
+    output::note(&format!(
+        "add to PIZZA_OPERATOR_KEYS of the gateway:  {}",
+        KeyHash::of(&key).entry(&args.name)
+    ));
+    output::data(&key);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn generate() -> anyhow::Result<String> {
+    let mut random = [0; RANDOM_BYTES];
+    getrandom::fill(&mut random).context("the system has no random numbers")?;
+    Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random)))
+}
+
+fn is_key(text: &str) -> bool {
+    text.strip_prefix(PREFIX)
+        .and_then(|random| BASE64_URL_SAFE_NO_PAD.decode(random).ok())
+        .is_some_and(|random| random.len() == RANDOM_BYTES)
+}
+
+/// The key that `pizza dev` keeps in its folder when it is given none.
+pub(crate) struct KeptKey {
+    key: String,
+    /// The file that holds it.
+    pub(crate) path: PathBuf,
+    /// Whether this start made it.
+    made_now: bool,
+}
+
+impl KeptKey {
+    /// Takes the key from the folder, or makes one there.
+    pub(crate) fn in_folder(data: &Path) -> anyhow::Result<Self> {
+        let path = data.join(FILE);
+        let kept = |key, made_now| Self {
+            key,
+            path: path.clone(),
+            made_now,
+        };
+        if let Some(key) = read(&path)? {
+            return Ok(kept(key, false));
+        }
+        let key = generate()?;
+        match write(data, &path, &key) {
+            Ok(()) => Ok(kept(key, true)),
+            // Another start may have been quicker; then its key counts.
+            Err(error) => match read(&path)? {
+                Some(key) => Ok(kept(key, false)),
+                None => Err(error).with_context(|| {
+                    format!("the operator's key cannot be written to {}", path.display())
+                }),
+            },
+        }
+    }
+
+    /// Lets the key's holder in.
+    pub(crate) fn add_to(&self, keys: &mut Keyring) -> anyhow::Result<()> {
+        let hash = KeyHash::of(&self.key);
+        Ok(keys.add_hash(Role::Operator, DEV_NAME, hash)?)
+    }
+
+    /// The key, at the one start at which it is shown.
+    pub(crate) fn shown(&self) -> Option<&str> {
+        self.made_now.then_some(self.key.as_str())
+    }
+}
+
+/// The key in the file, if there is one. Others lose sight of it.
+fn read(path: &Path) -> anyhow::Result<Option<String>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(error).with_context(|| format!("{} cannot be read", path.display()));
+        }
+    };
+    let key = text.trim();
+    if !is_key(key) {
+        bail!(
+            "{} holds no operator's key; remove it, and the next start makes another",
+            path.display()
+        );
+    }
+    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "others could read the operator's key; no longer");
+        fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY))?;
+    }
+    Ok(Some(key.to_owned()))
+}
+
+/// Writes the file whole or not at all, and for its owner alone from the
+/// first moment on.
+fn write(data: &Path, path: &Path, key: &str) -> anyhow::Result<()> {
+    let mut file = tempfile::Builder::new()
+        .prefix(".operator")
+        .permissions(Permissions::from_mode(OWNER_ONLY))
+        .tempfile_in(data)?;
+    writeln!(file, "{key}")?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)?;
+    File::open(data)?.sync_all()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        let metadata = fs::metadata(path).expect("a file");
+        metadata.permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn keys_are_long_and_never_the_same() {
+        let key = generate().expect("a key");
+        assert!(is_key(&key), "{key}");
+        assert_eq!(key.len(), PREFIX.len() + 43);
+        assert_ne!(key, generate().expect("another"));
+        for other in ["", PREFIX, &key[..key.len() - 1], &key[1..]] {
+            assert!(!is_key(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_kept_key_is_made_once_and_shown_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = KeptKey::in_folder(folder.path()).expect("a key");
+        assert_eq!(first.shown(), Some(first.key.as_str()));
+        assert_eq!(mode(&first.path), 0o600);
+        let again = KeptKey::in_folder(folder.path()).expect("the key");
+        assert_eq!((again.shown(), &again.key), (None, &first.key));
+        let mut keys = Keyring::default();
+        again.add_to(&mut keys).expect("taken");
+        let holder = keys.holder(&first.key).expect("let in");
+        assert_eq!(holder.name, "dev");
+        let files = fs::read_dir(folder.path()).expect("a folder").count();
+        assert_eq!(files, 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_hidden_and_a_spoilt_one_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let kept = KeptKey::in_folder(folder.path()).expect("a key");
+        fs::set_permissions(&kept.path, Permissions::from_mode(0o644)).expect("allowed");
+        assert!(KeptKey::in_folder(folder.path()).is_ok());
+        assert_eq!(mode(&kept.path), 0o600);
+        fs::write(&kept.path, "pizza_op_short").expect("written");
+        let error = KeptKey::in_folder(folder.path()).err().expect("refused");
+        let told = format!("{error:#}");
+        assert!(told.contains("operator.key"), "{told}");
+        assert!(!told.contains("short"), "{told}");
+    }
+
+    #[test]
+    fn entries_are_not_printed() {
+        let args = OperatorKeysArgs {
+            operator_keys: "ann:pizza_op_secret".parse().expect("any text"),
+        };
+        let error = format!("{:#}", args.keyring().expect_err("no hash"));
+        assert!(
+            error.contains("PIZZA_OPERATOR_KEYS") && error.contains("entry 1"),
+            "{error}"
+        );
+        assert!(!format!("{error} {args:?}").contains("secret"), "{error}");
+    }
+}
