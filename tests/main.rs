@@ -41,6 +41,7 @@ mod cost;
 mod delivered_or_refunded;
 mod dev;
 mod doors;
+mod failures;
 mod gateway_killed;
 mod harness;
 mod inspection;

@@ -1,12 +1,12 @@
 //! `OrderService/GetOrder`.
 
-use pizza_activities::store::OrderRecord;
+use pizza_activities::store::{FailedTaskState, OwedTask};
 use pizza_domain::{MoneyState, OrderStatus, PointsState, Size};
 
 use super::proto::{self, GetOrderRequest, GetOrderResponse};
 use super::timestamp;
 use crate::gateway::App;
-use crate::usecases::UseCaseError;
+use crate::usecases::{OrderState, UseCaseError};
 
 pub(super) async fn serve(
     app: &App,
@@ -19,8 +19,9 @@ pub(super) async fn serve(
     })
 }
 
-impl From<OrderRecord> for proto::Order {
-    fn from(order: OrderRecord) -> Self {
+impl From<OrderState> for proto::Order {
+    fn from(state: OrderState) -> Self {
+        let order = state.record;
         Self {
             order_id: order.order_id.to_string(),
             status: status(order.status).into(),
@@ -41,6 +42,24 @@ impl From<OrderRecord> for proto::Order {
             version: order.version,
             placed_at: Some(timestamp(order.placed_at_ms)),
             updated_at: Some(timestamp(order.updated_at_ms)),
+            owed: state.owed.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<OwedTask> for proto::Owed {
+    fn from(task: OwedTask) -> Self {
+        let state = match task.state {
+            FailedTaskState::Parked => proto::OwedState::Parked,
+            FailedTaskState::Discarded => proto::OwedState::Discarded,
+            // What is done owes nothing, so nobody is told of it.
+            FailedTaskState::Done => proto::OwedState::Unspecified,
+        };
+        Self {
+            queue: task.queue,
+            message_type: task.message_type,
+            task_id: task.task_id,
+            state: state.into(),
         }
     }
 }

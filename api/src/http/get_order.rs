@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use pizza_activities::store::OrderRecord;
+use pizza_activities::store::OwedTask;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,6 +13,7 @@ use super::problem::ProblemBody;
 use super::{OrderIdInPath, rfc_3339};
 use crate::gateway::App;
 use crate::problem::Problem;
+use crate::usecases::OrderState;
 
 /// An order as an observer sees it.
 #[derive(Serialize, ToSchema)]
@@ -49,6 +50,8 @@ pub(super) struct OrderBody {
     /// Why it was cancelled; `null` when it was not.
     #[schema(required = true)]
     cancelled: Option<CancelReasonBody>,
+    /// What failed for good and is still owed, by queue.
+    owed: Vec<OwedBody>,
     /// Whose it is.
     customer_id: String,
     /// Grows with each change; 0 until a worker has taken the order up.
@@ -72,6 +75,34 @@ struct CancelReasonBody {
     code: String,
     /// A sentence for people.
     message: String,
+}
+
+/// Something that an order, or its customer, is still owed.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Owed)]
+struct OwedBody {
+    /// The failure queue that its task is in.
+    queue: String,
+    /// What the task is about: `RefundPaymentFailed` for example.
+    message_type: String,
+    /// The task's id.
+    task_id: String,
+    /// Where the task stands.
+    #[schema(value_type = OwedStateBody)]
+    state: &'static str,
+}
+
+/// Where a task stands that owes something.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OwedState)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum OwedStateBody {
+    /// It waits for an operator.
+    Parked,
+    /// An operator let it go; it is owed all the same.
+    Discarded,
 }
 
 /// Gives a schema to an enum of the domain, which knows nothing of schemas.
@@ -126,8 +157,9 @@ pub(super) async fn get_order(
     Ok(Json(app.use_cases().get_order(id).await?.into()))
 }
 
-impl From<OrderRecord> for OrderBody {
-    fn from(order: OrderRecord) -> Self {
+impl From<OrderState> for OrderBody {
+    fn from(state: OrderState) -> Self {
+        let order = state.record;
         Self {
             order_id: order.order_id.to_string(),
             status: order.status.as_str(),
@@ -144,10 +176,22 @@ impl From<OrderRecord> for OrderBody {
                 code: reason.code,
                 message: reason.message,
             }),
+            owed: state.owed.into_iter().map(Into::into).collect(),
             customer_id: order.customer_id.into(),
             version: order.version,
             placed_at: rfc_3339(order.placed_at_ms),
             updated_at: rfc_3339(order.updated_at_ms),
+        }
+    }
+}
+
+impl From<OwedTask> for OwedBody {
+    fn from(task: OwedTask) -> Self {
+        Self {
+            queue: task.queue,
+            message_type: task.message_type,
+            task_id: task.task_id,
+            state: task.state.as_str(),
         }
     }
 }

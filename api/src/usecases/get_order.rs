@@ -1,9 +1,18 @@
 //! Tells how an order stands.
 
-use pizza_activities::store::OrderRecord;
+use pizza_activities::store::{OrderRecord, OwedTask};
 use pizza_domain::{MoneyState, Order, OrderId, OrderStatus, PointsState};
 
 use super::{UseCaseError, UseCases};
+
+/// How an order stands.
+#[derive(Clone, Debug)]
+pub struct OrderState {
+    /// Its record.
+    pub record: OrderRecord,
+    /// What its parked and discarded tasks owe.
+    pub owed: Vec<OwedTask>,
+}
 
 impl UseCases {
     /// The order as the store has it. Temporal is asked only while no worker
@@ -11,9 +20,10 @@ impl UseCases {
     ///
     /// # Errors
     /// When there is no such order, or who could tell is away.
-    pub async fn get_order(&self, id: OrderId) -> Result<OrderRecord, UseCaseError> {
+    pub async fn get_order(&self, id: OrderId) -> Result<OrderState, UseCaseError> {
         if let Some(record) = self.store.order(id).await? {
-            return Ok(record);
+            let owed = self.store.owed(id).await?;
+            return Ok(OrderState { record, owed });
         }
         self.temporal
             .accepted_order(id, self.settings.temporal_timeout)
@@ -24,8 +34,8 @@ impl UseCases {
 }
 
 /// An order that was accepted and not taken up yet.
-fn pending(order: Order) -> OrderRecord {
-    OrderRecord {
+fn pending(order: Order) -> OrderState {
+    let record = OrderRecord {
         order_id: order.order_id,
         customer_id: order.customer_id,
         flavour: order.flavour,
@@ -40,5 +50,7 @@ fn pending(order: Order) -> OrderRecord {
         version: 0,
         placed_at_ms: order.placed_at_ms,
         updated_at_ms: order.placed_at_ms,
-    }
+    };
+    let owed = Vec::new();
+    OrderState { record, owed }
 }

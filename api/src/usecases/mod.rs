@@ -28,6 +28,7 @@ pub use discard_failure::DiscardFailure;
 pub use failure_queues::FailureQueue;
 pub(crate) use failures::IDEMPOTENCY_KEY;
 pub use failures::{FailureFilter, FailureId, IdempotencyKey};
+pub use get_order::OrderState;
 pub use list_failures::{Failures, ListFailures};
 pub use list_workflows::OrderWorkflowState;
 pub use place_order::{PlaceOrder, Placed, PlacedOrder, ScenarioChoice};

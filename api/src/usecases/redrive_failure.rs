@@ -77,7 +77,8 @@ const ORDER: &str = "orderId";
 /// effect: under another key the step would act a second time.
 fn check_input(view: &TaskView, input: Map<String, Value>) -> Result<(), UseCaseError> {
     if view.state.is_closed() {
-        return Err(UseCaseError::FailureResolved);
+        // The task itself says so, or answers a request that it took before.
+        return Ok(());
     }
     let original = original(view);
     let order = view.task.subject.get(search_attribute::ORDER_ID.name());
@@ -160,5 +161,149 @@ fn refused(violation: Violation, field: &str, expected: String) -> UseCaseError 
         violation,
         field: format!("{INPUT}.{field}"),
         expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::ErrorCode;
+
+    const ORDER_ID: &str = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
+
+    fn refund(amount: Value) -> Value {
+        json!({
+            "orderId": ORDER_ID,
+            "customerId": "guest",
+            "amount": amount,
+            "idempotencyKey": format!("{ORDER_ID}/refundPayment"),
+            "simulation": { "errorOnStep": "none", "pace": 0 },
+        })
+    }
+
+    /// A parked refund with this input.
+    fn parked(state: &str, input: &str) -> TaskView {
+        let failure = json!({
+            "code": "unknown", "message": "poisoned", "causes": [], "attempts": 6, "refused": false,
+        });
+        let policy = json!({
+            "attempts": 6, "firstWaitMs": 1000, "backoff": 1.1, "longestWaitMs": 100_000,
+        });
+        let view = json!({
+            "id": format!("failed-refund-payment-{ORDER_ID}"),
+            "task": {
+                "queue": "refund-payment",
+                "messageType": "RefundPaymentFailed",
+                "subject": { "OrderId": ORDER_ID, "CustomerId": "guest" },
+                "activityType": "refundPayment",
+                "taskQueue": "orders",
+                "policy": policy,
+                "idempotencyKey": format!("{ORDER_ID}/refundPayment"),
+                "failure": failure,
+                "firstAttemptAtMs": 1,
+                "parkedAtMs": 2,
+                "workflowId": format!("order-{ORDER_ID}"),
+                "runId": "run",
+            },
+            "state": state,
+            "failure": failure,
+            "attempts": 6,
+            "lastFailureAtMs": 2,
+            "redrives": [],
+            "earlierRedrives": 0,
+            "audit": [],
+            "earlierAudit": 0,
+            "input": StoredPayload::json(input),
+            "correctedInput": null,
+            "autoRedrive": null,
+            "nextRedriveAtMs": null,
+        });
+        serde_json::from_value(view).expect("a task")
+    }
+
+    /// What a corrected input is refused with: code, and field.
+    fn refusal(view: &TaskView, input: Value) -> Option<(ErrorCode, String)> {
+        let Value::Object(input) = input else {
+            panic!("no object: {input}");
+        };
+        let error = check_input(view, input).err()?;
+        let text = error.to_string();
+        let field = text.split(' ').next().unwrap_or_default();
+        Some((error.code(), field.to_owned()))
+    }
+
+    fn with(name: &str, value: Value) -> Value {
+        let mut input = refund(json!(1200));
+        input[name] = value;
+        input
+    }
+
+    fn without(name: &str) -> Value {
+        let mut input = refund(json!(1200));
+        input.as_object_mut().expect("an object").remove(name);
+        input
+    }
+
+    #[test]
+    fn a_corrected_input_is_for_the_same_effect() {
+        let poisoned = refund(json!("twelve")).to_string();
+        let other_order = "00000000-0000-4000-8000-000000000000";
+        // Whether or not the original can be read.
+        for original in [poisoned.as_str(), "{", "[]", "{\"orderId\":3}"] {
+            let view = parked("waiting", original);
+            assert_eq!(refusal(&view, refund(json!(1200))), None, "{original}");
+            for (input, code, field) in [
+                (
+                    with(KEY, json!("other")),
+                    ErrorCode::InvalidValue,
+                    "input.idempotencyKey",
+                ),
+                (
+                    with(KEY, json!(null)),
+                    ErrorCode::InvalidValue,
+                    "input.idempotencyKey",
+                ),
+                (
+                    without(KEY),
+                    ErrorCode::MissingField,
+                    "input.idempotencyKey",
+                ),
+                (
+                    with(ORDER, json!(other_order)),
+                    ErrorCode::InvalidValue,
+                    "input.orderId",
+                ),
+                (without(ORDER), ErrorCode::MissingField, "input.orderId"),
+            ] {
+                let refused = Some((code, field.to_owned()));
+                assert_eq!(refusal(&view, input), refused, "{original}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_corrected_input_reads_as_its_steps_own() {
+        let view = parked("waiting", &refund(json!("twelve")).to_string());
+        for (input, code, field) in [
+            (
+                with("amount", json!("12")),
+                ErrorCode::InvalidValue,
+                "input",
+            ),
+            (without("amount"), ErrorCode::InvalidValue, "input"),
+            (with("tip", json!(1)), ErrorCode::UnknownField, "input.tip"),
+        ] {
+            assert_eq!(refusal(&view, input), Some((code, field.to_owned())));
+        }
+    }
+
+    /// A request that is sent again is to be answered as it was.
+    #[test]
+    fn what_is_given_to_a_closed_task_is_its_own_to_refuse() {
+        for state in ["done", "discarded"] {
+            assert_eq!(refusal(&parked(state, "{}"), json!({})), None);
+        }
     }
 }

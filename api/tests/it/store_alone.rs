@@ -52,12 +52,55 @@ async fn an_order_is_told_from_the_store_alone() {
             "money": "refunded",
             "points": "reclaimed",
             "cancelled": { "step": "prepareOrder", "code": "kitchen-refused", "message": "no oven" },
+            "owed": [],
             "customerId": "guest",
             "version": 5,
             "placedAt": "2025-11-22T11:13:20.123Z",
             "updatedAt": "2025-11-22T11:13:21Z",
         })
     );
+}
+
+#[tokio::test]
+async fn what_is_owed_is_told_and_what_is_done_is_not() {
+    let gateway = TestGateway::start().await;
+    write_order(&gateway, "Cancelled", ["NULL", "NULL", "NULL"]).await;
+    for (queue, message_type, state) in [
+        ("refund-payment", "RefundPaymentFailed", "parked"),
+        ("notify-customer", "NotifyCustomerFailed", "discarded"),
+        ("add-loyalty-points", "AddLoyaltyPointsFailed", "done"),
+    ] {
+        write_task(&gateway, queue, message_type, state).await;
+    }
+    let answer = gateway.get(&format!("/orders/{ORDER}")).await;
+    let order: Value = answer.json().await.expect("JSON");
+    let owed = |queue: &str, message_type: &str, state: &str| {
+        let task_id = format!("failed-{queue}-{ORDER}");
+        json!({ "queue": queue, "messageType": message_type, "taskId": task_id, "state": state })
+    };
+    assert_eq!(
+        order["owed"],
+        json!([
+            owed("notify-customer", "NotifyCustomerFailed", "discarded"),
+            owed("refund-payment", "RefundPaymentFailed", "parked"),
+        ])
+    );
+}
+
+/// Writes what became of a parked task, as a worker would.
+async fn write_task(gateway: &TestGateway, queue: &str, message_type: &str, state: &str) {
+    let mut store = sqlx::SqliteConnection::connect(&gateway.store_url)
+        .await
+        .expect("the store");
+    let insert = format!(
+        "INSERT INTO failed_tasks (task_id, order_id, customer_id, queue, message_type, state, \
+         parked_at_ms) VALUES ('failed-{queue}-{ORDER}', '{ORDER}', 'guest', '{queue}', \
+         '{message_type}', '{state}', 1763810000123)"
+    );
+    store
+        .execute(sqlx::AssertSqlSafe(insert))
+        .await
+        .expect("a row");
 }
 
 #[tokio::test]
