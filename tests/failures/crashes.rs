@@ -47,6 +47,8 @@ async fn a_worker_killed_after_the_effect_of_a_redrive_leaves_one_effect() {
     })
     .await;
     world.worker.take().expect("the worker").kill();
+    // Its connections end with it.
+    drop(proxy);
     world.start_worker();
     assert_refunded_once(&world, &id).await;
 }
