@@ -34,7 +34,7 @@ const PAGE_SECONDS: f64 = 5.0;
 
 /// How long a page may take in all, and how long its worker may keep silent.
 const PAGE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1200);
-const PAGE_SILENCE: std::time::Duration = std::time::Duration::from_secs(60);
+const PAGE_SILENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// What is done to each task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,24 @@ pub struct BulkFilter {
     pub parked_after_ms: Option<i64>,
     /// What they belong to: keyword search attributes by name.
     pub subject: BTreeMap<String, String>,
+}
+
+impl BulkFilter {
+    /// Fails with the field that is not as it must be.
+    ///
+    /// # Errors
+    /// When a name of the subject cannot be one of a search attribute.
+    pub fn check(&self) -> Result<(), InvalidRequest> {
+        let is_name = |name: &str| {
+            name.starts_with(|c: char| c.is_ascii_alphabetic())
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        };
+        check(
+            self.subject.keys().all(|name| is_name(name)),
+            "subject",
+            "must have names of letters, digits and '_', a letter first",
+        )
+    }
 }
 
 /// Redrive or discard many tasks.
@@ -106,6 +124,7 @@ impl BulkRequest {
             "must be given for a discard",
         )?;
         self.reason.as_deref().map_or(Ok(()), check_reason)?;
+        self.filter.check()?;
         check(
             (0.1..=100.0).contains(&self.rate_per_second),
             "ratePerSecond",
@@ -183,19 +202,27 @@ pub struct BulkProgress {
     pub counts: BulkCounts,
     /// Whether it was stopped before it was through.
     pub stopped: bool,
-    /// Where the next page begins.
-    pub(crate) token: Bytes,
+    /// The tasks of the next page.
+    #[serde(default)]
+    pub(crate) tasks: Vec<String>,
+    /// Where the page after that begins; none when there is no other.
+    #[serde(default)]
+    pub(crate) next: Option<Bytes>,
 }
 
-/// A page of tasks to be redriven or discarded.
+/// A page of tasks to be redriven or discarded. Which tasks they are is part
+/// of it, so that a page that is run again is the same one, whatever its first
+/// run already closed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BulkPage {
     /// What is done, to which.
     pub request: BulkRequest,
-    /// Where the page before ended.
-    pub token: Bytes,
-    /// How many.
+    /// The tasks; none on the first page, which only finds the next one's.
+    pub tasks: Vec<String>,
+    /// Where the next page begins; none when there is no other.
+    pub next: Option<Bytes>,
+    /// How many tasks the next page has.
     pub size: u32,
 }
 
@@ -205,8 +232,10 @@ pub struct BulkPage {
 pub struct BulkPageResult {
     /// What became of its tasks.
     pub counts: BulkCounts,
-    /// Where the next page begins; empty after the last.
-    pub next: Bytes,
+    /// The tasks of the next page; none after the last.
+    pub tasks: Vec<String>,
+    /// Where the page after that begins; none when there is no other.
+    pub next: Option<Bytes>,
 }
 
 /// Steps of a bulk operation, declared.
@@ -263,7 +292,8 @@ impl BulkWorkflow {
                 matching: 0,
                 counts: BulkCounts::default(),
                 stopped: false,
-                token: Bytes::default(),
+                tasks: Vec::new(),
+                next: Some(Bytes::default()),
             },
             BulkStart::GoOn(progress) => progress,
         };
@@ -277,7 +307,7 @@ impl BulkWorkflow {
             begin(ctx).await;
         }
         while !ctx.state(|bulk| bulk.progress.stopped) && page(ctx).await {
-            if ctx.continue_as_new_suggested() {
+            if Steps::new(ctx).is_long() {
                 let progress = ctx.state(|bulk| bulk.progress.clone());
                 ctx.continue_as_new(BulkStart::GoOn(progress), ContinueAsNewOptions::default())?;
             }
@@ -326,7 +356,8 @@ async fn begin(ctx: &Context) {
 async fn page(ctx: &Context) -> bool {
     let page = ctx.state(|bulk| BulkPage {
         request: bulk.progress.request.clone(),
-        token: bulk.progress.token.clone(),
+        tasks: bulk.progress.tasks.clone(),
+        next: bulk.progress.next.clone(),
         size: bulk.progress.request.page_size(),
     });
     let mut options =
@@ -342,7 +373,8 @@ async fn page(ctx: &Context) -> bool {
         .unwrap_or_default();
     ctx.state_mut(|bulk| {
         bulk.progress.counts.add(result.counts);
-        bulk.progress.token = result.next;
-        !bulk.progress.token.0.is_empty()
+        bulk.progress.tasks = result.tasks;
+        bulk.progress.next = result.next;
+        !bulk.progress.tasks.is_empty()
     })
 }

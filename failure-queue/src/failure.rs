@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use temporalio_common::error::IncomingError;
 use temporalio_common::protos::temporal::api::failure::v1::Failure;
 use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
-use temporalio_workflow::ActivityExecutionError;
+use temporalio_workflow::{ActivityExecutionError, RetryState, TimeoutType};
 
 /// How a step failed for good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,9 +17,9 @@ pub struct StepFailure {
     pub message: String,
     /// What caused it, outermost first.
     pub causes: Vec<String>,
-    /// How often the step was tried. An activity that puts the number of its
-    /// attempt in its failure's details is counted exactly; another one counts
-    /// once.
+    /// How often the step was tried. Exact when all that its policy allows were
+    /// used up, and for an activity that puts the number of its attempt in its
+    /// failure's details; otherwise 1.
     pub attempts: u32,
     /// Whether the outside party said no. Otherwise it met a fault, and what
     /// it did may be unknown.
@@ -27,7 +27,7 @@ pub struct StepFailure {
 }
 
 /// The code of an attempt that did not end in time.
-pub(crate) const TIMEOUT: &str = "timeout";
+const TIMEOUT: &str = "timeout";
 
 /// The code of an input or output that could not be serialized, which no
 /// server has an account of.
@@ -38,6 +38,11 @@ impl StepFailure {
     /// server's account of it, a local one bare.
     #[must_use]
     pub fn from_error(error: &ActivityExecutionError) -> Self {
+        Self::of_attempts(error, None)
+    }
+
+    /// Reads the error of an activity that was tried at most this often.
+    pub(crate) fn of_attempts(error: &ActivityExecutionError, at_most: Option<u32>) -> Self {
         let chain: Vec<&Failure> =
             std::iter::successors(error.failure(), |failure| failure.cause.as_deref())
                 // The wrapper says no more than "activity error".
@@ -61,10 +66,30 @@ impl StepFailure {
                 .skip(1)
                 .map(|failure| failure.message.clone())
                 .collect(),
-            attempts: attempt_of(error).unwrap_or(1),
+            attempts: attempt_of(error)
+                .or_else(|| at_most.filter(|_| is_exhausted(error)))
+                .unwrap_or(1),
             refused,
         }
     }
+}
+
+/// Whether a step was begun and nobody answered in time, so that nobody knows
+/// what it did.
+pub(crate) fn is_lost(error: &ActivityExecutionError) -> bool {
+    matches!(
+        error.reason(),
+        Some(IncomingError::Timeout(timeout))
+            if timeout.timeout_type() != TimeoutType::ScheduleToStart
+    )
+}
+
+fn is_exhausted(error: &ActivityExecutionError) -> bool {
+    matches!(
+        error,
+        ActivityExecutionError::Failed(failed)
+            if failed.retry_state() == RetryState::MaximumAttemptsReached
+    )
 }
 
 fn classify(failure: &Failure) -> (String, bool) {

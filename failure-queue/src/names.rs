@@ -75,6 +75,16 @@ pub mod search_attribute {
     pub const PARKED_AT: SearchAttributeKey<Timestamp> =
         SearchAttributeKey::datetime("FailureParkedAt");
 
+    /// Their names and types, as `temporal operator search-attribute create`
+    /// wants them. A namespace must have them, and the keywords of the
+    /// subjects, before the first task is parked.
+    #[must_use]
+    pub fn all() -> [(&'static str, &'static str); 5] {
+        let [queue, message_type, error_code, state] = KEYWORDS.map(|key| (key.name(), "Keyword"));
+        let parked_at = (PARKED_AT.name(), "Datetime");
+        [queue, message_type, error_code, state, parked_at]
+    }
+
     /// Those that are keywords.
     pub const KEYWORDS: [&SearchAttributeKey<String>; 4] =
         [&QUEUE, &MESSAGE_TYPE, &ERROR_CODE, &STATE];

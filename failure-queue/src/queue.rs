@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
-use temporalio_common::MemoValue;
+use temporalio_common::{MemoValue, MemoValues};
 use temporalio_macros::{activity_definitions, workflow, workflow_methods};
 use temporalio_workflow::{
     ContinueAsNewOptions, WorkflowContext, WorkflowContextView, WorkflowResult,
@@ -132,16 +132,22 @@ impl FailureQueueWorkflow {
         Self { policy }
     }
 
-    /// Tells each change of the policy to the tasks that wait in the queue.
+    /// Tells each change of the policy to the tasks that wait in the queue. A
+    /// cancellation is not heeded: the policy holds until it is changed.
     #[run(name = workflow_type::FAILURE_QUEUE)]
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
         loop {
-            ctx.wait_condition(|queue| queue.policy.spreading).await?;
-            spread(ctx).await;
-            if ctx.continue_as_new_suggested() {
-                ctx.wait_condition(|_| ctx.all_handlers_finished()).await?;
+            let steps = Steps::new(ctx);
+            steps
+                .until(|queue| queue.policy.spreading || steps.is_long())
+                .await;
+            if ctx.state(|queue| queue.policy.spreading) {
+                spread(ctx).await;
+            }
+            if steps.is_long() {
+                steps.handlers_finished().await;
                 let policy = ctx.state(|queue| queue.policy.clone());
-                ctx.continue_as_new(policy, ContinueAsNewOptions::default())?;
+                ctx.continue_as_new(policy.clone(), with_memo(&policy))?;
             }
         }
     }
@@ -196,6 +202,13 @@ impl FailureQueueWorkflow {
     }
 }
 
+/// The next run is not given what this one wrote into the memo.
+fn with_memo(policy: &QueuePolicy) -> ContinueAsNewOptions {
+    let mut memo = MemoValues::new();
+    memo.insert(MEMO_POLICY, policy.changes.last().cloned());
+    ContinueAsNewOptions::builder().memo(memo).build()
+}
+
 /// Tells the tasks of the latest change: all, and a little later those that
 /// were parked about when it was made.
 async fn spread(ctx: &Context) {
@@ -203,7 +216,10 @@ async fn spread(ctx: &Context) {
         return ctx.state_mut(|queue| queue.policy.spreading = false);
     };
     tell_all(ctx, &change, None).await;
-    Steps::new(ctx).wait(SECOND_LOOK, "second look").await;
+    let is_outdated = |queue: &FailureQueueWorkflow| queue.policy.version != change.version;
+    Steps::new(ctx)
+        .until_or(is_outdated, SECOND_LOOK, "second look")
+        .await;
     let parked_after_ms = change.at_ms.saturating_sub(SECOND_LOOK_BACK_MS);
     tell_all(ctx, &change, Some(parked_after_ms)).await;
     ctx.state_mut(|queue| {

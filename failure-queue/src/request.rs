@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::auto_redrive::AutoRedrive;
 use crate::failure::StepFailure;
 use crate::payload::StoredPayload;
-use crate::task::TaskState;
+use crate::task::{Attempt, AttemptOutcome, TaskState};
 
 /// The longest name of a principal, and the longest request id.
 pub(crate) const MAX_NAME: usize = 128;
@@ -68,6 +68,20 @@ pub struct RedriveAnswer {
     pub failure: Option<StepFailure>,
 }
 
+impl From<&Attempt> for RedriveAnswer {
+    fn from(attempt: &Attempt) -> Self {
+        let (state, failure) = match &attempt.outcome {
+            AttemptOutcome::Done => (TaskState::Done, None),
+            AttemptOutcome::FailedAgain(failure) => (TaskState::Waiting, Some(failure.clone())),
+        };
+        Self {
+            state,
+            attempts: attempt.attempts,
+            failure,
+        }
+    }
+}
+
 /// A request that is not taken, with the field and its limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvalidRequest {
@@ -117,6 +131,13 @@ pub(crate) fn check_reason(reason: &str) -> Result<(), InvalidRequest> {
         "reason",
         "must be 1 to 500 characters without control characters",
     )
+}
+
+/// Fails unless a queue may have this name.
+#[cfg(feature = "client")]
+pub(crate) fn check_queue(queue: &str) -> Result<(), InvalidRequest> {
+    let fits = (1..=MAX_NAME).contains(&queue.len()) && queue.chars().all(|c| c.is_ascii_graphic());
+    check(fits, "queue", "must be 1 to 128 printable ASCII characters")
 }
 
 fn check_request_id(id: Option<&str>) -> Result<(), InvalidRequest> {

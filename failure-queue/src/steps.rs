@@ -3,15 +3,20 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use futures::FutureExt;
 use temporalio_common::ActivityDefinition;
 use temporalio_common::data_converters::{TemporalDeserializable, TemporalSerializable};
 use temporalio_workflow::{
     ActivityCloseTimeouts, ActivityOptions, LocalActivityOptions, RetryPolicy, TimerOptions,
-    WorkflowCancellationToken, WorkflowContext,
+    WaitConditionOptions, WorkflowCancellationToken, WorkflowContext, select,
 };
 
 use crate::failure::StepFailure;
 use crate::policy::{ATTEMPT_TIMEOUT, LOCAL_ATTEMPT_TIMEOUT, StepPolicy};
+
+/// A workflow of the queues continues as new when its history has this many
+/// events: far below the server's limit, and little to replay.
+const LONGEST_HISTORY: u32 = 500;
 
 /// Runs the steps of one workflow.
 ///
@@ -142,10 +147,12 @@ impl<'a, W> Steps<'a, W> {
         AD: ActivityDefinition + 'static,
         AD::Output: TemporalDeserializable,
     {
+        let policy = options.retry_policy.as_ref();
+        let at_most = policy.map(RetryPolicy::maximum_attempts);
         self.ctx
             .execute_activity(activity, input, options)
             .await
-            .map_err(|error| StepFailure::from_error(&error))
+            .map_err(|error| StepFailure::of_attempts(&error, at_most))
     }
 
     /// Runs the application's own bookkeeping, which is tried until it works.
@@ -158,6 +165,47 @@ impl<'a, W> Steps<'a, W> {
         // It can only be refused if its input cannot be read, which no
         // retry and no rollback would mend; the worker logs it.
         let _ = self.local_first(activity, input, &policy, summary).await;
+    }
+
+    /// Waits for a condition, also when the workflow is cancelled meanwhile.
+    pub(crate) async fn until(self, condition: impl FnMut(&W) -> bool) {
+        let detached = WaitConditionOptions::builder()
+            .cancellation_token(WorkflowCancellationToken::new())
+            .build();
+        // A detached token is never cancelled.
+        let _ = self
+            .ctx
+            .wait_condition_with_options(condition, detached)
+            .await;
+    }
+
+    /// Waits until the workflow may end: one that ended with a handler under
+    /// way would leave its caller without an answer.
+    pub(crate) async fn handlers_finished(self) {
+        self.until(|_| self.ctx.all_handlers_finished()).await;
+    }
+
+    /// Waits for a condition as long as this; detached, too.
+    pub(crate) async fn until_or(
+        self,
+        condition: impl FnMut(&W) -> bool,
+        longest: Duration,
+        summary: &str,
+    ) {
+        let token = WorkflowCancellationToken::new();
+        let timer = TimerOptions::builder(longest)
+            .cancellation_token(token.clone())
+            .summary(summary.to_owned())
+            .build();
+        select! {
+            () = self.until(condition).fuse() => token.cancel(),
+            _ = self.ctx.timer(timer) => {}
+        }
+    }
+
+    /// Whether the workflow should continue as new.
+    pub(crate) fn is_long(self) -> bool {
+        self.ctx.history_length() >= LONGEST_HISTORY || self.ctx.continue_as_new_suggested()
     }
 
     /// Waits, also when the workflow is cancelled meanwhile.

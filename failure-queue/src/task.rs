@@ -10,6 +10,7 @@ use crate::failure::StepFailure;
 use crate::park::{FollowUp, Recorder};
 use crate::payload::StoredPayload;
 use crate::policy::StepPolicy;
+use crate::request::RedriveAnswer;
 
 /// A step that failed for good, with what is needed to run it again. The
 /// step's input is the workflow's second argument: the payload exactly as it
@@ -133,6 +134,12 @@ pub struct Attempt {
     pub principal: String,
     /// Whether the queue's policy did.
     pub automatic: bool,
+    /// The key under which it was asked for.
+    #[serde(default)]
+    pub request_id: Option<String>,
+    /// How often the step had been tried in all when it ended.
+    #[serde(default)]
+    pub attempts: u32,
     /// How it ended.
     pub outcome: AttemptOutcome,
 }
@@ -225,4 +232,24 @@ pub struct TaskView {
     pub auto_redrive: Option<AutoRedrive>,
     /// When that is next, in milliseconds since the Unix epoch.
     pub next_redrive_at_ms: Option<i64>,
+}
+
+impl TaskView {
+    /// How the redrive that was asked for under this key ended; without a key,
+    /// the last one.
+    pub(crate) fn answer_to(&self, request_id: Option<&str>) -> RedriveAnswer {
+        let mut redrives = self.redrives.iter().rev();
+        let asked_for = redrives
+            .find(|attempt| request_id.is_none() || attempt.request_id.as_deref() == request_id);
+        // One that is not remembered any more failed again, as others came
+        // after it.
+        asked_for.map_or_else(
+            || RedriveAnswer {
+                state: TaskState::Waiting,
+                attempts: self.attempts,
+                failure: Some(self.failure.clone()),
+            },
+            RedriveAnswer::from,
+        )
+    }
 }

@@ -9,16 +9,14 @@ mod state;
 
 use std::time::Duration;
 
-use futures::FutureExt;
 use temporalio_common::UntypedActivity;
 use temporalio_common::data_converters::{MultiArgs2, RawValue};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    ContinueAsNewOptions, SyncWorkflowContext, TimerOptions, WaitConditionOptions,
-    WorkflowCancellationToken, WorkflowContext, WorkflowContextView, WorkflowResult, select,
+    ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult,
 };
 
-use crate::failure::{StepFailure, TIMEOUT};
+use crate::failure::{StepFailure, is_lost};
 use crate::names::{message, search_attribute, workflow_type};
 use crate::park::{Recorder, now_ms, to_ms};
 use crate::policy::StepPolicy;
@@ -30,10 +28,6 @@ use crate::task::{ParkedTask, TaskChange, TaskState, TaskView};
 
 pub(crate) use state::Carried;
 use state::Redrive;
-
-/// A task continues as new when its history has this many events: far below
-/// the server's limit, and little to replay.
-const LONGEST_HISTORY: u32 = 500;
 
 /// How often a redrive is run again by itself when its worker was lost.
 const TRIES_AFTER_TIMEOUT: u32 = 3;
@@ -86,8 +80,8 @@ impl FailedTaskWorkflow {
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<TaskState> {
         ask_for_policy(ctx).await;
         while !ctx.state(|task| task.state.is_closed()) {
-            if is_long(ctx) {
-                handlers_finished(ctx).await;
+            if Steps::new(ctx).is_long() {
+                Steps::new(ctx).handlers_finished().await;
                 // A request may have come while the last answers were given.
                 if ctx.state(|task| task.redrive.is_none() && !task.state.is_closed()) {
                     continue_as_new(ctx)?;
@@ -99,7 +93,7 @@ impl FailedTaskWorkflow {
             }
         }
         settle(ctx).await;
-        handlers_finished(ctx).await;
+        Steps::new(ctx).handlers_finished().await;
         Ok(ctx.state(|task| task.state))
     }
 
@@ -110,12 +104,14 @@ impl FailedTaskWorkflow {
         request: RedriveRequest,
     ) -> Result<RedriveAnswer, Refused> {
         let at_ms = now_ms(ctx);
+        let request_id = request.request_id.clone();
         let asked_for = ctx.state_mut(|task| task.ask_for_redrive(request, at_ms))?;
-        wait_detached(ctx, |task| {
-            task.redrives_ended >= asked_for && (task.settled || !task.state.is_closed())
-        })
-        .await;
-        Ok(ctx.state(Self::answer))
+        Steps::new(ctx)
+            .until(|task| {
+                task.redrives_ended >= asked_for && (task.settled || !task.state.is_closed())
+            })
+            .await;
+        Ok(ctx.state(|task| task.answer(request_id.as_deref())))
     }
 
     #[update_validator(redrive)]
@@ -135,7 +131,7 @@ impl FailedTaskWorkflow {
     ) -> Result<(), Refused> {
         let at_ms = now_ms(ctx);
         ctx.state_mut(|task| task.let_go(request, at_ms))?;
-        wait_detached(ctx, |task| task.settled).await;
+        Steps::new(ctx).until(|task| task.settled).await;
         Ok(())
     }
 
@@ -190,25 +186,19 @@ async fn wait_for_work(ctx: &Context) {
         task.redrive.is_some()
             || task.state.is_closed()
             || task.next_redrive_at_ms() != due_at_ms
-            || is_long(ctx)
+            || Steps::new(ctx).is_long()
     };
     let Some(due_at_ms) = due_at_ms else {
-        return wait_detached(ctx, has_work).await;
+        return Steps::new(ctx).until(has_work).await;
     };
     let now = now_ms(ctx);
     if due_at_ms <= now {
         return ctx.state_mut(FailedTaskWorkflow::redrive_by_policy);
     }
-    let timer_token = WorkflowCancellationToken::new();
     let left = Duration::from_millis(u64::try_from(due_at_ms - now).unwrap_or_default());
-    let timer = TimerOptions::builder(left)
-        .cancellation_token(timer_token.clone())
-        .summary("automatic redrive".to_owned())
-        .build();
-    select! {
-        () = wait_detached(ctx, has_work).fuse() => timer_token.cancel(),
-        _ = ctx.timer(timer) => {}
-    }
+    Steps::new(ctx)
+        .until_or(has_work, left, "automatic redrive")
+        .await;
 }
 
 /// Makes the redrive that is asked for.
@@ -236,12 +226,11 @@ async fn run_again(ctx: &Context) -> (u32, Result<(), StepFailure>) {
         options.task_queue = Some(task.task_queue.clone());
         options.schedule_to_start_timeout = Some(LONGEST_WAIT_FOR_WORKER);
         let activity = UntypedActivity::new(task.activity_type.clone());
-        let result = Steps::new(ctx)
-            .with_options(activity, input.clone(), options)
-            .await;
+        let result = ctx.execute_activity(activity, input.clone(), options).await;
         match result {
-            Err(failure) if failure.code == TIMEOUT && tries < TRIES_AFTER_TIMEOUT => tries += 1,
-            result => return (tries, result.map(drop)),
+            Err(error) if is_lost(&error) && tries < TRIES_AFTER_TIMEOUT => tries += 1,
+            Err(error) => return (tries, Err(StepFailure::from_error(&error))),
+            Ok(_) => return (tries, Ok(())),
         }
     }
 }
@@ -269,26 +258,8 @@ async fn settle(ctx: &Context) {
     ctx.state_mut(|task| task.settled = true);
 }
 
-fn is_long(ctx: &Context) -> bool {
-    ctx.history_length() >= LONGEST_HISTORY || ctx.continue_as_new_suggested()
-}
-
 fn continue_as_new(ctx: &Context) -> WorkflowResult<()> {
     let input = ctx.state(|task| MultiArgs2(task.for_next_run(), task.input.clone()));
     ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
     Ok(())
-}
-
-async fn wait_detached(ctx: &Context, condition: impl FnMut(&FailedTaskWorkflow) -> bool) {
-    let detached = WaitConditionOptions::builder()
-        .cancellation_token(WorkflowCancellationToken::new())
-        .build();
-    // A detached token is never cancelled.
-    let _ = ctx.wait_condition_with_options(condition, detached).await;
-}
-
-/// A workflow that ended with a handler under way would leave its caller
-/// without an answer.
-async fn handlers_finished(ctx: &Context) {
-    wait_detached(ctx, |_| ctx.all_handlers_finished()).await;
 }

@@ -141,6 +141,7 @@ impl FailedTaskWorkflow {
         };
         self.redrives_ended += 1;
         self.known.attempts += tries;
+        let attempts = self.attempts();
         self.state = TaskState::Waiting;
         let (outcome, audited) = match result {
             Ok(()) => {
@@ -169,6 +170,8 @@ impl FailedTaskWorkflow {
             ended_at_ms,
             principal: redrive.principal,
             automatic: redrive.automatic,
+            request_id: redrive.request_id,
+            attempts,
             outcome,
         };
         let dropped = remember(&mut self.known.redrives, attempt, REMEMBERED_REDRIVES);
@@ -266,13 +269,10 @@ impl FailedTaskWorkflow {
         corrected.map_or_else(|| self.input.clone(), RawValue::from)
     }
 
-    /// The answer to whoever asked for a redrive that has ended.
-    pub(super) fn answer(&self) -> RedriveAnswer {
-        RedriveAnswer {
-            state: self.state,
-            attempts: self.attempts(),
-            failure: (!self.state.is_closed()).then(|| self.failure().clone()),
-        }
+    /// The answer to whoever asked for a redrive that has ended: the same one
+    /// each time that the same request is sent again.
+    pub(super) fn answer(&self, request_id: Option<&str>) -> RedriveAnswer {
+        self.view().answer_to(request_id)
     }
 
     /// What the application is told of the task's end.

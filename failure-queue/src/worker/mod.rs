@@ -8,11 +8,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use temporalio_common::error::ApplicationFailure;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use crate::activities::{self as declared, BulkPage, BulkPageResult, SpreadPage, SpreadResult};
 use crate::bulk::{BulkAction, BulkCounts, BulkFilter, BulkProblem, BulkRequest};
@@ -26,6 +26,8 @@ use crate::task::TaskState;
 const TELL_AT_ONCE: usize = 8;
 /// Tasks on a page that is told of a policy.
 const TOLD_PAGE: u32 = 100;
+/// How often a page of a bulk operation tells that its worker lives.
+const HEARTBEAT: Duration = Duration::from_secs(4);
 /// Tasks of a bulk operation that are under way at once.
 const UNDER_WAY: usize = 8;
 
@@ -82,7 +84,7 @@ impl FailureQueueActivities {
         ctx: ActivityContext,
         page: BulkPage,
     ) -> Result<BulkPageResult, ActivityError> {
-        self.run(&ctx, page).await.map_err(fault)
+        self.run(&ctx, page).await
     }
 }
 
@@ -121,41 +123,69 @@ impl FailureQueueActivities {
         })
     }
 
-    async fn run(&self, ctx: &ActivityContext, page: BulkPage) -> Result<BulkPageResult, Error> {
-        let BulkPage {
-            request,
-            token,
-            size,
-        } = page;
-        let filter = open(request.filter.clone());
-        let token = token.0;
-        let listed = self.queues.list(&filter, Page { size, token }).await?;
-        let mut pace = interval(Duration::from_secs_f64(1.0 / request.rate_per_second));
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let paced = stream::unfold(
-            (pace, listed.tasks.into_iter()),
-            async |(mut pace, mut tasks)| {
-                let task = tasks.next()?;
-                pace.tick().await;
-                Some((task.id, (pace, tasks)))
-            },
-        );
+    async fn run(
+        &self,
+        ctx: &ActivityContext,
+        page: BulkPage,
+    ) -> Result<BulkPageResult, ActivityError> {
+        let counts = self.run_tasks(ctx, &page.request, page.tasks).await?;
+        let filter = open(page.request.filter);
+        let (tasks, next) = self
+            .next_page(&filter, page.size, page.next)
+            .await
+            .map_err(fault)?;
+        Ok(BulkPageResult {
+            counts,
+            tasks,
+            next,
+        })
+    }
+
+    /// Does to each task what the operation does, at its rate.
+    async fn run_tasks(
+        &self,
+        ctx: &ActivityContext,
+        request: &BulkRequest,
+        tasks: Vec<String>,
+    ) -> Result<BulkCounts, ActivityError> {
         let mut outcomes = Box::pin(
-            paced
-                .map(|id| self.act(&request, id))
+            paced(tasks, request.rate_per_second)
+                .map(|id| self.act(request, id))
                 .buffer_unordered(UNDER_WAY),
         );
         let mut counts = BulkCounts::default();
-        while let Some(outcome) = outcomes.next().await {
-            outcome.count(&mut counts);
-            // Only tells that this worker lives; a page run again finds out
-            // from each task what was done to it.
-            let _ = ctx.record_heartbeat(()).await;
+        let mut alive = interval(HEARTBEAT);
+        loop {
+            tokio::select! {
+                outcome = outcomes.next() => match outcome {
+                    Some(outcome) => outcome.count(&mut counts),
+                    None => return Ok(counts),
+                },
+                // Only tells that this worker lives; a page run again finds
+                // out from each task what was done to it.
+                _ = alive.tick() => drop(ctx.record_heartbeat(()).await),
+                () = ctx.cancelled() => return Err(stopping()),
+            }
         }
-        Ok(BulkPageResult {
-            counts,
-            next: Bytes(listed.next),
-        })
+    }
+
+    /// The tasks of the page that begins here, and where the one after it
+    /// does.
+    async fn next_page(
+        &self,
+        filter: &TaskFilter,
+        size: u32,
+        mut begin: Option<Bytes>,
+    ) -> Result<(Vec<String>, Option<Bytes>), Error> {
+        while let Some(Bytes(token)) = begin {
+            let page = self.queues.list(filter, Page { size, token }).await?;
+            begin = (!page.next.is_empty()).then_some(Bytes(page.next));
+            if !page.tasks.is_empty() {
+                let ids = page.tasks.into_iter().map(|task| task.id).collect();
+                return Ok((ids, begin));
+            }
+        }
+        Ok((Vec::new(), None))
     }
 
     /// Does to one task what the operation does to each.
@@ -243,6 +273,27 @@ impl Outcome {
             problem,
         });
     }
+}
+
+/// Hands the tasks out one by one, so many in a second. The first one waits,
+/// too: the page before may have ended just now.
+fn paced(tasks: Vec<String>, per_second: f64) -> impl Stream<Item = String> {
+    let period = Duration::from_secs_f64(1.0 / per_second);
+    let mut pace = interval_at(Instant::now() + period, period);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    stream::unfold((pace, tasks.into_iter()), async |(mut pace, mut tasks)| {
+        let task = tasks.next()?;
+        pace.tick().await;
+        Some((task, (pace, tasks)))
+    })
+}
+
+/// The worker is being stopped; another one goes on with the page.
+fn stopping() -> ActivityError {
+    let failure = ApplicationFailure::builder("the worker is being stopped")
+        .type_name("FailureQueueWorkerStopping".to_owned())
+        .build();
+    ActivityError::application(failure)
 }
 
 fn open(tasks: BulkFilter) -> TaskFilter {

@@ -13,5 +13,13 @@
 
 mod harness;
 
+mod auto_redrive;
+mod bulk;
+mod crash;
+mod discard;
+mod input;
+mod limits;
+mod list;
+mod long;
 mod park;
 mod redrive;

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use failure_queue::client::TaskFilter;
-use failure_queue::{BulkFilter, StepPolicy, TaskState};
+use failure_queue::{StepPolicy, TaskState};
 
-use crate::harness::{Next, SOON, World, eventually};
+use crate::harness::{Next, World};
 
 #[tokio::test]
 async fn a_step_that_fails_for_good_is_parked_with_everything() {
@@ -94,15 +93,5 @@ async fn a_step_that_fails_twice_for_the_same_thing_is_parked_once() {
     let after = world.queues.show(&first).await.unwrap();
     assert_eq!(after.task.workflow_id, before.task.workflow_id);
     assert_eq!(after.failure.code, "bank-away");
-    let filter = TaskFilter {
-        tasks: BulkFilter {
-            queue: Some(world.queue.clone()),
-            ..BulkFilter::default()
-        },
-        ..TaskFilter::default()
-    };
-    eventually(SOON, "one is listed", async || {
-        (world.queues.count(&filter).await.unwrap() == 1).then_some(())
-    })
-    .await;
+    world.until_listed(&world.filter(), 1).await;
 }

@@ -7,7 +7,9 @@ mod temporal;
 mod wait;
 mod world;
 
-pub(crate) use errand::{Errand, ErrandWorkflow};
-pub(crate) use ledger::{Ledger, LedgerActivities, Next, Payment};
+use errand::{Errand, ErrandWorkflow};
+pub(crate) use ledger::Next;
+use ledger::{Ledger, LedgerActivities, Payment};
+pub(crate) use temporal::SEARCH_ATTRIBUTES;
 pub(crate) use wait::{A_MINUTE, SOON, eventually};
 pub(crate) use world::{World, discard_by, redrive_by};

@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use failure_queue::client::FailureQueues;
+use failure_queue::client::{FailureQueues, TaskFilter};
 use failure_queue::names::failed_task_workflow_id;
 use failure_queue::{
-    DiscardRequest, ParkableStep, Recorder, RedriveRequest, StepFailure, StepPolicy, TaskState,
+    BulkFilter, DiscardRequest, FailedTaskWorkflow, ParkableStep, PolicyChange, Recorder,
+    RedriveRequest, StepFailure, StepPolicy, TaskState,
 };
-use temporalio_client::{Client, WorkflowGetResultOptions, WorkflowStartOptions};
+use futures::{StreamExt, TryStreamExt, stream};
+use temporalio_client::{
+    Client, WorkflowDescribeOptions, WorkflowGetResultOptions, WorkflowSignalOptions,
+    WorkflowStartOptions,
+};
 use uuid::Uuid;
 
 use super::hands::Hands;
@@ -62,6 +67,70 @@ impl World {
     /// The workers are lost, as in a crash.
     pub(crate) fn lose_workers(&mut self) {
         self.hands = None;
+    }
+
+    /// The workers end in order.
+    pub(crate) fn stop_workers(&mut self) {
+        self.hands.take().unwrap().stop();
+    }
+
+    /// The tasks of this world's queue.
+    pub(crate) fn filter(&self) -> TaskFilter {
+        TaskFilter {
+            tasks: BulkFilter {
+                queue: Some(self.queue.clone()),
+                ..BulkFilter::default()
+            },
+            ..TaskFilter::default()
+        }
+    }
+
+    /// Waits until so many tasks are listed.
+    pub(crate) async fn until_listed(&self, filter: &TaskFilter, count: u64) {
+        eventually(SOON, &format!("{count} tasks are listed"), async || {
+            (self.queues.count(filter).await.unwrap() == count).then_some(())
+        })
+        .await;
+    }
+
+    /// Parks tasks with these names, at once, and waits until they are listed.
+    pub(crate) async fn park_all(&self, ids: &[String], code: &'static str) {
+        let before = self.queues.count(&self.filter()).await.unwrap();
+        let errands = ids.iter().map(|id| self.errand(id)).collect();
+        for id in ids {
+            self.ledger.next(id, [Next::Fault(code)]);
+        }
+        let (_, _, failures) = self.run(errands).await;
+        assert!(failures.iter().all(Option::is_some), "a step did not fail");
+        self.until_listed(&self.filter(), before + ids.len() as u64)
+            .await;
+    }
+
+    /// The events in the history of a workflow's latest run, and its run id.
+    pub(crate) async fn history(&self, id: &str) -> (usize, String) {
+        let handle = self.client.get_workflow_handle::<FailedTaskWorkflow>(id);
+        let described = handle.describe(WorkflowDescribeOptions::default()).await;
+        let described = described.unwrap();
+        (described.history_length(), described.run_id().to_owned())
+    }
+
+    /// Sends a workflow so many signals that it does not know, or that are no
+    /// news to it: its history grows.
+    pub(crate) async fn lengthen(&self, id: &str, events: usize) {
+        let handle = self.client.get_workflow_handle::<FailedTaskWorkflow>(id);
+        let signals = (0..events).map(|_| {
+            let old = PolicyChange {
+                version: 0,
+                at_ms: 0,
+                principal: "nobody".to_owned(),
+                reason: None,
+                auto_redrive: None,
+            };
+            let options = WorkflowSignalOptions::default();
+            handle.signal(FailedTaskWorkflow::queue_policy, old, options)
+        });
+        let sent = stream::iter(signals).buffer_unordered(16);
+        sent.try_collect::<()>().await.unwrap();
     }
 
     /// A step that is tried once.
