@@ -74,6 +74,44 @@ async fn a_shop_is_clean_while_it_is_open_and_when_all_has_ended() {
     assert!(output.stderr.contains("there is no store"), "{output:?}");
 }
 
+#[tokio::test]
+async fn a_shop_stays_clean_when_its_failure_queues_are_emptied() {
+    let world = World::start(Setup::default()).await;
+    let gateway = world.gateway();
+    let mut ids = Vec::new();
+    for number in [3, 6, 7, 3, 6, 7] {
+        ids.push(gateway.place(json!({ "errorOnStep": number })).await);
+    }
+    join_all(ids.iter().map(|id| world.finished(id))).await;
+    clean_summary(&world.cli().pizza(&["audit", "--json"]).await);
+    // One of each is let go: what it owes stays in the accounts.
+    for (queue, id) in [
+        ("add-loyalty-points", &ids[0]),
+        ("refund-payment", &ids[1]),
+        ("remove-loyalty-points", &ids[2]),
+    ] {
+        let task = format!("failed-{queue}-{id}");
+        let discard = ["failures", "discard", &task, "--reason", "written off"];
+        world.cli().ok(&discard).await;
+    }
+    let redrive = ["failures", "redrive", "--all", "--yes"];
+    world.cli().ok(&redrive).await;
+    let summary = clean_summary(&world.cli().pizza(&["audit", "--json"]).await);
+    assert_eq!(summary["tasks"], 6, "{summary}");
+    for (id, money, points) in [
+        (&ids[0], "charged", "parked"),
+        (&ids[1], "refundParked", "awarded"),
+        (&ids[2], "refunded", "reclaimParked"),
+        (&ids[3], "charged", "awarded"),
+        (&ids[4], "refunded", "reclaimed"),
+        (&ids[5], "refunded", "reclaimed"),
+    ] {
+        let order = gateway.order(id).await;
+        let stands = [&order["money"], &order["points"]];
+        assert_eq!(stands, [money, points], "{order}");
+    }
+}
+
 /// Something to go wrong with an order.
 struct Plant {
     what: &'static str,

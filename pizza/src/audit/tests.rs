@@ -664,7 +664,7 @@ async fn only_what_every_look_shows_is_reported() {
     };
     let waits = [Duration::ZERO; 3];
     let found = persisting(suspects, &waits, look).await.expect("looked");
-    assert_eq!(found, [lasting.clone()]);
+    assert_eq!(found, std::slice::from_ref(&lasting));
     assert_eq!(looks, ["a b c", "a b", "a"]);
     let nothing = async |_| panic!("there is nothing to look at");
     let found = persisting(Vec::new(), &waits, nothing)
