@@ -22,4 +22,5 @@ mod limits;
 mod list;
 mod long;
 mod park;
+mod quickstart;
 mod redrive;
