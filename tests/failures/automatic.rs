@@ -95,7 +95,14 @@ async fn until_continued(world: &World, task: &str) -> (History, History) {
         (info["execution"]["runId"] != first).then(|| first.to_owned())
     })
     .await;
-    let first = ["workflow", "show", "--workflow-id", task, "--run-id", &first];
+    let first = [
+        "workflow",
+        "show",
+        "--workflow-id",
+        task,
+        "--run-id",
+        &first,
+    ];
     let first = History::of(world.cli().temporal_json(&first).await);
     assert_eq!(first.end(), "CONTINUED_AS_NEW");
     (first, world.history(task).await)

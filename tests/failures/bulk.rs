@@ -59,7 +59,11 @@ async fn three_hundred_tasks_are_redriven_once_each_though_the_worker_is_killed(
     .await;
     assert_eq!(sum(&summary), TASKS as u64, "{summary}");
     assert_eq!(summary["matching"], TASKS, "{summary}");
-    assert_eq!(summary["done"].as_u64(), Some(TASKS as u64 - 5), "{summary}");
+    assert_eq!(
+        summary["done"].as_u64(),
+        Some(TASKS as u64 - 5),
+        "{summary}"
+    );
     assert_eq!(summary["failedAgain"], 5, "{summary}");
     assert_eq!(
         summary["problems"].as_array().map(Vec::len),
@@ -119,11 +123,17 @@ async fn many_are_discarded_with_a_reason_and_stay_owed() {
         .collect()
         .await;
     let without_reason = json!({ "action": "discard", "all": true });
-    let answer = world.operator().post("/failures/bulk", &without_reason).await;
+    let answer = world
+        .operator()
+        .post("/failures/bulk", &without_reason)
+        .await;
     assert_eq!(answer.status, 422, "{answer:?}");
     assert!(answer.text.contains("reason"), "{answer:?}");
     let nothing_named = json!({ "action": "redrive" });
-    let answer = world.operator().post("/failures/bulk", &nothing_named).await;
+    let answer = world
+        .operator()
+        .post("/failures/bulk", &nothing_named)
+        .await;
     assert_eq!(answer.status, 422, "{answer:?}");
 
     let what = "all six are discarded";

@@ -66,6 +66,8 @@ pub struct LedgerRow {
     pub kind: String,
     /// Minor units of money, or points.
     pub amount: i64,
+    /// When, in milliseconds since the Unix epoch.
+    pub booked_at_ms: i64,
 }
 
 /// A parked task.
@@ -77,6 +79,8 @@ pub struct FailedTaskRow {
     pub queue: String,
     /// Where it stands; see [`super::FailedTaskState`].
     pub state: String,
+    /// Since when it is over, in milliseconds since the Unix epoch.
+    pub resolved_at_ms: Option<i64>,
 }
 
 /// Every order that anything in the store is about, each once. Each part is
@@ -152,6 +156,7 @@ async fn read(
         let entry = LedgerRow {
             kind: row.try_get("kind")?,
             amount: row.try_get("amount")?,
+            booked_at_ms: row.try_get("booked_at_ms")?,
         };
         accounts.of_row(&row, |account| account.payments.push(entry))?;
     }
@@ -159,6 +164,7 @@ async fn read(
         let entry = LedgerRow {
             kind: row.try_get("kind")?,
             amount: row.try_get("points")?,
+            booked_at_ms: row.try_get("booked_at_ms")?,
         };
         accounts.of_row(&row, |account| account.points.push(entry))?;
     }
@@ -167,6 +173,7 @@ async fn read(
             task_id: row.try_get("task_id")?,
             queue: row.try_get("queue")?,
             state: row.try_get("state")?,
+            resolved_at_ms: row.try_get("resolved_at_ms")?,
         };
         accounts.of_row(&row, |account| account.tasks.push(task))?;
     }

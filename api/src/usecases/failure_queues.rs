@@ -31,7 +31,7 @@ impl UseCases {
     /// behind what it does.
     ///
     /// # Errors
-    /// When Temporal or its worker is away.
+    /// When Temporal is away. No worker need be there.
     pub async fn failure_queues(&self) -> Result<Vec<FailureQueue>, UseCaseError> {
         let queues = self.queues_to_read().await?;
         let queues =
@@ -45,12 +45,12 @@ async fn failure_queue(
     message_type: MessageType,
 ) -> Result<FailureQueue, UseCaseError> {
     let queue = message_type.queue();
-    let (stats, policy) = tokio::try_join!(queues.stats(queue, WINDOW), queues.policy(queue))?;
+    let (stats, policy) = tokio::try_join!(queues.stats(queue, WINDOW), queues.last_change(queue))?;
     Ok(FailureQueue {
         message_type,
         oldest_age_seconds: stats.oldest_parked_at_ms.map(age_seconds),
         stats,
-        auto_redrive: policy.auto_redrive,
+        auto_redrive: policy.and_then(|change| change.auto_redrive),
     })
 }
 

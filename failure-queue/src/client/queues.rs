@@ -91,8 +91,12 @@ impl FailureQueues {
         }
     }
 
-    /// The last change of a queue's policy, which needs no worker to read.
-    pub(crate) async fn last_change(&self, queue: &str) -> Result<Option<PolicyChange>, Error> {
+    /// The last change of a queue's policy, which needs no worker to read; none
+    /// for a queue that never had any.
+    ///
+    /// # Errors
+    /// When Temporal is away.
+    pub async fn last_change(&self, queue: &str) -> Result<Option<PolicyChange>, Error> {
         let handle = self.queue(queue);
         let options = self.describe_options();
         let described = self.within(async { Ok(handle.describe(options).await?) });

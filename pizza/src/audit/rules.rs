@@ -17,9 +17,10 @@ use pizza_workflows::names::failed_task_workflow_id;
 use pizza_workflows::parking::MessageType;
 use serde::Serialize;
 
-/// How long an order's workflow may go on after its record is final. The
-/// customer is told after the cancellation, and the points of a delivered
-/// order may still be tried for; the policies of both end within four minutes.
+/// How long what is nearly over may take. The customer is told after the
+/// cancellation, the points of a delivered order may still be tried for, and
+/// so may those that follow a refund which was redriven: the policies of all
+/// of them end within four minutes.
 const TIME_TO_FINISH: Duration = Duration::from_mins(5);
 
 /// How long a new order may be without a record: its creation is tried four
@@ -168,9 +169,8 @@ pub(crate) fn violations_in_temporal(
         findings.workflow(account, workflow, now_ms);
     }
     for id in &temporal.tasks {
-        let row = tasks(account).find(|task| task.row.task_id == *id);
-        match row.map(|task| task.state) {
-            Some(Some(FailedTaskState::Parked)) => {}
+        match tasks(account).find(|task| task.row.task_id == *id) {
+            Some(task) if task.is_parked() || task.was_resolved_lately(now_ms) => {}
             Some(_) => findings.say(
                 Invariant::Parked,
                 format!("{id} is closed in the books, and runs in Temporal"),
@@ -230,6 +230,12 @@ impl Task<'_> {
         self.state == Some(FailedTaskState::Parked)
     }
 
+    /// Whether its workflow may still see to what follows its end.
+    fn was_resolved_lately(self, now_ms: i64) -> bool {
+        let resolved_at_ms = self.row.resolved_at_ms;
+        resolved_at_ms.is_some_and(|at_ms| !is_past(at_ms, TIME_TO_FINISH, now_ms))
+    }
+
     /// Whether it still owes what it was to do.
     fn owes(self, message_type: MessageType) -> bool {
         self.row.queue == message_type.queue() && self.state != Some(FailedTaskState::Done)
@@ -252,6 +258,9 @@ struct Order<'a> {
     way: Vec<Standing>,
     /// Whether nothing writes its points any more but an operator.
     points_settled: bool,
+    /// Whether a refund that was redriven is now followed by the reclaim.
+    reclaim_follows: bool,
+    now_ms: i64,
 }
 
 impl<'a> Order<'a> {
@@ -276,7 +285,12 @@ impl<'a> Order<'a> {
             // does not wait for them.
             points_settled: now.status == OrderStatus::Cancelled
                 || (now.status == OrderStatus::DeliveryConfirmed && finished),
+            reclaim_follows: tasks(account)
+                .filter(|task| task.row.queue == MessageType::RefundPaymentFailed.queue())
+                .filter(|task| task.was_resolved_lately(now_ms))
+                .any(|task| temporal.is_none_or(|now| now.tasks.contains(&task.row.task_id))),
             now,
+            now_ms,
         })
     }
 
@@ -315,6 +329,25 @@ impl<'a> Order<'a> {
 
     fn owes(&self, message_type: MessageType) -> bool {
         !self.owing(message_type).is_empty()
+    }
+
+    /// Whether a task that is parked has just had its effect, and is about to
+    /// be closed: between the two its worker may be lost, and be replaced.
+    fn was_just_redriven(&self, message_type: MessageType) -> bool {
+        let (ledger, kind) = match message_type {
+            MessageType::RefundPaymentFailed => (&self.account.payments, REFUND),
+            MessageType::AddLoyaltyPointsFailed => (&self.account.points, AWARD),
+            MessageType::RemoveLoyaltyPointsFailed => (&self.account.points, RECLAIM),
+            MessageType::NotifyCustomerFailed => return false,
+        };
+        let parked = tasks(self.account)
+            .filter(|task| task.row.queue == message_type.queue())
+            .any(Task::is_parked);
+        parked
+            && ledger
+                .iter()
+                .filter(|entry| entry.kind == kind || entry.kind == VOID)
+                .any(|entry| !is_past(entry.booked_at_ms, TIME_TO_FINISH, self.now_ms))
     }
 }
 
@@ -433,8 +466,9 @@ impl Findings {
                 Refund,
                 format!("it was delivered, and {task} owes it a refund"),
             );
+            let settled = refund.is_some() || order.payment(VOID).is_some();
             self.say_if(
-                refund.is_some() || order.payment(VOID).is_some(),
+                settled && !order.was_just_redriven(MessageType::RefundPaymentFailed),
                 Refund,
                 format!("its money is settled, and {task} still owes it"),
             );
@@ -510,7 +544,8 @@ impl Findings {
             );
         } else {
             let owed = order.owes(MessageType::RemoveLoyaltyPointsFailed)
-                || order.owes(MessageType::RefundPaymentFailed);
+                || order.owes(MessageType::RefundPaymentFailed)
+                || order.reclaim_follows;
             self.say_if(
                 sum != 0 && !owed,
                 Invariant::Points,
@@ -688,12 +723,16 @@ fn agrees(order: &Order<'_>) -> bool {
     let reclaim = order.points(RECLAIM).is_some();
     let void = order.points(VOID).is_some();
     let settled = order.points_settled;
+    let awarding = !settled || order.was_just_redriven(MessageType::AddLoyaltyPointsFailed);
+    let reclaiming = !settled
+        || order.reclaim_follows
+        || order.was_just_redriven(MessageType::RemoveLoyaltyPointsFailed);
     match order.now.points {
-        PointsState::None | PointsState::Parked => !settled || !award,
-        PointsState::Awarded => award && (!settled || !reclaim),
+        PointsState::None | PointsState::Parked => awarding || !award,
+        PointsState::Awarded => award && (reclaiming || !reclaim),
         PointsState::Reclaimed => reclaim || void,
         // The award may itself wait in a queue, before its reclaim does.
-        PointsState::ReclaimParked => (award || !order.was_awarded()) && (!settled || !reclaim),
+        PointsState::ReclaimParked => (award || !order.was_awarded()) && (reclaiming || !reclaim),
     }
 }
 

@@ -51,13 +51,21 @@ impl Way {
 
     fn paid(mut self, kind: &str, amount: i64) -> Self {
         let kind = kind.to_owned();
-        self.0.payments.push(LedgerRow { kind, amount });
+        self.0.payments.push(LedgerRow {
+            kind,
+            amount,
+            booked_at_ms: 0,
+        });
         self
     }
 
     fn points(mut self, kind: &str, amount: i64) -> Self {
         let kind = kind.to_owned();
-        self.0.points.push(LedgerRow { kind, amount });
+        self.0.points.push(LedgerRow {
+            kind,
+            amount,
+            booked_at_ms: 0,
+        });
         self
     }
 
@@ -66,6 +74,7 @@ impl Way {
             task_id: task_id(queue),
             queue: queue.to_owned(),
             state: state.to_owned(),
+            resolved_at_ms: (state != "parked").then_some(0),
         });
         self
     }
@@ -520,6 +529,47 @@ fn books_and_temporal_have_the_same_tasks() {
 }
 
 #[test]
+fn a_redrive_has_the_time_that_it_takes() {
+    // What it was to do is done, and the task is about to be closed.
+    for (what, way) in [
+        ("refund", refund_owed("parked").paid("refund", 1200)),
+        ("award", delivered_without_points().points("award", 12)),
+        ("reclaim", reclaim_owed("parked").points("reclaim", -12)),
+    ] {
+        let account = way.0;
+        let temporal = temporal_of(&account);
+        assert_eq!(violations_of(&account, Some(&temporal), 1000), [], "{what}");
+        let late = violations_of(&account, Some(&temporal), NOW_MS);
+        assert_ne!(late, [], "{what}");
+    }
+    // The refund's task is done, and goes on with the points.
+    let account = Way::of(&[
+        BEGUN,
+        REWARDED,
+        ("Refunding", "refundParked", "awarded"),
+        ("Cancelled", "refundParked", "awarded"),
+        ("Cancelled", "refunded", "awarded"),
+    ])
+    .paid("charge", 1200)
+    .paid("refund", 1200)
+    .points("award", 12)
+    .task("refund-payment", "done")
+    .0;
+    let over = temporal_of(&account);
+    let mut following = over.clone();
+    following.tasks.insert(task_id("refund-payment"));
+    let found_at = |temporal: &InTemporal, now_ms| {
+        let mut found = violations_of(&account, Some(temporal), now_ms);
+        found.extend(violations_in_temporal(&account, temporal, now_ms));
+        invariants(&found)
+    };
+    assert_eq!(found_at(&following, 1000), [].into());
+    assert_eq!(found_at(&over, 1000), [Invariant::Points].into());
+    let too_long = [Invariant::Points, Invariant::Parked];
+    assert_eq!(found_at(&following, NOW_MS), too_long.into());
+}
+
+#[test]
 fn an_order_that_neither_ended_nor_runs_is_found() {
     let ended = |account: &Account, running: Option<bool>, now_ms| {
         let temporal = InTemporal {
@@ -614,7 +664,7 @@ async fn only_what_every_look_shows_is_reported() {
     };
     let waits = [Duration::ZERO; 3];
     let found = persisting(suspects, &waits, look).await.expect("looked");
-    assert_eq!(found, [lasting.clone()]);
+    assert_eq!(found, std::slice::from_ref(&lasting));
     assert_eq!(looks, ["a b c", "a b", "a"]);
     let nothing = async |_| panic!("there is nothing to look at");
     let found = persisting(Vec::new(), &waits, nothing)
