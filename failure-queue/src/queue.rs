@@ -153,6 +153,9 @@ impl FailureQueueWorkflow {
     }
 
     /// Changes the policy.
+    ///
+    /// # Errors
+    /// When a field of the request is beyond its limit.
     #[update(name = message::SET_POLICY)]
     pub async fn set_policy(
         ctx: &mut WorkflowContext<Self>,

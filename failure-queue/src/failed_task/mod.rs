@@ -98,6 +98,10 @@ impl FailedTaskWorkflow {
     }
 
     /// Runs the step again, and answers how that ended and what followed.
+    ///
+    /// # Errors
+    /// When the task is closed, another redrive is under way, or a field of
+    /// the request is beyond its limit.
     #[update(name = message::REDRIVE)]
     pub async fn redrive(
         ctx: &mut WorkflowContext<Self>,
@@ -124,6 +128,10 @@ impl FailedTaskWorkflow {
     }
 
     /// Closes the task for good. What it owes stays owed.
+    ///
+    /// # Errors
+    /// When the task is closed, a redrive is under way, or a field of the
+    /// request is beyond its limit.
     #[update(name = message::DISCARD)]
     pub async fn discard(
         ctx: &mut WorkflowContext<Self>,
