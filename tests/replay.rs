@@ -17,6 +17,19 @@ use url::Url;
 use crate::harness::expected::SCENARIOS;
 use crate::harness::{SOON, World, eventually};
 
+/// The histories of parked tasks, of a queue and of a bulk operation that every
+/// build has but the first, which had none of them.
+const OF_FAILURES: [&str; 8] = [
+    "redriven.failed-task",
+    "discarded.failed-task",
+    "failed-again.failed-task",
+    "continued.failed-task",
+    "continued-next.failed-task",
+    "called-off.order",
+    "policy.failure-queue",
+    "bulk.failure-bulk",
+];
+
 #[tokio::test]
 async fn the_recorded_histories_of_every_scenario_replay() {
     let world = World::shared().await;
@@ -32,6 +45,11 @@ async fn the_recorded_histories_of_every_scenario_replay() {
             let charged = expected.money != "notCharged";
             let workflows = if charged { 3 } else { 1 } + usize::from(expected.parked.is_some());
             assert_eq!(count, workflows, "{prefix} beside {:?}", of_build[0]);
+        }
+        let folder = of_build[0].parent().expect("a build's folder");
+        for name in OF_FAILURES {
+            let is_there = folder.join(format!("{name}.json")).exists();
+            assert_eq!(is_there, !folder.ends_with("0.1.0"), "{name} in {folder:?}");
         }
     }
     let names: Vec<&str> = files

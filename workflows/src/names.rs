@@ -97,12 +97,9 @@ pub mod search_attribute {
     /// what a namespace must have.
     #[must_use]
     pub fn all() -> Vec<(&'static str, &'static str)> {
-        use failure_queue::names::search_attribute::{KEYWORDS, PARKED_AT};
-        let keywords = [&ORDER_ID, &CUSTOMER_ID].into_iter().chain(KEYWORDS);
-        keywords
-            .map(|key| (key.name(), "Keyword"))
-            .chain([(PARKED_AT.name(), "Datetime")])
-            .collect()
+        let own = [ORDER_ID, CUSTOMER_ID].map(|key| (key.name(), "Keyword"));
+        let of_tasks = failure_queue::names::search_attribute::all();
+        own.into_iter().chain(of_tasks).collect()
     }
 }
 

@@ -64,16 +64,7 @@ impl FailedTaskWorkflow {
     /// Whether a redrive may be asked for now.
     pub(super) fn may_redrive(&self, request: &RedriveRequest) -> Result<(), Refusal> {
         request.check()?;
-        if self.was_asked(AuditAction::Redrive, request.request_id.as_deref()) {
-            return Ok(());
-        }
-        if self.state.is_closed() {
-            return Err(Refusal::Resolved);
-        }
-        if self.redrive.is_some() {
-            return Err(Refusal::Busy);
-        }
-        Ok(())
+        self.may_act(AuditAction::Redrive, request.request_id.as_deref())
     }
 
     /// Asks for a redrive. Returns how many redrives of this run will have
@@ -181,16 +172,7 @@ impl FailedTaskWorkflow {
     /// Whether the task may be discarded now.
     pub(super) fn may_discard(&self, request: &DiscardRequest) -> Result<(), Refusal> {
         request.check()?;
-        if self.was_asked(AuditAction::Discard, request.request_id.as_deref()) {
-            return Ok(());
-        }
-        if self.state.is_closed() {
-            return Err(Refusal::Resolved);
-        }
-        if self.redrive.is_some() {
-            return Err(Refusal::Busy);
-        }
-        Ok(())
+        self.may_act(AuditAction::Discard, request.request_id.as_deref())
     }
 
     /// Discards the task.
@@ -339,6 +321,21 @@ impl FailedTaskWorkflow {
 
     fn attempts(&self) -> u32 {
         self.task.failure.attempts + self.known.attempts
+    }
+
+    /// Whether a request may be taken: also one that was taken before, which
+    /// is answered and not repeated.
+    fn may_act(&self, action: AuditAction, request_id: Option<&str>) -> Result<(), Refusal> {
+        if self.was_asked(action, request_id) {
+            return Ok(());
+        }
+        if self.state.is_closed() {
+            return Err(Refusal::Resolved);
+        }
+        if self.redrive.is_some() {
+            return Err(Refusal::Busy);
+        }
+        Ok(())
     }
 
     /// Whether this very request was taken before.
