@@ -18,6 +18,9 @@ CREATE TABLE failed_tasks (
 
 CREATE INDEX failed_tasks_order ON failed_tasks (order_id);
 
+-- Since when the oldest of a queue waits.
+CREATE INDEX failed_tasks_waiting ON failed_tasks (state, queue, parked_at_ms);
+
 -- What was parked before there was this table. The record of an order says it
 -- of money and points; it never said it of a customer who was not told.
 INSERT INTO failed_tasks

@@ -89,6 +89,22 @@ impl Store {
             .collect()
     }
 
+    /// Since when the oldest task of a queue waits, in milliseconds since the
+    /// Unix epoch; none when nothing waits there.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn oldest_parked_at_ms(&self, queue: &str) -> Result<Option<i64>, StoreError> {
+        let row = sqlx::query(
+            "SELECT MIN(parked_at_ms) AS oldest FROM failed_tasks \
+             WHERE state = 'parked' AND queue = $1",
+        )
+        .bind(queue.to_owned())
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.try_get("oldest")?)
+    }
+
     /// Books what became of a task, and lets the order's record say what it
     /// owes, as one. It may be told twice, and late: of two changes the later
     /// one holds, whichever is told last, so that what is over stays over. A

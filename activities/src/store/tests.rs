@@ -204,6 +204,25 @@ async fn booked_task(store: &Store) -> (String, i64, Option<i64>, Option<String>
 }
 
 #[tokio::test]
+async fn the_oldest_that_waits_in_a_queue_is_known() {
+    let Database { store, .. } = &database().await;
+    let refund = MessageType::RefundPaymentFailed;
+    let queue = refund.queue();
+    let oldest = async || store.oldest_parked_at_ms(queue).await.expect("answered");
+    assert_eq!(oldest().await, None);
+    let orders = [order(), order()];
+    for (order, at_ms) in orders.iter().zip([10, 20]) {
+        store.create_order(order).await.expect("created");
+        let parked = task(order, refund, TaskState::Waiting, at_ms);
+        store.record_failed_task(&parked).await.expect("booked");
+    }
+    assert_eq!(oldest().await, Some(10));
+    let done = task(&orders[0], refund, TaskState::Done, 30);
+    store.record_failed_task(&done).await.expect("booked");
+    assert_eq!(oldest().await, Some(20));
+}
+
+#[tokio::test]
 async fn a_parked_task_is_booked_once_with_what_it_owes() {
     let Database { store, .. } = &database().await;
     let order = order();

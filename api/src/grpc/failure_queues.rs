@@ -18,7 +18,7 @@ impl From<FailureQueue> for proto::FailureQueue {
             queue: queue.message_type.queue().to_owned(),
             message_type: queue.message_type.as_str().to_owned(),
             depth: queue.stats.depth,
-            oldest_parked_at: queue.stats.oldest_parked_at_ms.map(timestamp),
+            oldest_parked_at: queue.oldest_parked_at_ms.map(timestamp),
             oldest_age_seconds: queue.oldest_age_seconds,
             arrived_last_hour: queue.stats.arrived,
             resolved_last_hour: queue.stats.resolved,

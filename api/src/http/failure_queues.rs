@@ -79,7 +79,7 @@ impl From<FailureQueue> for FailureQueueBody {
             queue: queue.message_type.queue(),
             message_type: queue.message_type.as_str(),
             depth: queue.stats.depth,
-            oldest_parked_at: queue.stats.oldest_parked_at_ms.map(rfc_3339),
+            oldest_parked_at: queue.oldest_parked_at_ms.map(rfc_3339),
             oldest_age_seconds: queue.oldest_age_seconds,
             arrived_last_hour: queue.stats.arrived,
             resolved_last_hour: queue.stats.resolved,

@@ -20,7 +20,10 @@ pub struct FailureQueue {
     pub message_type: MessageType,
     /// How much, since when, and how that has changed over the last hour.
     pub stats: QueueStats,
-    /// How long its oldest task has waited, in seconds.
+    /// When its oldest task was parked, by the books, in milliseconds since the
+    /// Unix epoch.
+    pub oldest_parked_at_ms: Option<i64>,
+    /// How long that one has waited, in seconds.
     pub oldest_age_seconds: Option<u64>,
     /// When its tasks are run again by themselves.
     pub auto_redrive: Option<AutoRedrive>,
@@ -35,23 +38,27 @@ impl UseCases {
     pub async fn failure_queues(&self) -> Result<Vec<FailureQueue>, UseCaseError> {
         let queues = self.queues_to_read().await?;
         let queues =
-            MessageType::ALL.map(|message_type| failure_queue(queues.clone(), message_type));
+            MessageType::ALL.map(|message_type| self.failure_queue(queues.clone(), message_type));
         try_join_all(queues).await
     }
-}
 
-async fn failure_queue(
-    queues: FailureQueues,
-    message_type: MessageType,
-) -> Result<FailureQueue, UseCaseError> {
-    let queue = message_type.queue();
-    let (stats, policy) = tokio::try_join!(queues.stats(queue, WINDOW), queues.last_change(queue))?;
-    Ok(FailureQueue {
-        message_type,
-        oldest_age_seconds: stats.oldest_parked_at_ms.map(age_seconds),
-        stats,
-        auto_redrive: policy.and_then(|change| change.auto_redrive),
-    })
+    async fn failure_queue(
+        &self,
+        queues: FailureQueues,
+        message_type: MessageType,
+    ) -> Result<FailureQueue, UseCaseError> {
+        let queue = message_type.queue();
+        let (stats, policy) =
+            tokio::try_join!(queues.stats(queue, WINDOW), queues.last_change(queue))?;
+        let oldest_parked_at_ms = self.store.oldest_parked_at_ms(queue).await?;
+        Ok(FailureQueue {
+            message_type,
+            stats,
+            oldest_parked_at_ms,
+            oldest_age_seconds: oldest_parked_at_ms.map(age_seconds),
+            auto_redrive: policy.and_then(|change| change.auto_redrive),
+        })
+    }
 }
 
 /// Clocks differ, so what was parked just now may seem to come from the

@@ -28,7 +28,8 @@ pub use queues::QueueStats;
 pub use redrive::Redriven;
 pub use tasks::{ListedTask, Page, StateFilter, TaskFilter, TaskPage};
 
-/// How soon an update that was lost is sent again.
+/// How soon an update that was lost, or a list that came too soon, is asked for
+/// again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The failure queues of a namespace. Clones are cheap.

@@ -20,9 +20,6 @@ use crate::request::{PolicyRequest, check_queue};
 pub struct QueueStats {
     /// How many tasks wait in it.
     pub depth: u64,
-    /// When the oldest of them was parked, in milliseconds since the Unix
-    /// epoch.
-    pub oldest_parked_at_ms: Option<i64>,
     /// How many were parked within the window.
     pub arrived: u64,
     /// How many were done or discarded within the window.
@@ -36,13 +33,7 @@ impl FailureQueues {
     /// # Errors
     /// When Temporal is away.
     pub async fn stats(&self, queue: &str, window: Duration) -> Result<QueueStats, Error> {
-        let of_queue = |state| TaskFilter {
-            tasks: BulkFilter {
-                queue: Some(queue.to_owned()),
-                ..BulkFilter::default()
-            },
-            state,
-        };
+        let open = open_in(queue);
         let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
         let since = visibility::rfc_3339(now_ms().saturating_sub(window_ms));
         let queue = visibility::escaped(queue);
@@ -58,16 +49,13 @@ impl FailureQueues {
         );
         let resolved =
             format!("{any} AND ExecutionStatus = 'Completed' AND CloseTime >= '{since}'");
-        let open = of_queue(StateFilter::Open);
-        let (depth, arrived, resolved, oldest) = tokio::join!(
+        let (depth, arrived, resolved) = tokio::join!(
             self.count(&open),
             self.counted(arrived),
             self.counted(resolved),
-            self.oldest(&open),
         );
         Ok(QueueStats {
             depth: depth?,
-            oldest_parked_at_ms: oldest?,
             arrived: arrived?,
             resolved: resolved?,
         })
@@ -171,13 +159,21 @@ impl FailureQueues {
         }
     }
 
-    /// When the oldest of the tasks was parked.
-    async fn oldest(&self, filter: &TaskFilter) -> Result<Option<i64>, Error> {
-        let Some(latest) = self.first(filter).await? else {
+    /// When the oldest task of a queue was parked, in milliseconds since the
+    /// Unix epoch; none for an empty queue.
+    ///
+    /// Lists show the latest first, so this asks some thirty times. Where the
+    /// application's recorder keeps books, they know it for one query.
+    ///
+    /// # Errors
+    /// When Temporal is away.
+    pub async fn oldest(&self, queue: &str) -> Result<Option<i64>, Error> {
+        let open = open_in(queue);
+        let Some(latest) = self.first(&open).await? else {
             return Ok(None);
         };
         let latest_before = |before_ms| {
-            let mut older = filter.clone();
+            let mut older = open.clone();
             older.tasks.parked_before_ms = Some(before_ms);
             async move { self.first(&older).await }
         };
@@ -197,6 +193,17 @@ impl FailureQueues {
     fn queue(&self, queue: &str) -> WorkflowHandle<Client, FailureQueueWorkflow> {
         self.client
             .get_workflow_handle(failure_queue_workflow_id(queue))
+    }
+}
+
+/// The tasks that wait in a queue.
+fn open_in(queue: &str) -> TaskFilter {
+    TaskFilter {
+        tasks: BulkFilter {
+            queue: Some(queue.to_owned()),
+            ..BulkFilter::default()
+        },
+        state: StateFilter::Open,
     }
 }
 

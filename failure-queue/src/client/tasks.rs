@@ -6,9 +6,10 @@ use temporalio_client::{Client, WorkflowExecutionStatus, WorkflowHandle};
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
     CountWorkflowExecutionsRequest, ListWorkflowExecutionsRequest, ListWorkflowExecutionsResponse,
 };
-use tonic::{Code, IntoRequest};
+use tokio::time::sleep;
+use tonic::{Code, IntoRequest, Status};
 
-use super::{Error, FailureQueues, visibility};
+use super::{ASK_AGAIN, Error, FailureQueues, visibility};
 use crate::bulk::BulkFilter;
 use crate::failed_task::FailedTaskWorkflow;
 use crate::names::workflow_type;
@@ -144,17 +145,26 @@ impl FailureQueues {
 
     pub(super) async fn counted(&self, query: String) -> Result<u64, Error> {
         self.within(async {
-            let mut request = CountWorkflowExecutionsRequest {
-                namespace: self.client.options().namespace.clone(),
-                query,
+            loop {
+                match self.count_once(query.clone()).await {
+                    Err(status) if is_over_rate(&status) => sleep(ASK_AGAIN).await,
+                    result => return Ok(result?),
+                }
             }
-            .into_request();
-            request.set_timeout(self.limit);
-            let mut service = self.client.connection().workflow_service();
-            let answer = service.count_workflow_executions(request).await?;
-            Ok(u64::try_from(answer.into_inner().count).unwrap_or_default())
         })
         .await
+    }
+
+    async fn count_once(&self, query: String) -> Result<u64, Status> {
+        let mut request = CountWorkflowExecutionsRequest {
+            namespace: self.client.options().namespace.clone(),
+            query,
+        }
+        .into_request();
+        request.set_timeout(self.limit);
+        let mut service = self.client.connection().workflow_service();
+        let answer = service.count_workflow_executions(request).await?;
+        Ok(u64::try_from(answer.into_inner().count).unwrap_or_default())
     }
 
     async fn listing(
@@ -163,20 +173,39 @@ impl FailureQueues {
         page: Page,
     ) -> Result<ListWorkflowExecutionsResponse, Error> {
         self.within(async {
-            let mut request = ListWorkflowExecutionsRequest {
-                namespace: self.client.options().namespace.clone(),
-                page_size: i32::try_from(page.size).unwrap_or(i32::MAX),
-                next_page_token: page.token,
-                query,
+            loop {
+                match self.list_once(query.clone(), page.clone()).await {
+                    Err(status) if is_over_rate(&status) => sleep(ASK_AGAIN).await,
+                    result => return Ok(result?),
+                }
             }
-            .into_request();
-            request.set_timeout(self.limit);
-            let mut service = self.client.connection().workflow_service();
-            let listing = service.list_workflow_executions(request).await?;
-            Ok(listing.into_inner())
         })
         .await
     }
+
+    async fn list_once(
+        &self,
+        query: String,
+        page: Page,
+    ) -> Result<ListWorkflowExecutionsResponse, Status> {
+        let mut request = ListWorkflowExecutionsRequest {
+            namespace: self.client.options().namespace.clone(),
+            page_size: i32::try_from(page.size).unwrap_or(i32::MAX),
+            next_page_token: page.token,
+            query,
+        }
+        .into_request();
+        request.set_timeout(self.limit);
+        let mut service = self.client.connection().workflow_service();
+        let listing = service.list_workflow_executions(request).await?;
+        Ok(listing.into_inner())
+    }
+}
+
+/// Whether a list or count came too soon: a namespace has a rate for them,
+/// which is lower than that of other calls.
+fn is_over_rate(status: &Status) -> bool {
+    status.code() == Code::ResourceExhausted
 }
 
 fn is_invalid_argument(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {

@@ -152,7 +152,6 @@ async fn a_task_that_is_parked_later_knows_the_policy() {
         let stats = world.queues.stats(&world.queue, hour).await.unwrap();
         let resolved = QueueStats {
             depth: 0,
-            oldest_parked_at_ms: None,
             arrived: 1,
             resolved: 1,
         };
