@@ -192,6 +192,20 @@ const PLANTS: &[Plant] = &[
         &["refund"],
     ),
     books(
+        "a refund to a stranger",
+        4,
+        &[
+            "UPDATE payments SET customer_id = 'mallory' WHERE order_id = '{id}' AND kind = 'refund'",
+        ],
+        &["refund"],
+    ),
+    books(
+        "an award to a stranger",
+        0,
+        &["UPDATE loyalty_points SET customer_id = 'mallory' WHERE order_id = '{id}'"],
+        &["points"],
+    ),
+    books(
         "a refund that is still owed",
         6,
         &["INSERT INTO payments VALUES ('{id}', 'refund', 'guest', 1200, '{id}/x', 0)"],

@@ -50,7 +50,9 @@ impl Money {
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:02}", self.0 / 100, self.0 % 100)
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let minor = self.0.unsigned_abs();
+        write!(f, "{sign}{}.{:02}", minor / 100, minor % 100)
     }
 }
 
@@ -63,6 +65,7 @@ mod tests {
     fn an_amount_is_written_in_units_and_cents() {
         assert_eq!(Money::from_minor(1205).to_string(), "12.05");
         assert_eq!(Money::from_minor(5).to_string(), "0.05");
+        assert_eq!(Money::from_minor(-1).to_string(), "-0.01");
     }
 
     proptest! {

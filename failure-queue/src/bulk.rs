@@ -30,7 +30,7 @@ const LISTED_PROBLEMS: usize = 20;
 const LARGEST_PAGE: f64 = 50.0;
 
 /// How long a page takes at its rate, in seconds; progress moves this often.
-const PAGE_SECONDS: f64 = 5.0;
+const PAGE_SECONDS: f64 = 2.0;
 
 /// How long a page may take in all, and how long its worker may keep silent.
 const PAGE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1200);

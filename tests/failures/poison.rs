@@ -34,6 +34,11 @@ async fn a_poisoned_input_is_corrected_and_the_original_kept() {
     let (status, answer) = redrive(json!({ "input": another_effect })).await;
     assert_eq!(status, 422, "{answer:?}");
     assert!(answer.text.contains("idempotencyKey"), "{answer:?}");
+    let mut for_a_stranger = mended.clone();
+    for_a_stranger["customerId"] = json!("mallory");
+    let (status, answer) = redrive(json!({ "input": for_a_stranger })).await;
+    assert_eq!(status, 422, "{answer:?}");
+    assert!(answer.text.contains("customerId"), "{answer:?}");
     let (status, answer) = redrive(json!({ "input": poison })).await;
     assert_eq!(status, 422, "still poison: {answer:?}");
 

@@ -42,6 +42,8 @@ pub struct StandingRow {
 pub struct RecordRow {
     /// How it stands.
     pub standing: StandingRow,
+    /// Whose order it is.
+    pub customer_id: String,
     /// What is to be paid, in minor units.
     pub total: i64,
     /// The number of its last change.
@@ -64,6 +66,8 @@ pub struct ChangeRow {
 pub struct LedgerRow {
     /// What was booked: a charge, a refund, an award.
     pub kind: String,
+    /// Whose money or points.
+    pub customer_id: String,
     /// Minor units of money, or points.
     pub amount: i64,
     /// When, in milliseconds since the Unix epoch.
@@ -136,6 +140,7 @@ async fn read(
     for row in accounts.rows(connection, "orders", "order_id").await? {
         let record = RecordRow {
             standing: standing(&row)?,
+            customer_id: row.try_get("customer_id")?,
             total: row.try_get("total")?,
             version: row.try_get("version")?,
             updated_at_ms: row.try_get("updated_at_ms")?,
@@ -155,6 +160,7 @@ async fn read(
     for row in accounts.rows(connection, "payments", "kind").await? {
         let entry = LedgerRow {
             kind: row.try_get("kind")?,
+            customer_id: row.try_get("customer_id")?,
             amount: row.try_get("amount")?,
             booked_at_ms: row.try_get("booked_at_ms")?,
         };
@@ -163,6 +169,7 @@ async fn read(
     for row in accounts.rows(connection, "loyalty_points", "kind").await? {
         let entry = LedgerRow {
             kind: row.try_get("kind")?,
+            customer_id: row.try_get("customer_id")?,
             amount: row.try_get("points")?,
             booked_at_ms: row.try_get("booked_at_ms")?,
         };

@@ -118,7 +118,7 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let store = if is_sqlite(url) {
             sqlite::make_folder(url).map_err(|source| StoreError::Open {
-                url: url.to_owned(),
+                url: without_password(url),
                 source,
             })?;
             let options =
@@ -141,7 +141,7 @@ impl Store {
         let store = if is_sqlite(url) {
             if !sqlite::exists(url) {
                 return Err(StoreError::Missing {
-                    url: url.to_owned(),
+                    url: without_password(url),
                 });
             }
             let options = pool_options()
@@ -154,7 +154,7 @@ impl Store {
             Ok(store)
         } else {
             Err(StoreError::Outdated {
-                url: url.to_owned(),
+                url: without_password(url),
             })
         }
     }
@@ -169,7 +169,7 @@ impl Store {
             .connect(full_url)
             .await
             .map_err(|source| StoreError::Open {
-                url: url.to_owned(),
+                url: without_password(url),
                 source,
             })?;
         Ok(Self {
@@ -230,6 +230,14 @@ impl Store {
     /// Begins a transaction that writes.
     async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
         Ok(self.pool.begin_with(self.begin).await?)
+    }
+}
+
+/// A URL for an error's text, which stands in logs.
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://...@{host}"),
+        _ => url.to_owned(),
     }
 }
 

@@ -751,3 +751,14 @@ async fn an_auditor_reads_every_order_once_page_by_page_with_all_that_bears_its_
     named.clear();
     assert_eq!(store.accounts(named).await.expect("none"), []);
 }
+
+#[test]
+fn a_password_stays_out_of_errors() {
+    for (url, shown) in [
+        ("postgres://u:secret@h/db", "postgres://...@h/db"),
+        ("postgres://u:se@cret@h/db", "postgres://...@h/db"),
+        ("sqlite:pizza.db", "sqlite:pizza.db"),
+    ] {
+        assert_eq!(super::without_password(url), shown);
+    }
+}

@@ -166,7 +166,7 @@ struct BulkProblemBody {
          headers(("Location" = String, description = "The path of its progress."))),
         (status = 400, description = "The body cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "An operator's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The key is not an operator's.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "This gateway has no operators.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 408, description = "The body did not arrive in time.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON.", body = ProblemBody, content_type = "application/problem+json"),
@@ -203,7 +203,7 @@ pub(super) async fn start_bulk(
     responses(
         (status = 200, description = "How far it is.", body = BulkProgressBody),
         (status = 401, description = "An operator's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The key is not an operator's.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "This gateway has no operators.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such operation.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nobody can tell right now.", body = ProblemBody, content_type = "application/problem+json",
          headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
@@ -218,7 +218,9 @@ pub(super) async fn bulk(
     Ok(Json(app.use_cases().bulk(&id).await?.into()))
 }
 
-/// Stop a bulk operation before its next task.
+/// Stop a bulk operation once the tasks under way are through.
+///
+/// It goes through the tasks a few seconds' worth at a time, at most 50.
 ///
 /// What it has done stays done.
 #[utoipa::path(
@@ -227,7 +229,7 @@ pub(super) async fn bulk(
     responses(
         (status = 200, description = "How far it came.", body = BulkProgressBody),
         (status = 401, description = "An operator's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The key is not an operator's.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "This gateway has no operators.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such operation.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The request has a field.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nobody can tell right now.", body = ProblemBody, content_type = "application/problem+json",

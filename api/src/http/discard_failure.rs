@@ -56,7 +56,7 @@ pub(super) struct FailureDiscardedBody {
         (status = 200, description = "The task is discarded.", body = FailureDiscardedBody),
         (status = 400, description = "The body cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "An operator's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The key is not an operator's.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "This gateway has no operators.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such task.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 408, description = "The body did not arrive in time.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The task is closed, or being redriven.", body = ProblemBody, content_type = "application/problem+json"),

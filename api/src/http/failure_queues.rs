@@ -57,7 +57,7 @@ struct FailureQueueBody {
     responses(
         (status = 200, description = "The queues.", body = FailureQueuesBody),
         (status = 401, description = "An operator's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The key is not an operator's.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "This gateway has no operators.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nobody can tell right now.", body = ProblemBody, content_type = "application/problem+json",
          headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
     ),

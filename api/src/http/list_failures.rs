@@ -75,7 +75,7 @@ pub(super) struct FailuresBody {
         (status = 200, description = "A page of parked tasks.", body = FailuresBody),
         (status = 400, description = "The query cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "An operator's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The key is not an operator's.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "This gateway has no operators.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "A value is not allowed.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Temporal cannot tell right now.", body = ProblemBody, content_type = "application/problem+json",
          headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),

@@ -81,7 +81,7 @@ struct PolicyChangeBody {
     responses(
         (status = 200, description = "The policy.", body = QueuePolicyBody),
         (status = 401, description = "An operator's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The key is not an operator's.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "This gateway has no operators.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such queue.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nobody can tell right now.", body = ProblemBody, content_type = "application/problem+json",
          headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
@@ -107,7 +107,7 @@ pub(super) async fn queue_policy(
         (status = 200, description = "The new policy.", body = QueuePolicyBody),
         (status = 400, description = "The body cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "An operator's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The key is not an operator's.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "This gateway has no operators.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such queue.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 408, description = "The body did not arrive in time.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = ProblemBody, content_type = "application/problem+json"),

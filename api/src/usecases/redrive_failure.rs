@@ -2,6 +2,7 @@
 
 use failure_queue::client::Redriven;
 use failure_queue::{RedriveRequest, StoredPayload, TaskView};
+use pizza_domain::Money;
 use pizza_workflows::names::{activity, search_attribute};
 use pizza_workflows::steps::{Notification, Payment, Points};
 use serde::Serialize;
@@ -51,7 +52,14 @@ impl UseCases {
         }
         redrive.check()?;
         if let Some(input) = request.input {
-            check_input(&self.show_failure(&id).await?, input)?;
+            let view = self.show_failure(&id).await?;
+            let order = view.task.subject.get(search_attribute::ORDER_ID.name());
+            if let Some(order) = order.and_then(|id| id.parse().ok())
+                && let Some(order) = self.store.order(order).await?
+            {
+                check_due(order.customer_id.as_str(), order.total, &input)?;
+            }
+            check_input(&view, input)?;
         }
         // A redrive that takes too long is looked at once more, to tell
         // whether it was taken; without a worker that would take as long again.
@@ -95,6 +103,27 @@ fn check_input(view: &TaskView, input: Map<String, Value>) -> Result<(), UseCase
             format!("no input is known for the activity {other}").into(),
         )),
     }
+}
+
+/// A corrected input moves what the order is due, to whom it is due, and
+/// nothing else.
+fn check_due(
+    customer_id: &str,
+    total: i64,
+    input: &Map<String, Value>,
+) -> Result<(), UseCaseError> {
+    let points = Money::from_minor(total).whole_units();
+    for (field, due) in [
+        ("customerId", Value::from(customer_id)),
+        ("amount", Value::from(total)),
+        ("points", Value::from(points)),
+    ] {
+        if input.get(field).is_some_and(|given| *given != due) {
+            let expected = format!("must be the order's: {due}");
+            return Err(refused(Violation::InvalidValue, field, expected));
+        }
+    }
+    Ok(())
 }
 
 /// The original input as far as it can be read.
@@ -280,6 +309,27 @@ mod tests {
                 let refused = Some((code, field.to_owned()));
                 assert_eq!(refusal(&view, input), refused, "{original}");
             }
+        }
+    }
+
+    #[test]
+    fn a_corrected_input_moves_what_the_order_is_due_to_whom_it_is_due() {
+        let due = |input: Value| {
+            let Value::Object(input) = input else {
+                panic!("no object: {input}");
+            };
+            check_due("guest", 1200, &input).map_err(|error| error.to_string())
+        };
+        assert_eq!(due(refund(json!(1200))), Ok(()));
+        assert_eq!(due(json!({ "points": 12 })), Ok(()));
+        for (input, field) in [
+            (with("customerId", json!("mallory")), "input.customerId"),
+            (refund(json!(999_999)), "input.amount"),
+            (refund(json!(-1)), "input.amount"),
+            (json!({ "points": 13 }), "input.points"),
+        ] {
+            let error = due(input).expect_err(field);
+            assert!(error.starts_with(field), "{error}");
         }
     }
 

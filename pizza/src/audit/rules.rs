@@ -253,6 +253,7 @@ fn tasks(account: &Account) -> impl Iterator<Item = Task<'_>> {
 struct Order<'a> {
     account: &'a Account,
     version: i64,
+    customer_id: &'a str,
     total: i64,
     now: Standing,
     way: Vec<Standing>,
@@ -266,7 +267,7 @@ struct Order<'a> {
 impl<'a> Order<'a> {
     fn read(
         account: &'a Account,
-        record: &RecordRow,
+        record: &'a RecordRow,
         temporal: Option<&InTemporal>,
         now_ms: i64,
     ) -> Result<Self, InvalidField> {
@@ -279,6 +280,7 @@ impl<'a> Order<'a> {
         Ok(Self {
             account,
             version: record.version,
+            customer_id: &record.customer_id,
             total: record.total,
             way: way.collect::<Result<_, _>>()?,
             // A rollback begins when the points are settled, and a delivery
@@ -404,6 +406,7 @@ impl Findings {
     fn charge(&mut self, order: &Order<'_>) {
         use Invariant::Charge;
         self.kinds(Charge, &order.account.payments, &[CHARGE, REFUND, VOID]);
+        self.owner(Charge, order, &order.account.payments, &[CHARGE]);
         let money = order.now.money;
         match order.payment(CHARGE) {
             None => self.say_if(
@@ -435,6 +438,7 @@ impl Findings {
 
     fn refund(&mut self, order: &Order<'_>) {
         use Invariant::Refund;
+        self.owner(Refund, order, &order.account.payments, &[REFUND]);
         let (charge, refund) = (order.payment(CHARGE), order.payment(REFUND));
         let delivered = order.now.status == OrderStatus::DeliveryConfirmed;
         let owing = order.owing(MessageType::RefundPaymentFailed);
@@ -491,6 +495,7 @@ impl Findings {
     fn points(&mut self, order: &Order<'_>) {
         use Invariant::Points;
         self.kinds(Points, &order.account.points, &[AWARD, RECLAIM, VOID]);
+        self.owner(Points, order, &order.account.points, &[AWARD, RECLAIM]);
         let (award, reclaim) = (order.points(AWARD), order.points(RECLAIM));
         let due = Money::from_minor(order.total).whole_units();
         let sum: i64 = order.account.points.iter().map(|entry| entry.amount).sum();
@@ -563,6 +568,27 @@ impl Findings {
                 format!(
                     "the ledger has an entry of a kind that nobody books: {}",
                     entry.kind
+                ),
+            );
+        }
+    }
+
+    /// What was booked was booked with the customer whose order it is.
+    fn owner(
+        &mut self,
+        invariant: Invariant,
+        order: &Order<'_>,
+        ledger: &[LedgerRow],
+        kinds: &[&str],
+    ) {
+        let of_kinds = |entry: &&LedgerRow| kinds.contains(&entry.kind.as_str());
+        for entry in ledger.iter().filter(of_kinds) {
+            self.say_if(
+                entry.customer_id != order.customer_id,
+                invariant,
+                format!(
+                    "the {} was booked with {}, and the order is of {}",
+                    entry.kind, entry.customer_id, order.customer_id
                 ),
             );
         }

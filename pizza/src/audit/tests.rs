@@ -40,6 +40,7 @@ impl Way {
             order_id: ID.to_owned(),
             record: Some(RecordRow {
                 standing: last.standing,
+                customer_id: "guest".to_owned(),
                 total: 1200,
                 version: last.version,
                 updated_at_ms: 0,
@@ -53,6 +54,7 @@ impl Way {
         let kind = kind.to_owned();
         self.0.payments.push(LedgerRow {
             kind,
+            customer_id: "guest".to_owned(),
             amount,
             booked_at_ms: 0,
         });
@@ -63,6 +65,7 @@ impl Way {
         let kind = kind.to_owned();
         self.0.points.push(LedgerRow {
             kind,
+            customer_id: "guest".to_owned(),
             amount,
             booked_at_ms: 0,
         });

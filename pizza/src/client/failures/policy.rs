@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -159,7 +160,9 @@ pub(super) async fn run(args: PolicyArgs) -> anyhow::Result<Ending> {
     };
     if changed {
         let limit = Duration::from_secs(args.timeout_seconds);
-        answer = until_spread(&queues, &args.queue, answer, limit).await?;
+        answer = until_spread(&queues, &args.queue, answer, limit)
+            .await
+            .context("the change was taken; how many parked tasks know of it is not known")?;
     }
     let policy: Policy = read(&answer)?;
     if args.json {
