@@ -109,7 +109,8 @@ impl UseCases {
         queues.bulk(&id).await.map_err(bulk_error)
     }
 
-    /// Stops an operation before its next task, and tells how far it came.
+    /// Stops an operation once the tasks under way are through, and tells how
+    /// far it came.
     ///
     /// # Errors
     /// When there is no such operation, or Temporal or its worker is away.
