@@ -111,8 +111,8 @@ async fn a_filter_says_which_tasks() {
 async fn a_stopped_operation_goes_no_further() {
     let world = World::new().await;
     world.park_all(&names("t", 12), "bank-away").await;
-    // Pages of five.
-    let request = request(&world, 1.0);
+    // Pages of five: two seconds' worth.
+    let request = request(&world, 2.5);
     world.queues.start_bulk(request.clone()).await.unwrap();
     eventually(SOON, "the first page is under way", async || {
         (world.ledger.effects() > 0).then_some(())
@@ -122,9 +122,8 @@ async fn a_stopped_operation_goes_no_further() {
     let progress = until_ended(&world, &request.id).await;
     assert!(progress.stopped);
     assert_eq!((progress.matching, progress.counts.done), (12, 5));
-    // Five, one in a second.
     let took_ms = progress.ended_at_ms.unwrap() - progress.started_at_ms;
-    assert!(took_ms >= 5000, "{took_ms} ms");
+    assert!(took_ms >= 2000, "{took_ms} ms");
     assert_eq!(world.ledger.effects(), 5);
     world.queues.stop_bulk(&request.id, "bob").await.unwrap();
 }
