@@ -387,7 +387,7 @@ async fn good_calls_get_as_far_as_temporal() {
     }, "reason": "é"});
     let filter = "queue=refund-payment&messageType=RefundPaymentFailed&errorCode=a'b\
                   &olderThanSeconds=0&newerThanSeconds=315360000&customerId=guest&state=done\
-                  &orderId=6F1B6C1E-3A0A-4C55-8A55-0D9F6F0E9B11&limit=100&cursor=AQ";
+                  &orderId=6F1B6C1E-3A0A-4C55-8A55-0D9F6F0E9B11&limit=100";
     let list = format!("/failures?{filter}");
     let redrive = format!("{TASK}/redrive");
     let discard = format!("{TASK}/discard");
