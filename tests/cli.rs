@@ -185,9 +185,7 @@ async fn a_bulk_operation_needs_a_yes_and_is_followed_to_its_end() {
 #[tokio::test]
 async fn without_an_operators_key_nothing_is_shown_and_the_way_to_one_is() {
     let world = World::shared().await;
-    let mut cli = world.cli();
-    cli.variables
-        .retain(|(name, _)| name != "PIZZA_OPERATOR_KEY");
+    let cli = world.cli().without("PIZZA_OPERATOR_KEY");
     let keyless = cli.pizza(&["failures", "queues"]).await;
     assert_eq!(keyless.code, Some(1), "{keyless:?}");
     assert_eq!(keyless.stdout, "");

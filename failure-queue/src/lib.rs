@@ -47,6 +47,7 @@ pub use park::{FollowUp, ParkableStep, Recorder, now_ms};
 pub use payload::{Bytes, StoredPayload};
 pub use policy::{ATTEMPT_TIMEOUT, StepPolicy};
 pub use queue::{FailureQueueWorkflow, PolicyChange, QueuePolicy};
+pub use refusal::refused;
 pub use request::{DiscardRequest, InvalidRequest, PolicyRequest, RedriveAnswer, RedriveRequest};
 pub use steps::Steps;
 pub use task::{

@@ -43,12 +43,13 @@ impl fmt::Display for Refusal {
 /// the source of something.
 #[derive(Debug)]
 struct Wrapped {
+    summary: &'static str,
     failure: ApplicationFailure,
 }
 
 impl fmt::Display for Wrapped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the request was not taken")
+        f.write_str(self.summary)
     }
 }
 
@@ -56,6 +57,13 @@ impl Error for Wrapped {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.failure)
     }
+}
+
+/// What an update handler or validator fails with to refuse a request for the
+/// typed reason that `failure` is. `summary` says what was refused.
+#[must_use]
+pub fn refused(summary: &'static str, failure: ApplicationFailure) -> Box<dyn Error + Send + Sync> {
+    Box::new(Wrapped { summary, failure })
 }
 
 impl From<Refusal> for Refused {
@@ -72,6 +80,6 @@ impl From<Refusal> for Refused {
             Refusal::Invalid(invalid) => failure.details(invalid).build(),
             Refusal::Resolved | Refusal::Busy => failure.build(),
         };
-        Box::new(Wrapped { failure })
+        refused("the request was not taken", failure)
     }
 }

@@ -181,7 +181,7 @@ impl<'a, W> Steps<'a, W> {
 
     /// Waits until the workflow may end: one that ended with a handler under
     /// way would leave its caller without an answer.
-    pub(crate) async fn handlers_finished(self) {
+    pub async fn handlers_finished(self) {
         self.until(|_| self.ctx.all_handlers_finished()).await;
     }
 

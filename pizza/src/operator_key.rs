@@ -23,7 +23,7 @@ const PREFIX: &str = "pizza_op_";
 /// The random part of a key, in bytes.
 const RANDOM_BYTES: usize = 32;
 /// The file that `pizza dev` keeps its key in.
-const FILE: &str = "operator.key";
+pub(crate) const FILE: &str = "operator.key";
 /// Whose that key is.
 const DEV_NAME: &str = "dev";
 /// That file is for its owner alone.

@@ -128,7 +128,7 @@ impl World {
 
     /// Starts a worker.
     pub(crate) fn start_worker(&mut self) {
-        self.worker = Some(self.run("worker", &["worker"]));
+        self.start_worker_on(&self.temporal.clone());
     }
 
     /// Starts a worker on the Temporal at `address`.

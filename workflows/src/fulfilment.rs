@@ -6,10 +6,9 @@
 )]
 
 use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
-use failure_queue::{Steps, now_ms};
+use failure_queue::{Steps, now_ms, refused};
 use pizza_domain::{
     CancelReason, KitchenReport, Order, OrderStatus, ReportRefusal, Step, TicketProgress,
 };
@@ -17,8 +16,7 @@ use serde::{Deserialize, Serialize};
 use temporalio_common::error::ApplicationFailure;
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    TimerOptions, WaitConditionOptions, WorkflowCancellationToken, WorkflowContext,
-    WorkflowContextView, WorkflowResult, select,
+    TimerOptions, WorkflowContext, WorkflowContextView, WorkflowResult, select,
 };
 
 use crate::failure::{business_failure, cancelled, cancels};
@@ -70,7 +68,7 @@ impl FulfilmentWorkflow {
             // Also when it was never handed over, as far as is known here.
             withdraw(ctx, &order).await;
         }
-        handlers_finished(ctx).await;
+        Steps::new(ctx).handlers_finished().await;
         fulfilled.map_err(|reason| business_failure(failure_type::FULFILMENT_FAILED, reason))
     }
 
@@ -232,38 +230,6 @@ fn overdue(ctx: &WorkflowContext<FulfilmentWorkflow>, order: &Order) -> CancelRe
     }
 }
 
-/// A workflow that ended with a handler under way would leave its caller
-/// without an answer.
-async fn handlers_finished(ctx: &WorkflowContext<FulfilmentWorkflow>) {
-    let detached = WaitConditionOptions::builder()
-        .cancellation_token(WorkflowCancellationToken::new())
-        .build();
-    // A detached token is never cancelled.
-    let _ = ctx
-        .wait_condition_with_options(|_| ctx.all_handlers_finished(), detached)
-        .await;
-}
-
-/// A refusal as an update's error. The SDK wraps whatever error it is given
-/// in an untyped failure with that error's *source* as the cause, so the
-/// typed failure has to be the source of something.
-#[derive(Debug)]
-struct Refused {
-    failure: ApplicationFailure,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the kitchen's report was not taken")
-    }
-}
-
-impl Error for Refused {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.failure)
-    }
-}
-
 fn refusal(refusal: ReportRefusal) -> Box<dyn Error + Send + Sync> {
     let type_name = match refusal {
         ReportRefusal::Repeated => failure_type::REPORT_REPEATED,
@@ -274,5 +240,5 @@ fn refusal(refusal: ReportRefusal) -> Box<dyn Error + Send + Sync> {
         .type_name(type_name.to_owned())
         .non_retryable(true)
         .build();
-    Box::new(Refused { failure })
+    refused("the kitchen's report was not taken", failure)
 }

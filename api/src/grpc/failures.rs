@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use failure_queue::client::ListedTask;
 use failure_queue::{AutoRedrive, StepFailure, TaskState};
-use pizza_workflows::names::search_attribute;
 
 use super::proto;
 use super::timestamp;
+use crate::usecases::order_and_customer;
 use crate::usecases::{FailureFilter, IdempotencyKey, UseCaseError};
 
 /// The client's own key for a request, if it gave one.
@@ -31,10 +31,10 @@ pub(super) fn filter(filter: Option<proto::FailureFilter>) -> FailureFilter {
 
 impl From<ListedTask> for proto::ListedFailure {
     fn from(task: ListedTask) -> Self {
-        let subject = |key: &str| task.subject.get(key).cloned().unwrap_or_default();
+        let (order_id, customer_id) = order_and_customer(&task.subject);
         Self {
-            order_id: subject(search_attribute::ORDER_ID.name()),
-            customer_id: subject(search_attribute::CUSTOMER_ID.name()),
+            order_id,
+            customer_id,
             id: task.id,
             queue: task.queue,
             message_type: task.message_type,

@@ -4,12 +4,12 @@ use failure_queue::{
     Attempt, AttemptOutcome, AuditAction, AuditEntry, AuditOutcome, FollowUp, StepPolicy,
     StoredPayload, TaskView,
 };
-use pizza_workflows::names::search_attribute;
 
 use super::failures::{duration, state};
 use super::proto::{self, GetFailureRequest, GetFailureResponse};
 use super::timestamp;
 use crate::gateway::App;
+use crate::usecases::order_and_customer;
 use crate::usecases::{FailureId, UseCaseError};
 
 pub(super) async fn serve(
@@ -26,12 +26,12 @@ pub(super) async fn serve(
 impl From<TaskView> for proto::Failure {
     fn from(view: TaskView) -> Self {
         let task = view.task;
-        let subject = |key: &str| task.subject.get(key).cloned().unwrap_or_default();
+        let (order_id, customer_id) = order_and_customer(&task.subject);
         Self {
             id: view.id,
             state: state(view.state).into(),
-            order_id: subject(search_attribute::ORDER_ID.name()),
-            customer_id: subject(search_attribute::CUSTOMER_ID.name()),
+            order_id,
+            customer_id,
             queue: task.queue,
             message_type: task.message_type,
             activity_type: task.activity_type,

@@ -7,7 +7,6 @@ use axum::extract::{FromRequestParts, Path, Query};
 use failure_queue::client::ListedTask;
 use failure_queue::{AutoRedrive, StepFailure};
 use http::request::Parts;
-use pizza_workflows::names::search_attribute;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
@@ -15,6 +14,7 @@ use utoipa::ToSchema;
 use super::json::Fields;
 use super::rfc_3339;
 use crate::problem::{ErrorCode, Problem};
+use crate::usecases::order_and_customer;
 use crate::usecases::{FailureFilter, FailureId, IDEMPOTENCY_KEY, IdempotencyKey};
 
 /// The id of a parked task in the address.
@@ -155,10 +155,10 @@ enum ListedStateBody {
 
 impl From<ListedTask> for ListedFailureBody {
     fn from(task: ListedTask) -> Self {
-        let subject = |key: &str| task.subject.get(key).cloned().unwrap_or_default();
+        let (order_id, customer_id) = order_and_customer(&task.subject);
         Self {
-            order_id: subject(search_attribute::ORDER_ID.name()),
-            customer_id: subject(search_attribute::CUSTOMER_ID.name()),
+            order_id,
+            customer_id,
             id: task.id,
             queue: task.queue,
             message_type: task.message_type,

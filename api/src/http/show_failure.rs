@@ -10,7 +10,6 @@ use failure_queue::{
     Attempt, AttemptOutcome, AuditAction, AuditEntry, AuditOutcome, FollowUp, StepPolicy,
     StoredPayload, TaskView,
 };
-use pizza_workflows::names::search_attribute;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -21,6 +20,7 @@ use super::rfc_3339;
 use crate::gateway::App;
 use crate::operator::Operator;
 use crate::problem::Problem;
+use crate::usecases::order_and_customer;
 
 /// A parked task with all that is known of it.
 #[derive(Serialize, ToSchema)]
@@ -253,12 +253,12 @@ pub(super) async fn show_failure(
 impl From<TaskView> for FailureBody {
     fn from(view: TaskView) -> Self {
         let task = view.task;
-        let subject = |key: &str| task.subject.get(key).cloned().unwrap_or_default();
+        let (order_id, customer_id) = order_and_customer(&task.subject);
         Self {
             id: view.id,
             state: view.state.as_str(),
-            order_id: subject(search_attribute::ORDER_ID.name()),
-            customer_id: subject(search_attribute::CUSTOMER_ID.name()),
+            order_id,
+            customer_id,
             queue: task.queue,
             message_type: task.message_type,
             activity_type: task.activity_type,

@@ -156,6 +156,14 @@ fn subject(
     Ok(subject)
 }
 
+/// The order and the customer that a task belongs to; empty for what it does
+/// not say.
+pub(crate) fn order_and_customer(subject: &BTreeMap<String, String>) -> (String, String) {
+    let [order, customer] = [search_attribute::ORDER_ID, search_attribute::CUSTOMER_ID]
+        .map(|key| subject.get(key.name()).cloned().unwrap_or_default());
+    (order, customer)
+}
+
 fn queue_in_filter(name: &str) -> Result<String, UseCaseError> {
     one_of("queue", name, MessageType::ALL.map(MessageType::queue))
 }

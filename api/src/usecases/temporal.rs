@@ -4,10 +4,12 @@
 //! calls stand here.
 
 use std::fmt;
-use std::iter::successors;
 use std::sync::Arc;
 use std::time::Duration;
 
+use failure_queue::client::update::{
+    COMPLETED_WITHOUT_ANSWER, failure_text, types, until_processed,
+};
 use pizza_domain::{KitchenReport, Order, OrderId, OrderStatus, ReportRefusal};
 use pizza_workflows::names::{
     MEMO_ORDER, failure_type, fulfilment_workflow_id, order_workflow_id, task_queue, workflow_type,
@@ -25,14 +27,13 @@ use temporalio_client::{
 use temporalio_common::MemoValues;
 use temporalio_common::protos::temporal::api::enums::v1::WorkflowExecutionStatus;
 use temporalio_common::protos::temporal::api::failure::v1::Failure;
-use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
 use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionInfo;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeNamespaceRequest, ListWorkflowExecutionsRequest,
 };
 use temporalio_common::search_attributes::SearchAttributes;
 use tokio::sync::OnceCell;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tonic::{Code, IntoRequest, Status};
 
 use super::register_search_attributes;
@@ -250,16 +251,13 @@ impl TemporalGateway {
         self.within(limit, async |client| {
             let id = fulfilment_workflow_id(ticket);
             let fulfilment = client.get_workflow_handle::<FulfilmentWorkflow>(id);
-            loop {
-                let answer = fulfilment
-                    .execute_update(FulfilmentWorkflow::report, report, options.clone())
-                    .await;
-                match answer {
-                    Ok(receipt) => return Ok(Report::Taken(receipt.status)),
-                    // Its workflow task was lost, with whatever it had done.
-                    Err(error) if is_lost(&error) => sleep(ASK_AGAIN).await,
-                    Err(error) => return update_error(error),
-                }
+            let send = || {
+                let update = FulfilmentWorkflow::report;
+                fulfilment.execute_update(update, report, options.clone())
+            };
+            match until_processed(send).await {
+                Ok(receipt) => Ok(Report::Taken(receipt.status)),
+                Err(error) => update_error(error),
             }
         })
         .await
@@ -414,43 +412,14 @@ fn update_error(error: WorkflowUpdateError) -> Result<Report, TemporalError> {
     }
 }
 
-/// How the server answers an update which was taken by a workflow that then
-/// ended without answering it.
-const COMPLETED_WITHOUT_ANSWER: &str = "AcceptedUpdateCompletedWorkflow";
-
-/// How the server answers an update that no worker processed although one
-/// had it.
-const UNPROCESSED: &str = "UnprocessedUpdate";
-
-/// How soon an update that was lost is sent again.
-const ASK_AGAIN: Duration = Duration::from_millis(50);
-
-/// Whether an update had no effect because the workflow task that it came
-/// with was lost: several came at once, or a timer fired meanwhile.
-fn is_lost(error: &WorkflowUpdateError) -> bool {
-    match error {
-        WorkflowUpdateError::Failed(failure) => types(failure).any(|kind| kind == UNPROCESSED),
-        WorkflowUpdateError::Rpc(status) => status.code() == Code::FailedPrecondition,
-        _ => false,
-    }
-}
-
 /// The meaning of a failed update, wherever in its causes it says so.
 fn known_failure(failure: &Failure) -> Option<Report> {
-    types(failure).find_map(|kind| match kind {
+    types(failure).find_map(|(kind, _)| match kind {
         COMPLETED_WITHOUT_ANSWER => Some(Report::Closed),
         kind => REFUSALS
             .into_iter()
             .find(|(type_name, _)| kind == *type_name)
             .map(|(_, refusal)| Report::Refused(refusal)),
-    })
-}
-
-/// The types of the application failures in a failure and its causes.
-fn types(failure: &Failure) -> impl Iterator<Item = &str> {
-    causes(failure).filter_map(|failure| match &failure.failure_info {
-        Some(FailureInfo::ApplicationFailureInfo(info)) => Some(info.r#type.as_str()),
-        _ => None,
     })
 }
 
@@ -461,22 +430,12 @@ const REFUSALS: [(&str, ReportRefusal); 3] = [
     (failure_type::REPORT_LATE, ReportRefusal::Late),
 ];
 
-/// A failure and its causes, outermost first.
-fn causes(failure: &Failure) -> impl Iterator<Item = &Failure> {
-    successors(Some(failure), |failure| failure.cause.as_deref())
-}
-
-fn failure_text(failure: &Failure) -> String {
-    causes(failure)
-        .map(|failure| failure.message.as_str())
-        .collect::<Vec<_>>()
-        .join(": ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use failure_queue::client::update::{UNPROCESSED, is_lost};
     use temporalio_common::protos::temporal::api::failure::v1::ApplicationFailureInfo;
+    use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
 
     fn failure(type_name: &str, message: &str, cause: Option<Failure>) -> Failure {
         Failure {

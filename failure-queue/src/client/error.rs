@@ -1,14 +1,12 @@
 //! How a call fails.
 
-use std::iter::successors;
-
 use temporalio_client::errors::{
     WorkflowInteractionError, WorkflowQueryError, WorkflowStartError, WorkflowUpdateError,
 };
 use temporalio_common::protos::temporal::api::failure::v1::Failure;
-use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
 use tonic::{Code, Status};
 
+use super::update::{COMPLETED_WITHOUT_ANSWER, failure_text, types};
 use crate::names::failure_type;
 use crate::request::InvalidRequest;
 
@@ -110,24 +108,6 @@ impl From<WorkflowUpdateError> for Error {
     }
 }
 
-/// How the server answers an update that a workflow took and then ended
-/// without answering.
-const COMPLETED_WITHOUT_ANSWER: &str = "AcceptedUpdateCompletedWorkflow";
-
-/// How the server answers an update that no worker processed although one
-/// had it.
-const UNPROCESSED: &str = "UnprocessedUpdate";
-
-/// Whether an update had no effect because the workflow task that it came
-/// with was lost: several came at once, or a timer fired meanwhile.
-pub(super) fn is_lost(error: &WorkflowUpdateError) -> bool {
-    match error {
-        WorkflowUpdateError::Failed(failure) => types(failure).any(|(kind, _)| kind == UNPROCESSED),
-        WorkflowUpdateError::Rpc(status) => status.code() == Code::FailedPrecondition,
-        _ => false,
-    }
-}
-
 /// The meaning of a failed update, wherever in its causes it says so.
 fn known_failure(failure: &Failure) -> Option<Error> {
     types(failure).find_map(|(kind, message)| match kind {
@@ -147,33 +127,12 @@ fn invalid(message: &str) -> InvalidRequest {
     }
 }
 
-/// The types and messages of the application failures in a failure and its
-/// causes.
-fn types(failure: &Failure) -> impl Iterator<Item = (&str, &str)> {
-    causes(failure).filter_map(|failure| match &failure.failure_info {
-        Some(FailureInfo::ApplicationFailureInfo(info)) => {
-            Some((info.r#type.as_str(), failure.message.as_str()))
-        }
-        _ => None,
-    })
-}
-
-/// A failure and its causes, outermost first.
-fn causes(failure: &Failure) -> impl Iterator<Item = &Failure> {
-    successors(Some(failure), |failure| failure.cause.as_deref())
-}
-
-fn failure_text(failure: &Failure) -> String {
-    causes(failure)
-        .map(|failure| failure.message.as_str())
-        .collect::<Vec<_>>()
-        .join(": ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::update::{UNPROCESSED, is_lost};
     use temporalio_common::protos::temporal::api::failure::v1::ApplicationFailureInfo;
+    use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
 
     fn failure(type_name: &str, message: &str, cause: Option<Failure>) -> Failure {
         Failure {

@@ -12,6 +12,7 @@ mod oldest;
 mod queues;
 mod redrive;
 mod tasks;
+pub mod update;
 mod visibility;
 
 use std::fmt;

@@ -3,11 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use temporalio_client::{Client, WorkflowHandle, WorkflowIdConflictPolicy, WorkflowStartOptions};
-use tokio::time::sleep;
 
-use super::{
-    ASK_AGAIN, Error, FailureQueues, Page, StateFilter, TaskFilter, error, oldest, visibility,
-};
+use super::update::until_processed;
+use super::{Error, FailureQueues, Page, StateFilter, TaskFilter, oldest, visibility};
 use crate::bulk::BulkFilter;
 #[cfg(feature = "worker")]
 use crate::failed_task::FailedTaskWorkflow;
@@ -127,18 +125,11 @@ impl FailureQueues {
                 .client
                 .start_workflow(FailureQueueWorkflow::run, policy, start)
                 .await?;
-            loop {
-                let update = handle.execute_update(
-                    FailureQueueWorkflow::set_policy,
-                    request.clone(),
-                    self.update_options(),
-                );
-                match update.await {
-                    Ok(policy) => return Ok(policy),
-                    Err(error) if error::is_lost(&error) => sleep(ASK_AGAIN).await,
-                    Err(error) => return Err(error.into()),
-                }
-            }
+            let send = || {
+                let set_policy = FailureQueueWorkflow::set_policy;
+                handle.execute_update(set_policy, request.clone(), self.update_options())
+            };
+            Ok(until_processed(send).await?)
         })
         .await
     }

@@ -1,9 +1,9 @@
 //! Redrives and discards a task.
 
 use temporalio_client::errors::WorkflowUpdateError;
-use tokio::time::sleep;
 
-use super::{ASK_AGAIN, Error, FailureQueues, error};
+use super::update::until_processed;
+use super::{Error, FailureQueues};
 use crate::failed_task::FailedTaskWorkflow;
 use crate::request::{DiscardRequest, RedriveAnswer, RedriveRequest};
 use crate::task::{AuditAction, AuditEntry, AuditOutcome, TaskState, TaskView};
@@ -30,17 +30,13 @@ impl FailureQueues {
         let asked = self.within(async {
             self.is_task(id).await?;
             let task = self.task(id);
-            loop {
-                let update = task.execute_update(
-                    FailedTaskWorkflow::redrive,
-                    request.clone(),
-                    self.update_options(),
-                );
-                match update.await {
-                    Ok(answer) => return Ok(answer),
-                    Err(error) if error::is_lost(&error) => sleep(ASK_AGAIN).await,
-                    Err(error) => return Err(self.update_error(id, error).await),
-                }
+            let send = || {
+                let redrive = FailedTaskWorkflow::redrive;
+                task.execute_update(redrive, request.clone(), self.update_options())
+            };
+            match until_processed(send).await {
+                Ok(answer) => Ok(answer),
+                Err(error) => Err(self.update_error(id, error).await),
             }
         });
         let request_id = request_id.as_deref();
@@ -68,17 +64,13 @@ impl FailureQueues {
         let asked = self.within(async {
             self.is_task(id).await?;
             let task = self.task(id);
-            loop {
-                let update = task.execute_update(
-                    FailedTaskWorkflow::discard,
-                    request.clone(),
-                    self.update_options(),
-                );
-                match update.await {
-                    Ok(()) => return Ok(()),
-                    Err(error) if error::is_lost(&error) => sleep(ASK_AGAIN).await,
-                    Err(error) => return Err(self.update_error(id, error).await),
-                }
+            let send = || {
+                let discard = FailedTaskWorkflow::discard;
+                task.execute_update(discard, request.clone(), self.update_options())
+            };
+            match until_processed(send).await {
+                Ok(()) => Ok(()),
+                Err(error) => Err(self.update_error(id, error).await),
             }
         });
         match asked.await {

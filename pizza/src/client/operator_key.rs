@@ -12,12 +12,10 @@ use clap::Args;
 use url::{Host, Url};
 
 use super::gateway::{FailureQueues, GatewayUrl};
+use crate::operator_key::FILE as DEV_KEY_FILE;
 
 /// The longest key, in bytes. One that `pizza operator-key` makes has 52.
 const MAX_KEY: u64 = 512;
-
-/// The key that `pizza dev` keeps in its data folder.
-const DEV_KEY_FILE: &str = "operator.key";
 
 /// Which gateway to ask, and by what right.
 #[derive(Args, Clone, Debug)]

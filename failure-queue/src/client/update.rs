@@ -1,0 +1,74 @@
+//! Updates of workflows: the one that gets lost on the way, and what a failed
+//! one says.
+
+use std::iter::successors;
+
+use temporalio_client::errors::WorkflowUpdateError;
+use temporalio_common::protos::temporal::api::failure::v1::Failure;
+use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
+use tokio::time::sleep;
+use tonic::Code;
+
+use super::ASK_AGAIN;
+
+/// How the server answers an update that a workflow took and then ended
+/// without answering.
+pub const COMPLETED_WITHOUT_ANSWER: &str = "AcceptedUpdateCompletedWorkflow";
+
+/// How the server answers an update that no worker processed although one
+/// had it.
+pub const UNPROCESSED: &str = "UnprocessedUpdate";
+
+/// Sends an update, and again as often as it is lost. It has no deadline of
+/// its own.
+///
+/// # Errors
+/// Those of an update that was not lost.
+pub async fn until_processed<T, F>(send: impl Fn() -> F) -> Result<T, WorkflowUpdateError>
+where
+    F: Future<Output = Result<T, WorkflowUpdateError>>,
+{
+    loop {
+        match send().await {
+            // Its workflow task was lost, with whatever it had done.
+            Err(error) if is_lost(&error) => sleep(ASK_AGAIN).await,
+            result => return result,
+        }
+    }
+}
+
+/// Whether an update had no effect because the workflow task that it came
+/// with was lost: several came at once, or a timer fired meanwhile.
+#[must_use]
+pub fn is_lost(error: &WorkflowUpdateError) -> bool {
+    match error {
+        WorkflowUpdateError::Failed(failure) => types(failure).any(|(kind, _)| kind == UNPROCESSED),
+        WorkflowUpdateError::Rpc(status) => status.code() == Code::FailedPrecondition,
+        _ => false,
+    }
+}
+
+/// The types and messages of the application failures in a failure and its
+/// causes, outermost first.
+pub fn types(failure: &Failure) -> impl Iterator<Item = (&str, &str)> {
+    causes(failure).filter_map(|failure| match &failure.failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(info)) => {
+            Some((info.r#type.as_str(), failure.message.as_str()))
+        }
+        _ => None,
+    })
+}
+
+/// A failure and its causes in one line.
+#[must_use]
+pub fn failure_text(failure: &Failure) -> String {
+    causes(failure)
+        .map(|failure| failure.message.as_str())
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// A failure and its causes, outermost first.
+fn causes(failure: &Failure) -> impl Iterator<Item = &Failure> {
+    successors(Some(failure), |failure| failure.cause.as_deref())
+}
