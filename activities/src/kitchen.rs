@@ -26,6 +26,13 @@ pub trait Kitchen: Send + Sync {
     /// A refusal, or a fault when it may not have arrived.
     async fn prepare(&self, ticket: &Ticket) -> Result<(), PartyError>;
 
+    /// Tells the kitchen what a ticket is about now. The kitchen has not
+    /// accepted it, and does not before it was told.
+    ///
+    /// # Errors
+    /// A fault when the kitchen may not know.
+    async fn amend(&self, ticket: &Ticket) -> Result<(), PartyError>;
+
     /// Tells the kitchen to stop working on a ticket.
     ///
     /// # Errors
@@ -60,16 +67,13 @@ impl KitchenActivities {
         let reported = status.and_then(KitchenReport::that_brings_to);
         if reported != Some(KitchenReport::Delivered) {
             self.kitchen.prepare(ticket).await?;
-            self.store
-                .change_order(ticket.order_id, OrderStatus::CookingStarted)
-                .await?;
+            if ticket.accept_within_ms.is_none() {
+                self.store
+                    .change_order(ticket.order_id, OrderStatus::CookingStarted)
+                    .await?;
+            }
         }
         Ok(Prepared { reported })
-    }
-
-    async fn record(&self, report: RecordedReport) -> Result<(), PartyError> {
-        let status = report.report.order_status();
-        Ok(self.store.change_order(report.order_id, status).await?)
     }
 }
 
@@ -91,7 +95,16 @@ impl KitchenActivities {
         ctx: ActivityContext,
         report: RecordedReport,
     ) -> Result<(), ActivityError> {
-        self.record(report).await.answer(&ctx)
+        self.store.record_report(&report).await.answer(&ctx)
+    }
+
+    #[activity(definition = kitchen::AmendTicket)]
+    pub async fn amend_ticket(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        ticket: Ticket,
+    ) -> Result<(), ActivityError> {
+        self.kitchen.amend(&ticket).await.answer(&ctx)
     }
 
     #[activity(definition = kitchen::WithdrawTicket)]

@@ -126,7 +126,9 @@ impl LoyaltyActivities {
 mod tests {
     use std::time::Duration;
 
-    use pizza_domain::{MoneyState, Order, OrderId, OrderRequest, Simulation};
+    use pizza_domain::{
+        MoneyState, Order, OrderId, OrderRequest, Prices, Simulation, StageDeadlines,
+    };
     use pizza_workflows::names::idempotency_key;
     use tempfile::TempDir;
     use uuid::Uuid;
@@ -147,7 +149,8 @@ mod tests {
             let url = format!("sqlite:{}", folder.path().join("pizza.db").display());
             let store = Store::open(&url).await.expect("a store");
             let id = OrderId::from_uuid(Uuid::new_v4());
-            let order = Order::accept(OrderRequest::default(), id, Duration::from_secs(10), 0);
+            let stages = StageDeadlines::all(Duration::from_secs(10));
+            let order = Order::accept(OrderRequest::default(), id, Prices::FIRST, stages, 0);
             store.create_order(&order).await.expect("created");
             let change = Change {
                 money: Some(MoneyState::Charged),

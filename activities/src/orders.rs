@@ -48,10 +48,7 @@ impl OrderActivities {
         ctx: ActivityContext,
         change: StatusChange,
     ) -> Result<(), ActivityError> {
-        self.store
-            .change_order(change.order_id, change.status)
-            .await
-            .answer(&ctx)
+        self.store.set_order_status(&change).await.answer(&ctx)
     }
 
     #[activity(definition = orders::RecordParkedTask)]

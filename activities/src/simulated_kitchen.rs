@@ -72,6 +72,10 @@ impl Kitchen for SimulatedKitchen {
         Ok(self.store.book_ticket(ticket, answers).await?)
     }
 
+    async fn amend(&self, ticket: &Ticket) -> Result<(), PartyError> {
+        Ok(self.store.amend_ticket(ticket).await?)
+    }
+
     async fn withdraw(&self, order: OrderId) -> Result<(), PartyError> {
         Ok(self.store.withdraw_ticket(order).await?)
     }

@@ -16,8 +16,12 @@ const NAME_LENGTH: usize = 64;
 /// for each door, where a role is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Whoever looks after the failure queues.
+    /// Whoever looks after the failure queues; sees every order.
     Operator,
+    /// Whoever orders. The name of the key is the customer's id.
+    Customer,
+    /// Whoever cooks and delivers.
+    Kitchen,
 }
 
 /// The holder of a key.
@@ -140,7 +144,8 @@ impl Keyring {
         if !is_key_name(name) {
             return Err(KeyFault::Name);
         }
-        if self.keys.iter().any(|(_, holder)| holder.name == name) {
+        let is_taken = |holder: &Principal| holder.role == role && holder.name == name;
+        if self.keys.iter().any(|(_, holder)| is_taken(holder)) {
             return Err(KeyFault::RepeatedName);
         }
         if self.keys.iter().any(|(known, _)| known.is(&hash).into()) {

@@ -17,6 +17,7 @@ mod problem;
 mod server;
 mod unique_json;
 pub mod usecases;
+mod viewer;
 
 pub use gateway::{Gateway, PublicUrl, PublicUrlError};
 pub use grpc::proto;
@@ -25,3 +26,4 @@ pub use keys::{InvalidKeys, KeyFault, KeyHash, Keyring, Principal, Role, is_key_
 pub use limits::Limits;
 pub use problem::{ErrorCode, Problem};
 pub use server::run;
+pub use viewer::Viewer;

@@ -54,15 +54,17 @@ fn authenticate(keys: &Keyring, headers: &HeaderMap) -> Result<Operator, Problem
     let holder = keys
         .holder(key)
         .ok_or_else(|| unauthenticated("this key is not known here"))?;
-    match holder.role {
-        Role::Operator => Ok(Operator {
-            name: holder.name.clone(),
-        }),
+    if holder.role != Role::Operator {
+        let detail = "this key is not an operator's";
+        return Err(Problem::new(ErrorCode::Forbidden, detail));
     }
+    Ok(Operator {
+        name: holder.name.clone(),
+    })
 }
 
 /// The one bearer token of a request. Of two, nobody could say which counts.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(only), None) = (given.next(), given.next()) else {
         return None;

@@ -107,6 +107,24 @@ error_codes! {
     TemporalUnavailable = "temporal-unavailable", SERVICE_UNAVAILABLE, Unavailable, "Temporal cannot be reached";
     /// The store is away or did not answer in time.
     StoreUnavailable = "store-unavailable", SERVICE_UNAVAILABLE, Unavailable, "The store cannot be reached";
+    /// The idempotency key was used for another request.
+    IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, InvalidArgument, "The key was used for another request";
+    /// Errors are not simulated here.
+    FaultInjectionDisabled = "fault-injection-disabled", FORBIDDEN, PermissionDenied, "Errors are not simulated here";
+    /// The courier has the order.
+    OrderOnItsWay = "order-on-its-way", CONFLICT, FailedPrecondition, "The order is on its way";
+    /// The order was delivered.
+    OrderDelivered = "order-delivered", CONFLICT, FailedPrecondition, "The order was delivered";
+    /// The kitchen cooks already.
+    OrderCooking = "order-cooking", CONFLICT, FailedPrecondition, "The kitchen cooks already";
+    /// The order is cancelled, or about to be.
+    OrderOver = "order-over", CONFLICT, FailedPrecondition, "The order is cancelled";
+    /// The payment of the difference was declined; the order is as it was.
+    PaymentDeclined = "payment-declined", CONFLICT, FailedPrecondition, "The payment was declined";
+    /// The order could not be amended now; it is as it was.
+    AmendmentFailed = "amendment-failed", SERVICE_UNAVAILABLE, Unavailable, "The order could not be amended";
+    /// Another report was made under this id.
+    ReportIdReused = "report-id-reused", UNPROCESSABLE_ENTITY, InvalidArgument, "The id is another report's";
     /// Something that every request needs is away.
     NotReady = "not-ready", SERVICE_UNAVAILABLE, Unavailable, "The gateway is not ready";
     /// A fault of the gateway's own.

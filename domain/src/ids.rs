@@ -108,6 +108,55 @@ impl FromStr for CustomerId {
     }
 }
 
+/// A kitchen report's own id, by which a repetition is known: 1 to 64 of
+/// `A-Z a-z 0-9 . _ : / -`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ReportId(String);
+
+impl ReportId {
+    /// The longest id, in characters.
+    pub const MAX_LENGTH: usize = 64;
+
+    /// The id's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<ReportId> for String {
+    fn from(id: ReportId) -> Self {
+        id.0
+    }
+}
+
+impl TryFrom<String> for ReportId {
+    type Error = InvalidField;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._:/-".contains(c);
+        if text.is_empty() || text.len() > Self::MAX_LENGTH || !text.chars().all(allowed) {
+            return Err(InvalidField::new(
+                "reportId",
+                format!(
+                    "must be 1 to {} characters of A-Z, a-z, 0-9, '.', '_', ':', '/' and '-'",
+                    Self::MAX_LENGTH
+                ),
+            ));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl FromStr for ReportId {
+    type Err = InvalidField;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::try_from(text.to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

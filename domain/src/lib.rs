@@ -16,15 +16,15 @@ mod step;
 mod text;
 
 pub use discount::Discount;
-pub use ids::{CustomerId, OrderId};
-pub use kitchen::{KitchenReport, ReportRefusal, TicketProgress};
-pub use menu::{Size, unit_price};
+pub use ids::{CustomerId, OrderId, ReportId};
+pub use kitchen::{KitchenReport, ReportRefusal, StageDeadlines, TicketProgress, TicketReport};
+pub use menu::{Menu, MenuItem, Prices, Size};
 pub use money::Money;
-pub use order::{Order, OrderRequest, Quantity};
+pub use order::{Amendment, Order, OrderRequest, PricedFlavour, Quantity, Recovery};
 pub use simulation::{ErrorOnStep, Pace, Simulation};
 pub use status::{MoneyState, OrderStatus, PointsState};
 pub use step::{CancelReason, Step};
-pub use text::Flavour;
+pub use text::{Flavour, Rejection};
 
 /// Why a value from outside was not accepted: the field, and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

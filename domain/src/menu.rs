@@ -1,11 +1,12 @@
-//! What a pizza costs.
+//! What there is, and what it costs.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InvalidField, Money};
+use crate::{Flavour, InvalidField, Money};
 
 /// The size of a pizza.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -52,15 +53,148 @@ impl FromStr for Size {
     }
 }
 
-/// The price of one pizza of a size, whatever its flavour, before discount.
-///
-/// The shop's own figures; a client never sends a price.
-#[must_use]
-pub const fn unit_price(size: Size) -> Money {
-    match size {
-        Size::Small => Money::from_minor(900),
-        Size::Medium => Money::from_minor(1200),
-        Size::Large => Money::from_minor(1500),
+/// What one pizza of a flavour costs in each size, before discount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Prices {
+    /// Of a small one, in minor units.
+    pub small: Money,
+    /// Of a medium one, in minor units.
+    pub medium: Money,
+    /// Of a large one, in minor units.
+    pub large: Money,
+}
+
+impl Prices {
+    /// The prices of the first menu, which orders that were accepted before
+    /// they kept their own were accepted at.
+    pub const FIRST: Self = Self {
+        small: Money::from_minor(900),
+        medium: Money::from_minor(1200),
+        large: Money::from_minor(1500),
+    };
+
+    /// The dearest that one pizza may be, in minor units. It keeps the
+    /// dearest order far from what an `i64` can hold.
+    pub const MAX_MINOR: i64 = 1_000_000;
+
+    /// The price of one pizza of this size.
+    #[must_use]
+    pub const fn of(&self, size: Size) -> Money {
+        match size {
+            Size::Small => self.small,
+            Size::Medium => self.medium,
+            Size::Large => self.large,
+        }
+    }
+
+    fn check(&self) -> Result<(), InvalidField> {
+        let allowed = 1..=Self::MAX_MINOR;
+        if Size::ALL
+            .iter()
+            .all(|size| allowed.contains(&self.of(*size).minor()))
+        {
+            return Ok(());
+        }
+        Err(InvalidField::new(
+            "prices",
+            format!("must be from 1 to {} minor units", Self::MAX_MINOR),
+        ))
+    }
+}
+
+/// One flavour of the menu.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MenuItem {
+    /// Its name.
+    pub flavour: Flavour,
+    /// What it costs.
+    pub prices: Prices,
+}
+
+/// The menu: what each flavour costs, and what one costs that is not on it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "MenuAsWritten")]
+pub struct Menu {
+    items: Vec<MenuItem>,
+    custom: Prices,
+}
+
+/// A menu as a file holds it, not checked yet.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MenuAsWritten {
+    items: Vec<MenuItem>,
+    custom: Prices,
+}
+
+impl TryFrom<MenuAsWritten> for Menu {
+    type Error = InvalidField;
+
+    fn try_from(written: MenuAsWritten) -> Result<Self, InvalidField> {
+        Self::new(written.items, written.custom)
+    }
+}
+
+impl Default for Menu {
+    /// A menu without flavours: every pizza is a custom one, at the prices of
+    /// the first menu.
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            custom: Prices::FIRST,
+        }
+    }
+}
+
+impl Menu {
+    /// The most flavours that a menu may list.
+    pub const MAX_ITEMS: usize = 200;
+
+    /// A menu of these flavours; any other costs `custom`.
+    ///
+    /// # Errors
+    /// When there are too many flavours, one is listed twice (whatever its
+    /// case), or a price is out of range.
+    pub fn new(items: Vec<MenuItem>, custom: Prices) -> Result<Self, InvalidField> {
+        if items.len() > Self::MAX_ITEMS {
+            return Err(InvalidField::new(
+                "items",
+                format!("must be at most {}", Self::MAX_ITEMS),
+            ));
+        }
+        custom.check()?;
+        let mut seen = HashSet::new();
+        for item in &items {
+            item.prices.check()?;
+            if !seen.insert(item.flavour.as_str().to_lowercase()) {
+                return Err(InvalidField::new("items", "must list each flavour once"));
+            }
+        }
+        Ok(Self { items, custom })
+    }
+
+    /// The flavours, in the order in which they are shown.
+    #[must_use]
+    pub fn items(&self) -> &[MenuItem] {
+        &self.items
+    }
+
+    /// What a flavour costs that is not on the menu.
+    #[must_use]
+    pub const fn custom(&self) -> Prices {
+        self.custom
+    }
+
+    /// What a flavour costs, whatever its case.
+    #[must_use]
+    pub fn prices_of(&self, flavour: &Flavour) -> Prices {
+        let wanted = flavour.as_str().to_lowercase();
+        self.items
+            .iter()
+            .find(|item| item.flavour.as_str().to_lowercase() == wanted)
+            .map_or(self.custom, |item| item.prices)
     }
 }
 
@@ -68,10 +202,46 @@ pub const fn unit_price(size: Size) -> Money {
 mod tests {
     use super::*;
 
+    fn prices(medium: i64) -> Prices {
+        Prices {
+            medium: Money::from_minor(medium),
+            ..Prices::FIRST
+        }
+    }
+
+    fn item(flavour: &str, medium: i64) -> MenuItem {
+        MenuItem {
+            flavour: flavour.parse().expect("a flavour"),
+            prices: prices(medium),
+        }
+    }
+
     #[test]
     fn a_larger_pizza_costs_more() {
-        assert!(unit_price(Size::Small) < unit_price(Size::Medium));
-        assert!(unit_price(Size::Medium) < unit_price(Size::Large));
+        assert!(Prices::FIRST.of(Size::Small) < Prices::FIRST.of(Size::Medium));
+        assert!(Prices::FIRST.of(Size::Medium) < Prices::FIRST.of(Size::Large));
+    }
+
+    #[test]
+    fn a_flavour_that_is_not_on_the_menu_has_the_custom_price() {
+        let menu = Menu::new(vec![item("Hawaiian", 1300)], prices(1400)).expect("a menu");
+        let price = |flavour: &str| menu.prices_of(&flavour.parse().expect("a flavour")).medium;
+        assert_eq!(price("hAWAIIAN"), Money::from_minor(1300));
+        assert_eq!(price("gravel"), Money::from_minor(1400));
+    }
+
+    #[test]
+    fn a_menu_names_each_flavour_once_at_a_price_in_range() {
+        let twice = vec![item("plain", 1200), item("PLAIN", 1300)];
+        assert_eq!(
+            Menu::new(twice, Prices::FIRST).expect_err("twice").field,
+            "items"
+        );
+        for price in [0, -1, Prices::MAX_MINOR + 1] {
+            let refusal = Menu::new(vec![item("plain", price)], Prices::FIRST);
+            assert_eq!(refusal.expect_err("out of range").field, "prices");
+            assert!(Menu::new(Vec::new(), prices(price)).is_err());
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CustomerId, Discount, Flavour, InvalidField, Money, OrderId, Simulation, Size, unit_price,
+    CancelReason, CustomerId, Discount, Flavour, InvalidField, KitchenReport, Money, OrderId,
+    Prices, Simulation, Size, StageDeadlines,
 };
 
 /// How many pizzas: 1 to 20.
@@ -85,13 +86,61 @@ pub struct Order {
     pub discount: Discount,
     /// What is to be paid, after the discount, in minor units.
     pub total: Money,
+    /// What the flavour cost when it was chosen; an order of before, which
+    /// kept none, was accepted at [`Prices::FIRST`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<Prices>,
     /// The longest silence of the kitchen before the order is given up, in
-    /// milliseconds; the pace of a simulated order comes on top.
+    /// milliseconds, for an order without `stages`; the pace of a simulated
+    /// order comes on top.
     pub kitchen_deadline_ms: u64,
+    /// How long the kitchen may take for each stage; the pace comes on top.
+    /// An order of before has none: its kitchen does not report `accepted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stages: Option<StageDeadlines>,
     /// When it was accepted, in milliseconds since the Unix epoch.
     pub placed_at_ms: i64,
     /// What the simulated parties do with it.
     pub simulation: Simulation,
+    /// How the order's workflow is to take the order up when an earlier run of
+    /// it was ended from outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
+}
+
+/// What is left to do for an order whose workflow was ended from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind", content = "reason")]
+pub enum Recovery {
+    /// The food is at the door: that is written.
+    Delivered,
+    /// It is not: what was given is taken back.
+    RollBack(CancelReason),
+}
+
+/// What a customer changes about an order; what is none stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Amendment {
+    /// Another flavour, with its prices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flavour: Option<PricedFlavour>,
+    /// Another size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<Size>,
+    /// Another number of pizzas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Quantity>,
+}
+
+/// A flavour, at the prices of the menu that it was chosen from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PricedFlavour {
+    /// What is on it.
+    pub flavour: Flavour,
+    /// What it costs.
+    pub prices: Prices,
 }
 
 impl Order {
@@ -100,23 +149,48 @@ impl Order {
     pub fn accept(
         request: OrderRequest,
         order_id: OrderId,
-        kitchen_deadline: Duration,
+        prices: Prices,
+        stages: StageDeadlines,
         placed_at_ms: i64,
     ) -> Self {
-        let discount = Discount::for_flavour(&request.flavour);
-        let full = unit_price(request.size).times(request.quantity.get());
-        Self {
+        let mut order = Self {
             order_id,
             customer_id: request.customer_id,
             flavour: request.flavour,
             size: request.size,
             quantity: request.quantity,
-            discount,
-            total: discount.apply(full),
-            kitchen_deadline_ms: u64::try_from(kitchen_deadline.as_millis()).unwrap_or(u64::MAX),
+            discount: Discount::of_percent(0),
+            total: Money::default(),
+            prices: Some(prices),
+            kitchen_deadline_ms: stages.cooked_ms,
+            stages: Some(stages),
             placed_at_ms,
             simulation: request.simulation,
+            recovery: None,
+        };
+        order.price();
+        order
+    }
+
+    /// This order after an amendment. What was not amended keeps the price
+    /// that it was chosen at.
+    #[must_use]
+    pub fn amended(&self, amendment: &Amendment) -> Self {
+        let mut order = self.clone();
+        if let Some(PricedFlavour { flavour, prices }) = &amendment.flavour {
+            order.flavour = flavour.clone();
+            order.prices = Some(*prices);
         }
+        order.size = amendment.size.unwrap_or(order.size);
+        order.quantity = amendment.quantity.unwrap_or(order.quantity);
+        order.price();
+        order
+    }
+
+    fn price(&mut self) {
+        let one = self.prices.unwrap_or(Prices::FIRST).of(self.size);
+        self.discount = Discount::for_flavour(&self.flavour);
+        self.total = self.discount.apply(one.times(self.quantity.get()));
     }
 
     /// The points that the order earns: one for each whole unit of currency
@@ -126,12 +200,16 @@ impl Order {
         self.total.whole_units()
     }
 
-    /// The longest silence of the kitchen before the order is given up. The
-    /// pace is the customer's own wish, so it does not count against the
-    /// kitchen.
+    /// How long the kitchen may take until it makes this report, after the
+    /// one before. The pace is the customer's own wish, so it does not count
+    /// against the kitchen.
     #[must_use]
-    pub fn kitchen_deadline(&self) -> Duration {
-        Duration::from_millis(self.kitchen_deadline_ms) + self.simulation.pace.duration()
+    pub fn stage_deadline(&self, report: KitchenReport) -> Duration {
+        let deadline = match &self.stages {
+            Some(stages) => stages.until(report),
+            None => Duration::from_millis(self.kitchen_deadline_ms),
+        };
+        deadline + self.simulation.pace.duration()
     }
 }
 
@@ -143,7 +221,8 @@ mod tests {
 
     fn accept(request: OrderRequest) -> Order {
         let id = OrderId::from_uuid(Uuid::from_u128(7));
-        Order::accept(request, id, Duration::from_secs(10), 0)
+        let stages = StageDeadlines::all(Duration::from_secs(10));
+        Order::accept(request, id, Prices::FIRST, stages, 0)
     }
 
     #[test]
@@ -165,6 +244,45 @@ mod tests {
         });
         assert_eq!(order.total, Money::from_minor(3600));
         assert_eq!(order.points(), 36);
+    }
+
+    #[test]
+    fn what_is_not_amended_keeps_the_price_that_it_was_chosen_at() {
+        let order = accept(OrderRequest::default());
+        let more = Amendment {
+            quantity: Some(Quantity::try_from(2).expect("in range")),
+            ..Amendment::default()
+        };
+        assert_eq!(order.amended(&more).total, Money::from_minor(2400));
+        let dear = Prices {
+            medium: Money::from_minor(2000),
+            ..Prices::FIRST
+        };
+        let other = Amendment {
+            flavour: Some(PricedFlavour {
+                flavour: "pineapple".parse().expect("a flavour"),
+                prices: dear,
+            }),
+            ..Amendment::default()
+        };
+        let amended = order.amended(&other);
+        assert_eq!(amended.total, Money::from_minor(1600));
+        assert_eq!(amended.amended(&more).total, Money::from_minor(3200));
+        assert_eq!(order.amended(&Amendment::default()), order);
+    }
+
+    #[test]
+    fn an_order_of_the_first_version_is_read() {
+        let json = serde_json::json!({
+            "orderId": "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11", "customerId": "guest",
+            "flavour": "plain", "size": "small", "quantity": 2, "discount": { "percent": 0 },
+            "total": 1800, "kitchenDeadlineMs": 7000, "placedAtMs": 1,
+            "simulation": { "errorOnStep": "none", "pace": 0 },
+        });
+        let order: Order = serde_json::from_value(json.clone()).expect("an order");
+        let deadline = order.stage_deadline(KitchenReport::Accepted);
+        assert_eq!(deadline, Duration::from_secs(7));
+        assert_eq!(serde_json::to_value(&order).expect("JSON"), json);
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! Free text from a customer.
+//! Free text from outside.
 
 use std::fmt;
 use std::str::FromStr;
@@ -47,18 +47,7 @@ impl TryFrom<String> for Flavour {
     type Error = InvalidField;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let trimmed = text.trim();
-        let length = trimmed.chars().count();
-        if length == 0 || length > Self::MAX_LENGTH || trimmed.chars().any(char::is_control) {
-            return Err(InvalidField::new(
-                "flavour",
-                format!(
-                    "must be 1 to {} characters without control characters",
-                    Self::MAX_LENGTH
-                ),
-            ));
-        }
-        Ok(Self(trimmed.to_owned()))
+        trimmed("flavour", &text, Self::MAX_LENGTH).map(Self)
     }
 }
 
@@ -68,6 +57,50 @@ impl FromStr for Flavour {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::try_from(text.to_owned())
     }
+}
+
+/// Why the kitchen rejects an order, in its own words for the customer: 1 to
+/// 200 characters without control characters, trimmed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Rejection(String);
+
+impl Rejection {
+    /// The longest reason, in characters (Unicode scalar values).
+    pub const MAX_LENGTH: usize = 200;
+
+    /// The reason's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Rejection> for String {
+    fn from(reason: Rejection) -> Self {
+        reason.0
+    }
+}
+
+impl TryFrom<String> for Rejection {
+    type Error = InvalidField;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        trimmed("reason", &text, Self::MAX_LENGTH).map(Self)
+    }
+}
+
+/// A text without what surrounds it, if what is left is allowed.
+fn trimmed(field: &'static str, text: &str, longest: usize) -> Result<String, InvalidField> {
+    let trimmed = text.trim();
+    let length = trimmed.chars().count();
+    if length == 0 || length > longest || trimmed.chars().any(char::is_control) {
+        return Err(InvalidField::new(
+            field,
+            format!("must be 1 to {longest} characters without control characters"),
+        ));
+    }
+    Ok(trimmed.to_owned())
 }
 
 #[cfg(test)]

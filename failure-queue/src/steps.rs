@@ -168,7 +168,7 @@ impl<'a, W> Steps<'a, W> {
     }
 
     /// Waits for a condition, also when the workflow is cancelled meanwhile.
-    pub(crate) async fn until(self, condition: impl FnMut(&W) -> bool) {
+    pub async fn until(self, condition: impl FnMut(&W) -> bool) {
         let detached = WaitConditionOptions::builder()
             .cancellation_token(WorkflowCancellationToken::new())
             .build();

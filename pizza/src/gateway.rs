@@ -9,6 +9,7 @@ use clap::Args;
 use pizza_activities::store::Store;
 use pizza_api::usecases::TemporalGateway;
 use pizza_api::{Gateway, PublicUrl};
+use pizza_domain::StageDeadlines;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -102,7 +103,7 @@ pub(crate) async fn serve(
     settings: &SettingsArgs,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    gateway.use_cases.settings.kitchen_deadline = settings.kitchen_deadline_seconds;
+    gateway.use_cases.settings.stages = StageDeadlines::all(settings.kitchen_deadline_seconds);
     gateway.public_url = settings.public_url.clone();
     pizza_api::run(listener, gateway, shutdown)
         .await

@@ -50,6 +50,8 @@ impl Grpc {
         event: i32,
     ) -> Result<proto::ReportKitchenEventResponse, Status> {
         let request = proto::ReportKitchenEventRequest {
+            report_id: None,
+            reason: None,
             ticket_id: ticket.to_owned(),
             event,
         };

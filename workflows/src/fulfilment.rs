@@ -10,19 +10,22 @@ use std::time::Duration;
 
 use failure_queue::{Steps, now_ms, refused};
 use pizza_domain::{
-    CancelReason, KitchenReport, Order, OrderStatus, ReportRefusal, Step, TicketProgress,
+    CancelReason, KitchenReport, Order, OrderStatus, Rejection, ReportRefusal, Step,
+    TicketProgress, TicketReport,
 };
 use serde::{Deserialize, Serialize};
 use temporalio_common::error::ApplicationFailure;
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    TimerOptions, WorkflowContext, WorkflowContextView, WorkflowResult, select,
+    SyncWorkflowContext, TimerOptions, WorkflowContext, WorkflowContextView, WorkflowResult, select,
 };
 
+use crate::change::{Change, ChangeAnswer, ChangeRequest, SettledChange, detached};
 use crate::failure::{business_failure, cancelled, cancels};
-use crate::names::{failure_type, message, workflow_type};
+use crate::names::{failure_type, message, order_workflow_id, workflow_type};
+use crate::order::OrderWorkflow;
 use crate::policy::policy_of;
-use crate::steps::{KitchenSteps, RecordedReport, Ticket};
+use crate::steps::{DeliveryReport, KitchenSteps, RecordedReport, Ticket};
 
 /// The answer to a report that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,34 +45,106 @@ pub struct FulfilmentWorkflow {
     progress: TicketProgress,
     /// When the kitchen was last heard of, by the workflow's clock.
     heard_at_ms: i64,
+    /// Why the food is not wanted any more, or will not come.
+    stopped: Option<CancelReason>,
+    /// Where a change of the order stands.
+    hold: Hold,
+    /// The kitchen's last word.
+    delivery: Option<DeliveryReport>,
+}
+
+/// Keeps the kitchen from accepting an order while it is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    None,
+    /// The order is being changed.
+    Held,
+    /// It was changed, and the kitchen has to be told.
+    Changed,
+}
+
+impl FulfilmentWorkflow {
+    /// Until when the next report has to come, by the workflow's clock; none
+    /// when none is waited for.
+    fn due_at_ms(&self) -> Option<i64> {
+        let deadline = self.order.stage_deadline(self.progress.next()?);
+        let deadline_ms = i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX);
+        Some(self.heard_at_ms.saturating_add(deadline_ms))
+    }
+
+    fn is_held(&self) -> bool {
+        self.hold != Hold::None
+    }
+
+    /// Whether a wait for the kitchen that ends at `until_ms` has to be looked
+    /// at before.
+    fn is_disturbed(&self, until_ms: i64) -> bool {
+        self.progress.is_delivered()
+            || self.stopped.is_some()
+            || self.is_held()
+            || self.due_at_ms().is_some_and(|due_ms| due_ms < until_ms)
+    }
+
+    /// The customer's wish, granted or not. One that comes when the kitchen's
+    /// part is over is refused with where the order stood.
+    fn grant(&mut self, change: Change) -> Result<(), OrderStatus> {
+        let last = self.progress.last();
+        let status = last.map_or(OrderStatus::PaymentComplete, KitchenReport::order_status);
+        if self.progress.is_closed() {
+            return Err(OrderStatus::Refunding);
+        }
+        match change {
+            Change::Cancel(reason) if last < Some(KitchenReport::PickedUp) => {
+                self.stopped = Some(reason);
+                // Closed in the same breath: what comes now is late.
+                self.progress.close();
+                Ok(())
+            }
+            Change::Amend if last.is_none() && !self.is_held() => {
+                self.hold = Hold::Held;
+                Ok(())
+            }
+            _ => Err(status),
+        }
+    }
 }
 
 #[workflow_methods]
 impl FulfilmentWorkflow {
     #[init]
     fn new(_ctx: &WorkflowContextView, order: Order) -> Self {
+        let mut progress = TicketProgress::default();
+        if order.stages.is_none() {
+            // Its kitchen never says that it accepted.
+            progress.resume_at(KitchenReport::Accepted);
+        }
         Self {
             order,
-            progress: TicketProgress::default(),
+            progress,
             heard_at_ms: 0,
+            stopped: None,
+            hold: Hold::None,
+            delivery: None,
         }
     }
 
     /// Hands the kitchen its ticket and waits until the food is delivered.
     /// Fails, with nothing left under way, when it is not.
     #[run(name = workflow_type::FULFILMENT)]
-    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
-        let order = ctx.state(|state| state.order.clone());
-        let fulfilled = match prepare(ctx, &order).await {
-            Ok(()) => deliver(ctx, &order).await,
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Option<DeliveryReport>> {
+        let fulfilled = match prepare(ctx).await {
+            Ok(()) => deliver(ctx).await,
             Err(reason) => Err(reason),
         };
         if fulfilled.is_err() {
             // Also when it was never handed over, as far as is known here.
-            withdraw(ctx, &order).await;
+            withdraw(ctx).await;
         }
         Steps::new(ctx).handlers_finished().await;
-        fulfilled.map_err(|reason| business_failure(failure_type::FULFILMENT_FAILED, reason))
+        match fulfilled {
+            Ok(()) => Ok(ctx.state(|state| state.delivery.clone())),
+            Err(reason) => Err(business_failure(failure_type::FULFILMENT_FAILED, reason)),
+        }
     }
 
     /// The kitchen reports progress.
@@ -82,27 +157,34 @@ impl FulfilmentWorkflow {
     #[update(name = message::REPORT_KITCHEN_EVENT)]
     pub async fn report(
         ctx: &mut WorkflowContext<Self>,
-        report: KitchenReport,
+        report: TicketReport,
     ) -> Result<ReportReceipt, Box<dyn Error + Send + Sync>> {
+        if report.report == KitchenReport::Accepted {
+            // What the kitchen accepts has to be what the customer wants.
+            Steps::new(ctx).until(|state: &Self| !state.is_held()).await;
+        }
         let heard_at_ms = now_ms(ctx);
         ctx.state_mut(|state| {
-            state.progress.take(report)?;
+            state.progress.take(&report)?;
             state.heard_at_ms = heard_at_ms;
+            match report.report {
+                KitchenReport::Rejected => state.stopped = Some(rejected(&report)),
+                KitchenReport::Delivered => {
+                    state.delivery = report.report_id.clone().map(|id| DeliveryReport {
+                        report_id: Some(id),
+                    });
+                }
+                _ => {}
+            }
             Ok(())
         })
         .map_err(refusal)?;
-        if report != KitchenReport::Delivered {
-            let order_id = ctx.state(|state| state.order.order_id);
-            Steps::new(ctx)
-                .bookkeeping(
-                    KitchenSteps::record_kitchen_report,
-                    RecordedReport { order_id, report },
-                    report.as_str(),
-                )
-                .await;
+        let event = report.report;
+        if event != KitchenReport::Delivered {
+            record(ctx, report).await;
         }
         Ok(ReportReceipt {
-            status: report.order_status(),
+            status: event.order_status(),
         })
     }
 
@@ -113,37 +195,64 @@ impl FulfilmentWorkflow {
     fn validate_report(
         &self,
         _ctx: &WorkflowContextView,
-        report: &KitchenReport,
+        report: &TicketReport,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        self.progress.check(*report).map_err(refusal)
+        self.progress.check(report).map_err(refusal)
+    }
+
+    /// The order is to be changed. That it is cancelled is answered by the end
+    /// of this workflow, everything else at once.
+    #[signal(name = message::REQUEST_CHANGE)]
+    pub async fn request_change(ctx: &mut WorkflowContext<Self>, request: ChangeRequest) {
+        let ChangeRequest { number, change } = request;
+        let is_cancellation = matches!(change, Change::Cancel(_));
+        let refused = ctx.state_mut(|state| state.grant(change)).err();
+        if is_cancellation && refused.is_none() {
+            return;
+        }
+        let order = ctx.state(|state| order_workflow_id(state.order.order_id));
+        let answer = ChangeAnswer { number, refused };
+        // An order workflow that has ended does not ask any more.
+        let _ = ctx
+            .external_workflow(order, None)
+            .signal(OrderWorkflow::answer_change, answer, detached())
+            .await;
+    }
+
+    /// The change was made, or given up.
+    #[signal(name = message::SETTLE_CHANGE)]
+    pub fn settle_change(&mut self, _ctx: &mut SyncWorkflowContext<Self>, settled: SettledChange) {
+        if self.hold != Hold::Held {
+            return;
+        }
+        self.hold = match settled.order {
+            Some(order) => {
+                self.order = order;
+                Hold::Changed
+            }
+            None => Hold::None,
+        };
     }
 
     /// How far the ticket is.
     #[query(name = message::PROGRESS)]
     pub fn progress(&self, _ctx: &WorkflowContextView) -> TicketProgress {
-        self.progress
+        self.progress.clone()
     }
 }
 
-async fn prepare(
-    ctx: &WorkflowContext<FulfilmentWorkflow>,
-    order: &Order,
-) -> Result<(), CancelReason> {
+type Context = WorkflowContext<FulfilmentWorkflow>;
+
+async fn prepare(ctx: &Context) -> Result<(), CancelReason> {
     let step = Step::PrepareOrder;
-    if let Some(reason) = cancelled(ctx, step) {
+    let stopped = ctx.state(|state| state.stopped.clone());
+    if let Some(reason) = stopped.or_else(|| cancelled(ctx, step)) {
         return Err(reason);
     }
-    let ticket = Ticket {
-        order_id: order.order_id,
-        flavour: order.flavour.clone(),
-        size: order.size,
-        quantity: order.quantity,
-        simulation: order.simulation,
-    };
     let prepared = Steps::new(ctx)
         .local_first(
             KitchenSteps::prepare_order,
-            ticket,
+            ticket(ctx),
             &policy_of(step),
             step.as_str(),
         )
@@ -151,7 +260,7 @@ async fn prepare(
         .map_err(|failure| cancels(failure, step))?;
     let now = now_ms(ctx);
     ctx.state_mut(|state| {
-        state.heard_at_ms = now;
+        state.heard_at_ms = state.heard_at_ms.max(now);
         if let Some(report) = prepared.reported {
             state.progress.resume_at(report);
         }
@@ -159,34 +268,26 @@ async fn prepare(
     Ok(())
 }
 
-/// Waits for the kitchen's last report. Fails when the kitchen keeps silent
-/// for too long, or an operator cancels.
-async fn deliver(
-    ctx: &WorkflowContext<FulfilmentWorkflow>,
-    order: &Order,
-) -> Result<(), CancelReason> {
+/// Waits for the kitchen's last report. Fails when a stage takes too long,
+/// when the kitchen rejects, or the customer or an operator cancels.
+async fn deliver(ctx: &Context) -> Result<(), CancelReason> {
     let reason = loop {
-        let silence_left = silence_left(ctx, order);
         if ctx.state(|state| state.progress.is_delivered()) {
             return Ok(());
         }
-        if silence_left.is_zero() {
-            break overdue(ctx, order);
+        if let Some(reason) = ctx.state(|state| state.stopped.clone()) {
+            break reason;
         }
-        // One timer serves several reports: it is looked at when it fires,
-        // and set again for what is left.
-        let token = ctx.cancellation_token().child_token();
-        let deadline = TimerOptions::builder(silence_left)
-            .cancellation_token(token)
-            .summary("kitchen deadline".to_owned())
-            .build();
-        let delivered = select! {
-            delivered = ctx.wait_condition(|state| state.progress.is_delivered()) => delivered,
-            _ = ctx.timer(deadline) => Ok(()),
-        };
-        if delivered.is_err()
-            && let Some(reason) = cancelled(ctx, Step::ProcessOrder)
-        {
+        if ctx.state(FulfilmentWorkflow::is_held) {
+            pass_change_on(ctx).await;
+            continue;
+        }
+        let due_at_ms = ctx.state(|state| state.due_at_ms()).unwrap_or_default();
+        let left = Duration::from_millis(u64::try_from(due_at_ms - now_ms(ctx)).unwrap_or(0));
+        if left.is_zero() {
+            break overdue(ctx);
+        }
+        if let Some(reason) = wait_for_kitchen(ctx, left, due_at_ms).await {
             break reason;
         }
     };
@@ -195,38 +296,112 @@ async fn deliver(
     Err(reason)
 }
 
-/// Takes the ticket back.
-async fn withdraw(ctx: &WorkflowContext<FulfilmentWorkflow>, order: &Order) {
-    ctx.state_mut(|state| state.progress.close());
+/// Waits until there is something to look at, or the stage is overdue. Tells
+/// when an operator cancels.
+async fn wait_for_kitchen(ctx: &Context, left: Duration, until_ms: i64) -> Option<CancelReason> {
+    // One timer serves several reports: it is looked at when it fires, and
+    // set again for what is left.
+    let token = ctx.cancellation_token().child_token();
+    let deadline = TimerOptions::builder(left)
+        .cancellation_token(token.clone())
+        .summary("kitchen deadline".to_owned())
+        .build();
+    let disturbed = select! {
+        disturbed = ctx.wait_condition(move |state| state.is_disturbed(until_ms)) => disturbed,
+        _ = ctx.timer(deadline) => Ok(()),
+    };
+    if disturbed.is_err() {
+        return cancelled(ctx, Step::ProcessOrder);
+    }
+    let goes_on = ctx.state(|state| !state.progress.is_delivered() && state.is_disturbed(until_ms));
+    if goes_on {
+        token.cancel();
+    }
+    None
+}
+
+/// Waits while the order is changed, and tells the kitchen what it is now.
+async fn pass_change_on(ctx: &Context) {
     Steps::new(ctx)
-        .bookkeeping(
-            KitchenSteps::withdraw_ticket,
-            order.order_id,
-            "withdraw ticket",
-        )
+        .until(|state: &FulfilmentWorkflow| state.hold != Hold::Held || state.stopped.is_some())
+        .await;
+    if ctx.state(|state| state.hold) == Hold::Changed {
+        Steps::new(ctx)
+            .bookkeeping(KitchenSteps::amend_ticket, ticket(ctx), "amend ticket")
+            .await;
+    }
+    // The kitchen's time was not running meanwhile.
+    let heard_at_ms = now_ms(ctx);
+    ctx.state_mut(|state| {
+        state.heard_at_ms = heard_at_ms;
+        state.hold = Hold::None;
+    });
+}
+
+/// Takes the ticket back.
+async fn withdraw(ctx: &Context) {
+    ctx.state_mut(|state| {
+        state.progress.close();
+        state.hold = Hold::None;
+    });
+    let order_id = ctx.state(|state| state.order.order_id);
+    Steps::new(ctx)
+        .bookkeeping(KitchenSteps::withdraw_ticket, order_id, "withdraw ticket")
         .await;
 }
 
-/// How much longer the kitchen may keep silent.
-fn silence_left(ctx: &WorkflowContext<FulfilmentWorkflow>, order: &Order) -> Duration {
-    let silent_ms = now_ms(ctx) - ctx.state(|state| state.heard_at_ms);
-    order
-        .kitchen_deadline()
-        .saturating_sub(Duration::from_millis(
-            u64::try_from(silent_ms).unwrap_or_default(),
-        ))
+/// Writes a report that was taken.
+async fn record(ctx: &Context, report: TicketReport) {
+    let summary = report.report.as_str();
+    let report = ctx.state(|state| RecordedReport {
+        order_id: state.order.order_id,
+        report: report.report,
+        report_id: report.report_id,
+        reason: report.reason,
+        due_at_ms: state.due_at_ms(),
+    });
+    Steps::new(ctx)
+        .bookkeeping(KitchenSteps::record_kitchen_report, report, summary)
+        .await;
 }
 
-fn overdue(ctx: &WorkflowContext<FulfilmentWorkflow>, order: &Order) -> CancelReason {
-    let expected = ctx.state(|state| state.progress.next());
+fn ticket(ctx: &Context) -> Ticket {
+    ctx.state(|state| {
+        let order = &state.order;
+        Ticket {
+            order_id: order.order_id,
+            flavour: order.flavour.clone(),
+            size: order.size,
+            quantity: order.quantity,
+            accept_within_ms: order.stages.map(|_| {
+                let deadline = order.stage_deadline(KitchenReport::Accepted);
+                u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX)
+            }),
+            simulation: order.simulation,
+        }
+    })
+}
+
+fn overdue(ctx: &Context) -> CancelReason {
+    ctx.state(|state| {
+        let expected = state.progress.next().unwrap_or(KitchenReport::Delivered);
+        CancelReason {
+            step: Step::ProcessOrder,
+            code: "kitchen-overdue".to_owned(),
+            message: format!(
+                "the kitchen did not report {expected} within {} s",
+                state.order.stage_deadline(expected).as_secs_f64()
+            ),
+        }
+    })
+}
+
+fn rejected(report: &TicketReport) -> CancelReason {
+    let reason = report.reason.as_ref().map(Rejection::as_str);
     CancelReason {
         step: Step::ProcessOrder,
-        code: "kitchen-overdue".to_owned(),
-        message: format!(
-            "the kitchen did not report {} within {} s",
-            expected.map_or("anything", KitchenReport::as_str),
-            order.kitchen_deadline().as_secs_f64()
-        ),
+        code: "kitchen-rejected".to_owned(),
+        message: reason.unwrap_or("the kitchen gave no reason").to_owned(),
     }
 }
 
@@ -235,6 +410,7 @@ fn refusal(refusal: ReportRefusal) -> Box<dyn Error + Send + Sync> {
         ReportRefusal::Repeated => failure_type::REPORT_REPEATED,
         ReportRefusal::OutOfOrder => failure_type::REPORT_OUT_OF_ORDER,
         ReportRefusal::Late => failure_type::REPORT_LATE,
+        ReportRefusal::IdReused => failure_type::REPORT_ID_REUSED,
     };
     let failure = ApplicationFailure::builder(refusal)
         .type_name(type_name.to_owned())

@@ -5,6 +5,7 @@
 //! are replayed from their histories, and must decide the same each time. The
 //! crate depends on no crate that could; `clippy.toml` bans the rest.
 
+pub mod change;
 mod failure;
 mod fulfilment;
 mod loyalty;

@@ -54,6 +54,18 @@ pub mod activity {
     pub const RECORD_KITCHEN_REPORT: &str = "recordKitchenReport";
     /// The kitchen is told to stop.
     pub const WITHDRAW_TICKET: &str = "withdrawTicket";
+    /// The kitchen is told of a changed order.
+    pub const AMEND_TICKET: &str = "amendTicket";
+    /// The difference to an amended order's price is charged or given back.
+    pub const ADJUST_PAYMENT: &str = "adjustPayment";
+    /// That is taken back.
+    pub const VOID_PAYMENT_ADJUSTMENT: &str = "voidPaymentAdjustment";
+    /// The points of an amended order are brought in line.
+    pub const ADJUST_LOYALTY_POINTS: &str = "adjustLoyaltyPoints";
+    /// That is taken back.
+    pub const VOID_POINTS_ADJUSTMENT: &str = "voidPointsAdjustment";
+    /// An amendment is written to the order's record.
+    pub const RECORD_AMENDMENT: &str = "recordAmendment";
     /// A status that no other step writes.
     pub const SET_ORDER_STATUS: &str = "setOrderStatus";
     /// The end of an order that was not delivered.
@@ -62,12 +74,22 @@ pub mod activity {
     pub const RECORD_PARKED_TASK: &str = "recordParkedTask";
 }
 
-/// Updates, queries.
+/// Updates, signals, queries.
 pub mod message {
     /// Update of the fulfilment workflow: the kitchen reports progress.
     pub const REPORT_KITCHEN_EVENT: &str = "reportKitchenEvent";
     /// Query of the order and the fulfilment workflow: how far it is.
     pub const PROGRESS: &str = "progress";
+    /// Update of the order workflow: the customer does not want it any more.
+    pub const CANCEL_ORDER: &str = "cancelOrder";
+    /// Update of the order workflow: the customer wants something else.
+    pub const AMEND_ORDER: &str = "amendOrder";
+    /// Signal to the fulfilment workflow: its order is to be changed.
+    pub const REQUEST_CHANGE: &str = "requestChange";
+    /// Signal to the order workflow: whether it may be.
+    pub const ANSWER_CHANGE: &str = "answerChange";
+    /// Signal to the fulfilment workflow: the change was made, or given up.
+    pub const SETTLE_CHANGE: &str = "settleChange";
 }
 
 /// Types of application failures.
@@ -82,6 +104,20 @@ pub mod failure_type {
     pub const REPORT_OUT_OF_ORDER: &str = "KitchenReportOutOfOrder";
     /// A kitchen report on an order that is over.
     pub const REPORT_LATE: &str = "KitchenReportLate";
+    /// A kitchen report under the id of another.
+    pub const REPORT_ID_REUSED: &str = "KitchenReportIdReused";
+    /// A change of an order that the courier has.
+    pub const ORDER_ON_ITS_WAY: &str = "OrderOnItsWay";
+    /// A change of an order that was delivered.
+    pub const ORDER_DELIVERED: &str = "OrderDelivered";
+    /// An amendment of an order that is cooked.
+    pub const ORDER_COOKING: &str = "OrderCooking";
+    /// An amendment of an order that is cancelled, or about to be.
+    pub const ORDER_OVER: &str = "OrderOver";
+    /// An amendment whose payment was declined.
+    pub const AMENDMENT_DECLINED: &str = "AmendmentDeclined";
+    /// An amendment that met a fault, and was undone.
+    pub const AMENDMENT_FAILED: &str = "AmendmentFailed";
 }
 
 /// Search attributes. None holds personal data: they are never encrypted.

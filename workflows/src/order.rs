@@ -12,10 +12,11 @@ use temporalio_common::error::IncomingError;
 use temporalio_common::search_attributes::SearchAttributes;
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    ChildWorkflowExecutionError, ChildWorkflowOptions, ChildWorkflowStartError, WorkflowContext,
-    WorkflowContextView, WorkflowResult, join,
+    ChildWorkflowExecutionError, ChildWorkflowOptions, ChildWorkflowStartError,
+    SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, join,
 };
 
+use crate::change::ChangeAnswer;
 use crate::failure::{cancelled, cancels, order_cancelled};
 use crate::fulfilment::FulfilmentWorkflow;
 use crate::loyalty::{LoyaltyOutcome, LoyaltyWorkflow};
@@ -26,7 +27,7 @@ use crate::names::{
 use crate::pace::{pace, pace_detached};
 use crate::policy::policy_of;
 use crate::rollback::roll_back;
-use crate::steps::{OrderSteps, Payment, PaymentSteps, StatusChange};
+use crate::steps::{DeliveryReport, OrderSteps, Payment, PaymentSteps, StatusChange};
 
 /// How an order stands, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,8 @@ pub struct OrderWorkflow {
     /// Whether there may be a charge to take back. Not the same as a charge
     /// that is known: the provider may have been cut off in the middle.
     pub(crate) may_be_charged: bool,
+    /// The fulfilment branch's last word on a change.
+    answer: Option<ChangeAnswer>,
 }
 
 #[workflow_methods]
@@ -63,6 +66,7 @@ impl OrderWorkflow {
                 points: PointsState::None,
             },
             may_be_charged: false,
+            answer: None,
         }
     }
 
@@ -77,6 +81,12 @@ impl OrderWorkflow {
                 Err(order_cancelled(reason))
             }
         }
+    }
+
+    /// The fulfilment branch's word on a change that it was asked for.
+    #[signal(name = message::ANSWER_CHANGE)]
+    pub fn answer_change(&mut self, _ctx: &mut SyncWorkflowContext<Self>, answer: ChangeAnswer) {
+        self.answer = Some(answer);
     }
 
     /// How the order stands.
@@ -95,8 +105,8 @@ async fn deliver(ctx: &Context, order: &Order) -> Result<(), CancelReason> {
     // The order is delivered when the fulfilment branch is: the loyalty branch
     // may still be trying then.
     let fulfilled = async {
-        fulfil(ctx, order).await?;
-        confirm_delivery(ctx, order).await;
+        let report = fulfil(ctx, order).await?;
+        confirm_delivery(ctx, order, report).await;
         Ok(())
     };
     let (loyalty, fulfilment) = join!(award_points(ctx, order), fulfilled);
@@ -106,10 +116,11 @@ async fn deliver(ctx: &Context, order: &Order) -> Result<(), CancelReason> {
 
 /// Writes that the order was delivered: the one status that nothing may undo,
 /// so it waits until the branch that saw it has ended.
-async fn confirm_delivery(ctx: &Context, order: &Order) {
+async fn confirm_delivery(ctx: &Context, order: &Order, report: Option<DeliveryReport>) {
     let change = StatusChange {
         order_id: order.order_id,
         status: OrderStatus::DeliveryConfirmed,
+        report,
     };
     Steps::new(ctx)
         .bookkeeping(OrderSteps::set_order_status, change, "confirm delivery")
@@ -194,7 +205,7 @@ async fn award_points(ctx: &Context, order: &Order) -> PointsState {
     }
 }
 
-async fn fulfil(ctx: &Context, order: &Order) -> Result<(), CancelReason> {
+async fn fulfil(ctx: &Context, order: &Order) -> Result<Option<DeliveryReport>, CancelReason> {
     let options = child(
         order,
         fulfilment_workflow_id(order.order_id),
@@ -271,6 +282,7 @@ pub(crate) async fn show_if_paced(ctx: &Context, order: &Order, status: OrderSta
     let change = StatusChange {
         order_id: order.order_id,
         status,
+        report: None,
     };
     Steps::new(ctx)
         .bookkeeping(OrderSteps::set_order_status, change, status.as_str())

@@ -1,13 +1,14 @@
 //! The read model of orders.
 
 use pizza_domain::{
-    CancelReason, CustomerId, Discount, Flavour, MoneyState, Order, OrderId, OrderStatus,
-    PointsState, Size,
+    CancelReason, CustomerId, Discount, Flavour, KitchenReport, MoneyState, Order, OrderId,
+    OrderStatus, PointsState, Size,
 };
+use pizza_workflows::steps::StatusChange;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::{Store, StoreError, now_ms};
+use super::{Store, StoreError, kitchen, now_ms};
 
 /// An order as an observer sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +98,21 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         apply(&mut transaction, id, change.into()).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Writes a status, and the kitchen report that brought it about.
+    pub(crate) async fn set_order_status(&self, change: &StatusChange) -> Result<(), StoreError> {
+        let id = change.order_id;
+        let mut transaction = self.begin().await?;
+        apply(&mut transaction, id, change.status.into()).await?;
+        if change.status == OrderStatus::DeliveryConfirmed {
+            let report_id = change.report.as_ref().and_then(|it| it.report_id.as_ref());
+            let event = KitchenReport::Delivered;
+            kitchen::list_report(&mut transaction, id, event, report_id, None).await?;
+            kitchen::move_ticket(&mut transaction, id, event, None).await?;
+        }
         transaction.commit().await?;
         Ok(())
     }
@@ -247,9 +263,10 @@ pub(super) async fn apply(
 /// Copies the order as it now stands to its list of changes.
 async fn log_change(connection: &mut AnyConnection, id: OrderId) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO order_changes (order_id, version, status, money, points, changed_at_ms) \
-         SELECT order_id, version, status, money, points, updated_at_ms FROM orders \
-         WHERE order_id = $1",
+        "INSERT INTO order_changes (order_id, version, status, money, points, changed_at_ms, \
+         flavour, size, quantity, total, discount_percent) \
+         SELECT order_id, version, status, money, points, updated_at_ms, \
+         flavour, size, quantity, total, discount_percent FROM orders WHERE order_id = $1",
     )
     .bind(id.to_string())
     .execute(connection)

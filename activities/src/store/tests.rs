@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pizza_domain::{
-    CancelReason, MoneyState, Order, OrderId, OrderRequest, OrderStatus, PointsState, Simulation,
-    Step,
+    CancelReason, MoneyState, Order, OrderId, OrderRequest, OrderStatus, PointsState, Prices,
+    Simulation, StageDeadlines, Step,
 };
 use pizza_workflows::names::{failed_task_workflow_id, idempotency_key};
 use pizza_workflows::parking::MessageType;
@@ -39,7 +39,8 @@ async fn database() -> Database {
 fn order() -> Order {
     let id = OrderId::from_uuid(Uuid::new_v4());
     let deadline = Duration::from_secs(10);
-    Order::accept(OrderRequest::default(), id, deadline, now_ms())
+    let stages = StageDeadlines::all(deadline);
+    Order::accept(OrderRequest::default(), id, Prices::FIRST, stages, now_ms())
 }
 
 fn payment(order: &Order, step: Step) -> Payment {
@@ -68,6 +69,7 @@ fn ticket(order: &Order) -> Ticket {
         flavour: order.flavour.clone(),
         size: order.size,
         quantity: order.quantity,
+        accept_within_ms: Some(10_000),
         simulation: Simulation::default(),
     }
 }
@@ -530,7 +532,8 @@ async fn an_order_is_read_back_as_it_was_accepted() {
         ..OrderRequest::default()
     };
     let id = OrderId::from_uuid(Uuid::new_v4());
-    let order = Order::accept(request, id, Duration::from_secs(10), 1_234);
+    let stages = StageDeadlines::all(Duration::from_secs(10));
+    let order = Order::accept(request, id, Prices::FIRST, stages, 1_234);
     store.create_order(&order).await.expect("created");
     let record = store.order(id).await.expect("answered").expect("there");
     assert_eq!(record.flavour, order.flavour);
@@ -542,7 +545,7 @@ async fn an_order_is_read_back_as_it_was_accepted() {
 
 #[tokio::test]
 async fn each_due_report_goes_to_one_kitchen_and_comes_back_unless_acknowledged() {
-    use pizza_domain::KitchenReport::{Cooked, Delivered, PickedUp};
+    use pizza_domain::KitchenReport::{Accepted, Cooked, Delivered, PickedUp};
 
     let database = database().await;
     let store = &database.store;
@@ -559,7 +562,7 @@ async fn each_due_report_goes_to_one_kitchen_and_comes_back_unless_acknowledged(
     let taken = mine.expect("answered").len() + theirs.expect("answered").len();
     assert_eq!(taken, 1);
     // A lease that is over at once: due again.
-    for report in [Cooked, PickedUp, Delivered] {
+    for report in [Accepted, Cooked, PickedUp, Delivered] {
         store
             .advance_ticket(order.order_id, report)
             .await

@@ -7,13 +7,15 @@ use super::proto::{self, GetOrderRequest, GetOrderResponse};
 use super::timestamp;
 use crate::gateway::App;
 use crate::usecases::{OrderState, UseCaseError};
+use crate::viewer::Viewer;
 
 pub(super) async fn serve(
     app: &App,
+    viewer: &Viewer,
     request: GetOrderRequest,
 ) -> Result<GetOrderResponse, UseCaseError> {
     let id = super::order_id(&request.order_id)?;
-    let order = app.use_cases().get_order(id).await?;
+    let order = app.use_cases().get_order(viewer, id).await?;
     Ok(GetOrderResponse {
         order: Some(order.into()),
     })

@@ -34,6 +34,7 @@ use crate::layers::ReachedAt;
 use crate::operator::{Operator, operators_only};
 use crate::problem::{ErrorCode, Problem};
 use crate::usecases::{UseCaseError, Violation};
+use crate::viewer::{Viewer, viewers_only};
 
 use proto::failure_queue_service_server::{FailureQueueService, FailureQueueServiceServer};
 use proto::kitchen_service_server::{KitchenService, KitchenServiceServer};
@@ -77,6 +78,7 @@ pub(crate) fn router(app: &Arc<App>) -> io::Result<(HealthReporter, Router)> {
     let v1 = described().build_v1().map_err(io::Error::other)?;
     let v1alpha = described().build_v1alpha().map_err(io::Error::other)?;
     let router = mount(Router::new(), orders);
+    let router = router.layer(from_fn_with_state(Arc::clone(app), viewers_only));
     let router = mount(router, kitchen);
     let router = router.merge(
         mount(Router::new(), failures).layer(from_fn_with_state(Arc::clone(app), operators_only)),
@@ -123,7 +125,8 @@ impl OrderService for Door {
         &self,
         request: tonic::Request<proto::GetOrderRequest>,
     ) -> Result<tonic::Response<proto::GetOrderResponse>, tonic::Status> {
-        answer(get_order::serve(&self.0, request.into_inner()).await)
+        let viewer = viewer(&request)?;
+        answer(get_order::serve(&self.0, &viewer, request.into_inner()).await)
     }
 }
 
@@ -214,6 +217,15 @@ impl FailureQueueService for Door {
         let operator = operator(&request)?;
         answer(bulk::stop(&self.0, operator, request.into_inner()).await)
     }
+}
+
+/// Who asks, as [`viewers_only`] found out.
+fn viewer<T>(request: &tonic::Request<T>) -> Result<Viewer, tonic::Status> {
+    let found = request.extensions().get::<Viewer>().cloned();
+    found.ok_or_else(|| {
+        let detail = "a customer's key is needed";
+        status::of(&Problem::new(ErrorCode::Unauthenticated, detail))
+    })
 }
 
 /// Who calls, as [`operators_only`] found out.

@@ -1,6 +1,6 @@
 //! `KitchenService/ReportKitchenEvent`.
 
-use pizza_domain::{InvalidField, KitchenReport};
+use pizza_domain::{InvalidField, KitchenReport, Rejection, ReportId, TicketReport};
 
 use super::get_order::status;
 use super::proto::{KitchenEvent, ReportKitchenEventRequest, ReportKitchenEventResponse};
@@ -12,8 +12,12 @@ pub(super) async fn serve(
     request: ReportKitchenEventRequest,
 ) -> Result<ReportKitchenEventResponse, UseCaseError> {
     let ticket_id = super::order_id(&request.ticket_id)?;
-    let event = event(request.event)?;
-    let report = ReportKitchenEvent { ticket_id, event };
+    let report = TicketReport {
+        report: event(request.event)?,
+        report_id: parsed(request.report_id, ReportId::try_from)?,
+        reason: parsed(request.reason, Rejection::try_from)?,
+    };
+    let report = ReportKitchenEvent { ticket_id, report };
     let answer = app.use_cases().report_kitchen_event(report).await?;
     Ok(ReportKitchenEventResponse {
         order_id: ticket_id.to_string(),
@@ -21,6 +25,15 @@ pub(super) async fn serve(
         status: status(answer.status).into(),
         repeated: answer.repeated,
     })
+}
+
+fn parsed<T>(
+    text: Option<String>,
+    parse: impl FnOnce(String) -> Result<T, InvalidField>,
+) -> Result<Option<T>, UseCaseError> {
+    text.map(parse)
+        .transpose()
+        .map_err(|field| UseCaseError::invalid(Violation::InvalidValue, field))
 }
 
 fn event(number: i32) -> Result<KitchenReport, UseCaseError> {
@@ -32,6 +45,8 @@ fn event(number: i32) -> Result<KitchenReport, UseCaseError> {
         Err(UseCaseError::invalid(violation, field))
     };
     match KitchenEvent::try_from(number) {
+        Ok(KitchenEvent::Accepted) => Ok(KitchenReport::Accepted),
+        Ok(KitchenEvent::Rejected) => Ok(KitchenReport::Rejected),
         Ok(KitchenEvent::Cooked) => Ok(KitchenReport::Cooked),
         Ok(KitchenEvent::PickedUp) => Ok(KitchenReport::PickedUp),
         Ok(KitchenEvent::Delivered) => Ok(KitchenReport::Delivered),

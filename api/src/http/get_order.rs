@@ -14,6 +14,7 @@ use super::{OrderIdInPath, rfc_3339};
 use crate::gateway::App;
 use crate::problem::Problem;
 use crate::usecases::OrderState;
+use crate::viewer::Viewer;
 
 /// An order as an observer sees it.
 #[derive(Serialize, ToSchema)]
@@ -152,9 +153,10 @@ schema_of! {
 )]
 pub(super) async fn get_order(
     State(app): State<Arc<App>>,
+    viewer: Viewer,
     OrderIdInPath(id): OrderIdInPath,
 ) -> Result<Json<OrderBody>, Problem> {
-    Ok(Json(app.use_cases().get_order(id).await?.into()))
+    Ok(Json(app.use_cases().get_order(&viewer, id).await?.into()))
 }
 
 impl From<OrderState> for OrderBody {

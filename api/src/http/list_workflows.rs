@@ -12,6 +12,7 @@ use super::{OrderIdInPath, rfc_3339};
 use crate::gateway::App;
 use crate::problem::Problem;
 use crate::usecases::OrderWorkflowState;
+use crate::viewer::Viewer;
 
 /// The workflows of an order.
 #[derive(Serialize, ToSchema)]
@@ -57,9 +58,10 @@ struct OrderWorkflowBody {
 )]
 pub(super) async fn list_workflows(
     State(app): State<Arc<App>>,
+    viewer: Viewer,
     OrderIdInPath(id): OrderIdInPath,
 ) -> Result<Json<OrderWorkflowsBody>, Problem> {
-    let workflows = app.use_cases().list_workflows(id).await?;
+    let workflows = app.use_cases().list_workflows(&viewer, id).await?;
     Ok(Json(OrderWorkflowsBody {
         workflows: workflows.into_iter().map(Into::into).collect(),
     }))

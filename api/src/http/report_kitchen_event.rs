@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use pizza_domain::{InvalidField, KitchenReport};
+use pizza_domain::{InvalidField, Rejection, ReportId, TicketReport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,6 +27,11 @@ use crate::usecases::{ReportKitchenEvent, UseCaseError, Violation};
 struct ReportKitchenEventBody {
     /// What happened.
     event: KitchenEventBody,
+    /// The report's own id: the same report is sent again under the same id.
+    /// 1 to 64 of `A-Z a-z 0-9 . _ : / -`.
+    report_id: Option<String>,
+    /// Why, when it is a rejection: 1 to 200 characters, for the customer.
+    reason: Option<String>,
 }
 
 /// What the kitchen reports, in the order in which it must.
@@ -34,9 +39,11 @@ struct ReportKitchenEventBody {
 #[serde(rename_all = "camelCase")]
 #[schema(as = KitchenEvent)]
 enum KitchenEventBody {
+    Accepted,
     Cooked,
     PickedUp,
     Delivered,
+    Rejected,
 }
 
 /// The answer to a report that was taken, now or before.
@@ -93,8 +100,9 @@ pub(super) async fn report_kitchen_event(
     OrderIdInPath(ticket_id): OrderIdInPath,
     fields: Fields,
 ) -> Result<Json<KitchenEventReportedBody>, Problem> {
-    let event = event(fields)?;
-    let report = ReportKitchenEvent { ticket_id, event };
+    let report = report(fields)?;
+    let event = report.report;
+    let report = ReportKitchenEvent { ticket_id, report };
     let answer = app.use_cases().report_kitchen_event(report).await?;
     Ok(Json(KitchenEventReportedBody {
         order_id: ticket_id.to_string(),
@@ -108,12 +116,26 @@ pub(super) async fn report_kitchen_event(
     }))
 }
 
-fn event(fields: Fields) -> Result<KitchenReport, Problem> {
-    let mut fields = fields.only(&["event"])?;
+fn report(fields: Fields) -> Result<TicketReport, Problem> {
+    let mut fields = fields.only(&["event", "reportId", "reason"])?;
     let event = fields
         .text("event")?
         .ok_or_else(|| Problem::new(ErrorCode::MissingField, "event is missing").field("event"))?;
-    event.parse().map_err(|refusal: InvalidField| {
-        UseCaseError::invalid(Violation::InvalidValue, refusal).into()
+    let report_id = fields.text("reportId")?;
+    let reason = fields.text("reason")?;
+    Ok(TicketReport {
+        report: event.parse().map_err(refused)?,
+        report_id: report_id
+            .map(ReportId::try_from)
+            .transpose()
+            .map_err(refused)?,
+        reason: reason
+            .map(Rejection::try_from)
+            .transpose()
+            .map_err(refused)?,
     })
+}
+
+fn refused(refusal: InvalidField) -> UseCaseError {
+    UseCaseError::invalid(Violation::InvalidValue, refusal)
 }

@@ -4,6 +4,7 @@ use pizza_activities::store::{OrderRecord, OwedTask};
 use pizza_domain::{MoneyState, Order, OrderId, OrderStatus, PointsState};
 
 use super::{UseCaseError, UseCases};
+use crate::viewer::Viewer;
 
 /// How an order stands.
 #[derive(Clone, Debug)]
@@ -19,16 +20,25 @@ impl UseCases {
     /// has written the order yet; then it is Pending, at version 0.
     ///
     /// # Errors
-    /// When there is no such order, or who could tell is away.
-    pub async fn get_order(&self, id: OrderId) -> Result<OrderState, UseCaseError> {
-        if let Some(record) = self.store.order(id).await? {
-            let owed = self.store.owed(id).await?;
-            return Ok(OrderState { record, owed });
-        }
-        self.temporal
-            .accepted_order(id, self.settings.temporal_timeout)
-            .await?
-            .map(pending)
+    /// When there is no such order for this viewer, or who could tell is away.
+    pub async fn get_order(
+        &self,
+        viewer: &Viewer,
+        id: OrderId,
+    ) -> Result<OrderState, UseCaseError> {
+        let state = match self.store.order(id).await? {
+            Some(record) => {
+                let owed = self.store.owed(id).await?;
+                Some(OrderState { record, owed })
+            }
+            None => {
+                let limit = self.settings.temporal_timeout;
+                let accepted = self.temporal.accepted_order(id, limit).await?;
+                accepted.map(pending)
+            }
+        };
+        state
+            .filter(|state| viewer.may_see(&state.record.customer_id))
             .ok_or(UseCaseError::OrderNotFound(id))
     }
 }

@@ -5,6 +5,7 @@ use pizza_domain::OrderId;
 use pizza_workflows::names::search_attribute;
 
 use super::{UseCaseError, UseCases};
+use crate::viewer::Viewer;
 
 /// More than an order can have: itself, two branches, one task in each queue.
 const MOST: u32 = 20;
@@ -32,14 +33,18 @@ impl UseCases {
     /// When there is no such order, or who could tell is away.
     pub async fn list_workflows(
         &self,
+        viewer: &Viewer,
         order: OrderId,
     ) -> Result<Vec<OrderWorkflowState>, UseCaseError> {
+        if *viewer != Viewer::Anyone {
+            self.get_order(viewer, order).await?;
+        }
         let query = format!("{} = '{order}'", search_attribute::ORDER_ID.name());
         let limit = self.settings.temporal_timeout;
         let workflows = self.temporal.list(query, MOST, limit).await?;
         if workflows.is_empty() {
             // Not listed yet, or no order at all.
-            self.get_order(order).await?;
+            self.get_order(viewer, order).await?;
         }
         let mut workflows: Vec<_> = workflows
             .into_iter()

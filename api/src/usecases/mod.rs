@@ -16,10 +16,11 @@ mod search_attributes;
 mod show_failure;
 mod temporal;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pizza_activities::store::{Store, StoreError};
-use pizza_domain::{InvalidField, OrderId, OrderStatus};
+use pizza_domain::{InvalidField, Menu, OrderId, OrderStatus, StageDeadlines};
 
 use crate::ErrorCode;
 
@@ -46,16 +47,20 @@ pub struct UseCases {
     pub temporal: TemporalGateway,
     /// Where orders are looked up.
     pub store: Store,
-    /// How long things may take.
+    /// What the shop sells, and how long things may take.
     pub settings: Settings,
 }
 
-/// How long things may take.
-#[derive(Clone, Copy, Debug)]
+/// What the shop sells, and how long things may take.
+#[derive(Clone, Debug)]
 pub struct Settings {
-    /// The longest silence of the kitchen before an order is given up. It is
-    /// fixed in each order as it is placed.
-    pub kitchen_deadline: Duration,
+    /// What is sold, and at which prices.
+    pub menu: Arc<Menu>,
+    /// How long the kitchen may take for each stage. It is fixed in each order
+    /// as it is placed.
+    pub stages: StageDeadlines,
+    /// Whether simulated errors are taken.
+    pub fault_injection: bool,
     /// The longest wait for Temporal to take an order or to tell of one,
     /// retries included.
     pub temporal_timeout: Duration,
@@ -68,7 +73,9 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            kitchen_deadline: Duration::from_secs(10),
+            menu: Arc::default(),
+            stages: StageDeadlines::all(Duration::from_secs(10)),
+            fault_injection: false,
             temporal_timeout: Duration::from_secs(3),
             report_timeout: Duration::from_secs(8),
         }
@@ -123,6 +130,9 @@ pub enum UseCaseError {
         /// Where the order stands, if the store could say.
         status: Option<OrderStatus>,
     },
+    /// Another report was made under this id.
+    #[error("another report was made under this id")]
+    ReportIdReused,
     /// The order is over.
     #[error("the order is already over")]
     ReportLate {
@@ -188,6 +198,7 @@ impl UseCaseError {
             Self::TicketNotFound(_) => ErrorCode::TicketNotFound,
             Self::ReportOutOfOrder { .. } => ErrorCode::KitchenReportOutOfOrder,
             Self::ReportLate { .. } => ErrorCode::KitchenReportLate,
+            Self::ReportIdReused => ErrorCode::ReportIdReused,
             Self::NotPlaced { .. } | Self::TemporalUnavailable(_) => ErrorCode::TemporalUnavailable,
             Self::StoreUnavailable(_) => ErrorCode::StoreUnavailable,
             Self::Internal(_) => ErrorCode::Internal,

@@ -88,7 +88,8 @@ impl UseCases {
         let mut request = request.clone();
         request.simulation.error_on_step = error_on_step;
         let order_id = OrderId::from_uuid(Uuid::new_v4());
-        Order::accept(request, order_id, self.settings.kitchen_deadline, now_ms())
+        let prices = self.settings.menu.prices_of(&request.flavour);
+        Order::accept(request, order_id, prices, self.settings.stages, now_ms())
     }
 
     async fn start(&self, order: Order) -> Result<(), TemporalError> {

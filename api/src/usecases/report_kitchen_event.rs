@@ -1,17 +1,17 @@
 //! Hands the kitchen's word to the saga.
 
-use pizza_domain::{KitchenReport, OrderId, OrderStatus, ReportRefusal};
+use pizza_domain::{OrderId, OrderStatus, ReportRefusal, TicketReport};
 
 use super::temporal::Report;
 use super::{UseCaseError, UseCases};
 
 /// The kitchen's word on a ticket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportKitchenEvent {
     /// The ticket, which carries its order's id.
     pub ticket_id: OrderId,
     /// What happened.
-    pub event: KitchenReport,
+    pub report: TicketReport,
 }
 
 /// The answer to a report that was taken.
@@ -42,9 +42,13 @@ impl UseCases {
         &self,
         request: ReportKitchenEvent,
     ) -> Result<ReportAnswer, UseCaseError> {
-        let ReportKitchenEvent { ticket_id, event } = request;
         let limit = self.settings.report_timeout;
-        match self.temporal.report(ticket_id, event, limit).await? {
+        let report = request.report.clone();
+        match self
+            .temporal
+            .report(request.ticket_id, report, limit)
+            .await?
+        {
             Report::Taken(status) => Ok(ReportAnswer {
                 status,
                 repeated: false,
@@ -64,10 +68,11 @@ impl UseCases {
         let status = order.map(|order| order.status);
         match refusal {
             ReportRefusal::Repeated => Ok(ReportAnswer::repeated(
-                status.unwrap_or(request.event.order_status()),
+                status.unwrap_or(request.report.report.order_status()),
             )),
             ReportRefusal::OutOfOrder => Err(UseCaseError::ReportOutOfOrder { status }),
             ReportRefusal::Late => Err(UseCaseError::ReportLate { status }),
+            ReportRefusal::IdReused => Err(UseCaseError::ReportIdReused),
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use failure_queue::client::update::{
     COMPLETED_WITHOUT_ANSWER, failure_text, types, until_processed,
 };
-use pizza_domain::{KitchenReport, Order, OrderId, OrderStatus, ReportRefusal};
+use pizza_domain::{Order, OrderId, OrderStatus, ReportRefusal, TicketReport};
 use pizza_workflows::names::{
     MEMO_ORDER, failure_type, fulfilment_workflow_id, order_workflow_id, task_queue, workflow_type,
 };
@@ -242,7 +242,7 @@ impl TemporalGateway {
     pub(super) async fn report(
         &self,
         ticket: OrderId,
-        report: KitchenReport,
+        report: TicketReport,
         limit: Duration,
     ) -> Result<Report, TemporalError> {
         let options = WorkflowExecuteUpdateOptions::builder()
@@ -253,7 +253,7 @@ impl TemporalGateway {
             let fulfilment = client.get_workflow_handle::<FulfilmentWorkflow>(id);
             let send = || {
                 let update = FulfilmentWorkflow::report;
-                fulfilment.execute_update(update, report, options.clone())
+                fulfilment.execute_update(update, report.clone(), options.clone())
             };
             match until_processed(send).await {
                 Ok(receipt) => Ok(Report::Taken(receipt.status)),
@@ -424,10 +424,11 @@ fn known_failure(failure: &Failure) -> Option<Report> {
 }
 
 /// The refusals that a fulfilment gives, by the types of their failures.
-const REFUSALS: [(&str, ReportRefusal); 3] = [
+const REFUSALS: [(&str, ReportRefusal); 4] = [
     (failure_type::REPORT_REPEATED, ReportRefusal::Repeated),
     (failure_type::REPORT_OUT_OF_ORDER, ReportRefusal::OutOfOrder),
     (failure_type::REPORT_LATE, ReportRefusal::Late),
+    (failure_type::REPORT_ID_REUSED, ReportRefusal::IdReused),
 ];
 
 #[cfg(test)]

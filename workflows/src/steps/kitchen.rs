@@ -6,7 +6,9 @@
     reason = "the macros generate items without documentation, and never call the bodies"
 )]
 
-use pizza_domain::{Flavour, KitchenReport, OrderId, Quantity, Simulation, Size};
+use pizza_domain::{
+    Flavour, KitchenReport, OrderId, Quantity, Rejection, ReportId, Simulation, Size,
+};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
@@ -25,6 +27,10 @@ pub struct Ticket {
     pub size: Size,
     /// How many.
     pub quantity: Quantity,
+    /// How long the kitchen may take to accept it, in milliseconds. None for an
+    /// order of before: there the cooking starts with the hand-over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_within_ms: Option<u64>,
     /// For a simulated kitchen.
     pub simulation: Simulation,
 }
@@ -46,13 +52,23 @@ pub struct RecordedReport {
     pub order_id: OrderId,
     /// What the kitchen said.
     pub report: KitchenReport,
+    /// The report's own id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_id: Option<ReportId>,
+    /// Why, when it is a rejection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Rejection>,
+    /// Until when the next report has to come, in milliseconds since the Unix
+    /// epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at_ms: Option<i64>,
 }
 
 /// Steps of and with the kitchen.
 pub struct KitchenSteps;
 
 // What an implementation names in `#[activity(definition = ...)]`.
-pub use kitchen_steps::{PrepareOrder, RecordKitchenReport, WithdrawTicket};
+pub use kitchen_steps::{AmendTicket, PrepareOrder, RecordKitchenReport, WithdrawTicket};
 
 #[activity_definitions]
 impl KitchenSteps {
@@ -65,6 +81,12 @@ impl KitchenSteps {
     /// Writes a taken report to the order's record.
     #[activity(name = activity::RECORD_KITCHEN_REPORT)]
     pub fn record_kitchen_report(report: RecordedReport) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Tells the kitchen that a ticket which it has not accepted was changed.
+    #[activity(name = activity::AMEND_TICKET)]
+    pub fn amend_ticket(ticket: Ticket) -> Result<(), ActivityError> {
         unimplemented!()
     }
 

@@ -12,5 +12,5 @@ pub mod payments;
 pub use customers::{CustomerSteps, Notification};
 pub use kitchen::{KitchenSteps, Prepared, RecordedReport, Ticket};
 pub use loyalty::{LoyaltySteps, Points};
-pub use orders::{Cancellation, OrderSteps, StatusChange};
+pub use orders::{Cancellation, DeliveryReport, OrderSteps, StatusChange};
 pub use payments::{Payment, PaymentSteps};

@@ -7,7 +7,7 @@
 )]
 
 use failure_queue::TaskChange;
-use pizza_domain::{CancelReason, Order, OrderId, OrderStatus};
+use pizza_domain::{CancelReason, Order, OrderId, OrderStatus, ReportId};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
@@ -22,6 +22,18 @@ pub struct StatusChange {
     pub order_id: OrderId,
     /// Its new status; an older one than the record's changes nothing.
     pub status: OrderStatus,
+    /// The kitchen report that brought it about, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<DeliveryReport>,
+}
+
+/// The kitchen's last word, as its branch hands it on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryReport {
+    /// The report's own id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_id: Option<ReportId>,
 }
 
 /// The end of an order that was not delivered.

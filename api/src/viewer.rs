@@ -1,0 +1,120 @@
+//! Who may see which order.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::HeaderMap;
+use http::request::Parts;
+use pizza_domain::CustomerId;
+
+use crate::gateway::App;
+use crate::keys::{Keyring, Role};
+use crate::operator::bearer;
+use crate::problem::{ErrorCode, Problem};
+
+/// Whoever asks for orders. An order that a viewer may not see does not exist
+/// for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    /// Sees every order: an operator, and everybody where customers have no
+    /// keys.
+    Anyone,
+    /// Sees their own.
+    Customer(CustomerId),
+}
+
+impl Viewer {
+    /// Whether an order of this customer may be seen.
+    #[must_use]
+    pub fn may_see(&self, customer: &CustomerId) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Customer(own) => own == customer,
+        }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Viewer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        viewer(&app.gateway.keys, &parts.headers)
+    }
+}
+
+/// Tells what comes after who asks: for services that read a request's
+/// message before they are asked.
+pub(crate) async fn viewers_only(
+    State(_): State<Arc<App>>,
+    viewer: Viewer,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    request.extensions_mut().insert(viewer);
+    next.run(request).await
+}
+
+fn viewer(keys: &Keyring, headers: &HeaderMap) -> Result<Viewer, Problem> {
+    if !keys.knows(Role::Customer) {
+        return Ok(Viewer::Anyone);
+    }
+    let unauthenticated = |detail| Problem::new(ErrorCode::Unauthenticated, detail);
+    let key = bearer(headers).ok_or_else(|| {
+        unauthenticated("a customer's key is needed, as `Authorization: Bearer <key>`")
+    })?;
+    let holder = keys
+        .holder(key)
+        .ok_or_else(|| unauthenticated("this key is not known here"))?;
+    let forbidden = |detail| Problem::new(ErrorCode::Forbidden, detail);
+    match holder.role {
+        Role::Operator => Ok(Viewer::Anyone),
+        // The names of keys and the ids of customers have the same alphabet.
+        Role::Customer => holder
+            .name
+            .parse()
+            .map(Viewer::Customer)
+            .map_err(|_| forbidden("the name of this key is no customer's id")),
+        Role::Kitchen => Err(forbidden("this key is the kitchen's")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, header};
+
+    use super::*;
+    use crate::keys::KeyHash;
+
+    fn asked(keys: &Keyring, key: Option<&str>) -> Result<Viewer, ErrorCode> {
+        let mut headers = HeaderMap::new();
+        if let Some(key) = key {
+            let value = HeaderValue::from_str(&format!("Bearer {key}")).expect("a value");
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        viewer(keys, &headers).map_err(|problem| problem.code)
+    }
+
+    #[test]
+    fn where_customers_have_keys_each_sees_their_own() {
+        let mut keys = Keyring::default();
+        assert_eq!(asked(&keys, None), Ok(Viewer::Anyone));
+        for (role, name) in [
+            (Role::Operator, "ann"),
+            (Role::Customer, "ben"),
+            (Role::Kitchen, "cook"),
+        ] {
+            keys.add(role, &KeyHash::of(name).entry(name))
+                .expect("a key");
+        }
+        let ben: CustomerId = "ben".parse().expect("an id");
+        assert_eq!(asked(&keys, Some("ann")), Ok(Viewer::Anyone));
+        assert_eq!(asked(&keys, Some("ben")), Ok(Viewer::Customer(ben.clone())));
+        assert_eq!(asked(&keys, Some("cook")), Err(ErrorCode::Forbidden));
+        assert_eq!(asked(&keys, Some("dan")), Err(ErrorCode::Unauthenticated));
+        assert_eq!(asked(&keys, None), Err(ErrorCode::Unauthenticated));
+        assert!(Viewer::Anyone.may_see(&ben) && Viewer::Customer(ben.clone()).may_see(&ben));
+        assert!(!Viewer::Customer(ben).may_see(&CustomerId::default()));
+    }
+}
