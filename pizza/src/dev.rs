@@ -97,6 +97,7 @@ async fn serve(
     let temporal = TemporalGateway::from_client(client.clone());
     let mut gateway = pizza_api::Gateway::new(temporal, store.clone());
     gateway.keys = operators.keys;
+    gateway.use_cases.settings.fault_injection = true;
     let door = gateway::serve(listener, gateway, &args.settings, shutdown.clone());
     let kitchen = SimulatedKitchen::new(store.clone());
     let at_the_door = Gateway::new(url.clone())?;

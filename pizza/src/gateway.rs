@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use clap::builder::FalseyValueParser;
 use pizza_activities::store::Store;
 use pizza_api::usecases::TemporalGateway;
 use pizza_api::{Gateway, PublicUrl};
@@ -29,6 +30,9 @@ pub(crate) struct GatewayArgs {
         default_value = "127.0.0.1:8080"
     )]
     listen: SocketAddr,
+    /// Take simulated errors, and an unreliable simulated kitchen: for demonstrations
+    #[arg(long, env = "PIZZA_FAULT_INJECTION", value_parser = FalseyValueParser::new())]
+    fault_injection: bool,
     /// Print one line of JSON with the gateway's URL when it serves
     #[arg(long)]
     json: bool,
@@ -81,6 +85,7 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
     tracing::info!(%address, "serving");
     let mut gateway = Gateway::new(TemporalGateway::new(connection, client), store);
     gateway.keys = keys;
+    gateway.use_cases.settings.fault_injection = args.fault_injection;
     serve(listener, gateway, &args.settings, shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -151,6 +151,7 @@ impl World {
         let arguments = [
             "gateway",
             "--json",
+            "--fault-injection",
             "--listen",
             "127.0.0.1:0",
             "--kitchen-deadline-seconds",
