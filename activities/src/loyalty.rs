@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pizza_domain::{PointsState, Step};
-use pizza_workflows::steps::{Points, loyalty};
+use pizza_workflows::steps::{Points, PointsAdjustment, loyalty};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
@@ -24,6 +24,19 @@ pub trait LoyaltyProgramme: Send + Sync {
     /// # Errors
     /// A refusal, or a fault when whether they were awarded may be unknown.
     async fn award(&self, points: &Points) -> Result<Award, PartyError>;
+
+    /// Has an order earn more points, or fewer. They count together with its
+    /// award, also when that is still to come.
+    ///
+    /// # Errors
+    /// A refusal, or a fault when whether it is booked may be unknown.
+    async fn adjust(&self, adjustment: &PointsAdjustment) -> Result<(), PartyError>;
+
+    /// Takes an adjustment back. One that was not made cannot be any more.
+    ///
+    /// # Errors
+    /// A fault when it may not have been taken back.
+    async fn void(&self, adjustment: &PointsAdjustment) -> Result<(), PartyError>;
 
     /// Takes the points of an order back. Where there are none, none can be
     /// awarded any more: an award that is still to come is called off.
@@ -49,6 +62,20 @@ impl LoyaltyProgramme for SimulatedProgramme {
     async fn award(&self, points: &Points) -> Result<Award, PartyError> {
         simulated_failure(points.simulation, Step::AddLoyaltyPoints)?;
         Ok(self.store.book_award(points).await?)
+    }
+
+    async fn adjust(&self, adjustment: &PointsAdjustment) -> Result<(), PartyError> {
+        if self.store.book_points_adjustment(adjustment).await? {
+            return Ok(());
+        }
+        Err(PartyError::Refused {
+            code: "points-called-off",
+            message: "the points were called off",
+        })
+    }
+
+    async fn void(&self, adjustment: &PointsAdjustment) -> Result<(), PartyError> {
+        Ok(self.store.void_points_adjustment(adjustment).await?)
     }
 
     async fn reclaim(&self, points: &Points) -> Result<Reclaim, PartyError> {
@@ -109,6 +136,24 @@ impl LoyaltyActivities {
     ) -> Result<(), ActivityError> {
         points.simulation = simulation_in(&ctx, points.simulation);
         self.award(&points).await.answer(&ctx)
+    }
+
+    #[activity(definition = loyalty::AdjustLoyaltyPoints)]
+    pub async fn adjust_loyalty_points(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        adjustment: PointsAdjustment,
+    ) -> Result<(), ActivityError> {
+        self.programme.adjust(&adjustment).await.answer(&ctx)
+    }
+
+    #[activity(definition = loyalty::VoidPointsAdjustment)]
+    pub async fn void_points_adjustment(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        adjustment: PointsAdjustment,
+    ) -> Result<(), ActivityError> {
+        self.programme.void(&adjustment).await.answer(&ctx)
     }
 
     #[activity(definition = loyalty::ReclaimLoyaltyPoints)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use failure_queue::TaskChange;
 use pizza_domain::{Order, Step};
-use pizza_workflows::steps::{Cancellation, StatusChange, orders};
+use pizza_workflows::steps::{Cancellation, RecordedAmendment, StatusChange, orders};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
@@ -49,6 +49,15 @@ impl OrderActivities {
         change: StatusChange,
     ) -> Result<(), ActivityError> {
         self.store.set_order_status(&change).await.answer(&ctx)
+    }
+
+    #[activity(definition = orders::RecordAmendment)]
+    pub async fn record_amendment(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        amendment: RecordedAmendment,
+    ) -> Result<(), ActivityError> {
+        self.store.record_amendment(&amendment).await.answer(&ctx)
     }
 
     #[activity(definition = orders::RecordParkedTask)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pizza_domain::{MoneyState, OrderStatus, Step};
-use pizza_workflows::steps::{Payment, payments};
+use pizza_workflows::steps::{Payment, PaymentAdjustment, payments};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
@@ -26,8 +26,23 @@ pub trait PaymentProvider: Send + Sync {
     /// charged may be unknown.
     async fn charge(&self, payment: &Payment) -> Result<(), PartyError>;
 
-    /// Gives the charge of an order back. Where there is none, none can be
-    /// made any more: a charge that is still on its way is void.
+    /// Charges the difference to a higher price, or gives back that to a
+    /// lower one.
+    ///
+    /// # Errors
+    /// A refusal when the payment is declined, or the order's payment or this
+    /// adjustment was called off; a fault when what was moved may be unknown.
+    async fn adjust(&self, adjustment: &PaymentAdjustment) -> Result<(), PartyError>;
+
+    /// Takes an adjustment back. One that was not made cannot be any more.
+    ///
+    /// # Errors
+    /// A fault when it may not have been taken back.
+    async fn void(&self, adjustment: &PaymentAdjustment) -> Result<(), PartyError>;
+
+    /// Gives back everything that was charged for an order, its adjustments
+    /// included. Where there is no charge, none can be made any more: one that
+    /// is still on its way is void.
     ///
     /// # Errors
     /// A fault when it may not have been given back.
@@ -49,20 +64,32 @@ impl SimulatedProvider {
 impl PaymentProvider for SimulatedProvider {
     async fn charge(&self, payment: &Payment) -> Result<(), PartyError> {
         simulated_failure(payment.simulation, Step::ProcessPayment)?;
-        if self.store.book_charge(payment).await? {
-            Ok(())
-        } else {
-            Err(PartyError::Refused {
-                code: "payment-void",
-                message: "the payment was called off",
-            })
-        }
+        stands(self.store.book_charge(payment).await?)
+    }
+
+    async fn adjust(&self, adjustment: &PaymentAdjustment) -> Result<(), PartyError> {
+        stands(self.store.book_payment_adjustment(adjustment).await?)
+    }
+
+    async fn void(&self, adjustment: &PaymentAdjustment) -> Result<(), PartyError> {
+        Ok(self.store.void_payment_adjustment(adjustment).await?)
     }
 
     async fn refund(&self, payment: &Payment) -> Result<Refund, PartyError> {
         simulated_failure(payment.simulation, Step::RefundPayment)?;
         Ok(self.store.book_refund(payment).await?)
     }
+}
+
+/// Refuses what was not booked.
+fn stands(booked: bool) -> Result<(), PartyError> {
+    if booked {
+        return Ok(());
+    }
+    Err(PartyError::Refused {
+        code: "payment-void",
+        message: "the payment was called off",
+    })
 }
 
 /// Carries out the steps on the customer's money.
@@ -120,6 +147,24 @@ impl PaymentActivities {
     ) -> Result<(), ActivityError> {
         payment.simulation = simulation_in(&ctx, payment.simulation);
         self.charge(&payment).await.answer(&ctx)
+    }
+
+    #[activity(definition = payments::AdjustPayment)]
+    pub async fn adjust_payment(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        adjustment: PaymentAdjustment,
+    ) -> Result<(), ActivityError> {
+        self.provider.adjust(&adjustment).await.answer(&ctx)
+    }
+
+    #[activity(definition = payments::VoidPaymentAdjustment)]
+    pub async fn void_payment_adjustment(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        adjustment: PaymentAdjustment,
+    ) -> Result<(), ActivityError> {
+        self.provider.void(&adjustment).await.answer(&ctx)
     }
 
     #[activity(definition = payments::RefundPayment)]

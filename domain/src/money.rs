@@ -33,6 +33,12 @@ impl Money {
         Self(self.0 * quantity as i64)
     }
 
+    /// This amount less another.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0 - other.0)
+    }
+
     /// This amount less `percent` of it. A half minor unit is rounded in the
     /// customer's favour, that is, down.
     #[must_use]

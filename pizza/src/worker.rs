@@ -151,6 +151,11 @@ fn options(
                 store.clone(),
             ))
             .register_activities(loyalty)
+            // An order that is taken up again withdraws its ticket.
+            .register_activities(KitchenActivities::new(
+                parties.kitchen.clone(),
+                store.clone(),
+            ))
             .register_activities(CustomerActivities::new(parties.messenger.clone()))
             .build(),
         // Both branches also write to the order's record.

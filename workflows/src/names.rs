@@ -143,6 +143,9 @@ pub mod search_attribute {
 pub mod patch {
     /// A rollback calls off an award that is parked.
     pub const CALL_OFF_PARKED_AWARD: &str = "call-off-parked-award";
+    /// An order that an operator cancels takes back whatever the books hold,
+    /// not only what this run knows of: an earlier run may have given it.
+    pub const TAKE_BACK_WHATEVER_IS_THERE: &str = "take-back-whatever-is-there";
 }
 
 /// The memo of an order workflow: what the gateway answers with while no
@@ -179,6 +182,13 @@ pub fn failed_task_workflow_id(queue: &str, order: OrderId) -> String {
 #[must_use]
 pub fn idempotency_key(order: OrderId, step: Step) -> String {
     format!("{order}/{step}")
+}
+
+/// The key under which what an amendment moves happens once. It comes from the
+/// order, the amendment's number and what is moved.
+#[must_use]
+pub fn amendment_key(order: OrderId, amendment: u32, what: &str) -> String {
+    format!("{order}/amendment-{amendment}/{what}")
 }
 
 #[cfg(test)]

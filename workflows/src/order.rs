@@ -5,8 +5,13 @@
     reason = "the macros generate items without documentation"
 )]
 
+use std::collections::BTreeMap;
+use std::error::Error;
+
 use failure_queue::Steps;
-use pizza_domain::{CancelReason, MoneyState, Order, OrderStatus, PointsState, Step};
+use pizza_domain::{
+    Amendment, CancelReason, MoneyState, Order, OrderStatus, PointsState, Recovery, Step,
+};
 use serde::{Deserialize, Serialize};
 use temporalio_common::error::IncomingError;
 use temporalio_common::search_attributes::SearchAttributes;
@@ -16,18 +21,20 @@ use temporalio_workflow::{
     SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, join,
 };
 
-use crate::change::ChangeAnswer;
+use crate::change::amend::{amend, amendable};
+use crate::change::cancel::cancel;
+use crate::change::{AmendReceipt, ChangeAnswer, refusal};
 use crate::failure::{cancelled, cancels, order_cancelled};
 use crate::fulfilment::FulfilmentWorkflow;
 use crate::loyalty::{LoyaltyOutcome, LoyaltyWorkflow};
 use crate::names::{
-    failure_type, fulfilment_workflow_id, idempotency_key, loyalty_workflow_id, message,
+    failure_type, fulfilment_workflow_id, idempotency_key, loyalty_workflow_id, message, patch,
     search_attribute, task_queue, workflow_type,
 };
 use crate::pace::{pace, pace_detached};
 use crate::policy::policy_of;
 use crate::rollback::roll_back;
-use crate::steps::{DeliveryReport, OrderSteps, Payment, PaymentSteps, StatusChange};
+use crate::steps::{DeliveryReport, KitchenSteps, OrderSteps, Payment, PaymentSteps, StatusChange};
 
 /// How an order stands, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,16 +49,48 @@ pub struct OrderOutcome {
     pub points: PointsState,
 }
 
+/// How far an order is, for those who want to change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The kitchen has no ticket yet.
+    Beginning,
+    /// The fulfilment branch has the order.
+    Kitchen,
+    /// The food is at the door, and nothing can be changed any more.
+    Delivered,
+    /// What was given is being taken back, whatever comes.
+    RollingBack,
+}
+
 /// The saga of one order.
 #[workflow]
 pub struct OrderWorkflow {
-    order: Order,
+    pub(crate) order: Order,
     pub(crate) outcome: OrderOutcome,
+    pub(crate) phase: Phase,
     /// Whether there may be a charge to take back. Not the same as a charge
     /// that is known: the provider may have been cut off in the middle.
     pub(crate) may_be_charged: bool,
-    /// The fulfilment branch's last word on a change.
-    answer: Option<ChangeAnswer>,
+    /// Whether the order is in the store.
+    pub(crate) created: bool,
+    /// Whether the payment provider is being asked.
+    pub(crate) charging: bool,
+    /// Whether the loyalty branch has the order.
+    pub(crate) awarding: bool,
+    /// Whether the fulfilment branch is there to be asked.
+    pub(crate) kitchen_is_open: bool,
+    /// Why the customer does not want it, if that is said before the kitchen
+    /// has it.
+    pub(crate) called_off: Option<CancelReason>,
+    /// Whether the order is being amended.
+    pub(crate) amending: bool,
+    /// How many amendments were tried.
+    pub(crate) amendments: u32,
+    /// How many questions the fulfilment branch was asked.
+    pub(crate) questions: u32,
+    /// Its answers that nobody has read yet: the status that keeps a change
+    /// from being made, or none.
+    pub(crate) answers: BTreeMap<u32, Option<OrderStatus>>,
 }
 
 #[workflow_methods]
@@ -65,28 +104,69 @@ impl OrderWorkflow {
                 money: MoneyState::NotCharged,
                 points: PointsState::None,
             },
+            phase: Phase::Beginning,
             may_be_charged: false,
-            answer: None,
+            created: false,
+            charging: false,
+            awarding: false,
+            kitchen_is_open: false,
+            called_off: None,
+            amending: false,
+            amendments: 0,
+            questions: 0,
+            answers: BTreeMap::new(),
         }
     }
 
     /// Takes the order to the door, or takes everything back.
     #[run(name = workflow_type::ORDER)]
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<OrderOutcome> {
-        let order = ctx.state(|state| state.order.clone());
-        match deliver(ctx, &order).await {
-            Ok(()) => Ok(ctx.state(|state| state.outcome)),
-            Err(reason) => {
-                roll_back(ctx, &order, &reason).await;
-                Err(order_cancelled(reason))
-            }
+        let ended = match ctx.state(|state| state.order.recovery.clone()) {
+            Some(recovery) => recover(ctx, recovery).await,
+            None => deliver(ctx).await,
+        };
+        if let Err(reason) = &ended {
+            ctx.state_mut(|state| state.phase = Phase::RollingBack);
+            roll_back(ctx, reason).await;
         }
+        Steps::new(ctx).handlers_finished().await;
+        match ended {
+            Ok(()) => Ok(ctx.state(|state| state.outcome)),
+            Err(reason) => Err(order_cancelled(reason)),
+        }
+    }
+
+    /// The customer does not want the order any more.
+    #[update(name = message::CANCEL_ORDER)]
+    pub async fn cancel(
+        ctx: &mut WorkflowContext<Self>,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        cancel(ctx).await.map_err(refusal)
+    }
+
+    /// The customer wants something else.
+    #[update(name = message::AMEND_ORDER)]
+    pub async fn amend(
+        ctx: &mut WorkflowContext<Self>,
+        amendment: Amendment,
+    ) -> Result<AmendReceipt, Box<dyn Error + Send + Sync>> {
+        amend(ctx, amendment).await.map_err(refusal)
+    }
+
+    /// An order that is over leaves no trace of the attempt to amend it.
+    #[update_validator(amend)]
+    fn validate_amend(
+        &self,
+        _ctx: &WorkflowContextView,
+        _amendment: &Amendment,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        amendable(self).map_err(refusal)
     }
 
     /// The fulfilment branch's word on a change that it was asked for.
     #[signal(name = message::ANSWER_CHANGE)]
     pub fn answer_change(&mut self, _ctx: &mut SyncWorkflowContext<Self>, answer: ChangeAnswer) {
-        self.answer = Some(answer);
+        self.answers.insert(answer.number, answer.refused);
     }
 
     /// How the order stands.
@@ -96,29 +176,75 @@ impl OrderWorkflow {
     }
 }
 
-type Context = WorkflowContext<OrderWorkflow>;
+pub(crate) type Context = WorkflowContext<OrderWorkflow>;
 
-async fn deliver(ctx: &Context, order: &Order) -> Result<(), CancelReason> {
-    create(ctx, order).await?;
-    charge(ctx, order).await?;
-    not_cancelled(ctx, Step::PrepareOrder)?;
+async fn deliver(ctx: &Context) -> Result<(), CancelReason> {
+    create(ctx).await?;
+    charge(ctx).await?;
+    hand_over(ctx).await?;
+    let order = ctx.state(|state| state.order.clone());
     // The order is delivered when the fulfilment branch is: the loyalty branch
     // may still be trying then.
     let fulfilled = async {
-        let report = fulfil(ctx, order).await?;
-        confirm_delivery(ctx, order, report).await;
+        let fulfilled = fulfil(ctx, &order).await;
+        // Said in the same breath as it is known: what comes now is too late.
+        ctx.state_mut(|state| {
+            state.phase = match fulfilled {
+                Ok(_) => Phase::Delivered,
+                Err(_) => Phase::RollingBack,
+            };
+        });
+        confirm_delivery(ctx, fulfilled?).await;
         Ok(())
     };
-    let (loyalty, fulfilment) = join!(award_points(ctx, order), fulfilled);
+    let (loyalty, fulfilment) = join!(award_points(ctx, &order), fulfilled);
     ctx.state_mut(|state| state.outcome.points = loyalty);
     fulfilment
 }
 
+/// Takes up an order whose workflow was ended from outside.
+async fn recover(ctx: &Context, recovery: Recovery) -> Result<(), CancelReason> {
+    match recovery {
+        Recovery::Delivered => {
+            ctx.state_mut(|state| state.phase = Phase::Delivered);
+            confirm_delivery(ctx, None).await;
+            Ok(())
+        }
+        Recovery::RollBack(reason) => {
+            take_back_whatever_is_there(ctx);
+            let order_id = ctx.state(|state| state.order.order_id);
+            Steps::new(ctx)
+                .bookkeeping(KitchenSteps::withdraw_ticket, order_id, "withdraw ticket")
+                .await;
+            Err(reason)
+        }
+    }
+}
+
+/// Has the rollback look for a charge and for points that this run does not
+/// know of. Where there are none, the books say so.
+fn take_back_whatever_is_there(ctx: &Context) {
+    ctx.state_mut(|state| {
+        state.may_be_charged = true;
+        if state.outcome.points == PointsState::None {
+            state.outcome.points = PointsState::Awarded;
+        }
+    });
+}
+
+/// The moment from which the kitchen has the order: not before an amendment
+/// that is under way has ended.
+async fn hand_over(ctx: &Context) -> Result<(), CancelReason> {
+    wanted(ctx, Step::PrepareOrder).await?;
+    ctx.state_mut(|state| state.phase = Phase::Kitchen);
+    Ok(())
+}
+
 /// Writes that the order was delivered: the one status that nothing may undo,
 /// so it waits until the branch that saw it has ended.
-async fn confirm_delivery(ctx: &Context, order: &Order, report: Option<DeliveryReport>) {
+async fn confirm_delivery(ctx: &Context, report: Option<DeliveryReport>) {
     let change = StatusChange {
-        order_id: order.order_id,
+        order_id: ctx.state(|state| state.order.order_id),
         status: OrderStatus::DeliveryConfirmed,
         report,
     };
@@ -128,56 +254,64 @@ async fn confirm_delivery(ctx: &Context, order: &Order, report: Option<DeliveryR
     ctx.state_mut(|state| state.outcome.status = OrderStatus::DeliveryConfirmed);
 }
 
-async fn create(ctx: &Context, order: &Order) -> Result<(), CancelReason> {
+async fn create(ctx: &Context) -> Result<(), CancelReason> {
     let step = Step::CreateOrder;
-    not_cancelled(ctx, step)?;
+    wanted(ctx, step).await?;
     Steps::new(ctx)
         .local_first(
             OrderSteps::create_order,
-            order.clone(),
+            ctx.state(|state| state.order.clone()),
             &policy_of(step),
             step.as_str(),
         )
         .await
         .map_err(|failure| cancels(failure, step))?;
-    pace_after(ctx, order, OrderStatus::Pending).await;
+    ctx.state_mut(|state| state.created = true);
+    pace_after(ctx, OrderStatus::Pending).await;
     Ok(())
 }
 
-async fn charge(ctx: &Context, order: &Order) -> Result<(), CancelReason> {
+async fn charge(ctx: &Context) -> Result<(), CancelReason> {
     let step = Step::ProcessPayment;
-    not_cancelled(ctx, step)?;
-    show_if_paced(ctx, order, OrderStatus::PaymentProcessing).await;
-    not_cancelled(ctx, step)?;
+    wanted(ctx, step).await?;
+    show_if_paced(ctx, OrderStatus::PaymentProcessing).await;
+    wanted(ctx, step).await?;
+    ctx.state_mut(|state| state.charging = true);
     let charged = Steps::new(ctx)
         .regular(
             PaymentSteps::process_payment,
-            payment_of(order, step),
+            payment_of(ctx, step),
             &policy_of(step),
             step.as_str(),
         )
         .await;
-    match &charged {
-        Ok(()) => {
-            ctx.state_mut(|state| {
+    ctx.state_mut(|state| {
+        state.charging = false;
+        match &charged {
+            Ok(()) => {
                 state.outcome.money = MoneyState::Charged;
                 state.may_be_charged = true;
-            });
-            pace_after(ctx, order, OrderStatus::PaymentComplete).await;
+            }
+            Err(failure) if failure.refused => {}
+            // The provider may have charged and not been heard.
+            Err(_) => state.may_be_charged = true,
         }
-        Err(failure) if failure.refused => {
-            pace_after(ctx, order, OrderStatus::PaymentFailed).await;
+        if charged.is_err() {
+            state.phase = Phase::RollingBack;
         }
-        // The provider may have charged and not been heard.
-        Err(_) => ctx.state_mut(|state| state.may_be_charged = true),
+    });
+    match &charged {
+        Ok(()) => pace_after(ctx, OrderStatus::PaymentComplete).await,
+        Err(failure) if failure.refused => pace_after(ctx, OrderStatus::PaymentFailed).await,
+        Err(_) => {}
     }
     charged.map_err(|failure| cancels(failure, step))
 }
 
 /// Waits the pace of the order after a step that brought about `status`.
-async fn pace_after(ctx: &Context, order: &Order, status: OrderStatus) {
+async fn pace_after(ctx: &Context, status: OrderStatus) {
     ctx.state_mut(|state| state.outcome.status = status);
-    pace(ctx, order.simulation.pace, status).await;
+    pace(ctx, status).await;
 }
 
 /// Runs the loyalty branch. Its failure never fails the order. Should the
@@ -191,6 +325,7 @@ async fn award_points(ctx: &Context, order: &Order) -> PointsState {
         task_queue::LOYALTY,
         "points",
     );
+    ctx.state_mut(|state| state.awarding = true);
     let branch = match ctx
         .start_child_workflow(LoyaltyWorkflow::run, order.clone(), options)
         .await
@@ -220,6 +355,7 @@ async fn fulfil(ctx: &Context, order: &Order) -> Result<Option<DeliveryReport>, 
             code: "fulfilment-not-started".to_owned(),
             message: error.to_string(),
         })?;
+    ctx.state_mut(|state| state.kitchen_is_open = true);
     branch.result().await.map_err(|error| cancel_reason(&error))
 }
 
@@ -262,25 +398,31 @@ pub fn search_attributes(order: &Order) -> SearchAttributes {
 }
 
 /// The money of an order, for one of the two steps that move it.
-pub(crate) fn payment_of(order: &Order, step: Step) -> Payment {
-    Payment {
-        order_id: order.order_id,
-        customer_id: order.customer_id.clone(),
-        amount: order.total,
-        idempotency_key: idempotency_key(order.order_id, step),
-        simulation: order.simulation,
-    }
+pub(crate) fn payment_of(ctx: &Context, step: Step) -> Payment {
+    ctx.state(|state| {
+        let order = &state.order;
+        Payment {
+            order_id: order.order_id,
+            customer_id: order.customer_id.clone(),
+            amount: order.total,
+            idempotency_key: idempotency_key(order.order_id, step),
+            simulation: order.simulation,
+        }
+    })
 }
 
 /// Shows a status for its pace. Without a pace nobody could see it, and the
 /// step that follows writes it on its way.
-pub(crate) async fn show_if_paced(ctx: &Context, order: &Order, status: OrderStatus) {
-    ctx.state_mut(|state| state.outcome.status = status);
-    if order.simulation.pace.is_zero() {
+pub(crate) async fn show_if_paced(ctx: &Context, status: OrderStatus) {
+    let (order_id, pace_of_order) = ctx.state_mut(|state| {
+        state.outcome.status = status;
+        (state.order.order_id, state.order.simulation.pace)
+    });
+    if pace_of_order.is_zero() {
         return;
     }
     let change = StatusChange {
-        order_id: order.order_id,
+        order_id,
         status,
         report: None,
     };
@@ -288,12 +430,27 @@ pub(crate) async fn show_if_paced(ctx: &Context, order: &Order, status: OrderSta
         .bookkeeping(OrderSteps::set_order_status, change, status.as_str())
         .await;
     if status == OrderStatus::Refunding {
-        pace_detached(ctx, order.simulation.pace, status).await;
+        pace_detached(ctx, status).await;
     } else {
-        pace(ctx, order.simulation.pace, status).await;
+        pace(ctx, status).await;
     }
 }
 
-fn not_cancelled(ctx: &Context, step: Step) -> Result<(), CancelReason> {
-    cancelled(ctx, step).map_or(Ok(()), Err)
+/// Waits until no amendment is under way, and says whether `step` is to be
+/// taken then.
+async fn wanted(ctx: &Context, step: Step) -> Result<(), CancelReason> {
+    Steps::new(ctx)
+        .until(|state: &OrderWorkflow| !state.amending)
+        .await;
+    if let Some(reason) = ctx.state(|state| state.called_off.clone()) {
+        take_back_whatever_is_there(ctx);
+        return Err(reason);
+    }
+    let Some(reason) = cancelled(ctx, step) else {
+        return Ok(());
+    };
+    if ctx.patched(patch::TAKE_BACK_WHATEVER_IS_THERE) {
+        take_back_whatever_is_there(ctx);
+    }
+    Err(reason)
 }

@@ -1,26 +1,44 @@
 //! The pace of a simulated order: a wait after each status change.
 
-use pizza_domain::{OrderStatus, Pace};
-use temporalio_workflow::{TimerOptions, WorkflowContext};
-
 use failure_queue::Steps;
+use pizza_domain::OrderStatus;
+use temporalio_workflow::{TimerOptions, select};
+
+use crate::order::{Context, OrderWorkflow};
 
 /// Waits the pace of a simulated order after a status change. Ends early when
-/// the workflow is cancelled.
-pub(crate) async fn pace<W>(ctx: &WorkflowContext<W>, pace: Pace, status: OrderStatus) {
-    if !pace.is_zero() {
-        let options = TimerOptions::builder(pace.duration())
-            .summary(format!("pace after {status}"))
-            .build();
-        ctx.timer(options).await;
+/// the order is called off or the workflow cancelled.
+pub(crate) async fn pace(ctx: &Context, status: OrderStatus) {
+    let pace = ctx.state(|state| state.order.simulation.pace);
+    if pace.is_zero() {
+        return;
+    }
+    let token = ctx.cancellation_token().child_token();
+    let options = TimerOptions::builder(pace.duration())
+        .cancellation_token(token.clone())
+        .summary(summary(status))
+        .build();
+    select! {
+        _ = ctx.timer(options) => {}
+        called_off = ctx.wait_condition(|state: &OrderWorkflow| state.called_off.is_some()) => {
+            // A cancelled workflow has cancelled its timer by itself.
+            if called_off.is_ok() {
+                token.cancel();
+            }
+        }
     }
 }
 
-/// As [`pace`], but not ended by a cancellation: for the rollback.
-pub(crate) async fn pace_detached<W>(ctx: &WorkflowContext<W>, pace: Pace, status: OrderStatus) {
+/// As [`pace`], but not ended early: for the rollback.
+pub(crate) async fn pace_detached(ctx: &Context, status: OrderStatus) {
+    let pace = ctx.state(|state| state.order.simulation.pace);
     if !pace.is_zero() {
         Steps::new(ctx)
-            .wait(pace.duration(), &format!("pace after {status}"))
+            .wait(pace.duration(), &summary(status))
             .await;
     }
+}
+
+fn summary(status: OrderStatus) -> String {
+    format!("pace after {status}")
 }

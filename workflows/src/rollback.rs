@@ -2,22 +2,24 @@
 
 use failure_queue::{FollowUp, Steps};
 use pizza_domain::{CancelReason, MoneyState, Order, OrderStatus, PointsState, Step};
-use temporalio_workflow::WorkflowContext;
 
 use crate::loyalty::points_of;
 use crate::names::{idempotency_key, patch, task_queue};
-use crate::order::{OrderWorkflow, payment_of, show_if_paced};
+use crate::order::{Context, OrderWorkflow, payment_of, show_if_paced};
 use crate::parking::{MessageType, parkable};
 use crate::steps::{
     Cancellation, CustomerSteps, LoyaltySteps, Notification, OrderSteps, PaymentSteps,
 };
 
-type Context = WorkflowContext<OrderWorkflow>;
-
 /// Rolls an order back: the money, then the points, each only if it was
 /// given; then the order is cancelled and the customer told. Whatever fails
 /// for good on the way is parked.
-pub(crate) async fn roll_back(ctx: &Context, order: &Order, reason: &CancelReason) {
+pub(crate) async fn roll_back(ctx: &Context, reason: &CancelReason) {
+    // What an amendment moves is taken back with the rest.
+    Steps::new(ctx)
+        .until(|state: &OrderWorkflow| !state.amending)
+        .await;
+    let order = &ctx.state(|state| state.order.clone());
     let settled = !ctx.state(|state| state.may_be_charged) || refund(ctx, order).await;
     // Points stay until the refund is settled.
     if settled && must_take_points_back(ctx) {
@@ -39,13 +41,13 @@ fn must_take_points_back(ctx: &Context) -> bool {
 
 /// Gives the charge back, if the provider has one. Whether that is settled.
 async fn refund(ctx: &Context, order: &Order) -> bool {
-    show_if_paced(ctx, order, OrderStatus::Refunding).await;
+    show_if_paced(ctx, OrderStatus::Refunding).await;
     let mut step = parkable(order, MessageType::RefundPaymentFailed);
     step.follow_ups = reclaim_after_refund(ctx, order);
     let refunded = Steps::new(ctx)
         .run_or_park(
             PaymentSteps::refund_payment,
-            payment_of(order, Step::RefundPayment),
+            payment_of(ctx, Step::RefundPayment),
             step,
             Step::RefundPayment.as_str(),
         )

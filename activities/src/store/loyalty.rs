@@ -5,6 +5,7 @@ use pizza_domain::OrderId;
 use pizza_workflows::steps::Points;
 use sqlx::{AnyConnection, Row};
 
+use super::amendments::points_difference;
 use super::{Store, StoreError, now_ms};
 
 /// What an award came to.
@@ -49,7 +50,8 @@ impl Store {
         let mut transaction = self.begin().await?;
         let reclaim = match booked(&mut transaction, points.order_id, "award").await? {
             Some(awarded) => {
-                book(&mut transaction, points, "reclaim", -awarded).await?;
+                let left = awarded + points_difference(&mut transaction, points.order_id).await?;
+                book(&mut transaction, points, "reclaim", -left).await?;
                 Reclaim::Taken
             }
             None => {

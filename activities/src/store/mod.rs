@@ -5,6 +5,7 @@
 //! they go through sqlx's `Any` driver. SQLite is the embedded default.
 
 mod accounts;
+mod amendments;
 mod customers;
 mod failed_tasks;
 mod kitchen;

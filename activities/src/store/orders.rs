@@ -260,6 +260,27 @@ pub(super) async fn apply(
     log_change(connection, id).await
 }
 
+/// Writes what an order is about now, inside the caller's transaction.
+pub(super) async fn amend(connection: &mut AnyConnection, order: &Order) -> Result<(), StoreError> {
+    let Some(record) = find(connection, order.order_id).await? else {
+        return Ok(());
+    };
+    sqlx::query(
+        "UPDATE orders SET flavour = $1, size = $2, quantity = $3, total = $4, \
+         discount_percent = $5, version = version + 1, updated_at_ms = $6 WHERE order_id = $7",
+    )
+    .bind(order.flavour.as_str().to_owned())
+    .bind(order.size.as_str())
+    .bind(i64::from(order.quantity.get()))
+    .bind(order.total.minor())
+    .bind(i64::from(order.discount.percent()))
+    .bind(now_ms().max(record.updated_at_ms))
+    .bind(order.order_id.to_string())
+    .execute(&mut *connection)
+    .await?;
+    log_change(connection, order.order_id).await
+}
+
 /// Copies the order as it now stands to its list of changes.
 async fn log_change(connection: &mut AnyConnection, id: OrderId) -> Result<(), StoreError> {
     sqlx::query(

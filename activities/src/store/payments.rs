@@ -3,8 +3,9 @@
 
 use pizza_domain::OrderId;
 use pizza_workflows::steps::Payment;
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, Row};
 
+use super::amendments::payment_difference;
 use super::{Store, StoreError, now_ms};
 
 /// What a refund came to.
@@ -21,45 +22,55 @@ impl Store {
     /// stands, booked now or before.
     pub(crate) async fn book_charge(&self, payment: &Payment) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        let stands = !is_booked(&mut transaction, payment.order_id, "void").await?;
+        let void = booked(&mut transaction, payment.order_id, "void").await?;
+        let stands = void.is_none();
         if stands {
-            book(&mut transaction, payment, "charge").await?;
+            book(&mut transaction, payment, "charge", payment.amount.minor()).await?;
         }
         transaction.commit().await?;
         Ok(stands)
     }
 
-    /// Books a refund of a charge, or calls off the charge that is not there.
+    /// Books a refund of what was charged, whatever the caller believes that
+    /// is, or calls off the charge that is not there.
     pub(crate) async fn book_refund(&self, payment: &Payment) -> Result<Refund, StoreError> {
+        let id = payment.order_id;
         let mut transaction = self.begin().await?;
-        let (kind, refund) = if is_booked(&mut transaction, payment.order_id, "charge").await? {
-            ("refund", Refund::Given)
-        } else {
-            ("void", Refund::NothingCharged)
+        let refund = match booked(&mut transaction, id, "charge").await? {
+            Some(charged) => {
+                let left = charged + payment_difference(&mut transaction, id).await?;
+                book(&mut transaction, payment, "refund", left).await?;
+                Refund::Given
+            }
+            None => {
+                book(&mut transaction, payment, "void", payment.amount.minor()).await?;
+                Refund::NothingCharged
+            }
         };
-        book(&mut transaction, payment, kind).await?;
         transaction.commit().await?;
         Ok(refund)
     }
 }
 
-async fn is_booked(
+/// The amount of an order's entry of this kind, if there is one.
+async fn booked(
     connection: &mut AnyConnection,
     order: OrderId,
     kind: &str,
-) -> Result<bool, StoreError> {
-    let found = sqlx::query("SELECT 1 FROM payments WHERE order_id = $1 AND kind = $2")
+) -> Result<Option<i64>, StoreError> {
+    let found = sqlx::query("SELECT amount FROM payments WHERE order_id = $1 AND kind = $2")
         .bind(order.to_string())
         .bind(kind.to_owned())
         .fetch_optional(connection)
         .await?;
-    Ok(found.is_some())
+    Ok(found.map(|row| row.try_get("amount")).transpose()?)
 }
 
 async fn book(
     connection: &mut AnyConnection,
     payment: &Payment,
     kind: &str,
+    amount: i64,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO payments \
@@ -69,7 +80,7 @@ async fn book(
     .bind(payment.order_id.to_string())
     .bind(kind.to_owned())
     .bind(payment.customer_id.to_string())
-    .bind(payment.amount.minor())
+    .bind(amount)
     .bind(payment.idempotency_key.clone())
     .bind(now_ms())
     .execute(connection)

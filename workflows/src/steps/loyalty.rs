@@ -29,17 +29,48 @@ pub struct Points {
     pub simulation: Simulation,
 }
 
+/// The points that an amended order earns more, or less.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PointsAdjustment {
+    /// The order that they are for.
+    pub order_id: OrderId,
+    /// Whose points they are.
+    pub customer_id: CustomerId,
+    /// The amendment's number, which counts from 1.
+    pub amendment: u32,
+    /// How many more; fewer when negative.
+    pub points: i64,
+    /// The programme acts once for each key.
+    pub idempotency_key: String,
+}
+
 /// Steps on the customer's points.
 pub struct LoyaltySteps;
 
 // What an implementation names in `#[activity(definition = ...)]`.
-pub use loyalty_steps::{AddLoyaltyPoints, ReclaimLoyaltyPoints};
+pub use loyalty_steps::{
+    AddLoyaltyPoints, AdjustLoyaltyPoints, ReclaimLoyaltyPoints, VoidPointsAdjustment,
+};
 
 #[activity_definitions]
 impl LoyaltySteps {
     /// Awards the points of an order.
     #[activity(name = activity::ADD_LOYALTY_POINTS)]
     pub fn add_loyalty_points(points: Points) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Brings the points of an order in line with its amendment. They count
+    /// together with the award, also when that is still to come.
+    #[activity(name = activity::ADJUST_LOYALTY_POINTS)]
+    pub fn adjust_loyalty_points(adjustment: PointsAdjustment) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Takes an adjustment back; one that was not made cannot be any more.
+    #[activity(name = activity::VOID_POINTS_ADJUSTMENT)]
+    pub fn void_points_adjustment(adjustment: PointsAdjustment) -> Result<(), ActivityError> {
         unimplemented!()
     }
 

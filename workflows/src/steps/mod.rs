@@ -11,6 +11,6 @@ pub mod payments;
 
 pub use customers::{CustomerSteps, Notification};
 pub use kitchen::{KitchenSteps, Prepared, RecordedReport, Ticket};
-pub use loyalty::{LoyaltySteps, Points};
-pub use orders::{Cancellation, DeliveryReport, OrderSteps, StatusChange};
-pub use payments::{Payment, PaymentSteps};
+pub use loyalty::{LoyaltySteps, Points, PointsAdjustment};
+pub use orders::{Cancellation, DeliveryReport, OrderSteps, RecordedAmendment, StatusChange};
+pub use payments::{Payment, PaymentAdjustment, PaymentSteps};

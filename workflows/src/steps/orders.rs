@@ -46,11 +46,23 @@ pub struct Cancellation {
     pub reason: CancelReason,
 }
 
+/// An order that its customer amended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedAmendment {
+    /// The order as it is now.
+    pub order: Order,
+    /// The amendment's number, which counts from 1.
+    pub amendment: u32,
+}
+
 /// Steps on the order's own record.
 pub struct OrderSteps;
 
 // What an implementation names in `#[activity(definition = ...)]`.
-pub use order_steps::{CancelOrder, CreateOrder, RecordParkedTask, SetOrderStatus};
+pub use order_steps::{
+    CancelOrder, CreateOrder, RecordAmendment, RecordParkedTask, SetOrderStatus,
+};
 
 #[activity_definitions]
 impl OrderSteps {
@@ -63,6 +75,12 @@ impl OrderSteps {
     /// Writes a status that no other step writes.
     #[activity(name = activity::SET_ORDER_STATUS)]
     pub fn set_order_status(change: StatusChange) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Writes what the customer amended.
+    #[activity(name = activity::RECORD_AMENDMENT)]
+    pub fn record_amendment(amendment: RecordedAmendment) -> Result<(), ActivityError> {
         unimplemented!()
     }
 

@@ -29,11 +29,27 @@ pub struct Payment {
     pub simulation: Simulation,
 }
 
+/// The difference to an amended order's price.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentAdjustment {
+    /// The order that it is for.
+    pub order_id: OrderId,
+    /// Whose money it is.
+    pub customer_id: CustomerId,
+    /// The amendment's number, which counts from 1.
+    pub amendment: u32,
+    /// What is charged on top, or, when negative, given back; in minor units.
+    pub difference: Money,
+    /// The provider acts once for each key.
+    pub idempotency_key: String,
+}
+
 /// Steps on the customer's money.
 pub struct PaymentSteps;
 
 // What an implementation names in `#[activity(definition = ...)]`.
-pub use payment_steps::{ProcessPayment, RefundPayment};
+pub use payment_steps::{AdjustPayment, ProcessPayment, RefundPayment, VoidPaymentAdjustment};
 
 #[activity_definitions]
 impl PaymentSteps {
@@ -43,7 +59,20 @@ impl PaymentSteps {
         unimplemented!()
     }
 
-    /// Gives the charge back.
+    /// Charges the difference to a higher price, or gives back that to a
+    /// lower one. A decline is final.
+    #[activity(name = activity::ADJUST_PAYMENT)]
+    pub fn adjust_payment(adjustment: PaymentAdjustment) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Takes an adjustment back; one that was not made cannot be any more.
+    #[activity(name = activity::VOID_PAYMENT_ADJUSTMENT)]
+    pub fn void_payment_adjustment(adjustment: PaymentAdjustment) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Gives back everything that was charged for the order.
     #[activity(name = activity::REFUND_PAYMENT)]
     pub fn refund_payment(payment: Payment) -> Result<(), ActivityError> {
         unimplemented!()

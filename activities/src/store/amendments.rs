@@ -1,0 +1,249 @@
+//! What amendments change: the order's record, and both parties' books.
+
+use pizza_domain::OrderId;
+use pizza_workflows::steps::{PaymentAdjustment, PointsAdjustment, RecordedAmendment};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use super::{Store, StoreError, now_ms, orders};
+
+/// A ledger of adjustments: its table, the column of its figures, and the
+/// table of the entries that end every adjustment of an order.
+struct Ledger {
+    table: &'static str,
+    figure: &'static str,
+    ended_in: &'static str,
+    ended_by: [&'static str; 2],
+}
+
+const PAYMENTS: Ledger = Ledger {
+    table: "payment_adjustments",
+    figure: "amount",
+    ended_in: "payments",
+    ended_by: [VOID, "refund"],
+};
+
+const POINTS: Ledger = Ledger {
+    table: "loyalty_adjustments",
+    figure: "points",
+    ended_in: "loyalty_points",
+    ended_by: [VOID, "reclaim"],
+};
+
+/// The entry that keeps an adjustment from counting.
+const VOID: &str = "void";
+
+/// One entry of a ledger of adjustments.
+struct Entry<'a> {
+    order_id: OrderId,
+    customer_id: &'a str,
+    amendment: u32,
+    kind: &'a str,
+    figure: i64,
+    idempotency_key: String,
+}
+
+impl Store {
+    /// Writes what the customer amended. Writing it again changes nothing.
+    pub(crate) async fn record_amendment(
+        &self,
+        recorded: &RecordedAmendment,
+    ) -> Result<(), StoreError> {
+        let order = &recorded.order;
+        let mut transaction = self.begin().await?;
+        let inserted = sqlx::query(
+            "INSERT INTO amendments \
+             (order_id, amendment, flavour, size, quantity, total, amended_at_ms) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        )
+        .bind(order.order_id.to_string())
+        .bind(i64::from(recorded.amendment))
+        .bind(order.flavour.as_str().to_owned())
+        .bind(order.size.as_str())
+        .bind(i64::from(order.quantity.get()))
+        .bind(order.total.minor())
+        .bind(now_ms())
+        .execute(&mut *transaction)
+        .await?;
+        if inserted.rows_affected() == 1 {
+            orders::amend(&mut transaction, order).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Books the difference to an amended order's price, unless that, or the
+    /// whole payment, was called off. Whether it stands, booked now or before.
+    pub(crate) async fn book_payment_adjustment(
+        &self,
+        adjustment: &PaymentAdjustment,
+    ) -> Result<bool, StoreError> {
+        let difference = adjustment.difference.minor();
+        let kind = if difference < 0 { "refund" } else { "charge" };
+        self.adjust(&PAYMENTS, payment_entry(adjustment, kind))
+            .await
+    }
+
+    /// Takes a difference back, and keeps it from being booked.
+    pub(crate) async fn void_payment_adjustment(
+        &self,
+        adjustment: &PaymentAdjustment,
+    ) -> Result<(), StoreError> {
+        self.void(&PAYMENTS, payment_entry(adjustment, VOID)).await
+    }
+
+    /// Books the points that an amended order earns more or less, unless they
+    /// were called off. Whether that stands, booked now or before.
+    pub(crate) async fn book_points_adjustment(
+        &self,
+        adjustment: &PointsAdjustment,
+    ) -> Result<bool, StoreError> {
+        self.adjust(&POINTS, points_entry(adjustment, "adjust"))
+            .await
+    }
+
+    /// Takes an adjustment of points back, and keeps it from being booked.
+    pub(crate) async fn void_points_adjustment(
+        &self,
+        adjustment: &PointsAdjustment,
+    ) -> Result<(), StoreError> {
+        self.void(&POINTS, points_entry(adjustment, VOID)).await
+    }
+
+    async fn adjust(&self, ledger: &Ledger, entry: Entry<'_>) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let stands = !is_ended(&mut transaction, ledger, &entry).await?;
+        if stands {
+            book(&mut transaction, ledger, &entry).await?;
+        }
+        transaction.commit().await?;
+        Ok(stands)
+    }
+
+    async fn void(&self, ledger: &Ledger, entry: Entry<'_>) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        book(&mut transaction, ledger, &entry).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+fn payment_entry<'a>(adjustment: &'a PaymentAdjustment, kind: &'a str) -> Entry<'a> {
+    Entry {
+        order_id: adjustment.order_id,
+        customer_id: adjustment.customer_id.as_str(),
+        amendment: adjustment.amendment,
+        kind,
+        figure: adjustment.difference.minor().abs(),
+        idempotency_key: key_of(&adjustment.idempotency_key, kind),
+    }
+}
+
+fn points_entry<'a>(adjustment: &'a PointsAdjustment, kind: &'a str) -> Entry<'a> {
+    Entry {
+        order_id: adjustment.order_id,
+        customer_id: adjustment.customer_id.as_str(),
+        amendment: adjustment.amendment,
+        kind,
+        figure: adjustment.points,
+        idempotency_key: key_of(&adjustment.idempotency_key, kind),
+    }
+}
+
+/// A void is an effect of its own.
+fn key_of(key: &str, kind: &str) -> String {
+    if kind == VOID {
+        format!("{key}/{VOID}")
+    } else {
+        key.to_owned()
+    }
+}
+
+/// Whether the adjustment was called off, by itself or with all of its order.
+async fn is_ended(
+    connection: &mut AnyConnection,
+    ledger: &Ledger,
+    entry: &Entry<'_>,
+) -> Result<bool, StoreError> {
+    let query = format!(
+        "SELECT 1 FROM {} WHERE order_id = $1 AND kind IN ($2, $3) \
+         UNION SELECT 1 FROM {} WHERE order_id = $1 AND amendment = $4 AND kind = $2",
+        ledger.ended_in, ledger.table
+    );
+    let [void, taken_back] = ledger.ended_by;
+    let found = sqlx::query(AssertSqlSafe(query))
+        .bind(entry.order_id.to_string())
+        .bind(void)
+        .bind(taken_back)
+        .bind(i64::from(entry.amendment))
+        .fetch_optional(connection)
+        .await?;
+    Ok(found.is_some())
+}
+
+async fn book(
+    connection: &mut AnyConnection,
+    ledger: &Ledger,
+    entry: &Entry<'_>,
+) -> Result<(), StoreError> {
+    let statement = format!(
+        "INSERT INTO {} \
+         (order_id, amendment, kind, customer_id, {}, idempotency_key, booked_at_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        ledger.table, ledger.figure
+    );
+    sqlx::query(AssertSqlSafe(statement))
+        .bind(entry.order_id.to_string())
+        .bind(i64::from(entry.amendment))
+        .bind(entry.kind.to_owned())
+        .bind(entry.customer_id.to_owned())
+        .bind(entry.figure)
+        .bind(entry.idempotency_key.clone())
+        .bind(now_ms())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// What the adjustments of an order's payment come to, in minor units.
+pub(super) async fn payment_difference(
+    connection: &mut AnyConnection,
+    order: OrderId,
+) -> Result<i64, StoreError> {
+    let standing = standing(connection, &PAYMENTS, order).await?;
+    Ok(standing
+        .into_iter()
+        .map(|(kind, amount)| if kind == "refund" { -amount } else { amount })
+        .sum())
+}
+
+/// What the adjustments of an order's points come to.
+pub(super) async fn points_difference(
+    connection: &mut AnyConnection,
+    order: OrderId,
+) -> Result<i64, StoreError> {
+    let standing = standing(connection, &POINTS, order).await?;
+    Ok(standing.into_iter().map(|(_, points)| points).sum())
+}
+
+/// The adjustments of an order that count.
+async fn standing(
+    connection: &mut AnyConnection,
+    ledger: &Ledger,
+    order: OrderId,
+) -> Result<Vec<(String, i64)>, StoreError> {
+    let query = format!(
+        "SELECT kind, {figure} FROM {table} AS entry WHERE order_id = $1 AND kind <> $2 \
+         AND NOT EXISTS (SELECT 1 FROM {table} AS void WHERE void.order_id = entry.order_id \
+         AND void.amendment = entry.amendment AND void.kind = $2)",
+        figure = ledger.figure,
+        table = ledger.table
+    );
+    let rows = sqlx::query(AssertSqlSafe(query))
+        .bind(order.to_string())
+        .bind(VOID)
+        .fetch_all(connection)
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("kind")?, row.try_get(ledger.figure)?)))
+        .collect()
+}

@@ -1,0 +1,250 @@
+//! The customer wants something else.
+//!
+//! An amendment is a small saga of its own: the kitchen is kept from accepting,
+//! the difference to the price is charged or given back, the points follow, and
+//! the record. When money or points do not move, what has moved is taken back,
+//! and the order is as it was.
+
+use std::time::Duration;
+
+use failure_queue::{StepFailure, StepPolicy, Steps};
+use pizza_domain::{Amendment, Money, MoneyState, Order, OrderStatus};
+
+use super::{AmendReceipt, Change, ChangeRefusal, Context, SettledChange, Word, ask, detached};
+use crate::fulfilment::FulfilmentWorkflow;
+use crate::names::{amendment_key, fulfilment_workflow_id};
+use crate::order::{OrderWorkflow, Phase};
+use crate::steps::{
+    LoyaltySteps, OrderSteps, PaymentAdjustment, PaymentSteps, PointsAdjustment, RecordedAmendment,
+};
+
+/// Amends the order, unless the kitchen has accepted it.
+///
+/// # Errors
+/// Why not; then the order is as it was.
+pub(crate) async fn amend(ctx: &Context, asked: Amendment) -> Result<AmendReceipt, ChangeRefusal> {
+    begin(ctx).await?;
+    let amended = try_to_amend(ctx, &asked).await;
+    ctx.state_mut(|state| state.amending = false);
+    amended.map(|difference| AmendReceipt {
+        total: ctx.state(|state| state.order.total),
+        difference,
+        asked,
+    })
+}
+
+/// Amends the order while the kitchen is kept from accepting it. Gives the
+/// difference that was charged.
+async fn try_to_amend(ctx: &Context, asked: &Amendment) -> Result<Money, ChangeRefusal> {
+    hold(ctx).await?;
+    let changed = change(ctx, asked).await;
+    let order = changed
+        .is_ok()
+        .then(|| ctx.state(|state| state.order.clone()));
+    release(ctx, order).await;
+    changed
+}
+
+/// Waits for its turn: until the order is written, is not being charged, and
+/// no other amendment is under way.
+async fn begin(ctx: &Context) -> Result<(), ChangeRefusal> {
+    Steps::new(ctx)
+        .until(|state: &OrderWorkflow| {
+            amendable(state).is_err() || (state.created && !state.charging && !state.amending)
+        })
+        .await;
+    ctx.state_mut(|state| {
+        amendable(state)?;
+        state.amending = true;
+        // Counts those that come to nothing, too: the keys of their effects
+        // are used.
+        state.amendments += 1;
+        Ok(())
+    })
+}
+
+/// Whether an amendment may be tried.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn amendable(state: &OrderWorkflow) -> Result<(), ChangeRefusal> {
+    match state.phase {
+        Phase::Beginning | Phase::Kitchen if state.called_off.is_none() => Ok(()),
+        Phase::Delivered => Err(ChangeRefusal::Delivered),
+        _ => Err(ChangeRefusal::Over),
+    }
+}
+
+/// Keeps the kitchen from accepting the order, if it has the ticket.
+async fn hold(ctx: &Context) -> Result<(), ChangeRefusal> {
+    if ctx.state(|state| state.phase) == Phase::Beginning {
+        return Ok(());
+    }
+    match ask(ctx, Change::Amend).await {
+        Word::Granted => Ok(()),
+        Word::Refused(OrderStatus::DeliveryConfirmed) => Err(ChangeRefusal::Delivered),
+        Word::Refused(OrderStatus::DeliveryStarted) => Err(ChangeRefusal::OnItsWay),
+        Word::Refused(_) => Err(ChangeRefusal::Cooking),
+        Word::Ended => Err(ctx.state(|state| match state.phase {
+            Phase::Delivered => ChangeRefusal::Delivered,
+            _ => ChangeRefusal::Over,
+        })),
+    }
+}
+
+/// Lets the kitchen go on, with the order as it is now.
+async fn release(ctx: &Context, order: Option<Order>) {
+    if ctx.state(|state| state.phase) != Phase::Kitchen {
+        return;
+    }
+    let id = ctx.state(|state| fulfilment_workflow_id(state.order.order_id));
+    // A kitchen whose part is over does not wait.
+    let _ = ctx
+        .external_workflow(id, None)
+        .signal(
+            FulfilmentWorkflow::settle_change,
+            SettledChange { order },
+            detached(),
+        )
+        .await;
+}
+
+/// Moves money and points, and writes the amended order. Gives the difference
+/// to the price that was paid.
+async fn change(ctx: &Context, asked: &Amendment) -> Result<Money, ChangeRefusal> {
+    let (old, number) = ctx.state(|state| (state.order.clone(), state.amendments));
+    let new = old.amended(asked);
+    if new == old {
+        return Ok(Money::default());
+    }
+    let charged = ctx.state(|state| state.outcome.money == MoneyState::Charged);
+    let difference = if charged {
+        new.total.minus(old.total)
+    } else {
+        Money::default()
+    };
+    adjust_payment(ctx, &new, number, difference).await?;
+    if ctx.state(|state| state.awarding) {
+        let points = new.points() - old.points();
+        if let Err(refusal) = adjust_points(ctx, &new, number, points).await {
+            void_payment(ctx, &new, number, difference).await;
+            return Err(refusal);
+        }
+    }
+    let recorded = RecordedAmendment {
+        order: new.clone(),
+        amendment: number,
+    };
+    Steps::new(ctx)
+        .bookkeeping(OrderSteps::record_amendment, recorded, "record amendment")
+        .await;
+    ctx.state_mut(|state| state.order = new);
+    Ok(difference)
+}
+
+async fn adjust_payment(
+    ctx: &Context,
+    order: &Order,
+    number: u32,
+    difference: Money,
+) -> Result<(), ChangeRefusal> {
+    if difference == Money::default() {
+        return Ok(());
+    }
+    let adjusted = Steps::new(ctx)
+        .regular(
+            PaymentSteps::adjust_payment,
+            payment(order, number, difference),
+            &policy(),
+            "adjust payment",
+        )
+        .await;
+    let Err(failure) = adjusted else {
+        return Ok(());
+    };
+    if !failure.refused {
+        // The provider may have acted and not been heard.
+        void_payment(ctx, order, number, difference).await;
+    }
+    Err(refusal(failure))
+}
+
+async fn adjust_points(
+    ctx: &Context,
+    order: &Order,
+    number: u32,
+    points: i64,
+) -> Result<(), ChangeRefusal> {
+    if points == 0 {
+        return Ok(());
+    }
+    let adjustment = PointsAdjustment {
+        order_id: order.order_id,
+        customer_id: order.customer_id.clone(),
+        amendment: number,
+        points,
+        idempotency_key: amendment_key(order.order_id, number, "points"),
+    };
+    let adjusted = Steps::new(ctx)
+        .regular(
+            LoyaltySteps::adjust_loyalty_points,
+            adjustment.clone(),
+            &policy(),
+            "adjust points",
+        )
+        .await;
+    let Err(failure) = adjusted else {
+        return Ok(());
+    };
+    if !failure.refused {
+        Steps::new(ctx)
+            .bookkeeping(
+                LoyaltySteps::void_points_adjustment,
+                adjustment,
+                "void points adjustment",
+            )
+            .await;
+    }
+    Err(refusal(failure))
+}
+
+async fn void_payment(ctx: &Context, order: &Order, number: u32, difference: Money) {
+    if difference == Money::default() {
+        return;
+    }
+    Steps::new(ctx)
+        .bookkeeping(
+            PaymentSteps::void_payment_adjustment,
+            payment(order, number, difference),
+            "void payment adjustment",
+        )
+        .await;
+}
+
+fn payment(order: &Order, number: u32, difference: Money) -> PaymentAdjustment {
+    PaymentAdjustment {
+        order_id: order.order_id,
+        customer_id: order.customer_id.clone(),
+        amendment: number,
+        difference,
+        idempotency_key: amendment_key(order.order_id, number, "payment"),
+    }
+}
+
+fn refusal(failure: StepFailure) -> ChangeRefusal {
+    if failure.refused {
+        ChangeRefusal::Declined(failure.message)
+    } else {
+        ChangeRefusal::Failed(failure.message)
+    }
+}
+
+/// A customer waits for the answer, so it is not tried for long.
+fn policy() -> StepPolicy {
+    StepPolicy {
+        attempts: Some(3),
+        first_wait: Duration::from_millis(500),
+        backoff: 2.0,
+        longest_wait: Duration::from_secs(2),
+    }
+}

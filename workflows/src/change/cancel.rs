@@ -1,0 +1,52 @@
+//! The customer does not want the order any more.
+
+use pizza_domain::{CancelReason, OrderStatus, Step};
+
+use super::{Change, ChangeRefusal, Context, Word, ask};
+use crate::order::Phase;
+
+/// The code of an order that its customer cancelled.
+const CODE: &str = "cancelled-by-customer";
+
+/// Calls the order off, unless it is on its way. Once this says yes, the order
+/// will be rolled back whatever happens.
+///
+/// # Errors
+/// Why not.
+pub(crate) async fn cancel(ctx: &Context) -> Result<(), ChangeRefusal> {
+    match ctx.state(|state| state.phase) {
+        Phase::Beginning => {
+            let reason = reason(ctx);
+            ctx.state_mut(|state| state.called_off.get_or_insert(reason).clone());
+            Ok(())
+        }
+        Phase::Kitchen => match ask(ctx, Change::Cancel(reason(ctx))).await {
+            Word::Refused(OrderStatus::DeliveryConfirmed) => Err(ChangeRefusal::Delivered),
+            Word::Refused(_) => Err(ChangeRefusal::OnItsWay),
+            Word::Granted | Word::Ended => settled(ctx),
+        },
+        Phase::Delivered | Phase::RollingBack => settled(ctx),
+    }
+}
+
+/// What an order that has come to its end says to a cancellation.
+fn settled(ctx: &Context) -> Result<(), ChangeRefusal> {
+    match ctx.state(|state| state.phase) {
+        Phase::Delivered => Err(ChangeRefusal::Delivered),
+        _ => Ok(()),
+    }
+}
+
+/// Why the order ends, with the step that it does not come to.
+fn reason(ctx: &Context) -> CancelReason {
+    let step = ctx.state(|state| match state.phase {
+        Phase::Beginning if !state.may_be_charged => Step::ProcessPayment,
+        Phase::Beginning => Step::PrepareOrder,
+        _ => Step::ProcessOrder,
+    });
+    CancelReason {
+        step,
+        code: CODE.to_owned(),
+        message: "the customer cancelled the order".to_owned(),
+    }
+}
