@@ -117,6 +117,8 @@ error_codes! {
     OrderDelivered = "order-delivered", CONFLICT, FailedPrecondition, "The order was delivered";
     /// The kitchen cooks already.
     OrderCooking = "order-cooking", CONFLICT, FailedPrecondition, "The kitchen cooks already";
+    /// Nobody works on the order right now.
+    OrderUnattended = "order-unattended", SERVICE_UNAVAILABLE, Unavailable, "Nobody attends to the order right now";
     /// The order is cancelled, or about to be.
     OrderOver = "order-over", CONFLICT, FailedPrecondition, "The order is cancelled";
     /// The payment of the difference was declined; the order is as it was.
@@ -187,6 +189,13 @@ impl From<UseCaseError> for Problem {
             UseCaseError::InvalidPart { field, .. } => problem.field = Some(field),
             UseCaseError::ReportOutOfOrder { status } | UseCaseError::ReportLate { status } => {
                 problem.order_status = status;
+            }
+            UseCaseError::OrderCooking { status } => problem.order_status = Some(status),
+            UseCaseError::OrderOnItsWay => {
+                problem.order_status = Some(OrderStatus::DeliveryStarted)
+            }
+            UseCaseError::OrderDelivered => {
+                problem.order_status = Some(OrderStatus::DeliveryConfirmed);
             }
             _ => {}
         }

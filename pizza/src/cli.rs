@@ -41,6 +41,10 @@ pub(crate) enum Command {
     Kitchen(kitchen::KitchenArgs),
     /// Place an order at a gateway
     Order(client::order::OrderArgs),
+    /// Cancel an order that is not on its way
+    Cancel(client::cancel::CancelArgs),
+    /// Amend an order that the kitchen has not accepted
+    Amend(client::amend::AmendArgs),
     /// Show an order
     Status(client::status::StatusArgs),
     /// Look after the failure queues: see, redrive, discard, account

@@ -46,6 +46,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Gateway(args) => gateway::run(args).await,
         Command::Kitchen(args) => kitchen::run(args).await,
         Command::Order(args) => client::order::run(args).await,
+        Command::Cancel(args) => client::cancel::run(args).await,
+        Command::Amend(args) => client::amend::run(args).await,
         Command::Status(args) => client::status::run(args).await,
         Command::Failures(args) => client::failures::run(args).await,
         Command::Scenarios(args) => client::scenarios::run(args).await,

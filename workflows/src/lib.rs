@@ -5,7 +5,7 @@
 //! are replayed from their histories, and must decide the same each time. The
 //! crate depends on no crate that could; `clippy.toml` bans the rest.
 
-pub mod change;
+mod change;
 mod failure;
 mod fulfilment;
 mod loyalty;
@@ -17,6 +17,7 @@ mod policy;
 mod rollback;
 pub mod steps;
 
+pub use change::{AmendReceipt, ChangeRefusal};
 pub use fulfilment::{FulfilmentWorkflow, ReportReceipt};
 pub use loyalty::{LoyaltyOutcome, LoyaltyWorkflow};
 pub use order::{OrderOutcome, OrderWorkflow, search_attributes};

@@ -1,6 +1,8 @@
 //! The gRPC door.
 
+mod amend_order;
 mod bulk;
+mod cancel_order;
 mod discard_failure;
 mod failure_queues;
 mod failures;
@@ -127,6 +129,22 @@ impl OrderService for Door {
     ) -> Result<tonic::Response<proto::GetOrderResponse>, tonic::Status> {
         let viewer = viewer(&request)?;
         answer(get_order::serve(&self.0, &viewer, request.into_inner()).await)
+    }
+
+    async fn cancel_order(
+        &self,
+        request: tonic::Request<proto::CancelOrderRequest>,
+    ) -> Result<tonic::Response<proto::CancelOrderResponse>, tonic::Status> {
+        let viewer = viewer(&request)?;
+        answer(cancel_order::serve(&self.0, &viewer, request.into_inner()).await)
+    }
+
+    async fn amend_order(
+        &self,
+        request: tonic::Request<proto::AmendOrderRequest>,
+    ) -> Result<tonic::Response<proto::AmendOrderResponse>, tonic::Status> {
+        let viewer = viewer(&request)?;
+        answer(amend_order::serve(&self.0, &viewer, request.into_inner()).await)
     }
 }
 

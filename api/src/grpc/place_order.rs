@@ -47,7 +47,8 @@ fn parse(request: PlaceOrderRequest) -> Result<PlaceOrder, UseCaseError> {
     })
 }
 
-fn size(number: i32) -> Result<Option<String>, UseCaseError> {
+/// The size's name; none when it is unspecified.
+pub(super) fn size(number: i32) -> Result<Option<String>, UseCaseError> {
     let size = match proto::Size::try_from(number) {
         Ok(proto::Size::Unspecified) => return Ok(None),
         Ok(proto::Size::Small) => Size::Small,

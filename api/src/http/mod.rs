@@ -1,6 +1,8 @@
 //! The HTTP door.
 
+mod amend_order;
 mod bulk;
+mod cancel_order;
 mod discard_failure;
 mod failure_queues;
 mod failures;

@@ -1,6 +1,8 @@
 //! What can be asked of the gateway, one file for each.
 
+mod amend_order;
 mod bulk;
+mod cancel_order;
 mod discard_failure;
 mod failure_queues;
 mod failures;
@@ -22,8 +24,11 @@ use std::time::Duration;
 use pizza_activities::store::{Store, StoreError};
 use pizza_domain::{InvalidField, Menu, OrderId, OrderStatus, StageDeadlines};
 
+use pizza_workflows::ChangeRefusal;
+
 use crate::ErrorCode;
 
+pub use amend_order::{AmendOrder, Amended};
 pub use bulk::{BulkPreview, BulkStarted, StartBulk};
 pub use discard_failure::DiscardFailure;
 pub use failure_queues::FailureQueue;
@@ -133,6 +138,34 @@ pub enum UseCaseError {
     /// Another report was made under this id.
     #[error("another report was made under this id")]
     ReportIdReused,
+    /// The idempotency key was used for another request.
+    #[error("this key was used for another request before; each request needs a key of its own")]
+    IdempotencyKeyReused,
+    /// The courier has the order.
+    #[error("the order is on its way and cannot be changed any more")]
+    OrderOnItsWay,
+    /// The order was delivered.
+    #[error("the order was delivered and cannot be changed any more")]
+    OrderDelivered,
+    /// The kitchen has accepted the order.
+    #[error("the kitchen cooks already; the order can be cancelled, not amended")]
+    OrderCooking {
+        /// Where the order stands.
+        status: OrderStatus,
+    },
+    /// The order is cancelled, or about to be.
+    #[error("the order is cancelled")]
+    OrderOver,
+    /// The payment of the difference was declined.
+    #[error("the order is as it was: {0}")]
+    PaymentDeclined(String),
+    /// The order could not be amended now.
+    #[error("the order is as it was; try again later: {0}")]
+    AmendmentFailed(String),
+    /// Nobody works on the order, although it has not ended: its workflow was
+    /// ended from outside. The reconciler takes it up again.
+    #[error("nobody attends to this order right now; try again later")]
+    OrderUnattended,
     /// The order is over.
     #[error("the order is already over")]
     ReportLate {
@@ -199,6 +232,14 @@ impl UseCaseError {
             Self::ReportOutOfOrder { .. } => ErrorCode::KitchenReportOutOfOrder,
             Self::ReportLate { .. } => ErrorCode::KitchenReportLate,
             Self::ReportIdReused => ErrorCode::ReportIdReused,
+            Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
+            Self::OrderOnItsWay => ErrorCode::OrderOnItsWay,
+            Self::OrderDelivered => ErrorCode::OrderDelivered,
+            Self::OrderCooking { .. } => ErrorCode::OrderCooking,
+            Self::OrderOver => ErrorCode::OrderOver,
+            Self::PaymentDeclined(_) => ErrorCode::PaymentDeclined,
+            Self::AmendmentFailed(_) => ErrorCode::AmendmentFailed,
+            Self::OrderUnattended => ErrorCode::OrderUnattended,
             Self::NotPlaced { .. } | Self::TemporalUnavailable(_) => ErrorCode::TemporalUnavailable,
             Self::StoreUnavailable(_) => ErrorCode::StoreUnavailable,
             Self::Internal(_) => ErrorCode::Internal,
@@ -207,6 +248,20 @@ impl UseCaseError {
 
     pub(crate) const fn invalid(violation: Violation, field: InvalidField) -> Self {
         Self::Invalid { violation, field }
+    }
+}
+
+impl UseCaseError {
+    /// The saga's refusal of a change, of an order that stands at `status`.
+    pub(crate) fn of_refusal(refusal: ChangeRefusal, status: OrderStatus) -> Self {
+        match refusal {
+            ChangeRefusal::OnItsWay => Self::OrderOnItsWay,
+            ChangeRefusal::Delivered => Self::OrderDelivered,
+            ChangeRefusal::Cooking => Self::OrderCooking { status },
+            ChangeRefusal::Over => Self::OrderOver,
+            ChangeRefusal::Declined(message) => Self::PaymentDeclined(message),
+            ChangeRefusal::Failed(message) => Self::AmendmentFailed(message),
+        }
     }
 }
 

@@ -10,11 +10,13 @@ use std::time::Duration;
 use failure_queue::client::update::{
     COMPLETED_WITHOUT_ANSWER, failure_text, types, until_processed,
 };
-use pizza_domain::{Order, OrderId, OrderStatus, ReportRefusal, TicketReport};
+use pizza_domain::{Amendment, Order, OrderId, OrderStatus, ReportRefusal, TicketReport};
 use pizza_workflows::names::{
     MEMO_ORDER, failure_type, fulfilment_workflow_id, order_workflow_id, task_queue, workflow_type,
 };
-use pizza_workflows::{FulfilmentWorkflow, OrderWorkflow, search_attributes};
+use pizza_workflows::{
+    AmendReceipt, ChangeRefusal, FulfilmentWorkflow, OrderWorkflow, search_attributes,
+};
 use temporalio_client::errors::{
     ClientConnectError, WorkflowInteractionError, WorkflowStartError, WorkflowUpdateError,
 };
@@ -36,7 +38,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tonic::{Code, IntoRequest, Status};
 
-use super::register_search_attributes;
+use super::{IdempotencyKey, register_search_attributes};
 
 /// The way to Temporal. It is connected at the first call that gets through,
 /// so that the gateway starts while Temporal is away; from then on the
@@ -128,6 +130,17 @@ pub(super) enum Report {
     /// Not taken.
     Refused(ReportRefusal),
     /// There is nobody to take it, or not any more.
+    Closed,
+}
+
+/// The saga's word on a change of an order.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Changed<T> {
+    /// It was made.
+    Yes(T),
+    /// It was not.
+    No(ChangeRefusal),
+    /// There is nobody to make it, or not any more.
     Closed,
 }
 
@@ -259,6 +272,46 @@ impl TemporalGateway {
                 Ok(receipt) => Ok(Report::Taken(receipt.status)),
                 Err(error) => update_error(error),
             }
+        })
+        .await
+    }
+
+    /// Cancels an order in its workflow and waits for the answer. To ask
+    /// again is safe.
+    pub(super) async fn cancel_order(
+        &self,
+        id: OrderId,
+        limit: Duration,
+    ) -> Result<Changed<()>, TemporalError> {
+        let options = WorkflowExecuteUpdateOptions::builder()
+            .rpc_options(rpc_options(limit))
+            .build();
+        self.within(limit, async |client| {
+            let saga = client.get_workflow_handle::<OrderWorkflow>(order_workflow_id(id));
+            let send = || saga.execute_update(OrderWorkflow::cancel, (), options.clone());
+            changed(until_processed(send).await)
+        })
+        .await
+    }
+
+    /// Amends an order in its workflow and waits for the answer. With a key,
+    /// to ask again is safe.
+    pub(super) async fn amend_order(
+        &self,
+        id: OrderId,
+        amendment: Amendment,
+        key: Option<IdempotencyKey>,
+        limit: Duration,
+    ) -> Result<Changed<AmendReceipt>, TemporalError> {
+        let options = WorkflowExecuteUpdateOptions::builder()
+            .rpc_options(rpc_options(limit))
+            .maybe_update_id(key.map(|key| format!("amend-{}", String::from(key))))
+            .build();
+        self.within(limit, async |client| {
+            let saga = client.get_workflow_handle::<OrderWorkflow>(order_workflow_id(id));
+            let send =
+                || saga.execute_update(OrderWorkflow::amend, amendment.clone(), options.clone());
+            changed(until_processed(send).await)
         })
         .await
     }
@@ -400,6 +453,23 @@ fn interaction_error(error: WorkflowInteractionError) -> TemporalError {
         WorkflowInteractionError::Rpc(status) => TemporalError::Rpc(status),
         other => TemporalError::Unexpected(other.into()),
     }
+}
+
+/// The meaning of the answer to a change.
+fn changed<T>(answer: Result<T, WorkflowUpdateError>) -> Result<Changed<T>, TemporalError> {
+    let failure = match answer {
+        Ok(receipt) => return Ok(Changed::Yes(receipt)),
+        Err(WorkflowUpdateError::NotFound(_)) => return Ok(Changed::Closed),
+        Err(WorkflowUpdateError::Failed(failure)) => failure,
+        Err(WorkflowUpdateError::Rpc(status)) => return Err(TemporalError::Rpc(status)),
+        Err(other) => return Err(TemporalError::Unexpected(other.into())),
+    };
+    types(&failure)
+        .find_map(|(kind, message)| match kind {
+            COMPLETED_WITHOUT_ANSWER => Some(Changed::Closed),
+            kind => ChangeRefusal::from_failure(kind, message).map(Changed::No),
+        })
+        .ok_or_else(|| TemporalError::Unexpected(failure_text(&failure).into()))
 }
 
 fn update_error(error: WorkflowUpdateError) -> Result<Report, TemporalError> {

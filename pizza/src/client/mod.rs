@@ -1,5 +1,7 @@
 //! The clients of the gateway.
 
+pub(crate) mod amend;
+pub(crate) mod cancel;
 pub(crate) mod failures;
 pub(crate) mod gateway;
 pub(crate) mod operator_key;

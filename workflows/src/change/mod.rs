@@ -36,22 +36,45 @@ pub struct AmendReceipt {
 
 /// Why an order was not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ChangeRefusal {
+pub enum ChangeRefusal {
+    /// The courier has it.
     #[error("the order is on its way")]
     OnItsWay,
+    /// The customer has it.
     #[error("the order was delivered")]
     Delivered,
+    /// The kitchen has accepted it.
     #[error("the kitchen cooks already")]
     Cooking,
+    /// It is cancelled, or about to be.
     #[error("the order is cancelled")]
     Over,
+    /// The payment of the difference, or the points, were refused.
     #[error("{0}")]
     Declined(String),
+    /// Whoever moves money or points could not be reached.
     #[error("{0}")]
     Failed(String),
 }
 
 impl ChangeRefusal {
+    /// The refusal that a failure of this type and with this message stands
+    /// for.
+    #[must_use]
+    pub fn from_failure(type_name: &str, message: &str) -> Option<Self> {
+        let known = [
+            Self::OnItsWay,
+            Self::Delivered,
+            Self::Cooking,
+            Self::Over,
+            Self::Declined(message.to_owned()),
+            Self::Failed(message.to_owned()),
+        ];
+        known
+            .into_iter()
+            .find(|refusal| refusal.type_name() == type_name)
+    }
+
     const fn type_name(&self) -> &'static str {
         match self {
             Self::OnItsWay => failure_type::ORDER_ON_ITS_WAY,

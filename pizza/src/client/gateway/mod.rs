@@ -125,6 +125,24 @@ pub(crate) struct PlacedScenario {
     pub(crate) status_check: String,
 }
 
+/// An order that is cancelled, or will be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CancelledView {
+    pub(crate) order_id: OrderId,
+    /// `cancelling` or `cancelled`.
+    pub(crate) outcome: String,
+    pub(crate) status: String,
+}
+
+/// An order that was amended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AmendedView {
+    pub(crate) order: OrderView,
+    /// In minor units.
+    pub(crate) difference: i64,
+}
+
 /// One of an order's workflows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -172,6 +190,27 @@ impl Gateway {
     /// An order.
     pub(crate) async fn order(&self, id: OrderId) -> anyhow::Result<OrderView> {
         Ok(self.get(&["orders", &id.to_string()]).await?)
+    }
+
+    /// Cancels an order.
+    pub(crate) async fn cancel(&self, id: OrderId) -> anyhow::Result<CancelledView> {
+        let url = self.at(&["orders", &id.to_string()])?;
+        Ok(read(self.send(self.client.delete(url)).await?).await?)
+    }
+
+    /// Amends an order.
+    pub(crate) async fn amend(
+        &self,
+        id: OrderId,
+        wanted: &serde_json::Value,
+        key: Option<&str>,
+    ) -> anyhow::Result<AmendedView> {
+        let url = self.at(&["orders", &id.to_string()])?;
+        let mut request = self.client.patch(url).json(wanted);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        Ok(read(self.send(request).await?).await?)
     }
 
     /// The workflows of an order, its parked tasks among them.

@@ -1,0 +1,30 @@
+//! `OrderService/AmendOrder`.
+
+use super::failures::key;
+use super::place_order::size;
+use super::proto::{AmendOrderRequest, AmendOrderResponse};
+use crate::gateway::App;
+use crate::usecases::{AmendOrder, UseCaseError};
+use crate::viewer::Viewer;
+
+pub(super) async fn serve(
+    app: &App,
+    viewer: &Viewer,
+    request: AmendOrderRequest,
+) -> Result<AmendOrderResponse, UseCaseError> {
+    let id = super::order_id(&request.order_id)?;
+    let key = key(request.idempotency_key)?;
+    let amendment = AmendOrder {
+        flavour: request.flavour,
+        size: size(request.size)?,
+        quantity: request.quantity.map(i128::from),
+    };
+    let amended = app
+        .use_cases()
+        .amend_order(viewer, id, amendment, key)
+        .await?;
+    Ok(AmendOrderResponse {
+        order: Some(amended.order.into()),
+        difference_minor: amended.difference.minor(),
+    })
+}

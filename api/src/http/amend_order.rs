@@ -1,0 +1,101 @@
+//! `PATCH /orders/{id}`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::OrderIdInPath;
+use super::failures::Key;
+use super::get_order::OrderBody;
+use super::json::Fields;
+use super::place_order::SizeBody;
+use super::problem::ProblemBody;
+use crate::gateway::App;
+use crate::problem::Problem;
+use crate::usecases::AmendOrder;
+use crate::viewer::Viewer;
+
+/// What is wanted instead; what is left out stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = AmendOrder)]
+#[expect(
+    dead_code,
+    reason = "only its schema is used: `Fields` says more about what is wrong"
+)]
+struct AmendOrderBody {
+    /// What is on the pizza: any text, without control characters.
+    #[schema(min_length = 1, max_length = 64, nullable = false)]
+    flavour: Option<String>,
+    /// How large.
+    #[schema(nullable = false)]
+    size: Option<SizeBody>,
+    /// How many pizzas.
+    #[schema(minimum = 1, maximum = 20, nullable = false)]
+    quantity: Option<u32>,
+}
+
+/// An order that was amended.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OrderAmended)]
+pub(super) struct OrderAmendedBody {
+    /// The order as it is now.
+    order: OrderBody,
+    /// What was charged on top, or, when negative, given back, in minor units
+    /// (cents) of the shop's one currency. 0 for an order that is not paid yet.
+    difference: i64,
+}
+
+/// Amend an order that the kitchen has not accepted.
+///
+/// It is priced again: what changes at the menu's prices of now, what stays at
+/// those that it was chosen at. When the difference cannot be charged, the
+/// order is as it was. Sent again with the same `Idempotency-Key`, the request
+/// acts once.
+#[utoipa::path(
+    patch, path = "/orders/{id}", operation_id = "amendOrder", tag = "orders",
+    params(
+        ("id" = String, Path, format = "uuid", description = "The order's id."),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'."),
+    ),
+    request_body = AmendOrderBody,
+    responses(
+        (status = 200, description = "The order was amended.", body = OrderAmendedBody),
+        (status = 400, description = "The id or the body cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "A customer's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such order.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive in time.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It is too late, or the difference was declined.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A field is unknown or not allowed, or the key was used for another request.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The saga or the payment provider did not answer in time.", body = ProblemBody, content_type = "application/problem+json",
+         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+    )
+)]
+pub(super) async fn amend_order(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    OrderIdInPath(id): OrderIdInPath,
+    Key(key): Key,
+    fields: Fields,
+) -> Result<Json<OrderAmendedBody>, Problem> {
+    let mut fields = fields.only(&["flavour", "size", "quantity"])?;
+    let request = AmendOrder {
+        flavour: fields.text("flavour")?,
+        size: fields.text("size")?,
+        quantity: fields.integer("quantity")?,
+    };
+    let amended = app
+        .use_cases()
+        .amend_order(&viewer, id, request, key)
+        .await?;
+    Ok(Json(OrderAmendedBody {
+        order: amended.order.into(),
+        difference: amended.difference.minor(),
+    }))
+}

@@ -1,0 +1,76 @@
+//! `DELETE /orders/{id}`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use pizza_domain::OrderStatus;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::OrderIdInPath;
+use super::get_order::OrderStatusBody;
+use super::problem::ProblemBody;
+use crate::gateway::App;
+use crate::problem::Problem;
+use crate::viewer::Viewer;
+
+/// An order that is cancelled, or will be.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OrderCancelled)]
+pub(super) struct OrderCancelledBody {
+    /// The order's id.
+    #[schema(format = "uuid")]
+    order_id: String,
+    /// How far the cancellation is.
+    outcome: CancellationBody,
+    /// The status that the order's record has now.
+    #[schema(value_type = OrderStatusBody)]
+    status: &'static str,
+}
+
+/// How far a cancellation is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CancellationOutcome)]
+enum CancellationBody {
+    /// It is decided; what was given is being taken back.
+    Cancelling,
+    /// It is done.
+    Cancelled,
+}
+
+/// Cancel an order that is not on its way.
+///
+/// Free before the kitchen starts; later the charge and the points are taken
+/// back. To cancel again is safe.
+#[utoipa::path(
+    delete, path = "/orders/{id}", operation_id = "cancelOrder", tag = "orders",
+    params(("id" = String, Path, format = "uuid", description = "The order's id.")),
+    responses(
+        (status = 200, description = "The order is cancelled, or will be whatever comes.", body = OrderCancelledBody),
+        (status = 400, description = "The id is not one.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "A customer's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such order.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The order is on its way, or delivered.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The saga did not answer in time; ask again.", body = ProblemBody, content_type = "application/problem+json",
+         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+    )
+)]
+pub(super) async fn cancel_order(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    OrderIdInPath(id): OrderIdInPath,
+) -> Result<Json<OrderCancelledBody>, Problem> {
+    let status = app.use_cases().cancel_order(&viewer, id).await?;
+    Ok(Json(OrderCancelledBody {
+        order_id: id.to_string(),
+        outcome: if status == OrderStatus::Cancelled {
+            CancellationBody::Cancelled
+        } else {
+            CancellationBody::Cancelling
+        },
+        status: status.as_str(),
+    }))
+}

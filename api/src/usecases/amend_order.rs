@@ -1,0 +1,113 @@
+//! Amends an order, if it can be.
+
+use pizza_domain::{
+    Amendment, Flavour, InvalidField, Money, OrderId, OrderStatus, PricedFlavour, Quantity, Size,
+};
+use pizza_workflows::AmendReceipt;
+
+use super::temporal::Changed;
+use super::{IdempotencyKey, OrderState, UseCaseError, UseCases, Violation};
+use crate::viewer::Viewer;
+
+/// What a customer wants instead, not checked yet. What is none stays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AmendOrder {
+    /// What is on it.
+    pub flavour: Option<String>,
+    /// How large.
+    pub size: Option<String>,
+    /// How many.
+    pub quantity: Option<i128>,
+}
+
+/// An order that was amended.
+#[derive(Clone, Debug)]
+pub struct Amended {
+    /// The order as it is now.
+    pub order: OrderState,
+    /// What was charged on top (or given back, when negative).
+    pub difference: Money,
+}
+
+impl UseCases {
+    /// Amends an order that the kitchen has not accepted. Sent again with the
+    /// same key, the request acts once.
+    ///
+    /// # Errors
+    /// When a field is not allowed, when there is no such order for this
+    /// viewer, when it is too late, when the difference could not be charged
+    /// (the order is as it was then), or when the saga did not answer in time.
+    pub async fn amend_order(
+        &self,
+        viewer: &Viewer,
+        id: OrderId,
+        request: AmendOrder,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Amended, UseCaseError> {
+        let amendment = self.parse_amendment(request)?;
+        let before = self.get_order(viewer, id).await?.record.status;
+        let limit = self.settings.report_timeout;
+        let asked = amendment.clone();
+        match self.temporal.amend_order(id, asked, key, limit).await? {
+            Changed::Yes(receipt) => self.amended(viewer, id, &amendment, receipt).await,
+            Changed::No(refusal) => {
+                let status = self.get_order(viewer, id).await?.record.status;
+                Err(UseCaseError::of_refusal(refusal, status))
+            }
+            Changed::Closed => Err(match before {
+                OrderStatus::DeliveryConfirmed => UseCaseError::OrderDelivered,
+                OrderStatus::Cancelled => UseCaseError::OrderOver,
+                _ => UseCaseError::OrderUnattended,
+            }),
+        }
+    }
+
+    /// The answer to a receipt, which may be that of an earlier request with
+    /// the same key.
+    async fn amended(
+        &self,
+        viewer: &Viewer,
+        id: OrderId,
+        amendment: &Amendment,
+        receipt: AmendReceipt,
+    ) -> Result<Amended, UseCaseError> {
+        if receipt.asked != *amendment {
+            return Err(UseCaseError::IdempotencyKeyReused);
+        }
+        Ok(Amended {
+            order: self.get_order(viewer, id).await?,
+            difference: receipt.difference,
+        })
+    }
+
+    fn parse_amendment(&self, request: AmendOrder) -> Result<Amendment, UseCaseError> {
+        let value = |refusal| UseCaseError::invalid(Violation::InvalidValue, refusal);
+        let flavour = request.flavour.map(Flavour::try_from).transpose();
+        let amendment = Amendment {
+            flavour: flavour.map_err(value)?.map(|flavour| PricedFlavour {
+                prices: self.settings.menu.prices_of(&flavour),
+                flavour,
+            }),
+            size: request
+                .size
+                .map(|size| size.parse::<Size>())
+                .transpose()
+                .map_err(value)?,
+            quantity: request
+                .quantity
+                .map(|quantity| Quantity::try_from(u64::try_from(quantity).unwrap_or(u64::MAX)))
+                .transpose()
+                .map_err(|refusal| UseCaseError::invalid(Violation::OutOfRange, refusal))?,
+        };
+        if amendment == Amendment::default() {
+            return Err(UseCaseError::invalid(
+                Violation::Missing,
+                InvalidField {
+                    field: "flavour",
+                    expected: "or size or quantity must be given".to_owned(),
+                },
+            ));
+        }
+        Ok(amendment)
+    }
+}

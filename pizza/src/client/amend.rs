@@ -1,0 +1,75 @@
+//! `pizza amend`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use pizza_domain::{Money, OrderId};
+use serde_json::{Map, Value, json};
+
+use super::gateway::GatewayUrl;
+use super::output;
+use super::status::describe;
+
+#[derive(Args, Debug)]
+pub(crate) struct AmendArgs {
+    /// The order's id
+    id: OrderId,
+    #[command(flatten)]
+    wanted: Wanted,
+    /// Sent again with the same key, the request acts once
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    gateway: GatewayUrl,
+}
+
+/// What is to be changed.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = true)]
+struct Wanted {
+    /// What is to be on it instead; any text
+    #[arg(long)]
+    flavour: Option<String>,
+    /// small, medium or large
+    #[arg(long)]
+    size: Option<String>,
+    /// How many
+    #[arg(long)]
+    quantity: Option<u64>,
+}
+
+impl Wanted {
+    fn body(&self) -> Value {
+        let fields = [
+            ("flavour", self.flavour.as_ref().map(|text| json!(text))),
+            ("size", self.size.as_ref().map(|text| json!(text))),
+            ("quantity", self.quantity.map(|number| json!(number))),
+        ];
+        let given = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Object(given.collect::<Map<_, _>>())
+    }
+}
+
+/// Amends an order; fails, and says why, when it cannot be amended.
+pub(crate) async fn run(args: AmendArgs) -> anyhow::Result<ExitCode> {
+    let gateway = args.gateway.connect()?;
+    let key = args.idempotency_key.as_deref();
+    let amended = gateway.amend(args.id, &args.wanted.body(), key).await?;
+    if args.json {
+        output::data(&serde_json::to_string(&amended)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::data(&describe(&amended.order));
+    let difference = Money::from_minor(amended.difference);
+    output::note(&match amended.difference {
+        0 => "the price is settled as it was".to_owned(),
+        1.. => format!("{difference} was charged on top"),
+        _ => format!("{} was given back", Money::default().minus(difference)),
+    });
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,34 @@
+//! `pizza cancel`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use pizza_domain::OrderId;
+
+use super::gateway::GatewayUrl;
+use super::output;
+
+#[derive(Args, Debug)]
+pub(crate) struct CancelArgs {
+    /// The order's id
+    id: OrderId,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    gateway: GatewayUrl,
+}
+
+/// Cancels an order; fails, and says why, when it cannot be cancelled.
+pub(crate) async fn run(args: CancelArgs) -> anyhow::Result<ExitCode> {
+    let cancelled = args.gateway.connect()?.cancel(args.id).await?;
+    output::data(&if args.json {
+        serde_json::to_string(&cancelled)?
+    } else {
+        match cancelled.outcome.as_str() {
+            "cancelled" => format!("order {} is cancelled", args.id),
+            _ => format!("order {} is being cancelled", args.id),
+        }
+    });
+    Ok(ExitCode::SUCCESS)
+}
