@@ -8,6 +8,7 @@ use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::harness::audit::clean_summary;
 use crate::harness::cli::Output;
 use crate::harness::gateway::id_of;
 use crate::harness::{SOON, Setup, World, eventually, ports};
@@ -476,18 +477,6 @@ fn assert_table(output: &Output, summary: &Value) {
     assert_eq!(output.code, Some(1), "{output:?}");
     let verdict = format!("{} violations", summary["violations"]);
     assert!(output.stdout.contains(&verdict), "{output:?}");
-}
-
-/// The summary of an audit that found nothing.
-fn clean_summary(output: &Output) -> Value {
-    assert_eq!(output.code, Some(0), "{output:?}");
-    let lines = output.json_lines();
-    let [summary] = &lines[..] else {
-        panic!("only a summary: {output:?}");
-    };
-    assert_eq!(summary["clean"], true, "{summary}");
-    assert_eq!(summary["violations"], 0, "{summary}");
-    summary.clone()
 }
 
 /// The invariants that were not checked, or not wholly.

@@ -33,9 +33,11 @@
     reason = "a test's future lives once, on its own thread"
 )]
 
+mod amending;
 mod architecture;
 mod audit;
 mod bad_input;
+mod cancelling;
 mod cli;
 mod cost;
 mod delivered_or_refunded;
@@ -46,6 +48,7 @@ mod gateway_killed;
 mod harness;
 mod inspection;
 mod kitchen_reports;
+mod races;
 mod replay;
 mod scenarios;
 mod scenarios_command;

@@ -122,6 +122,28 @@ impl Books {
         }
     }
 
+    /// What amendments moved in a ledger of adjustments: kinds and figures.
+    pub(crate) async fn adjustments(&mut self, table: &str, column: &str, id: &str) -> Vec<Entry> {
+        let query = format!(
+            "SELECT kind, {column} FROM {table} WHERE order_id = $1 ORDER BY amendment, kind"
+        );
+        sqlx::query_as(AssertSqlSafe(query))
+            .bind(id)
+            .fetch_all(&mut self.connection)
+            .await
+            .expect("the ledger")
+    }
+
+    /// The result of a query about one order that gives one text; none when
+    /// there is no such row.
+    pub(crate) async fn text(&mut self, query: &str, id: &str) -> Option<String> {
+        sqlx::query_scalar(AssertSqlSafe(query.to_owned()))
+            .bind(id)
+            .fetch_optional(&mut self.connection)
+            .await
+            .unwrap_or_else(|error| panic!("{query}: {error}"))
+    }
+
     async fn entries(&mut self, table: &str, column: &str, id: &str) -> Vec<Entry> {
         let query = format!("SELECT kind, {column} FROM {table} WHERE order_id = $1 ORDER BY kind");
         sqlx::query_as(AssertSqlSafe(query))

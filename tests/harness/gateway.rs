@@ -111,6 +111,26 @@ impl Gateway {
         self.send(self.client.put(self.at(path)).json(body)).await
     }
 
+    /// DELETE.
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(self.client.delete(self.at(path))).await
+    }
+
+    /// PATCH with JSON.
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.client.patch(self.at(path)).json(body)).await
+    }
+
+    /// Cancels an order, if it can be.
+    pub(crate) async fn cancel(&self, id: &str) -> Answer {
+        self.delete(&format!("/orders/{id}")).await
+    }
+
+    /// Amends an order, if it can be.
+    pub(crate) async fn amend(&self, id: &str, wanted: &Value) -> Answer {
+        self.patch(&format!("/orders/{id}"), wanted).await
+    }
+
     /// Places an order, which has to be accepted, and gives the answer.
     pub(crate) async fn placed(&self, order: &Value) -> Value {
         let answer = self.post("/orders", order).await;

@@ -1,5 +1,6 @@
 //! What the journeys stand on.
 
+pub(crate) mod audit;
 pub(crate) mod books;
 pub(crate) mod cli;
 pub(crate) mod expected;

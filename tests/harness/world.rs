@@ -210,6 +210,14 @@ impl World {
         Books::open(&self.folder.join("pizza.db")).await
     }
 
+    /// Waits until the kitchen has the ticket of an order.
+    pub(crate) async fn ticket_is_there(&self, id: &str) {
+        let mut books = self.books().await;
+        let query = "SELECT stage FROM kitchen_tickets WHERE order_id = $1";
+        let what = format!("the kitchen has the ticket of {id}");
+        eventually(SOON, &what, async || books.text(query, id).await).await;
+    }
+
     /// The history of a workflow.
     pub(crate) async fn history(&self, workflow_id: &str) -> History {
         let arguments = ["workflow", "show", "--workflow-id", workflow_id];

@@ -71,6 +71,8 @@ pub struct OrderWorkflow {
     /// Whether there may be a charge to take back. Not the same as a charge
     /// that is known: the provider may have been cut off in the middle.
     pub(crate) may_be_charged: bool,
+    /// Whether the rollback only looks for what this run knows nothing of.
+    pub(crate) only_looking: bool,
     /// Whether the order is in the store.
     pub(crate) created: bool,
     /// Whether the payment provider is being asked.
@@ -106,6 +108,7 @@ impl OrderWorkflow {
             },
             phase: Phase::Beginning,
             may_be_charged: false,
+            only_looking: false,
             created: false,
             charging: false,
             awarding: false,
@@ -225,6 +228,7 @@ async fn recover(ctx: &Context, recovery: Recovery) -> Result<(), CancelReason> 
 /// know of. Where there are none, the books say so.
 fn take_back_whatever_is_there(ctx: &Context) {
     ctx.state_mut(|state| {
+        state.only_looking = !state.may_be_charged;
         state.may_be_charged = true;
         if state.outcome.points == PointsState::None {
             state.outcome.points = PointsState::Awarded;

@@ -41,7 +41,9 @@ fn must_take_points_back(ctx: &Context) -> bool {
 
 /// Gives the charge back, if the provider has one. Whether that is settled.
 async fn refund(ctx: &Context, order: &Order) -> bool {
-    show_if_paced(ctx, OrderStatus::Refunding).await;
+    if !ctx.state(|state| state.only_looking) {
+        show_if_paced(ctx, OrderStatus::Refunding).await;
+    }
     let mut step = parkable(order, MessageType::RefundPaymentFailed);
     step.follow_ups = reclaim_after_refund(ctx, order);
     let refunded = Steps::new(ctx)

@@ -22,8 +22,21 @@ pub struct Account {
     pub payments: Vec<LedgerRow>,
     /// The loyalty programme's entries.
     pub points: Vec<LedgerRow>,
+    /// What amendments had the payment provider move.
+    pub payment_adjustments: Vec<AdjustmentRow>,
+    /// What amendments had the loyalty programme move.
+    pub points_adjustments: Vec<AdjustmentRow>,
     /// What was parked of it.
     pub tasks: Vec<FailedTaskRow>,
+}
+
+/// One entry of a ledger that an amendment caused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdjustmentRow {
+    /// The amendment's number.
+    pub amendment: i64,
+    /// What was booked.
+    pub entry: LedgerRow,
 }
 
 /// The three things that an order says of itself.
@@ -93,6 +106,8 @@ const TRACES: &str = "SELECT order_id FROM orders WHERE order_id > $1 \
      UNION SELECT order_id FROM order_changes WHERE order_id > $1 \
      UNION SELECT order_id FROM payments WHERE order_id > $1 \
      UNION SELECT order_id FROM loyalty_points WHERE order_id > $1 \
+     UNION SELECT order_id FROM payment_adjustments WHERE order_id > $1 \
+     UNION SELECT order_id FROM loyalty_adjustments WHERE order_id > $1 \
      UNION SELECT order_id FROM failed_tasks WHERE order_id > $1 \
      ORDER BY order_id LIMIT $2";
 
@@ -158,22 +173,26 @@ async fn read(
         accounts.of_row(&row, |account| account.changes.push(change))?;
     }
     for row in accounts.rows(connection, "payments", "kind").await? {
-        let entry = LedgerRow {
-            kind: row.try_get("kind")?,
-            customer_id: row.try_get("customer_id")?,
-            amount: row.try_get("amount")?,
-            booked_at_ms: row.try_get("booked_at_ms")?,
-        };
+        let entry = ledger_row(&row, "amount")?;
         accounts.of_row(&row, |account| account.payments.push(entry))?;
     }
     for row in accounts.rows(connection, "loyalty_points", "kind").await? {
-        let entry = LedgerRow {
-            kind: row.try_get("kind")?,
-            customer_id: row.try_get("customer_id")?,
-            amount: row.try_get("points")?,
-            booked_at_ms: row.try_get("booked_at_ms")?,
-        };
+        let entry = ledger_row(&row, "points")?;
         accounts.of_row(&row, |account| account.points.push(entry))?;
+    }
+    for row in accounts
+        .rows(connection, "payment_adjustments", "amendment, kind")
+        .await?
+    {
+        let entry = adjustment_row(&row, "amount")?;
+        accounts.of_row(&row, |account| account.payment_adjustments.push(entry))?;
+    }
+    for row in accounts
+        .rows(connection, "loyalty_adjustments", "amendment, kind")
+        .await?
+    {
+        let entry = adjustment_row(&row, "points")?;
+        accounts.of_row(&row, |account| account.points_adjustments.push(entry))?;
     }
     for row in accounts.rows(connection, "failed_tasks", "task_id").await? {
         let task = FailedTaskRow {
@@ -185,6 +204,22 @@ async fn read(
         accounts.of_row(&row, |account| account.tasks.push(task))?;
     }
     Ok(accounts.accounts)
+}
+
+fn ledger_row(row: &AnyRow, figure: &str) -> Result<LedgerRow, StoreError> {
+    Ok(LedgerRow {
+        kind: row.try_get("kind")?,
+        customer_id: row.try_get("customer_id")?,
+        amount: row.try_get(figure)?,
+        booked_at_ms: row.try_get("booked_at_ms")?,
+    })
+}
+
+fn adjustment_row(row: &AnyRow, figure: &str) -> Result<AdjustmentRow, StoreError> {
+    Ok(AdjustmentRow {
+        amendment: row.try_get("amendment")?,
+        entry: ledger_row(row, figure)?,
+    })
 }
 
 fn standing(row: &AnyRow) -> Result<StandingRow, StoreError> {

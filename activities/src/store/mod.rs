@@ -24,7 +24,9 @@ use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyPool, Transaction};
 
-pub use accounts::{Account, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow};
+pub use accounts::{
+    Account, AdjustmentRow, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow,
+};
 pub use failed_tasks::{FailedTaskState, OwedTask};
 pub use loyalty::{Award, Reclaim};
 pub(crate) use orders::Change;

@@ -10,7 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 use pizza_activities::store::{
-    Account, FailedTaskRow, FailedTaskState, LedgerRow, RecordRow, StandingRow,
+    Account, AdjustmentRow, FailedTaskRow, FailedTaskState, LedgerRow, RecordRow, StandingRow,
 };
 use pizza_domain::{InvalidField, Money, MoneyState, OrderId, OrderStatus, PointsState};
 use pizza_workflows::names::failed_task_workflow_id;
@@ -200,6 +200,7 @@ const REFUND: &str = "refund";
 const AWARD: &str = "award";
 const RECLAIM: &str = "reclaim";
 const VOID: &str = "void";
+const ADJUST: &str = "adjust";
 
 /// How an order stands, or stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -313,6 +314,35 @@ impl<'a> Order<'a> {
             .any(|standing| awarded.contains(&standing.points))
     }
 
+    /// What was charged in all, before any refund of the whole; none without
+    /// a charge.
+    fn paid(&self) -> Option<i64> {
+        let adjusted = standing(&self.account.payment_adjustments)
+            .map(|entry| match entry.kind.as_str() {
+                REFUND => -entry.amount,
+                _ => entry.amount,
+            })
+            .sum::<i64>();
+        Some(self.payment(CHARGE)? + adjusted)
+    }
+
+    /// The points that were awarded in all, before any reclaim; none without
+    /// an award, with which its adjustments count.
+    fn awarded(&self) -> Option<i64> {
+        let adjusted = standing(&self.account.points_adjustments)
+            .map(|entry| entry.amount)
+            .sum::<i64>();
+        Some(self.points(AWARD)? + adjusted)
+    }
+
+    /// Whether an amendment may be under way, which moves money and points
+    /// before it is written.
+    fn may_be_amended(&self) -> bool {
+        let adjusted = !self.account.payment_adjustments.is_empty()
+            || !self.account.points_adjustments.is_empty();
+        adjusted && !self.now.status.is_final()
+    }
+
     fn payment(&self, kind: &str) -> Option<i64> {
         amount(&self.account.payments, kind)
     }
@@ -351,6 +381,19 @@ impl<'a> Order<'a> {
                 .filter(|entry| entry.kind == kind || entry.kind == VOID)
                 .any(|entry| !is_past(entry.booked_at_ms, TIME_TO_FINISH, self.now_ms))
     }
+}
+
+/// The adjustments that were not taken back.
+fn standing(adjustments: &[AdjustmentRow]) -> impl Iterator<Item = &LedgerRow> {
+    let is_void = |amendment: i64| {
+        adjustments
+            .iter()
+            .any(|row| row.amendment == amendment && row.entry.kind == VOID)
+    };
+    adjustments
+        .iter()
+        .filter(move |row| !is_void(row.amendment))
+        .map(|row| &row.entry)
 }
 
 fn amount(ledger: &[LedgerRow], kind: &str) -> Option<i64> {
@@ -392,6 +435,16 @@ impl Findings {
         for (some, invariant, books) in [
             (!account.payments.is_empty(), Invariant::Charge, "payments"),
             (!account.points.is_empty(), Invariant::Points, "points"),
+            (
+                !account.payment_adjustments.is_empty(),
+                Invariant::Charge,
+                "payment adjustments",
+            ),
+            (
+                !account.points_adjustments.is_empty(),
+                Invariant::Points,
+                "points adjustments",
+            ),
             (!account.tasks.is_empty(), Invariant::Parked, "parked tasks"),
             (!account.changes.is_empty(), Invariant::Statuses, "changes"),
         ] {
@@ -407,8 +460,11 @@ impl Findings {
         use Invariant::Charge;
         self.kinds(Charge, &order.account.payments, &[CHARGE, REFUND, VOID]);
         self.owner(Charge, order, &order.account.payments, &[CHARGE]);
+        let adjustments = entries_of(&order.account.payment_adjustments);
+        self.kinds(Charge, &adjustments, &[CHARGE, REFUND, VOID]);
+        self.owner(Charge, order, &adjustments, &[CHARGE, REFUND]);
         let money = order.now.money;
-        match order.payment(CHARGE) {
+        match order.paid() {
             None => self.say_if(
                 order.was_charged(),
                 Charge,
@@ -417,7 +473,7 @@ impl Findings {
             Some(amount) => {
                 let (amount, total) = (Money::from_minor(amount), Money::from_minor(order.total));
                 self.say_if(
-                    amount != total,
+                    amount != total && !order.may_be_amended(),
                     Charge,
                     format!("{amount} was charged for an order of {total}"),
                 );
@@ -439,7 +495,7 @@ impl Findings {
     fn refund(&mut self, order: &Order<'_>) {
         use Invariant::Refund;
         self.owner(Refund, order, &order.account.payments, &[REFUND]);
-        let (charge, refund) = (order.payment(CHARGE), order.payment(REFUND));
+        let (charge, refund) = (order.paid(), order.payment(REFUND));
         let delivered = order.now.status == OrderStatus::DeliveryConfirmed;
         let owing = order.owing(MessageType::RefundPaymentFailed);
         if let Some(refund) = refund {
@@ -496,11 +552,15 @@ impl Findings {
         use Invariant::Points;
         self.kinds(Points, &order.account.points, &[AWARD, RECLAIM, VOID]);
         self.owner(Points, order, &order.account.points, &[AWARD, RECLAIM]);
-        let (award, reclaim) = (order.points(AWARD), order.points(RECLAIM));
+        let adjustments = entries_of(&order.account.points_adjustments);
+        self.kinds(Points, &adjustments, &[ADJUST, VOID]);
+        self.owner(Points, order, &adjustments, &[ADJUST]);
+        let (award, reclaim) = (order.awarded(), order.points(RECLAIM));
         let due = Money::from_minor(order.total).whole_units();
-        let sum: i64 = order.account.points.iter().map(|entry| entry.amount).sum();
+        let sum = award.unwrap_or_default() + reclaim.unwrap_or_default();
+        let amended = order.may_be_amended();
         self.say_if(
-            award.is_some_and(|award| award != due),
+            award.is_some_and(|award| award != due) && !amended,
             Points,
             format!(
                 "{} points were awarded for an order that earns {due}",
@@ -508,7 +568,7 @@ impl Findings {
             ),
         );
         self.say_if(
-            sum != 0 && sum != due,
+            sum != 0 && sum != due && !amended,
             Points,
             format!("its points come to {sum}, which is neither 0 nor its award of {due}"),
         );
@@ -760,6 +820,10 @@ fn agrees(order: &Order<'_>) -> bool {
         // The award may itself wait in a queue, before its reclaim does.
         PointsState::ReclaimParked => (award || !order.was_awarded()) && (reclaiming || !reclaim),
     }
+}
+
+fn entries_of(adjustments: &[AdjustmentRow]) -> Vec<LedgerRow> {
+    adjustments.iter().map(|row| row.entry.clone()).collect()
 }
 
 /// The entries of the loyalty programme, for a sentence.

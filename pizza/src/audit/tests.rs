@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pizza_activities::store::{
-    Account, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow,
+    Account, AdjustmentRow, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow,
 };
 
 use super::persisting;
@@ -69,6 +69,24 @@ impl Way {
             amount,
             booked_at_ms: 0,
         });
+        self
+    }
+
+    /// What an amendment moved; nothing of points when there are none.
+    fn adjusted(mut self, amendment: i64, kind: &str, amount: i64, points: i64) -> Self {
+        let row = |kind: &str, amount| AdjustmentRow {
+            amendment,
+            entry: LedgerRow {
+                kind: kind.to_owned(),
+                customer_id: "guest".to_owned(),
+                amount,
+                booked_at_ms: 0,
+            },
+        };
+        self.0.payment_adjustments.push(row(kind, amount));
+        if points != 0 {
+            self.0.points_adjustments.push(row("adjust", points));
+        }
         self
     }
 
@@ -674,4 +692,50 @@ async fn only_what_every_look_shows_is_reported() {
         .await
         .expect("looked");
     assert_eq!(found, []);
+}
+
+/// A delivered order that was amended from 12.00 to 15.00, and then to 9.00.
+fn amended() -> Way {
+    let mut way = delivered();
+    way.0.record.as_mut().expect("a record").total = 900;
+    way.adjusted(1, "charge", 300, 3)
+        .adjusted(2, "refund", 600, -6)
+}
+
+#[test]
+fn an_amended_order_is_clean_when_the_differences_add_up() {
+    assert_clean("amended", &amended().0);
+    let mut back = amended()
+        .adjusted(2, "void", 600, 0)
+        .adjusted(1, "void", 300, 0);
+    back.0.record.as_mut().expect("a record").total = 1200;
+    back.0.points_adjustments.clear();
+    assert_clean("amended in vain", &back.0);
+    let mut taken_back = rolled_back().adjusted(1, "charge", 300, 3);
+    taken_back.0.record.as_mut().expect("a record").total = 1500;
+    taken_back.0.payments[1].amount = 1500;
+    taken_back.0.points[1].amount = -15;
+    assert_clean("amended and rolled back", &taken_back.0);
+}
+
+#[test]
+fn a_difference_that_does_not_add_up_is_found() {
+    let charge = |change: fn(&mut Account)| {
+        let mut way = amended().0;
+        change(&mut way);
+        way
+    };
+    let missing = charge(|account| drop(account.payment_adjustments.remove(1)));
+    assert_breaks(Invariant::Charge, "missing", &missing);
+    let strange = charge(|account| account.payment_adjustments[0].entry.kind = "tip".to_owned());
+    assert_breaks(Invariant::Charge, "strange", &strange);
+    let points = charge(|account| account.points_adjustments[0].entry.amount = 4);
+    assert_breaks(Invariant::Points, "points", &points);
+    let mut kept = rolled_back().adjusted(1, "charge", 300, 3).0;
+    kept.record.as_mut().expect("a record").total = 1500;
+    let found = found(&kept, &temporal_of(&kept));
+    assert_eq!(
+        invariants(&found),
+        [Invariant::Refund, Invariant::Points].into()
+    );
 }
