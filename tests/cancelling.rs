@@ -134,6 +134,38 @@ async fn grpc_and_the_command_line_cancel_as_http_does() {
 }
 
 #[tokio::test]
+async fn an_order_that_is_reset_to_its_beginning_and_cancelled_takes_everything_back() {
+    let world = World::shared_without_kitchen().await;
+    let gateway = world.gateway();
+    for by_operator in [false, true] {
+        let id = gateway
+            .place_accepted(json!({ "perStepDelaySeconds": 1 }))
+            .await;
+        let workflow = format!("order-{id}");
+        let reset = ["workflow", "reset", "--workflow-id", &workflow];
+        let how = ["--type", "FirstWorkflowTask", "--reason", "a journey"];
+        world.cli().temporal(&[reset, how].concat()).await;
+        if by_operator {
+            let cancel = ["workflow", "cancel", "--workflow-id", &workflow];
+            world.cli().temporal(&cancel).await;
+        } else {
+            assert_cancelling(&gateway.cancel(&id).await);
+        }
+        let order = world.finished(&id).await;
+        assert_eq!(order["status"], "Cancelled", "{order}");
+        assert_eq!(order["money"], "refunded", "{order}");
+        let mut books = world.books().await;
+        let account = books.account(&id).await;
+        assert_eq!(account.payment_kinds(), ["charge", "refund"], "{account:?}");
+        assert_eq!(account.points_left(), 0, "{account:?}");
+        let query = "SELECT stage FROM kitchen_tickets WHERE order_id = $1";
+        let stage = books.text(query, &id).await;
+        assert_eq!(stage.as_deref(), Some("withdrawn"), "{order}");
+    }
+    world.assert_audit_clean().await;
+}
+
+#[tokio::test]
 async fn what_does_not_exist_cannot_be_cancelled() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();

@@ -34,7 +34,7 @@ use crate::names::{
 use crate::pace::{pace, pace_detached};
 use crate::policy::policy_of;
 use crate::rollback::roll_back;
-use crate::steps::{DeliveryReport, KitchenSteps, OrderSteps, Payment, PaymentSteps, StatusChange};
+use crate::steps::{DeliveryReport, OrderSteps, Payment, PaymentSteps, StatusChange};
 
 /// How an order stands, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,8 +71,11 @@ pub struct OrderWorkflow {
     /// Whether there may be a charge to take back. Not the same as a charge
     /// that is known: the provider may have been cut off in the middle.
     pub(crate) may_be_charged: bool,
-    /// Whether the rollback only looks for what this run knows nothing of.
-    pub(crate) only_looking: bool,
+    /// Whether the rollback looks for what this run knows nothing of: a
+    /// charge, points, a ticket of an earlier run.
+    pub(crate) looks_for_more: bool,
+    /// Whether a charge is among what is only looked for.
+    pub(crate) charge_is_unknown: bool,
     /// Whether the order is in the store.
     pub(crate) created: bool,
     /// Whether the payment provider is being asked.
@@ -108,7 +111,8 @@ impl OrderWorkflow {
             },
             phase: Phase::Beginning,
             may_be_charged: false,
-            only_looking: false,
+            looks_for_more: false,
+            charge_is_unknown: false,
             created: false,
             charging: false,
             awarding: false,
@@ -215,20 +219,18 @@ async fn recover(ctx: &Context, recovery: Recovery) -> Result<(), CancelReason> 
         }
         Recovery::RollBack(reason) => {
             take_back_whatever_is_there(ctx);
-            let order_id = ctx.state(|state| state.order.order_id);
-            Steps::new(ctx)
-                .bookkeeping(KitchenSteps::withdraw_ticket, order_id, "withdraw ticket")
-                .await;
             Err(reason)
         }
     }
 }
 
-/// Has the rollback look for a charge and for points that this run does not
-/// know of. Where there are none, the books say so.
+/// Has the rollback look for a charge, for points and for a ticket that this
+/// run does not know of: it may be a new run of an order that had come
+/// further. Where there are none, the books say so.
 fn take_back_whatever_is_there(ctx: &Context) {
     ctx.state_mut(|state| {
-        state.only_looking = !state.may_be_charged;
+        state.looks_for_more = true;
+        state.charge_is_unknown = !state.may_be_charged;
         state.may_be_charged = true;
         if state.outcome.points == PointsState::None {
             state.outcome.points = PointsState::Awarded;

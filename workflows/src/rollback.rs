@@ -8,7 +8,7 @@ use crate::names::{idempotency_key, patch, task_queue};
 use crate::order::{Context, OrderWorkflow, payment_of, show_if_paced};
 use crate::parking::{MessageType, parkable};
 use crate::steps::{
-    Cancellation, CustomerSteps, LoyaltySteps, Notification, OrderSteps, PaymentSteps,
+    Cancellation, CustomerSteps, KitchenSteps, LoyaltySteps, Notification, OrderSteps, PaymentSteps,
 };
 
 /// Rolls an order back: the money, then the points, each only if it was
@@ -20,6 +20,15 @@ pub(crate) async fn roll_back(ctx: &Context, reason: &CancelReason) {
         .until(|state: &OrderWorkflow| !state.amending)
         .await;
     let order = &ctx.state(|state| state.order.clone());
+    if ctx.state(|state| state.looks_for_more) {
+        Steps::new(ctx)
+            .bookkeeping(
+                KitchenSteps::withdraw_ticket,
+                order.order_id,
+                "withdraw ticket",
+            )
+            .await;
+    }
     let settled = !ctx.state(|state| state.may_be_charged) || refund(ctx, order).await;
     // Points stay until the refund is settled.
     if settled && must_take_points_back(ctx) {
@@ -41,7 +50,7 @@ fn must_take_points_back(ctx: &Context) -> bool {
 
 /// Gives the charge back, if the provider has one. Whether that is settled.
 async fn refund(ctx: &Context, order: &Order) -> bool {
-    if !ctx.state(|state| state.only_looking) {
+    if !ctx.state(|state| state.charge_is_unknown) {
         show_if_paced(ctx, OrderStatus::Refunding).await;
     }
     let mut step = parkable(order, MessageType::RefundPaymentFailed);
