@@ -142,6 +142,7 @@ fn options(
         .sticky_queue_schedule_to_start_timeout(STICKY_TIMEOUT)
         .graceful_shutdown_period(GRACEFUL_SHUTDOWN);
     let loyalty = LoyaltyActivities::new(parties.loyalty.clone(), store.clone());
+    let kitchen = KitchenActivities::new(parties.kitchen.clone(), store.clone());
     Ok(match queue {
         task_queue::ORDERS => options
             .register_workflow::<OrderWorkflow>()?
@@ -152,6 +153,8 @@ fn options(
             ))
             .register_activities(loyalty)
             .register_activities(CustomerActivities::new(parties.messenger.clone()))
+            // An order that is taken up again has its ticket withdrawn.
+            .register_activities(kitchen)
             .build(),
         // Both branches also write to the order's record.
         task_queue::LOYALTY => options
@@ -161,10 +164,7 @@ fn options(
             .build(),
         task_queue::FULFILMENT => options
             .register_workflow::<FulfilmentWorkflow>()?
-            .register_activities(KitchenActivities::new(
-                parties.kitchen.clone(),
-                store.clone(),
-            ))
+            .register_activities(kitchen)
             .build(),
         task_queue::FAILURES => options
             .register_workflow::<FailedTaskWorkflow>()?

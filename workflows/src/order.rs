@@ -6,7 +6,7 @@
 )]
 
 use failure_queue::Steps;
-use pizza_domain::{CancelReason, MoneyState, Order, OrderStatus, PointsState, Step};
+use pizza_domain::{CancelReason, MoneyState, Order, OrderStatus, PointsState, Recovery, Step};
 use serde::{Deserialize, Serialize};
 use temporalio_common::error::IncomingError;
 use temporalio_common::search_attributes::SearchAttributes;
@@ -27,7 +27,7 @@ use crate::names::{
 use crate::pace::{pace, pace_detached};
 use crate::policy::policy_of;
 use crate::rollback::roll_back;
-use crate::steps::{DeliveryReport, OrderSteps, Payment, PaymentSteps, StatusChange};
+use crate::steps::{DeliveryReport, KitchenSteps, OrderSteps, Payment, PaymentSteps, StatusChange};
 
 /// How an order stands, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,11 +70,16 @@ impl OrderWorkflow {
         }
     }
 
-    /// Takes the order to the door, or takes everything back.
+    /// Takes the order to the door, or takes everything back. An order whose
+    /// earlier run was ended from outside is only brought to its end.
     #[run(name = workflow_type::ORDER)]
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<OrderOutcome> {
         let order = ctx.state(|state| state.order.clone());
-        match deliver(ctx, &order).await {
+        let ended = match &order.recovery {
+            None => deliver(ctx, &order).await,
+            Some(recovery) => take_up(ctx, &order, recovery).await,
+        };
+        match ended {
             Ok(()) => Ok(ctx.state(|state| state.outcome)),
             Err(reason) => {
                 roll_back(ctx, &order, &reason).await;
@@ -97,6 +102,36 @@ impl OrderWorkflow {
 }
 
 type Context = WorkflowContext<OrderWorkflow>;
+
+/// Takes an order up again whose earlier run was ended from outside. What that
+/// run had done is not known here: a delivered order is given its points once
+/// more, and of any other everything is looked for that may have to be taken
+/// back. The ledgers know what there is.
+async fn take_up(ctx: &Context, order: &Order, recovery: &Recovery) -> Result<(), CancelReason> {
+    match recovery {
+        Recovery::Delivered => {
+            ctx.state_mut(|state| state.outcome.money = MoneyState::Charged);
+            confirm_delivery(ctx, order, None).await;
+            let points = award_points(ctx, order).await;
+            ctx.state_mut(|state| state.outcome.points = points);
+            Ok(())
+        }
+        Recovery::RollBack(reason) => {
+            Steps::new(ctx)
+                .bookkeeping(
+                    KitchenSteps::withdraw_ticket,
+                    order.order_id,
+                    "withdraw ticket",
+                )
+                .await;
+            ctx.state_mut(|state| {
+                state.may_be_charged = true;
+                state.outcome.points = PointsState::Awarded;
+            });
+            Err(reason.clone())
+        }
+    }
+}
 
 async fn deliver(ctx: &Context, order: &Order) -> Result<(), CancelReason> {
     create(ctx, order).await?;
