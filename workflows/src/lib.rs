@@ -14,9 +14,11 @@ mod order;
 mod pace;
 pub mod parking;
 mod policy;
+mod reconciliation;
 mod rollback;
 pub mod steps;
 
 pub use fulfilment::{FulfilmentWorkflow, ReportReceipt};
 pub use loyalty::{LoyaltyOutcome, LoyaltyWorkflow};
 pub use order::{OrderOutcome, OrderWorkflow, search_attributes};
+pub use reconciliation::{Reconciliation, ReconciliationProgress, ReconciliationWorkflow};

@@ -11,6 +11,7 @@ mod kitchen;
 mod loyalty;
 mod orders;
 mod payments;
+mod reconciliation;
 mod sqlite;
 #[cfg(test)]
 mod tests;
