@@ -46,6 +46,7 @@ mod gateway_killed;
 mod harness;
 mod inspection;
 mod kitchen_reports;
+mod reconciliation;
 mod replay;
 mod scenarios;
 mod scenarios_command;

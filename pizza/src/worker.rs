@@ -12,15 +12,16 @@ use futures::future::join_all;
 use pizza_activities::store::Store;
 use pizza_activities::{
     CustomerActivities, KitchenActivities, LoyaltyActivities, OrderActivities, Parties,
-    PaymentActivities,
+    PaymentActivities, ReconciliationActivities,
 };
 use pizza_workflows::names::task_queue;
-use pizza_workflows::{FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow};
+use pizza_workflows::{FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow, ReconciliationWorkflow};
 use temporalio_client::Client;
 use temporalio_sdk::runtime::{AutoscalingOptions, PollerBehavior};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio_util::sync::CancellationToken;
 
+use crate::reconciliation::{self, ReconciliationArgs};
 use crate::{shutdown, temporal};
 
 /// How long steps under way may take to end once the worker is stopped.
@@ -38,6 +39,8 @@ pub(crate) struct WorkerArgs {
     /// The task queues to work on; all when none is named
     #[arg(long = "queue", value_name = "QUEUE", value_parser = task_queue::ALL)]
     queues: Vec<String>,
+    #[command(flatten)]
+    reconciliation: ReconciliationArgs,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -68,6 +71,13 @@ pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
         args.queues
     };
     let workers = Workers::new(&client, &store, &queues)?;
+    // Only who runs it asks for it: nobody else may be there to.
+    if queues
+        .iter()
+        .any(|queue| queue == task_queue::RECONCILIATION)
+    {
+        reconciliation::keep(&client, &args.reconciliation).await;
+    }
     tracing::info!(?queues, "working");
     workers.run(shutdown).await?;
     Ok(ExitCode::SUCCESS)
@@ -177,6 +187,10 @@ fn options(
             )))
             // It tells the order's record what became of a task.
             .register_activities(OrderActivities::new(store.clone()))
+            .build(),
+        task_queue::RECONCILIATION => options
+            .register_workflow::<ReconciliationWorkflow>()?
+            .register_activities(ReconciliationActivities::new(client.clone(), store.clone()))
             .build(),
         other => anyhow::bail!("there is no task queue {other}"),
     })
