@@ -83,7 +83,8 @@ async fn a_last_write_that_was_lost_is_made_up_for_and_a_reset_by_hand_left_alon
     let order = gateway.order(&delivered).await;
     assert_eq!(order["status"], "DeliveryConfirmed", "{order}");
     let order = gateway.order(&refused).await;
-    assert_eq!(order, before);
+    assert_eq!(order["status"], "Cancelled", "{order}");
+    assert_eq!(order["cancelled"], before["cancelled"], "{order}");
     for id in [&delivered, &refused] {
         books.account(id).await.assert_legal();
     }
@@ -124,7 +125,8 @@ async fn by_itself_it_mends_what_was_ended_and_leaves_alone_what_waits_for_a_wor
     // Nobody works on orders for a while.
     world.worker.take().expect("the worker").kill();
     let others = ["loyalty", "fulfilment", "failures", "reconciliation"];
-    world.worker = Some(world.worker_of(&others));
+    let others = others.map(|queue| ["--queue", queue]).concat();
+    world.worker = Some(world.worker_with(&others));
     for id in [&at_the_door, &waiting] {
         for event in ["cooked", "pickedUp", "delivered"] {
             gateway.report_taken(id, event).await;
@@ -143,7 +145,7 @@ async fn by_itself_it_mends_what_was_ended_and_leaves_alone_what_waits_for_a_wor
 
     terminate(&world, &at_the_door).await;
     terminate(&world, &unwritten).await;
-    let orders = world.worker_of(&["orders"]);
+    let orders = world.worker_with(&["--queue", "orders"]);
     let order = gateway.until(&at_the_door, "DeliveryConfirmed").await;
     assert_eq!(order["money"], "charged", "{order}");
     let account = books.account(&at_the_door).await;
@@ -179,26 +181,8 @@ async fn an_order_that_temporal_lost_is_rolled_back_and_one_that_nobody_told_of_
     let world = World::start(when_asked()).await;
     let gateway = world.gateway();
     let mut books = world.books().await;
-    let lost = accepted(&gateway).await;
-    // A terminated workflow is deleted with its history.
-    let workflow = format!("order-{lost}");
-    terminate(&world, &lost).await;
-    for workflow in [format!("{workflow}-fulfilment"), workflow] {
-        let delete = ["workflow", "delete", "--workflow-id", &workflow];
-        world.cli().temporal(&delete).await;
-        eventually(SOON, "it is deleted", async || {
-            let describe = [
-                "temporal",
-                "workflow",
-                "describe",
-                "--workflow-id",
-                &workflow,
-            ];
-            let output = world.cli().pizza(&describe).await;
-            (output.code != Some(0)).then_some(())
-        })
-        .await;
-    }
+    let running = accepted(&gateway).await;
+    let lost = without_a_workflow(&mut books, &running).await;
     // Its messenger is away when it is ended, between its last status and that.
     books.refuse("notifications", "").await;
     let untold = gateway.place(json!({ "errorOnStep": 4 })).await;
@@ -208,10 +192,43 @@ async fn an_order_that_temporal_lost_is_rolled_back_and_one_that_nobody_told_of_
 
     let counts = reconciled(&world, 2).await;
     assert_eq!(counts["rolledBack"], 2, "{counts}");
-    rolled_back(&world, &mut books, &lost, "workflow-lost").await;
+    let order = rolled_back(&world, &mut books, &lost, "workflow-lost").await;
+    assert_eq!(order["money"], "refunded", "{order}");
+    assert_eq!(order["points"], "reclaimed", "{order}");
     rolled_back(&world, &mut books, &untold, "kitchen-refused").await;
-    quiet(&world, 0).await;
+    quiet(&world, 1).await;
     clean(&world).await;
+}
+
+#[tokio::test]
+async fn the_schedule_is_that_of_the_worker_that_started_last_and_stays_paused() {
+    let mut world = World::found(when_asked()).await;
+    let nobody = ["reconcile", "--timeout-seconds", "1"];
+    let nobody = world.cli().pizza(&nobody).await;
+    assert_eq!(nobody.code, Some(1), "{nobody:?}");
+    assert!(
+        nobody.stderr.contains("task queue reconciliation"),
+        "{nobody:?}"
+    );
+    let shown = last(&world).await;
+    assert_eq!(shown["schedule"], Value::Null, "{shown}");
+    assert_eq!(shown["runs"][0]["status"], "running", "{shown}");
+
+    world.start_worker();
+    let is_every = async |seconds: u64| {
+        eventually(SOON, "the schedule is as asked for", async || {
+            let schedule = last(&world).await["schedule"].clone();
+            (schedule["everySeconds"] == seconds).then_some(schedule)
+        })
+        .await
+    };
+    assert_eq!(is_every(86_400).await["paused"], false);
+    let pause = ["schedule", "toggle", "--schedule-id", "reconcile-orders"];
+    let why = ["--pause", "--reason", "a journey"];
+    world.cli().temporal(&[&pause[..], &why].concat()).await;
+    let other = world.worker_with(&["--reconcile-every-seconds", "43200"]);
+    assert_eq!(is_every(43_200).await["paused"], true);
+    drop(other);
 }
 
 /// An order that the kitchen has accepted, with its points awarded.
@@ -271,6 +288,33 @@ async fn timing_out(world: &World, like: &str) -> String {
     let all = [&arguments[..], &what, &more, &limit].concat();
     world.cli().temporal(&all).await;
     assert_eq!(world.final_history(&workflow).await.end(), "TIMED_OUT");
+    id
+}
+
+/// An order like this one, which Temporal does not know.
+async fn without_a_workflow(books: &mut Books, like: &str) -> String {
+    let id = Uuid::new_v4().to_string();
+    for (table, key) in [
+        ("orders", ""),
+        ("order_changes", ""),
+        ("kitchen_tickets", ""),
+        (
+            "payments",
+            ", idempotency_key = idempotency_key || '-copied'",
+        ),
+        (
+            "loyalty_points",
+            ", idempotency_key = idempotency_key || '-copied'",
+        ),
+    ] {
+        books
+            .execute(&format!(
+                "CREATE TEMP TABLE copied AS SELECT * FROM {table} WHERE order_id = '{like}'; \
+                 UPDATE copied SET order_id = '{id}'{key}; \
+                 INSERT INTO {table} SELECT * FROM copied; DROP TABLE copied"
+            ))
+            .await;
+    }
     id
 }
 

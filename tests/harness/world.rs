@@ -145,11 +145,9 @@ impl World {
         self.worker = Some(worker);
     }
 
-    /// Starts a worker of these task queues alone.
-    pub(crate) fn worker_of(&self, queues: &[&str]) -> Process {
-        let named = queues.iter().flat_map(|queue| ["--queue", queue]);
-        let arguments: Vec<&str> = ["worker"].into_iter().chain(named).collect();
-        self.run("worker", &arguments)
+    /// Starts a worker with these arguments, beside the world's own.
+    pub(crate) fn worker_with(&self, arguments: &[&str]) -> Process {
+        self.run("worker", &[&["worker"], arguments].concat())
     }
 
     /// Starts a gateway on the world's Temporal, and waits until it listens.
