@@ -49,6 +49,7 @@ mod harness;
 mod inspection;
 mod kitchen_reports;
 mod races;
+mod reconciliation;
 mod replay;
 mod scenarios;
 mod scenarios_command;

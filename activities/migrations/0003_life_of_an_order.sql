@@ -19,6 +19,11 @@ CREATE INDEX orders_placed ON orders (placed_at_ms, order_id);
 CREATE INDEX orders_customer ON orders (customer_id, placed_at_ms, order_id);
 CREATE INDEX orders_status ON orders (status, placed_at_ms, order_id);
 
+-- Orders without an end, the longest unchanged first: what is held against
+-- Temporal now and then. Few of all that there are.
+CREATE INDEX orders_open ON orders (updated_at_ms, order_id)
+    WHERE status NOT IN ('DeliveryConfirmed', 'Cancelled');
+
 -- A change also says what the order was at that version. Empty in changes of
 -- before, whose orders could not be amended.
 ALTER TABLE order_changes ADD COLUMN flavour TEXT;

@@ -10,6 +10,7 @@ mod kitchen;
 mod loyalty;
 mod orders;
 mod payments;
+mod reconciliation;
 mod simulated_kitchen;
 pub mod store;
 
@@ -21,6 +22,7 @@ pub use kitchen::{Kitchen, KitchenActivities};
 pub use loyalty::{LoyaltyActivities, LoyaltyProgramme};
 pub use orders::OrderActivities;
 pub use payments::{PaymentActivities, PaymentProvider};
+pub use reconciliation::ReconciliationActivities;
 pub use simulated_kitchen::{DueReport, SimulatedKitchen};
 
 use store::Store;

@@ -2,7 +2,10 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{audit, client, dev, gateway, kitchen, operator_key, replay, temporal_command, worker};
+use crate::{
+    audit, client, dev, gateway, kitchen, operator_key, reconciliation, replay, temporal_command,
+    worker,
+};
 
 /// Pizza orders as durable sagas on Temporal.
 ///
@@ -55,6 +58,8 @@ pub(crate) enum Command {
     OperatorKey(operator_key::OperatorKeyArgs),
     /// Prove for every order that its books are right, or say for which they are not
     Audit(audit::AuditArgs),
+    /// Bring the orders' records in line with Temporal now, and count what was mended
+    Reconcile(reconciliation::ReconcileArgs),
     /// Replay histories with this build's workflows
     Replay(replay::ReplayArgs),
     /// Run the Temporal CLI that `dev` uses, with the arguments that follow

@@ -26,6 +26,7 @@ use crate::client::output;
 use crate::gateway::{self, SettingsArgs};
 use crate::kitchen::cook;
 use crate::operator_key::KeptKey;
+use crate::reconciliation::{self, ReconciliationArgs};
 use crate::temporal_command::{CliArgs, SETTING_NAMES};
 use crate::worker::Workers;
 use crate::{shutdown, temporal};
@@ -57,6 +58,8 @@ pub(crate) struct DevArgs {
     cli: CliArgs,
     #[command(flatten)]
     settings: SettingsArgs,
+    #[command(flatten)]
+    reconciliation: ReconciliationArgs,
 }
 
 /// Runs everything until a signal stops it.
@@ -104,6 +107,7 @@ async fn serve(
     let cooking = shutdown.clone();
     let cook = tokio::spawn(async move { cook(&kitchen, &at_the_door, cooking).await });
     let workers = Workers::new(&client, &store, &task_queue::ALL.map(str::to_owned))?;
+    reconciliation::keep(&client, &args.reconciliation).await;
     let hands = CancellationToken::new();
 
     announce(args, &url, server, operators.kept.as_ref());

@@ -8,6 +8,7 @@ mod gateway;
 mod kitchen;
 mod logging;
 mod operator_key;
+mod reconciliation;
 mod replay;
 mod shutdown;
 mod temporal;
@@ -53,6 +54,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Scenarios(args) => client::scenarios::run(args).await,
         // The client's futures are large; boxed, they stay off the stack.
         Command::Audit(args) => Box::pin(audit::run(args)).await,
+        Command::Reconcile(args) => Box::pin(reconciliation::run(args)).await,
         Command::Replay(args) => Box::pin(replay::run(args, temporal::connect)).await,
         Command::OperatorKey(args) => operator_key::run(&args),
         Command::Temporal(args) => temporal_command::run(args).await,

@@ -12,15 +12,16 @@ use futures::future::join_all;
 use pizza_activities::store::Store;
 use pizza_activities::{
     CustomerActivities, KitchenActivities, LoyaltyActivities, OrderActivities, Parties,
-    PaymentActivities,
+    PaymentActivities, ReconciliationActivities,
 };
 use pizza_workflows::names::task_queue;
-use pizza_workflows::{FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow};
+use pizza_workflows::{FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow, ReconciliationWorkflow};
 use temporalio_client::Client;
 use temporalio_sdk::runtime::{AutoscalingOptions, PollerBehavior};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio_util::sync::CancellationToken;
 
+use crate::reconciliation::{self, ReconciliationArgs};
 use crate::{shutdown, temporal};
 
 /// How long steps under way may take to end once the worker is stopped.
@@ -38,6 +39,8 @@ pub(crate) struct WorkerArgs {
     /// The task queues to work on; all when none is named
     #[arg(long = "queue", value_name = "QUEUE", value_parser = task_queue::ALL)]
     queues: Vec<String>,
+    #[command(flatten)]
+    reconciliation: ReconciliationArgs,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -68,6 +71,13 @@ pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
         args.queues
     };
     let workers = Workers::new(&client, &store, &queues)?;
+    // Only who runs it asks for it: nobody else may be there to.
+    if queues
+        .iter()
+        .any(|queue| queue == task_queue::RECONCILIATION)
+    {
+        reconciliation::keep(&client, &args.reconciliation).await;
+    }
     tracing::info!(?queues, "working");
     workers.run(shutdown).await?;
     Ok(ExitCode::SUCCESS)
@@ -142,6 +152,7 @@ fn options(
         .sticky_queue_schedule_to_start_timeout(STICKY_TIMEOUT)
         .graceful_shutdown_period(GRACEFUL_SHUTDOWN);
     let loyalty = LoyaltyActivities::new(parties.loyalty.clone(), store.clone());
+    let kitchen = KitchenActivities::new(parties.kitchen.clone(), store.clone());
     Ok(match queue {
         task_queue::ORDERS => options
             .register_workflow::<OrderWorkflow>()?
@@ -157,6 +168,8 @@ fn options(
                 store.clone(),
             ))
             .register_activities(CustomerActivities::new(parties.messenger.clone()))
+            // An order that is taken up again has its ticket withdrawn.
+            .register_activities(kitchen)
             .build(),
         // Both branches also write to the order's record.
         task_queue::LOYALTY => options
@@ -166,10 +179,7 @@ fn options(
             .build(),
         task_queue::FULFILMENT => options
             .register_workflow::<FulfilmentWorkflow>()?
-            .register_activities(KitchenActivities::new(
-                parties.kitchen.clone(),
-                store.clone(),
-            ))
+            .register_activities(kitchen)
             .build(),
         task_queue::FAILURES => options
             .register_workflow::<FailedTaskWorkflow>()?
@@ -182,6 +192,10 @@ fn options(
             )))
             // It tells the order's record what became of a task.
             .register_activities(OrderActivities::new(store.clone()))
+            .build(),
+        task_queue::RECONCILIATION => options
+            .register_workflow::<ReconciliationWorkflow>()?
+            .register_activities(ReconciliationActivities::new(client.clone(), store.clone()))
             .build(),
         other => anyhow::bail!("there is no task queue {other}"),
     })

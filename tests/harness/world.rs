@@ -34,6 +34,10 @@ pub(crate) struct Setup {
     pub(crate) kitchen: bool,
     /// How long the kitchen may keep silent, in seconds.
     pub(crate) kitchen_deadline_seconds: f64,
+    /// How often records are held against Temporal, and how long they are left
+    /// alone after a change. Where that is not what is tried out, never.
+    pub(crate) reconcile_every_seconds: u32,
+    pub(crate) reconcile_grace_seconds: u32,
     /// The Temporal server; none for the shared one.
     pub(crate) temporal: Option<String>,
 }
@@ -43,6 +47,8 @@ impl Default for Setup {
         Self {
             kitchen: true,
             kitchen_deadline_seconds: 10.0,
+            reconcile_every_seconds: 86_400,
+            reconcile_grace_seconds: 30,
             temporal: None,
         }
     }
@@ -137,6 +143,11 @@ impl World {
         variables.push(("TEMPORAL_ADDRESS".to_owned(), address.to_owned()));
         let worker = Process::pizza(&self.folder, "worker", &["worker"], &variables);
         self.worker = Some(worker);
+    }
+
+    /// Starts a worker with these arguments, beside the world's own.
+    pub(crate) fn worker_with(&self, arguments: &[&str]) -> Process {
+        self.run("worker", &[&["worker"], arguments].concat())
     }
 
     /// Starts a gateway on the world's Temporal, and waits until it listens.
@@ -255,6 +266,8 @@ impl World {
             std::fs::write(&settings, "").expect("a file");
         }
         let store = self.folder.join("pizza.db");
+        let every = self.setup.reconcile_every_seconds.to_string();
+        let grace = self.setup.reconcile_grace_seconds.to_string();
         [
             ("TEMPORAL_ADDRESS", self.temporal.clone()),
             ("TEMPORAL_NAMESPACE", self.namespace.clone()),
@@ -263,6 +276,8 @@ impl World {
             ("PIZZA_GATEWAY", self.gateway_url.clone()),
             ("PIZZA_OPERATOR_KEYS", OPERATOR_KEYS.to_owned()),
             ("PIZZA_OPERATOR_KEY", OPERATOR_KEY.to_owned()),
+            ("PIZZA_RECONCILE_EVERY_SECONDS", every),
+            ("PIZZA_RECONCILE_GRACE_SECONDS", grace),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())

@@ -14,6 +14,7 @@ mod order;
 mod pace;
 pub mod parking;
 mod policy;
+mod reconciliation;
 mod rollback;
 pub mod steps;
 
@@ -21,3 +22,4 @@ pub use change::{AmendReceipt, ChangeRefusal};
 pub use fulfilment::{FulfilmentWorkflow, ReportReceipt};
 pub use loyalty::{LoyaltyOutcome, LoyaltyWorkflow};
 pub use order::{OrderOutcome, OrderWorkflow, search_attributes};
+pub use reconciliation::{Reconciliation, ReconciliationProgress, ReconciliationWorkflow};

@@ -17,9 +17,12 @@ pub mod task_queue {
     pub const FULFILMENT: &str = "fulfilment";
     /// Parked tasks.
     pub const FAILURES: &str = "failures";
+    /// The reconciliation of the orders' records with Temporal. Its worker has
+    /// a client of Temporal, and goes on while orders wait for theirs.
+    pub const RECONCILIATION: &str = "reconciliation";
 
     /// All of them.
-    pub const ALL: [&str; 4] = [ORDERS, LOYALTY, FULFILMENT, FAILURES];
+    pub const ALL: [&str; 5] = [ORDERS, LOYALTY, FULFILMENT, FAILURES, RECONCILIATION];
 }
 
 /// Workflow types.
@@ -32,6 +35,15 @@ pub mod workflow_type {
     pub const LOYALTY: &str = "PizzaLoyalty";
     /// The cooking and delivery of one order.
     pub const FULFILMENT: &str = "PizzaFulfilment";
+    /// A look at the orders that Temporal and the store may not agree about.
+    pub const RECONCILIATION: &str = "PizzaReconciliation";
+}
+
+/// Schedules.
+pub mod schedule {
+    /// Starts a reconciliation now and then. Also what the ids of its
+    /// workflows begin with.
+    pub const RECONCILE_ORDERS: &str = "reconcile-orders";
 }
 
 /// Activity types. A redrive finds its activity by this name.
@@ -72,6 +84,8 @@ pub mod activity {
     pub const CANCEL_ORDER: &str = "cancelOrder";
     /// The order's record says what waits in a failure queue.
     pub const RECORD_PARKED_TASK: &str = "recordParkedTask";
+    /// A page of orders is brought in line with Temporal.
+    pub const RECONCILE_PAGE: &str = "reconcilePage";
 }
 
 /// Updates, signals, queries.
@@ -120,6 +134,20 @@ pub mod failure_type {
     pub const AMENDMENT_FAILED: &str = "AmendmentFailed";
 }
 
+/// What an order is cancelled for that was ended from outside.
+pub mod cancel_code {
+    /// Somebody terminated its workflow.
+    pub const TERMINATED: &str = "workflow-terminated";
+    /// Its workflow ran into a timeout of the server.
+    pub const TIMED_OUT: &str = "workflow-timed-out";
+    /// Its workflow was cancelled, and ended without a rollback.
+    pub const CANCELED: &str = "workflow-canceled";
+    /// Its workflow failed in a way that the saga does not know.
+    pub const FAILED: &str = "workflow-failed";
+    /// Temporal does not know its workflow (any more).
+    pub const LOST: &str = "workflow-lost";
+}
+
 /// Search attributes. None holds personal data: they are never encrypted.
 pub mod search_attribute {
     use super::SearchAttributeKey;
@@ -156,6 +184,20 @@ pub const MEMO_ORDER: &str = "order";
 #[must_use]
 pub fn order_workflow_id(order: OrderId) -> String {
     format!("order-{order}")
+}
+
+/// The order whose workflow has this id; none for any other workflow.
+#[must_use]
+pub fn order_of_workflow_id(id: &str) -> Option<OrderId> {
+    let order = id.strip_prefix("order-")?.parse().ok()?;
+    // A UUID has several spellings, an order's workflow has one.
+    (order_workflow_id(order) == id).then_some(order)
+}
+
+/// The workflow id of a reconciliation that somebody asked for.
+#[must_use]
+pub fn reconciliation_workflow_id(request: &str) -> String {
+    format!("{}-asked-{request}", schedule::RECONCILE_ORDERS)
 }
 
 /// The workflow id of an order's loyalty branch.
@@ -208,6 +250,7 @@ mod tests {
                 fulfilment_workflow_id(order),
                 failed_task_workflow_id("refund-payment", order),
                 idempotency_key(order, Step::RefundPayment),
+                reconciliation_workflow_id("7"),
             ],
             [
                 "order-6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11",
@@ -215,7 +258,19 @@ mod tests {
                 "order-6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11-fulfilment",
                 "failed-refund-payment-6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11",
                 "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11/refundPayment",
+                "reconcile-orders-asked-7",
             ]
         );
+    }
+
+    #[test]
+    fn an_order_is_known_by_its_workflow_id_alone() {
+        let text = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
+        let order: OrderId = text.parse().expect("a UUID");
+        assert_eq!(order_of_workflow_id(&order_workflow_id(order)), Some(order));
+        let upper = format!("order-{}", text.to_uppercase());
+        for other in [text, &loyalty_workflow_id(order), "order-7", &upper] {
+            assert_eq!(order_of_workflow_id(other), None, "{other}");
+        }
     }
 }

@@ -12,6 +12,7 @@ mod kitchen;
 mod loyalty;
 mod orders;
 mod payments;
+mod reconciliation;
 mod sqlite;
 #[cfg(test)]
 mod tests;

@@ -8,9 +8,14 @@ pub mod kitchen;
 pub mod loyalty;
 pub mod orders;
 pub mod payments;
+pub mod reconciliation;
 
 pub use customers::{CustomerSteps, Notification};
 pub use kitchen::{KitchenSteps, Prepared, RecordedReport, Ticket};
 pub use loyalty::{LoyaltySteps, Points, PointsAdjustment};
 pub use orders::{Cancellation, DeliveryReport, OrderSteps, RecordedAmendment, StatusChange};
 pub use payments::{Payment, PaymentAdjustment, PaymentSteps};
+pub use reconciliation::{
+    Place, ReconciledPage, ReconciliationCounts, ReconciliationPage, ReconciliationPart,
+    ReconciliationSteps,
+};

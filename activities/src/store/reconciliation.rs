@@ -1,0 +1,124 @@
+//! What the reconciliation asks the store.
+
+use pizza_domain::OrderId;
+use pizza_workflows::steps::Place;
+use sqlx::Row;
+
+use super::{Store, StoreError};
+
+/// The words are those of the index, which makes this a look at few orders.
+const OPEN: &str = "SELECT updated_at_ms, order_id FROM orders \
+     WHERE status NOT IN ('DeliveryConfirmed', 'Cancelled') \
+     AND updated_at_ms <= $1 AND (updated_at_ms, order_id) > ($2, $3) \
+     ORDER BY updated_at_ms, order_id LIMIT $4";
+
+impl Store {
+    /// The orders without an end that have not changed since, the longest
+    /// unchanged first, after a place; no more than `limit`.
+    pub(crate) async fn open_orders(
+        &self,
+        unchanged_since_ms: i64,
+        after: &Place,
+        limit: u32,
+    ) -> Result<Vec<Place>, StoreError> {
+        let rows = sqlx::query(OPEN)
+            .bind(unchanged_since_ms)
+            .bind(after.updated_at_ms)
+            .bind(after.order_id.clone())
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?;
+        let place = |row: &sqlx::any::AnyRow| {
+            Ok(Place {
+                updated_at_ms: row.try_get("updated_at_ms")?,
+                order_id: row.try_get("order_id")?,
+            })
+        };
+        rows.iter().map(place).collect()
+    }
+
+    /// Whether a customer was told of the end of an order.
+    pub(crate) async fn was_told(&self, id: OrderId) -> Result<bool, StoreError> {
+        let told = sqlx::query("SELECT 1 FROM notifications WHERE order_id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(told.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use pizza_domain::{Order, OrderRequest, OrderStatus, Prices, StageDeadlines};
+    use tempfile::TempDir;
+    use uuid::Uuid;
+
+    use super::*;
+
+    async fn store() -> (Store, TempDir) {
+        let folder = TempDir::new().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("pizza.db").display());
+        (Store::open(&url).await.expect("a store"), folder)
+    }
+
+    /// An order that last changed at this time.
+    async fn order_of(store: &Store, updated_at_ms: i64) -> OrderId {
+        let id = OrderId::from_uuid(Uuid::new_v4());
+        let stages = StageDeadlines::all(Duration::from_secs(10));
+        let order = Order::accept(OrderRequest::default(), id, Prices::FIRST, stages, 0);
+        store.create_order(&order).await.expect("created");
+        sqlx::query("UPDATE orders SET updated_at_ms = $1 WHERE order_id = $2")
+            .bind(updated_at_ms)
+            .bind(id.to_string())
+            .execute(&store.pool)
+            .await
+            .expect("aged");
+        id
+    }
+
+    #[tokio::test]
+    async fn open_orders_come_page_by_page_the_longest_unchanged_first() {
+        let (store, _folder) = store().await;
+        // Two of the same time, which the place tells apart.
+        let mut expected = Vec::new();
+        for at_ms in [30, 10, 20, 20] {
+            expected.push((at_ms, order_of(&store, at_ms).await.to_string()));
+        }
+        expected.sort();
+        order_of(&store, 31).await;
+        for end in [OrderStatus::DeliveryConfirmed, OrderStatus::Cancelled] {
+            let ended = order_of(&store, 5).await;
+            store.change_order(ended, end).await.expect("changed");
+            let aged = "UPDATE orders SET updated_at_ms = 5 WHERE order_id = $1";
+            let aged = sqlx::query(aged).bind(ended.to_string());
+            aged.execute(&store.pool).await.expect("aged");
+        }
+        let mut found = Vec::new();
+        let mut place = Place::default();
+        loop {
+            let page = store.open_orders(30, &place, 1).await.expect("answered");
+            let Some(last) = page.last() else { break };
+            place = last.clone();
+            found.push((place.updated_at_ms, place.order_id.clone()));
+        }
+        assert_eq!(found, expected);
+    }
+
+    #[tokio::test]
+    async fn looking_for_open_orders_reads_no_others() {
+        let (store, _folder) = store().await;
+        let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {OPEN}")))
+            .bind(1_i64)
+            .bind(1_i64)
+            .bind("")
+            .bind(1_i64)
+            .fetch_one(&store.pool)
+            .await
+            .expect("a plan");
+        let plan: String = plan.get("detail");
+        assert!(plan.contains("orders_open"), "{plan}");
+        assert!(plan.starts_with("SEARCH"), "{plan}");
+    }
+}

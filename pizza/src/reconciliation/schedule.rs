@@ -1,0 +1,116 @@
+//! The schedule that starts the reconciliation.
+
+use std::time::Duration;
+
+use pizza_workflows::names::{schedule, task_queue};
+use pizza_workflows::{Reconciliation, ReconciliationWorkflow};
+use temporalio_client::schedules::{
+    CreateScheduleOptions, ScheduleAction, ScheduleDescription, ScheduleDescriptionAction,
+    ScheduleError, ScheduleOverlapPolicy, ScheduleSpec, ScheduleUpdate,
+};
+use temporalio_client::{Client, RetryOptions, RpcOptions};
+use tonic::Code;
+
+use super::ReconciliationArgs;
+
+/// A run that came this much too late is left out: the next one does the same.
+/// Servers allow no less.
+const CATCH_UP: Duration = Duration::from_secs(10);
+
+/// The longest wait for one answer.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Sees to it that the schedule is there, and as it was asked for. One that an
+/// operator paused stays paused. Without it orders are worked on all the same,
+/// so a worker that cannot have it says so and goes on.
+pub(crate) async fn keep(client: &Client, args: &ReconciliationArgs) {
+    match Box::pin(make(client, args)).await {
+        Ok(()) => tracing::debug!(every = ?args.every(), "the reconciliation is scheduled"),
+        Err(error) => tracing::error!(
+            error = %error,
+            "the reconciliation is not scheduled: records that fall behind stay so until \
+             `pizza reconcile`"
+        ),
+    }
+}
+
+async fn make(client: &Client, args: &ReconciliationArgs) -> Result<(), ScheduleError> {
+    let options = CreateScheduleOptions::builder()
+        .action(action(args))
+        .spec(ScheduleSpec::from_interval(args.every()))
+        .overlap_policy(ScheduleOverlapPolicy::Skip)
+        .rpc_options(rpc_options())
+        .build();
+    match client
+        .create_schedule(schedule::RECONCILE_ORDERS, options)
+        .await
+    {
+        Ok(_) => {}
+        Err(ScheduleError::Rpc(status)) if status.code() == Code::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    // What a new one cannot be given, and what an old one has otherwise.
+    let handle = client.get_schedule_handle(schedule::RECONCILE_ORDERS);
+    let description = handle.describe(rpc_options()).await?;
+    if is_as_wished(&description, args).await {
+        return Ok(());
+    }
+    let wished = args.clone();
+    let update = move |update: &mut ScheduleUpdate| {
+        update
+            .set_spec(ScheduleSpec::from_interval(wished.every()))
+            .set_action(action(&wished))
+            .set_overlap_policy(ScheduleOverlapPolicy::Skip)
+            .set_catchup_window(CATCH_UP);
+    };
+    handle.update(update, rpc_options()).await
+}
+
+fn action(args: &ReconciliationArgs) -> ScheduleAction {
+    ScheduleAction::start_workflow(
+        ReconciliationWorkflow::run,
+        Reconciliation::with_grace(args.reconcile_grace_seconds),
+        task_queue::RECONCILIATION,
+        schedule::RECONCILE_ORDERS,
+    )
+}
+
+/// Each update is an event of the schedule, so there is none without a reason.
+async fn is_as_wished(description: &ScheduleDescription, args: &ReconciliationArgs) -> bool {
+    let wished = Reconciliation::with_grace(args.reconcile_grace_seconds);
+    let starts_it = match description.action() {
+        ScheduleDescriptionAction::StartWorkflow(start) => {
+            let input = start.args::<Reconciliation>().await;
+            start.task_queue() == task_queue::RECONCILIATION
+                && input.is_ok_and(|input| input == Some(wished))
+        }
+        _ => false,
+    };
+    let catch_up = description
+        .raw()
+        .schedule
+        .as_ref()
+        .and_then(|schedule| schedule.policies.as_ref())
+        .and_then(|policies| policies.catchup_window);
+    let short = catch_up.and_then(|window| Duration::try_from(window).ok()) == Some(CATCH_UP);
+    starts_it && short && every(description) == Some(args.every())
+}
+
+/// How often the schedule starts a run; none where it is not by one interval.
+pub(super) fn every(description: &ScheduleDescription) -> Option<Duration> {
+    let spec = description.raw().schedule.as_ref()?.spec.as_ref()?;
+    match spec.interval.as_slice() {
+        [interval] => Duration::try_from(interval.interval?).ok(),
+        _ => None,
+    }
+}
+
+pub(super) fn rpc_options() -> RpcOptions {
+    let retry = RetryOptions::builder()
+        .max_elapsed_time(Some(ANSWER))
+        .build();
+    RpcOptions::builder()
+        .timeout(ANSWER)
+        .retry_options(retry)
+        .build()
+}
