@@ -14,6 +14,7 @@ mod payments;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod timeline;
 
 use std::fmt;
 use std::sync::Once;
@@ -29,6 +30,10 @@ pub use loyalty::{Award, Reclaim};
 pub(crate) use orders::Change;
 pub use orders::OrderRecord;
 pub use payments::Refund;
+pub use timeline::{
+    AmendmentEvent, BusinessHistory, ChangeEvent, LedgerEvent, NotificationEvent, ParkedTaskEvent,
+    PizzaThen, ReportEvent,
+};
 
 /// How long a caller waits for a free connection, or for another process to
 /// let go of the database, before it is told that the store is busy.

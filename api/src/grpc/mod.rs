@@ -5,6 +5,7 @@ mod discard_failure;
 mod failure_queues;
 mod failures;
 mod get_order;
+mod get_timeline;
 pub(crate) mod health;
 mod list_failures;
 mod place_order;
@@ -127,6 +128,14 @@ impl OrderService for Door {
     ) -> Result<tonic::Response<proto::GetOrderResponse>, tonic::Status> {
         let viewer = viewer(&request)?;
         answer(get_order::serve(&self.0, &viewer, request.into_inner()).await)
+    }
+
+    async fn get_timeline(
+        &self,
+        request: tonic::Request<proto::GetTimelineRequest>,
+    ) -> Result<tonic::Response<proto::GetTimelineResponse>, tonic::Status> {
+        let viewer = viewer(&request)?;
+        answer(get_timeline::serve(&self.0, &viewer, request.into_inner()).await)
     }
 }
 

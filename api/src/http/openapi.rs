@@ -10,8 +10,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    bulk, discard_failure, failure_queues, get_order, list_failures, list_workflows, place_order,
-    probes, queue_policy, redrive_failure, report_kitchen_event, show_failure,
+    bulk, discard_failure, failure_queues, get_order, get_timeline, list_failures, list_workflows,
+    place_order, probes, queue_policy, redrive_failure, report_kitchen_event, show_failure,
 };
 use crate::gateway::App;
 
@@ -51,6 +51,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(place_order::place_order))
         .routes(routes!(get_order::get_order))
+        .routes(routes!(get_timeline::get_timeline))
         .routes(routes!(list_workflows::list_workflows))
         .routes(routes!(report_kitchen_event::report_kitchen_event))
         .routes(routes!(failure_queues::failure_queues))

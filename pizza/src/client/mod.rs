@@ -9,3 +9,4 @@ pub(crate) mod scenarios;
 pub(crate) mod status;
 #[cfg(test)]
 mod stub;
+mod timeline;
