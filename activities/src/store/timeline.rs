@@ -292,3 +292,113 @@ fn task(row: &AnyRow) -> Result<ParkedTaskEvent, sqlx::Error> {
         reason: row.try_get("reason")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use pizza_domain::{Order, OrderRequest, OrderStatus, Prices, StageDeadlines};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const ID: &str = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
+
+    /// A store, and the folder that it lives in.
+    async fn store() -> (Store, tempfile::TempDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("pizza.db").display());
+        (Store::open(&url).await.expect("a store"), folder)
+    }
+
+    async fn write(store: &Store, statement: &'static str) {
+        let query = sqlx::query(statement).bind(ID);
+        query.execute(&store.pool).await.expect("written");
+    }
+
+    fn order(id: &str) -> Order {
+        let stages = StageDeadlines::all(Duration::from_secs(10));
+        let id = id.parse().expect("an id");
+        Order::accept(OrderRequest::default(), id, Prices::FIRST, stages, 7)
+    }
+
+    #[tokio::test]
+    async fn everything_about_an_order_is_told_and_nothing_about_another() {
+        let (store, _folder) = store().await;
+        let order = order(ID);
+        let other = self::order(&Uuid::new_v4().to_string());
+        for order in [&order, &other] {
+            store.create_order(order).await.expect("written");
+            let next = OrderStatus::PaymentProcessing;
+            let changed = store.change_order(order.order_id, next).await;
+            changed.expect("written");
+        }
+        for statement in [
+            "INSERT INTO amendments VALUES ($1, 1, 'hawaiian', 'large', 2, 2400, 20)",
+            "INSERT INTO payments VALUES ($1, 'charge', 'guest', 1200, 'key-1', 10)",
+            "INSERT INTO payment_adjustments VALUES ($1, 1, 'charge', 'guest', 1200, 'key-2', 21)",
+            "INSERT INTO loyalty_points VALUES ($1, 'award', 'guest', 12, 'key-3', 11)",
+            "INSERT INTO loyalty_adjustments VALUES ($1, 1, 'adjust', 'guest', 12, 'key-4', 22)",
+            "INSERT INTO kitchen_reports VALUES ($1, 'rejected', 'r-1', 'no oven', 30)",
+            "INSERT INTO notifications VALUES ($1, 'orderFailed', 'guest', 'sorry', 'key-5', 40)",
+            "INSERT INTO failed_tasks VALUES ('task', $1, 'guest', 'refund-payment', \
+             'RefundPaymentFailed', 'discarded', 50, 60, 'ann', 'paid by hand')",
+        ] {
+            write(&store, statement).await;
+        }
+        let told = store.business_history(order.order_id).await.expect("told");
+        let changes: Vec<_> = told.changes.iter().map(|it| it.status.as_str()).collect();
+        assert_eq!(changes, ["Pending", "PaymentProcessing"]);
+        let first = told.changes[0].pizza.as_ref().expect("a pizza");
+        assert_eq!((first.flavour.as_str(), first.total), ("plain", 1200));
+        assert_eq!(told.amendments[0].pizza.flavour, "hawaiian");
+        let entries = |list: &[LedgerEvent]| -> Vec<_> {
+            list.iter()
+                .map(|it| (it.entry.clone(), it.amount, it.amendment, it.at_ms))
+                .collect()
+        };
+        let entry = |name: &str, amount, amendment, at| (name.to_owned(), amount, amendment, at);
+        assert_eq!(
+            entries(&told.payments),
+            [
+                entry("charge", 1200, None, 10),
+                entry("charge", 1200, Some(1), 21)
+            ]
+        );
+        assert_eq!(
+            entries(&told.points),
+            [
+                entry("award", 12, None, 11),
+                entry("adjust", 12, Some(1), 22)
+            ]
+        );
+        assert_eq!(told.reports[0].reason.as_deref(), Some("no oven"));
+        assert_eq!(told.notifications[0].message, "sorry");
+        assert_eq!(told.tasks[0].resolved_by.as_deref(), Some("ann"));
+        assert!(!told.truncated);
+
+        let told = store.business_history(other.order_id).await.expect("told");
+        assert_eq!(told.changes.len(), 2);
+        let rest = (&told.amendments, &told.payments, &told.tasks, &told.reports);
+        assert_eq!(rest, (&vec![], &vec![], &vec![], &vec![]));
+    }
+
+    #[tokio::test]
+    async fn no_more_than_a_thousand_of_a_kind_are_told() {
+        let (store, _folder) = store().await;
+        let id = ID.parse().expect("an id");
+        let mut total = 0;
+        for (number, truncated) in [(1_000, false), (1_001, true)] {
+            while total < number {
+                total += 1;
+                let query = sqlx::query(
+                    "INSERT INTO amendments VALUES ($1, $2, 'plain', 'small', 1, 900, 1)",
+                );
+                let query = query.bind(ID).bind(i64::from(total));
+                query.execute(&store.pool).await.expect("written");
+            }
+            let told = store.business_history(id).await.expect("told");
+            assert_eq!((told.amendments.len(), told.truncated), (1_000, truncated));
+        }
+    }
+}

@@ -173,3 +173,173 @@ const fn rank(entry: &Entry) -> u8 {
         Kind::End => 9,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pizza_activities::store::{ChangeEvent, LedgerEvent, ParkedTaskEvent, ReportEvent};
+
+    use super::*;
+    use crate::timeline::Source;
+
+    const ID: &str = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
+
+    fn pizza(flavour: &str, total: i64) -> PizzaThen {
+        PizzaThen {
+            flavour: flavour.to_owned(),
+            size: "medium".to_owned(),
+            quantity: 1,
+            total,
+        }
+    }
+
+    fn change(version: i64, status: &str, money: &str, pizza: PizzaThen) -> ChangeEvent {
+        ChangeEvent {
+            version,
+            at_ms: 10 * version,
+            status: status.to_owned(),
+            money: money.to_owned(),
+            points: "none".to_owned(),
+            pizza: Some(pizza),
+        }
+    }
+
+    fn task() -> ParkedTaskEvent {
+        ParkedTaskEvent {
+            task_id: format!("failed-refund-payment-{ID}"),
+            queue: "refund-payment".to_owned(),
+            message_type: "RefundPaymentFailed".to_owned(),
+            state: "discarded".to_owned(),
+            parked_at_ms: 50,
+            resolved_at_ms: Some(60),
+            resolved_by: Some("ann".to_owned()),
+            reason: Some("paid by hand".to_owned()),
+        }
+    }
+
+    fn books() -> BusinessHistory {
+        BusinessHistory {
+            changes: vec![
+                change(1, "Pending", "notCharged", pizza("plain", 1200)),
+                change(2, "PaymentComplete", "charged", pizza("plain", 1200)),
+                change(3, "PaymentComplete", "charged", pizza("hawaiian", 960)),
+            ],
+            payments: vec![LedgerEvent {
+                entry: "charge".to_owned(),
+                amount: 1200,
+                at_ms: 20,
+                ..LedgerEvent::default()
+            }],
+            reports: vec![ReportEvent {
+                event: "rejected".to_owned(),
+                reason: Some("no oven".to_owned()),
+                at_ms: 40,
+                ..ReportEvent::default()
+            }],
+            tasks: vec![task()],
+            ..BusinessHistory::default()
+        }
+    }
+
+    fn told(books: &BusinessHistory) -> Timeline {
+        let placed = Placed {
+            order_id: ID.parse().expect("an id"),
+            at_ms: 10,
+            pizza: pizza("plain", 1200),
+        };
+        let sources = Sources {
+            store: SourceState::Read,
+            temporal: SourceState::Empty,
+        };
+        merged(&placed, books, &[], sources, false)
+    }
+
+    #[test]
+    fn what_happened_at_once_is_told_as_one_thing_leads_to_another() {
+        let timeline = told(&books());
+        let lines: Vec<_> = timeline
+            .entries
+            .iter()
+            .map(|entry| (entry.kind, entry.what.as_str()))
+            .collect();
+        let expected = [
+            (Kind::Placed, "1 x plain, medium: 12.00"),
+            (Kind::Status, "Pending"),
+            (Kind::Payment, "charge 12.00"),
+            (Kind::Status, "PaymentComplete, money charged"),
+            (Kind::Change, "1 x hawaiian, medium: 9.60"),
+            (Kind::Report, "rejected: no oven"),
+            (Kind::ParkedTask, "parked in refund-payment"),
+            (Kind::ParkedTask, "refund-payment discarded"),
+        ];
+        assert_eq!(lines, expected);
+
+        let mut entries = vec![
+            Entry::new(Source::Temporal, Kind::End, 5, "end"),
+            Entry::new(Source::Temporal, Kind::Wait, 5, "wait"),
+            Entry::new(Source::Store, Kind::Status, 5, "status"),
+            Entry::new(Source::Store, Kind::Payment, 5, "payment"),
+            Entry::new(Source::Temporal, Kind::Step, 5, "step"),
+            Entry::new(Source::Temporal, Kind::Step, 5, "next step"),
+            Entry::new(Source::Temporal, Kind::Request, 5, "request"),
+            Entry::new(Source::Temporal, Kind::Request, 4, "before"),
+        ];
+        entries = sorted(entries);
+        let whats: Vec<_> = entries.iter().map(|entry| entry.what.as_str()).collect();
+        let expected = [
+            "before",
+            "request",
+            "step",
+            "next step",
+            "payment",
+            "status",
+            "wait",
+            "end",
+        ];
+        assert_eq!(whats, expected);
+    }
+
+    #[test]
+    fn a_customer_is_not_told_what_is_between_operators() {
+        let mut timeline = told(&books());
+        let mut redrive = Entry::new(Source::Temporal, Kind::Request, 55, "redrive");
+        redrive.outcome = Some(Outcome::Failed);
+        redrive.detail = Detail {
+            request: Some("redrive".to_owned()),
+            principal: Some("ann".to_owned()),
+            code: Some("store-unavailable".to_owned()),
+            message: Some("error 17 of machine 4".to_owned()),
+            ..Detail::default()
+        };
+        timeline.entries.push(redrive);
+        timeline.hide_operations();
+        let json = serde_json::to_string(&timeline).expect("JSON");
+        for hidden in ["ann", "paid by hand", "machine 4"] {
+            assert!(!json.contains(hidden), "{hidden} in {json}");
+        }
+        for shown in ["no oven", "store-unavailable", "discarded"] {
+            assert!(json.contains(shown), "{shown} not in {json}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_a_workflow_is_found_in_its_id() {
+        for id in [
+            format!("order-{ID}"),
+            format!("order-{ID}-loyalty"),
+            format!("failed-remove-loyalty-points-{ID}"),
+        ] {
+            let found = order_id_of(&id).map(|id| id.to_string());
+            assert_eq!(found.as_deref(), Some(ID), "{id}");
+        }
+        for id in [
+            "",
+            "order-",
+            "failed-",
+            "failed-\u{1f355}\u{1f355}",
+            ID,
+            "order-7",
+        ] {
+            assert_eq!(order_id_of(id), None, "{id}");
+        }
+    }
+}

@@ -62,7 +62,7 @@ order 44bbfcef-b7ee-4890-8d99-11d9221e61cf
     assert_eq!(
         serde_json::to_value(payment).expect("JSON"),
         serde_json::json!({
-            "at": "2026-11-22T16:15:50.832Z", "kind": "step", "source": "temporal",
+            "at": "2026-11-22T16:15:50.862Z", "kind": "step", "source": "temporal",
             "what": "processPayment", "attempts": 1, "durationMs": 131, "outcome": "ok",
             "detail": {
                 "workflowId": "order-44bbfcef-b7ee-4890-8d99-11d9221e61cf",
