@@ -54,4 +54,5 @@ mod replay;
 mod scenarios;
 mod scenarios_command;
 mod temporal_away;
+mod timeline;
 mod worker_killed;

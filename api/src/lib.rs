@@ -15,6 +15,7 @@ mod limits;
 mod operator;
 mod problem;
 mod server;
+pub mod timeline;
 mod unique_json;
 pub mod usecases;
 mod viewer;

@@ -16,6 +16,7 @@ mod reconciliation;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod timeline;
 
 use std::fmt;
 use std::sync::Once;
@@ -33,6 +34,10 @@ pub use loyalty::{Award, Reclaim};
 pub(crate) use orders::Change;
 pub use orders::OrderRecord;
 pub use payments::Refund;
+pub use timeline::{
+    AmendmentEvent, BusinessHistory, ChangeEvent, LedgerEvent, NotificationEvent, ParkedTaskEvent,
+    PizzaThen, ReportEvent,
+};
 
 /// How long a caller waits for a free connection, or for another process to
 /// let go of the database, before it is told that the store is busy.

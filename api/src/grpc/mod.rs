@@ -7,6 +7,7 @@ mod discard_failure;
 mod failure_queues;
 mod failures;
 mod get_order;
+mod get_timeline;
 pub(crate) mod health;
 mod list_failures;
 mod place_order;
@@ -145,6 +146,14 @@ impl OrderService for Door {
     ) -> Result<tonic::Response<proto::AmendOrderResponse>, tonic::Status> {
         let viewer = viewer(&request)?;
         answer(amend_order::serve(&self.0, &viewer, request.into_inner()).await)
+    }
+
+    async fn get_timeline(
+        &self,
+        request: tonic::Request<proto::GetTimelineRequest>,
+    ) -> Result<tonic::Response<proto::GetTimelineResponse>, tonic::Status> {
+        let viewer = viewer(&request)?;
+        answer(get_timeline::serve(&self.0, &viewer, request.into_inner()).await)
     }
 }
 

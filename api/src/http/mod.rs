@@ -7,6 +7,7 @@ mod discard_failure;
 mod failure_queues;
 mod failures;
 mod get_order;
+mod get_timeline;
 mod json;
 mod list_failures;
 mod list_workflows;

@@ -10,9 +10,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    amend_order, bulk, cancel_order, discard_failure, failure_queues, get_order, list_failures,
-    list_workflows, place_order, probes, queue_policy, redrive_failure, report_kitchen_event,
-    show_failure,
+    amend_order, bulk, cancel_order, discard_failure, failure_queues, get_order, get_timeline,
+    list_failures, list_workflows, place_order, probes, queue_policy, redrive_failure,
+    report_kitchen_event, show_failure,
 };
 use crate::gateway::App;
 
@@ -56,6 +56,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
             cancel_order::cancel_order,
             amend_order::amend_order
         ))
+        .routes(routes!(get_timeline::get_timeline))
         .routes(routes!(list_workflows::list_workflows))
         .routes(routes!(report_kitchen_event::report_kitchen_event))
         .routes(routes!(failure_queues::failure_queues))

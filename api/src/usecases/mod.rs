@@ -7,6 +7,8 @@ mod discard_failure;
 mod failure_queues;
 mod failures;
 mod get_order;
+mod get_timeline;
+mod histories;
 mod list_failures;
 mod list_workflows;
 mod place_order;

@@ -27,11 +27,13 @@ use temporalio_client::{
     WorkflowStartOptions,
 };
 use temporalio_common::MemoValues;
+use temporalio_common::protos::temporal::api::common::v1::WorkflowExecution;
 use temporalio_common::protos::temporal::api::enums::v1::WorkflowExecutionStatus;
 use temporalio_common::protos::temporal::api::failure::v1::Failure;
 use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionInfo;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    DescribeNamespaceRequest, ListWorkflowExecutionsRequest,
+    DescribeNamespaceRequest, GetWorkflowExecutionHistoryRequest,
+    GetWorkflowExecutionHistoryResponse, ListWorkflowExecutionsRequest,
 };
 use temporalio_common::search_attributes::SearchAttributes;
 use tokio::sync::OnceCell;
@@ -361,6 +363,36 @@ impl TemporalGateway {
                 .map_err(TemporalError::Rpc)?
                 .into_inner();
             Ok(listing.executions.into_iter().map(listed).collect())
+        })
+        .await
+    }
+
+    /// A page of a workflow's history, no longer than `most` events, that
+    /// begins where the page with this token ended; none when there is no such
+    /// run, or not any more. Without a run's id it is the latest.
+    pub(super) async fn history_page(
+        &self,
+        run: WorkflowExecution,
+        most: u32,
+        token: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Option<GetWorkflowExecutionHistoryResponse>, TemporalError> {
+        self.within(limit, async |client| {
+            let mut request = GetWorkflowExecutionHistoryRequest {
+                namespace: client.options().namespace.clone(),
+                execution: Some(run),
+                maximum_page_size: i32::try_from(most).unwrap_or(i32::MAX),
+                next_page_token: token,
+                ..Default::default()
+            }
+            .into_request();
+            request.set_timeout(limit);
+            let mut service = client.connection().workflow_service();
+            match service.get_workflow_execution_history(request).await {
+                Ok(page) => Ok(Some(page.into_inner())),
+                Err(status) if status.code() == Code::NotFound => Ok(None),
+                Err(status) => Err(TemporalError::Rpc(status)),
+            }
         })
         .await
     }

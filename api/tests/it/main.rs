@@ -10,3 +10,4 @@ mod slow_clients;
 mod store_alone;
 mod support;
 mod temporal_away;
+mod timeline;

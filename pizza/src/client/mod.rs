@@ -11,3 +11,4 @@ pub(crate) mod scenarios;
 pub(crate) mod status;
 #[cfg(test)]
 mod stub;
+mod timeline;

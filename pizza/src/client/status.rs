@@ -1,5 +1,6 @@
 //! `pizza status`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -7,11 +8,20 @@ use pizza_domain::{Money, OrderId};
 
 use super::gateway::{CancelView, GatewayUrl, OrderView, OwedView};
 use super::output::{self, plain};
+use super::timeline;
 
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
     /// The order's id
-    id: OrderId,
+    #[arg(required_unless_present = "files")]
+    id: Option<OrderId>,
+    /// Tell what happened to it: statuses, steps, money, points, parked tasks
+    #[arg(long, requires = "id")]
+    timeline: bool,
+    /// Draw the timeline of a workflow's history, as `temporal workflow show -o json` prints it;
+    /// `-` is stdin (repeatable: the order, its branches, its parked tasks). Asks nobody
+    #[arg(long = "file", value_name = "FILE", conflicts_with = "id")]
+    files: Vec<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -19,9 +29,16 @@ pub(crate) struct StatusArgs {
     gateway: GatewayUrl,
 }
 
-/// Shows an order.
+/// Shows an order, or what happened to it.
 pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
-    let order = args.gateway.connect()?.order(args.id).await?;
+    let Some(id) = args.id else {
+        return timeline::of_files(args.files, args.json).await;
+    };
+    let gateway = args.gateway.connect()?;
+    if args.timeline {
+        return timeline::of_order(&gateway, id, args.json).await;
+    }
+    let order = gateway.order(id).await?;
     output::data(&if args.json {
         serde_json::to_string(&order)?
     } else {

@@ -5,7 +5,13 @@
 //! another JSON only, so the text goes a way round: the API's own descriptors turn it into protobuf
 //! bytes, and the SDK's type is decoded from those. The SDK's own JSON is read as well.
 
-use std::{fmt, sync::LazyLock};
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    sync::LazyLock,
+};
 
 use prost::Message;
 use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor};
@@ -20,7 +26,7 @@ use temporalio_common::protos::temporal::api::{
 
 /// Largest JSON that is read, in bytes. The Temporal server ends a history at 50 MiB by default;
 /// base64 and field names make less than five times that of it.
-pub(crate) const MAX_JSON_BYTES: u64 = 256 * 1024 * 1024;
+const MAX_JSON_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The full name of the message that a history is.
 const HISTORY: &str = "temporal.api.history.v1.History";
@@ -61,6 +67,33 @@ pub(crate) enum HistoryJsonError {
         "its first event is {0} in place of WorkflowExecutionStarted: the beginning is missing"
     )]
     FirstEventNotStarted(String),
+}
+
+/// Why a file holds no workflow history.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HistoryFileError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] io::Error),
+    /// It holds something else.
+    #[error(transparent)]
+    NoHistory(#[from] HistoryJsonError),
+}
+
+/// Reads a history from a file, or from stdin for `-`. Waits for stdin as long as it is open.
+///
+/// # Errors
+/// When it cannot be read, or is none.
+pub(crate) fn read_history(path: &Path) -> Result<History, HistoryFileError> {
+    let mut json = Vec::new();
+    // One byte more than allowed, so that the parser sees that it is too much.
+    let limit = MAX_JSON_BYTES + 1;
+    if path == Path::new("-") {
+        io::stdin().lock().take(limit).read_to_end(&mut json)?;
+    } else {
+        File::open(path)?.take(limit).read_to_end(&mut json)?;
+    }
+    Ok(parse_history(&json)?)
 }
 
 /// Reads a history from the JSON of the Temporal CLI, the Temporal UI or the SDK.

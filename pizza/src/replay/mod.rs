@@ -4,13 +4,12 @@
 //! the histories that exist are replayed with it: the ones for which it would decide otherwise are
 //! named, with the event at which it does.
 
-mod history_json;
+pub(crate) mod history_json;
 mod replayer;
 mod report;
 
 use std::{
-    fs::File,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -28,7 +27,7 @@ use temporalio_client::{
 use temporalio_common::protos::temporal::api::history::v1::{History, history_event::Attributes};
 use temporalio_sdk::workflow_replayer::WorkflowReplayerOptions;
 
-use history_json::{MAX_JSON_BYTES, parse_history, start_of};
+use history_json::{read_history, start_of};
 use replayer::{Fault, Kind, Replayer};
 use report::{Identity, Report};
 
@@ -221,18 +220,9 @@ impl Replays {
     }
 }
 
-/// Reads and parses one file, or stdin for `-`. Waits for stdin as long as it is open.
+/// Reads and parses one file, or stdin for `-`.
 fn read(path: &Path) -> Result<History, Fault> {
-    let mut json = Vec::new();
-    // One byte more than allowed, so that the parser sees that it is too much.
-    let limit = MAX_JSON_BYTES + 1;
-    let done = if path == Path::new("-") {
-        io::stdin().lock().take(limit).read_to_end(&mut json)
-    } else {
-        File::open(path).and_then(|file| file.take(limit).read_to_end(&mut json))
-    };
-    done.map_err(|error| unreadable(error.to_string()))?;
-    parse_history(&json).map_err(|error| unreadable(error.to_string()))
+    read_history(path).map_err(|error| unreadable(error.to_string()))
 }
 
 /// Fetches a whole history from Temporal.
@@ -304,6 +294,7 @@ fn unreachable(error: &anyhow::Error) -> Fault {
 mod tests {
     use clap::Parser;
 
+    use super::history_json::parse_history;
     use super::*;
 
     #[derive(Parser)]

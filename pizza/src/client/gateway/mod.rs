@@ -213,6 +213,11 @@ impl Gateway {
         Ok(read(self.send(request).await?).await?)
     }
 
+    /// What happened to an order: the gateway's document as it is.
+    pub(crate) async fn timeline(&self, id: OrderId) -> anyhow::Result<serde_json::Value> {
+        Ok(self.get(&["orders", &id.to_string(), "timeline"]).await?)
+    }
+
     /// The workflows of an order, its parked tasks among them.
     pub(crate) async fn workflows(&self, id: OrderId) -> anyhow::Result<WorkflowsView> {
         let path = ["orders", &id.to_string(), "workflows"];

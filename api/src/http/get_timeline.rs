@@ -1,0 +1,39 @@
+//! `GET /orders/{id}/timeline`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use super::OrderIdInPath;
+use super::problem::ProblemBody;
+use crate::gateway::App;
+use crate::problem::Problem;
+use crate::timeline::Timeline;
+use crate::viewer::Viewer;
+
+/// See what happened to an order.
+///
+/// Its statuses, the steps that were taken with their attempts, what was waited
+/// for, money and points, kitchen reports, changes, what the customer was told,
+/// parked tasks and who ended them: in one list, the first first. The steps are
+/// missing while Temporal is away and once it has forgotten the order;
+/// `sources` says so.
+#[utoipa::path(
+    get, path = "/orders/{id}/timeline", operation_id = "getTimeline", tag = "orders",
+    params(("id" = String, Path, format = "uuid", description = "The order's id.")),
+    responses(
+        (status = 200, description = "What happened.", body = Timeline),
+        (status = 400, description = "The id is not one.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such order.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Nobody can tell right now.", body = ProblemBody, content_type = "application/problem+json",
+         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+    )
+)]
+pub(super) async fn get_timeline(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    OrderIdInPath(id): OrderIdInPath,
+) -> Result<Json<Timeline>, Problem> {
+    Ok(Json(app.use_cases().get_timeline(&viewer, id).await?))
+}

@@ -1,0 +1,92 @@
+//! What happened to an order: asked of a gateway, or drawn from exported
+//! histories with nobody to ask.
+
+mod draw;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use pizza_api::timeline::{SourceState, Timeline, from_histories};
+use pizza_domain::OrderId;
+use temporalio_common::protos::temporal::api::history::v1::History;
+
+use super::gateway::Gateway;
+use super::output;
+use crate::replay::history_json::read_history;
+
+/// Tells what happened to an order.
+pub(super) async fn of_order(
+    gateway: &Gateway,
+    id: OrderId,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let answer = gateway.timeline(id).await?;
+    if json {
+        output::json(&answer);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let timeline = serde_json::from_value(answer)
+        .context("the gateway's answer is not what this version expects")?;
+    show(&timeline);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells what happened by the histories in these files alone.
+pub(super) async fn of_files(files: Vec<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
+    let timeline = tokio::task::spawn_blocking(move || read(&files))
+        .await
+        .context("reading a file was interrupted")??;
+    if json {
+        output::data(&serde_json::to_string(&timeline)?);
+    } else {
+        show(&timeline);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The timeline of the histories in these files. An error names its file.
+fn read(files: &[PathBuf]) -> anyhow::Result<Timeline> {
+    let histories = files
+        .iter()
+        .map(|file| {
+            read_history(file).map_err(|error| anyhow!("{}: {error}", output::plain(&name(file))))
+        })
+        .collect::<anyhow::Result<Vec<History>>>()?;
+    from_histories(&histories).map_err(|foreign| {
+        let file = files
+            .get(foreign.place)
+            .map_or_else(String::new, |it| name(it));
+        anyhow!("{}: {foreign}", output::plain(&file))
+    })
+}
+
+fn name(file: &Path) -> String {
+    file.display().to_string()
+}
+
+fn show(timeline: &Timeline) {
+    output::data(&draw::lines(timeline));
+    for note in notes(timeline) {
+        output::note(note);
+    }
+}
+
+/// What is missing.
+fn notes(timeline: &Timeline) -> impl Iterator<Item = &'static str> {
+    let steps = match timeline.sources.temporal {
+        SourceState::Read | SourceState::NotAsked => None,
+        SourceState::Partial => Some("some steps are missing: Temporal stopped answering"),
+        SourceState::Empty => Some("the steps are missing: Temporal has no history of this order"),
+        SourceState::Unavailable => Some("the steps are missing: Temporal does not answer"),
+    };
+    let books = match timeline.sources.store {
+        SourceState::NotAsked => Some("steps alone: the store was not asked"),
+        SourceState::Empty => Some("no worker has written the order to the store yet"),
+        _ => None,
+    };
+    let rest = timeline.truncated.then_some("there is more than this");
+    steps.into_iter().chain(books).chain(rest)
+}
