@@ -10,13 +10,15 @@ use crate::harness::gateway::{Answer, Gateway};
 use crate::harness::grpc::Grpc;
 use crate::harness::{SOON, Setup, World, eventually};
 
+/// What follows once the kitchen has accepted.
 const REPORTS: [&str; 3] = ["cooked", "pickedUp", "delivered"];
 
 #[tokio::test]
-async fn three_reports_bring_an_order_to_the_door_over_http_and_over_grpc() {
+async fn four_reports_bring_an_order_to_the_door_over_http_and_over_grpc() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
-    let id = order_in_the_kitchen(&gateway).await;
+    let id = accepted(&gateway).await;
+    gateway.until(&id, "CookingStarted").await;
     for (report, status) in
         REPORTS
             .into_iter()
@@ -31,7 +33,12 @@ async fn three_reports_bring_an_order_to_the_door_over_http_and_over_grpc() {
     }
 
     let client = Grpc::connect(world.gateway_url()).await;
-    let id = order_in_the_kitchen(&gateway).await;
+    let id = gateway.place(json!({})).await;
+    let accepted = eventually(SOON, "the kitchen can accept it", async || {
+        client.report(&id, 4).await.ok()
+    })
+    .await;
+    assert_eq!((accepted.repeated, accepted.status), (false, 4));
     for event in 1..=3 {
         let answer = client.report(&id, event).await.expect("it is taken");
         assert!(!answer.repeated, "{answer:?}");
@@ -44,7 +51,7 @@ async fn three_reports_bring_an_order_to_the_door_over_http_and_over_grpc() {
 async fn a_repeated_report_is_answered_and_changes_nothing() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
-    let id = order_in_the_kitchen(&gateway).await;
+    let id = accepted(&gateway).await;
     let mut taken: Vec<&str> = Vec::new();
     for report in REPORTS {
         gateway.report_taken(&id, report).await;
@@ -68,16 +75,18 @@ async fn a_repeated_report_is_answered_and_changes_nothing() {
 async fn a_report_out_of_order_is_refused_and_changes_nothing() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
-    let id = order_in_the_kitchen(&gateway).await;
+    let id = handed_over(&world).await;
     let before = settled(&world, &id).await;
-    for early in ["pickedUp", "delivered"] {
+    for early in ["cooked", "pickedUp", "delivered"] {
         assert_conflict(
             &gateway.report(&id, early).await,
             "kitchen-report-out-of-order",
         );
     }
     assert_eq!(before, settled(&world, &id).await);
-    gateway.report_taken(&id, "cooked").await;
+    for report in ["accepted", "cooked"] {
+        gateway.report_taken(&id, report).await;
+    }
     let before = settled(&world, &id).await;
     assert_conflict(
         &gateway.report(&id, "delivered").await,
@@ -95,8 +104,8 @@ async fn a_late_report_never_revives_an_order() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
     // One that the kitchen never answered, and one that it forgot about.
-    let silent = order_in_the_kitchen(&gateway).await;
-    let forgotten = order_in_the_kitchen(&gateway).await;
+    let silent = handed_over(&world).await;
+    let forgotten = accepted(&gateway).await;
     gateway.report_taken(&forgotten, "cooked").await;
     for id in [&silent, &forgotten] {
         let order = gateway.until_ended(id).await;
@@ -137,7 +146,7 @@ async fn a_report_on_an_order_that_the_kitchen_refused_is_late() {
 async fn an_order_that_an_operator_cancels_is_rolled_back_and_never_revived() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
-    let id = order_in_the_kitchen(&gateway).await;
+    let id = accepted(&gateway).await;
     gateway.report_taken(&id, "cooked").await;
     let order = format!("order-{id}");
     let cancel = ["workflow", "cancel", "--workflow-id", &order];
@@ -167,7 +176,7 @@ async fn an_order_that_an_operator_cancels_is_rolled_back_and_never_revived() {
 async fn of_twenty_reports_at_once_one_is_taken() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
-    let id = order_in_the_kitchen(&gateway).await;
+    let id = accepted(&gateway).await;
     let answers = join_all((0..20).map(|_| gateway.report(&id, "cooked"))).await;
     for answer in &answers {
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -178,12 +187,13 @@ async fn of_twenty_reports_at_once_one_is_taken() {
     assert_eq!(order["status"], "CookingCompleted");
     let history = world.history(&format!("order-{id}-fulfilment")).await;
     // Those that came with the one that was taken, in the same workflow task,
-    // may leave a refusal in the history, but no second success.
+    // may leave a refusal in the history, but no second success. The other
+    // success is the acceptance.
     let successes = history.events().iter().filter(|event| {
         let completed = &event["workflowExecutionUpdateCompletedEventAttributes"];
         !completed["outcome"]["success"].is_null()
     });
-    assert_eq!(successes.count(), 1, "{:?}", history.events());
+    assert_eq!(successes.count(), 2, "{:?}", history.events());
     let account = world.books().await.account(&id).await;
     account.assert_legal();
     let cooked =
@@ -232,10 +242,20 @@ async fn an_order_arrives_although_its_kitchen_was_killed_in_the_middle() {
     world.books().await.account(&id).await.assert_legal();
 }
 
-/// An order whose ticket the kitchen has.
-async fn order_in_the_kitchen(gateway: &Gateway) -> String {
-    let id = gateway.place(json!({})).await;
-    gateway.until(&id, "CookingStarted").await;
+/// An order that the kitchen has accepted.
+async fn accepted(gateway: &Gateway) -> String {
+    gateway.place_accepted(json!({})).await
+}
+
+/// An order that the kitchen has the ticket of, and said nothing on.
+async fn handed_over(world: &World) -> String {
+    let id = world.gateway().place(json!({})).await;
+    let mut books = world.books().await;
+    let query = format!("SELECT count(*) FROM kitchen_tickets WHERE order_id = '{id}'");
+    eventually(SOON, "the kitchen has the ticket", async || {
+        (books.number(&query).await == 1).then_some(())
+    })
+    .await;
     id
 }
 
@@ -292,7 +312,7 @@ async fn a_report_without_a_worker_is_answered_in_time_and_may_be_made_again() {
     })
     .await;
     let gateway = world.gateway();
-    let id = order_in_the_kitchen(&gateway).await;
+    let id = accepted(&gateway).await;
     world.worker.take().expect("the worker").kill();
     let started = std::time::Instant::now();
     let answer = gateway.report(&id, "cooked").await;

@@ -141,7 +141,7 @@ pub(crate) const SCENARIOS: [Expected; 8] = [
         cancelled: Some([
             "processOrder",
             "kitchen-overdue",
-            "the kitchen did not report cooked within 10 s",
+            "the kitchen did not report accepted within 10 s",
         ]),
         parked: None,
         payments: &["charge", "refund"],
@@ -150,7 +150,6 @@ pub(crate) const SCENARIOS: [Expected; 8] = [
             Pending,
             PaymentProcessing,
             PaymentComplete,
-            CookingStarted,
             Refunding,
             Cancelled,
         ],

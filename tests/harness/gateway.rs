@@ -159,6 +159,19 @@ impl Gateway {
         self.post(&path, &json!({ "event": event })).await
     }
 
+    /// Places an order that the kitchen accepts, and gives its id.
+    pub(crate) async fn place_accepted(&self, order: Value) -> String {
+        let id = self.place(order).await;
+        let what = format!("the kitchen can accept {id}");
+        let answer = eventually(A_MINUTE, &what, async || {
+            let answer = self.report(&id, "accepted").await;
+            (answer.status != 404).then_some(answer)
+        })
+        .await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        id
+    }
+
     /// Reports, which has to be taken for the first time.
     pub(crate) async fn report_taken(&self, ticket: &str, event: &str) {
         let answer = self.report(ticket, event).await;
