@@ -8,6 +8,7 @@ mod accounts;
 mod customers;
 mod failed_tasks;
 mod kitchen;
+mod kitchen_simulation;
 mod loyalty;
 mod orders;
 mod payments;
@@ -25,6 +26,7 @@ use sqlx::{Any, AnyPool, Transaction};
 
 pub use accounts::{Account, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow};
 pub use failed_tasks::{FailedTaskState, OwedTask};
+pub use kitchen::{OpenTicket, TicketPlace};
 pub use loyalty::{Award, Reclaim};
 pub(crate) use orders::Change;
 pub use orders::OrderRecord;
