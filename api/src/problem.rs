@@ -188,6 +188,7 @@ impl From<UseCaseError> for Problem {
             UseCaseError::ReportOutOfOrder { status } | UseCaseError::ReportLate { status } => {
                 problem.order_status = status;
             }
+            UseCaseError::ReportIdReused => problem.field = Some("reportId".to_owned()),
             _ => {}
         }
         problem

@@ -21,6 +21,13 @@ pub(crate) const OPERATOR_KEY: &str = "pizza_op_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 const OPERATOR_KEYS: &str =
     "journeys:576dd99c7531308a222ecbcca4325c816e230ad84540a4018ea0facdfac3251b";
 
+/// The key of the kitchen `journeys`.
+pub(crate) const KITCHEN_KEY: &str = "pizza_kitchen_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE";
+
+/// That key as gateways are told of it.
+const KITCHEN_KEYS: &str =
+    "journeys:de78608bb591edd12b5be73dc2e0d598b1ab63a20ea1b70b6dc03935b31932e1";
+
 /// How many worlds of single journeys live at once: each costs a worker, a
 /// gateway and the memory of both.
 const AT_ONCE: usize = 2;
@@ -34,6 +41,8 @@ pub(crate) struct Setup {
     pub(crate) kitchen: bool,
     /// How long the kitchen may keep silent, in seconds.
     pub(crate) kitchen_deadline_seconds: f64,
+    /// More flags of the gateway.
+    pub(crate) gateway_flags: &'static [&'static str],
     /// The Temporal server; none for the shared one.
     pub(crate) temporal: Option<String>,
 }
@@ -43,6 +52,7 @@ impl Default for Setup {
         Self {
             kitchen: true,
             kitchen_deadline_seconds: 10.0,
+            gateway_flags: &[],
             temporal: None,
         }
     }
@@ -148,7 +158,7 @@ impl World {
     /// listens.
     pub(crate) async fn start_gateway_on(&mut self, address: &str) {
         let deadline = self.setup.kitchen_deadline_seconds.to_string();
-        let arguments = [
+        let mut arguments = vec![
             "gateway",
             "--json",
             "--fault-injection",
@@ -157,6 +167,7 @@ impl World {
             "--kitchen-deadline-seconds",
             &deadline,
         ];
+        arguments.extend(self.setup.gateway_flags);
         let mut variables = self.variables();
         variables.push(("TEMPORAL_ADDRESS".to_owned(), address.to_owned()));
         let mut process = Process::pizza(&self.folder, "gateway", &arguments, &variables);
@@ -180,6 +191,11 @@ impl World {
     /// A client of the gateway with an operator's key.
     pub(crate) fn operator(&self) -> Gateway {
         Gateway::with_key(&self.gateway_url, Some(OPERATOR_KEY))
+    }
+
+    /// A client of the gateway with a kitchen's key.
+    pub(crate) fn cook(&self) -> Gateway {
+        Gateway::with_key(&self.gateway_url, Some(KITCHEN_KEY))
     }
 
     /// Where the gateway listens.
@@ -255,6 +271,8 @@ impl World {
             ("PIZZA_GATEWAY", self.gateway_url.clone()),
             ("PIZZA_OPERATOR_KEYS", OPERATOR_KEYS.to_owned()),
             ("PIZZA_OPERATOR_KEY", OPERATOR_KEY.to_owned()),
+            ("PIZZA_KITCHEN_KEYS", KITCHEN_KEYS.to_owned()),
+            ("PIZZA_KITCHEN_KEY", KITCHEN_KEY.to_owned()),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())

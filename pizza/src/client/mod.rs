@@ -2,6 +2,8 @@
 
 pub(crate) mod failures;
 pub(crate) mod gateway;
+pub(crate) mod kitchen_key;
+pub(crate) mod kitchen_simulation;
 pub(crate) mod operator_key;
 pub(crate) mod order;
 pub(crate) mod output;
@@ -9,3 +11,4 @@ pub(crate) mod scenarios;
 pub(crate) mod status;
 #[cfg(test)]
 mod stub;
+pub(crate) mod tickets;
