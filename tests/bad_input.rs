@@ -266,7 +266,7 @@ async fn bad_input_is_refused_by_name_and_leaves_no_trace() {
     .flatten()
     .collect();
     assert!(cases.len() >= 40, "only {} cases", cases.len());
-    let gateway = world.gateway();
+    let gateway = world.cook();
     let mut wrong = Vec::new();
     for case in &cases {
         wrong.extend(difference(&gateway, case).await);

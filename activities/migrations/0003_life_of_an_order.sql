@@ -89,7 +89,8 @@ CREATE TABLE kitchen_reports (
 -- Until when the stage that a ticket is at has to end. Empty in tickets that
 -- were handed over before there were stages.
 ALTER TABLE kitchen_tickets ADD COLUMN due_at_ms BIGINT;
--- 1 when a simulated kitchen is not to report on it.
+-- 1 when a simulated kitchen is not to report on it. It keeps no books of its
+-- own any more: `next_report_at_ms` stays empty from here on.
 ALTER TABLE kitchen_tickets ADD COLUMN silent BIGINT NOT NULL DEFAULT 0;
 
 -- The tickets that are worked on, the most urgent first.

@@ -23,7 +23,6 @@ pub use loyalty::{LoyaltyActivities, LoyaltyProgramme};
 pub use orders::OrderActivities;
 pub use payments::{PaymentActivities, PaymentProvider};
 pub use reconciliation::ReconciliationActivities;
-pub use simulated_kitchen::{DueReport, SimulatedKitchen};
 
 use store::Store;
 
@@ -47,7 +46,7 @@ impl Parties {
         Self {
             payments: Arc::new(payments::SimulatedProvider::new(store.clone())),
             loyalty: Arc::new(loyalty::SimulatedProgramme::new(store.clone())),
-            kitchen: Arc::new(SimulatedKitchen::new(store.clone())),
+            kitchen: Arc::new(simulated_kitchen::SimulatedKitchen::new(store.clone())),
             messenger: Arc::new(customers::SimulatedMessenger::new(store.clone())),
         }
     }

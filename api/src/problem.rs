@@ -197,6 +197,7 @@ impl From<UseCaseError> for Problem {
             UseCaseError::OrderDelivered => {
                 problem.order_status = Some(OrderStatus::DeliveryConfirmed);
             }
+            UseCaseError::ReportIdReused => problem.field = Some("reportId".to_owned()),
             _ => {}
         }
         problem

@@ -7,6 +7,7 @@
 mod discount;
 mod ids;
 mod kitchen;
+mod kitchen_simulation;
 mod menu;
 mod money;
 mod order;
@@ -18,6 +19,7 @@ mod text;
 pub use discount::Discount;
 pub use ids::{CustomerId, OrderId, ReportId};
 pub use kitchen::{KitchenReport, ReportRefusal, StageDeadlines, TicketProgress, TicketReport};
+pub use kitchen_simulation::KitchenSimulation;
 pub use menu::{Menu, MenuItem, Prices, Size};
 pub use money::Money;
 pub use order::{Amendment, Order, OrderRequest, PricedFlavour, Quantity, Recovery};

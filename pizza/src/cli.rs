@@ -42,6 +42,10 @@ pub(crate) enum Command {
     Gateway(gateway::GatewayArgs),
     /// Run the simulated kitchen
     Kitchen(kitchen::KitchenArgs),
+    /// List the tickets that the kitchen is to work on
+    Tickets(client::tickets::TicketsArgs),
+    /// Show or change how simulated kitchens are to behave
+    KitchenSimulation(client::kitchen_simulation::KitchenSimulationArgs),
     /// Place an order at a gateway
     Order(client::order::OrderArgs),
     /// Cancel an order that is not on its way

@@ -1,8 +1,9 @@
 //! `pizza dev`: everything on this machine, from nothing.
 //!
 //! What it keeps stands in one folder: the Temporal server's database, the
-//! store, and an operator's key when it is given none. A new start on the same folder goes on where the last one ended,
-//! however it ended.
+//! store, the simulated kitchen's key, and an operator's when it is given none.
+//! A new start on the same folder goes on where the last one ended, however it
+//! ended.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,6 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use pizza_activities::SimulatedKitchen;
 use pizza_activities::store::Store;
 use pizza_api::usecases::{TemporalGateway, register_search_attributes};
 use pizza_api::{Keyring, Role};
@@ -21,11 +21,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::client::gateway::Gateway;
+use crate::client::gateway::{Gateway, KitchenDoor};
+use crate::client::kitchen_key::KitchenKey;
 use crate::client::output;
 use crate::gateway::{self, SettingsArgs};
 use crate::kitchen::cook;
-use crate::operator_key::KeptKey;
+use crate::operator_key::{KITCHEN, KeptKey, OPERATOR};
 use crate::reconciliation::{self, ReconciliationArgs};
 use crate::temporal_command::{CliArgs, SETTING_NAMES};
 use crate::worker::Workers;
@@ -67,14 +68,14 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal();
     let keys = args.settings.operator_keys.keyring()?;
     prepare_folder(&args.data)?;
-    let operators = Operators::new(keys, &args.data)?;
+    let keys = Keys::new(keys, &args.data)?;
     let listener = gateway::bind(SocketAddr::new(LOOPBACK, args.port), "--port").await?;
     let server = tokio::select! {
         server = Server::start(&args) => server?,
         () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
     };
     let ended = tokio::select! {
-        ended = serve(&args, operators, listener, &server, shutdown.clone()) => ended,
+        ended = serve(&args, keys, listener, &server, shutdown.clone()) => ended,
         failure = server.failure() => Err(failure),
     };
     // Whoever asked it to end hears nothing more from it.
@@ -87,7 +88,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
 /// The door closes first, the hands stop last.
 async fn serve(
     args: &DevArgs,
-    operators: Operators,
+    keys: Keys,
     listener: TcpListener,
     server: &Server,
     shutdown: CancellationToken,
@@ -99,18 +100,17 @@ async fn serve(
 
     let temporal = TemporalGateway::from_client(client.clone());
     let mut gateway = pizza_api::Gateway::new(temporal, store.clone());
-    gateway.keys = operators.keys;
+    gateway.keys = keys.all;
     gateway.use_cases.settings.fault_injection = true;
     let door = gateway::serve(listener, gateway, &args.settings, shutdown.clone());
-    let kitchen = SimulatedKitchen::new(store.clone());
-    let at_the_door = Gateway::new(url.clone())?;
-    let cooking = shutdown.clone();
-    let cook = tokio::spawn(async move { cook(&kitchen, &at_the_door, cooking).await });
+    let key = KitchenKey::known(keys.kitchen.secret());
+    let at_the_door = KitchenDoor::new(Gateway::new(url.clone())?, key);
+    let cook = tokio::spawn(cook(at_the_door, shutdown.clone()));
     let workers = Workers::new(&client, &store, &task_queue::ALL.map(str::to_owned))?;
     reconciliation::keep(&client, &args.reconciliation).await;
     let hands = CancellationToken::new();
 
-    announce(args, &url, server, operators.kept.as_ref());
+    announce(args, &url, server, keys.operator.as_ref(), &keys.kitchen);
     let door = async {
         let closed = door.await;
         hands.cancel();
@@ -128,23 +128,30 @@ async fn serve(
     working
 }
 
-/// Who may work on the failure queues: whoever was named, or else whoever can
-/// read the data folder.
-struct Operators {
-    keys: Keyring,
-    kept: Option<KeptKey>,
+/// Who may do what.
+struct Keys {
+    all: Keyring,
+    /// For the failure queues, whoever can read the data folder, unless others
+    /// were named.
+    operator: Option<KeptKey>,
+    /// The simulated kitchen, beside those that were named.
+    kitchen: KeptKey,
 }
 
-impl Operators {
-    fn new(mut keys: Keyring, data: &Path) -> anyhow::Result<Self> {
-        if keys.knows(Role::Operator) {
-            return Ok(Self { keys, kept: None });
+impl Keys {
+    fn new(mut all: Keyring, data: &Path) -> anyhow::Result<Self> {
+        let kitchen = KeptKey::in_folder(KITCHEN, data)?;
+        kitchen.add_to(&mut all)?;
+        let mut operator = None;
+        if !all.knows(Role::Operator) {
+            let kept = KeptKey::in_folder(OPERATOR, data)?;
+            kept.add_to(&mut all)?;
+            operator = Some(kept);
         }
-        let kept = KeptKey::in_folder(data)?;
-        kept.add_to(&mut keys)?;
         Ok(Self {
-            keys,
-            kept: Some(kept),
+            all,
+            operator,
+            kitchen,
         })
     }
 }
@@ -231,7 +238,13 @@ fn store_url(data: &Path) -> String {
 }
 
 /// Says that all is ready, and what to do next.
-fn announce(args: &DevArgs, gateway: &Url, server: &Server, key: Option<&KeptKey>) {
+fn announce(
+    args: &DevArgs,
+    gateway: &Url,
+    server: &Server,
+    key: Option<&KeptKey>,
+    kitchen_key: &KeptKey,
+) {
     let gateway = gateway.as_str().trim_end_matches('/');
     if args.json {
         let ready = json!({
@@ -239,6 +252,7 @@ fn announce(args: &DevArgs, gateway: &Url, server: &Server, key: Option<&KeptKey
             "temporal": server.address(),
             "ui": server.ui(),
             "operatorKeyFile": key.map(|key| key.path.display().to_string()),
+            "kitchenKeyFile": kitchen_key.path.display().to_string(),
         });
         output::data(&ready.to_string());
         return;
@@ -257,11 +271,13 @@ fn announce(args: &DevArgs, gateway: &Url, server: &Server, key: Option<&KeptKey
   Temporal:                     {temporal}
   Kept in:                      {data}
   The operator's key:           {key}
+  The kitchen's key:            in {kitchen_key}
 
   Ctrl-C stops everything; orders under way go on at the next start.
 ",
         temporal = server.address(),
         data = args.data.display(),
+        kitchen_key = kitchen_key.path.display(),
         key = key.map_or_else(|| "one of those given".to_owned(), told),
     ));
 }

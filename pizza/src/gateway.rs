@@ -45,7 +45,7 @@ pub(crate) struct GatewayArgs {
 /// What `gateway` and `dev` both let one set.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SettingsArgs {
-    /// The longest silence of the kitchen before an order is given up
+    /// The longest that the kitchen may take for a stage before an order is given up
     #[arg(
         long,
         value_name = "SECONDS",
@@ -54,11 +54,47 @@ pub(crate) struct SettingsArgs {
         value_parser = seconds
     )]
     pub(crate) kitchen_deadline_seconds: Duration,
+    #[command(flatten)]
+    stages: StagesArgs,
     /// The URL that clients know this gateway by; by default the one they asked
     #[arg(long, value_name = "URL", env = "PIZZA_PUBLIC_URL")]
     pub(crate) public_url: Option<PublicUrl>,
     #[command(flatten)]
     pub(crate) operator_keys: OperatorKeysArgs,
+}
+
+/// How long the kitchen may take for single stages.
+#[derive(Args, Clone, Debug)]
+struct StagesArgs {
+    /// The same for the stage that `accepted` ends [default: the kitchen's deadline]
+    #[arg(long, value_name = "SECONDS", env = "PIZZA_ACCEPT_DEADLINE_SECONDS", value_parser = seconds)]
+    accept_deadline_seconds: Option<Duration>,
+    /// The same for the stage that `cooked` ends [default: the kitchen's deadline]
+    #[arg(long, value_name = "SECONDS", env = "PIZZA_COOK_DEADLINE_SECONDS", value_parser = seconds)]
+    cook_deadline_seconds: Option<Duration>,
+    /// The same for the stage that `pickedUp` ends [default: the kitchen's deadline]
+    #[arg(long, value_name = "SECONDS", env = "PIZZA_PICKUP_DEADLINE_SECONDS", value_parser = seconds)]
+    pickup_deadline_seconds: Option<Duration>,
+    /// The same for the stage that `delivered` ends [default: the kitchen's deadline]
+    #[arg(long, value_name = "SECONDS", env = "PIZZA_DELIVERY_DEADLINE_SECONDS", value_parser = seconds)]
+    delivery_deadline_seconds: Option<Duration>,
+}
+
+impl SettingsArgs {
+    /// How long the kitchen may take for each stage.
+    fn stages(&self) -> StageDeadlines {
+        let each = StageDeadlines::all(self.kitchen_deadline_seconds);
+        let or = |own: Option<Duration>, default: u64| {
+            own.and_then(|own| u64::try_from(own.as_millis()).ok())
+                .unwrap_or(default)
+        };
+        StageDeadlines {
+            accepted_ms: or(self.stages.accept_deadline_seconds, each.accepted_ms),
+            cooked_ms: or(self.stages.cook_deadline_seconds, each.cooked_ms),
+            picked_up_ms: or(self.stages.pickup_deadline_seconds, each.picked_up_ms),
+            delivered_ms: or(self.stages.delivery_deadline_seconds, each.delivered_ms),
+        }
+    }
 }
 
 /// Reads a number of seconds, from a tenth of one to a day.
@@ -108,7 +144,7 @@ pub(crate) async fn serve(
     settings: &SettingsArgs,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    gateway.use_cases.settings.stages = StageDeadlines::all(settings.kitchen_deadline_seconds);
+    gateway.use_cases.settings.stages = settings.stages();
     gateway.public_url = settings.public_url.clone();
     pizza_api::run(listener, gateway, shutdown)
         .await

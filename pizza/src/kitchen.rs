@@ -1,95 +1,211 @@
-//! The simulated kitchen: takes the tickets that are due and reports on them
-//! at the gateway's door, as a real kitchen would.
+//! The simulated kitchen: looks at the list of open tickets at the gateway's
+//! door and reports on them there, as a real kitchen would.
 //!
-//! It remembers nothing: what there is to report stands in its books, so it
-//! may be killed at any moment, and any number of kitchens share the work.
+//! It keeps nothing: what there is to do stands in the list, and a report's id
+//! follows from what it says. So it may be killed at any moment, and any
+//! number of kitchens do no harm to each other.
 
+mod chance;
+mod work;
+
+use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use futures::future::join_all;
-use pizza_activities::store::Store;
-use pizza_activities::{DueReport, SimulatedKitchen};
+use pizza_domain::{KitchenReport, OrderId};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::client::gateway::{Gateway, GatewayUrl, ReportAnswer};
+use crate::client::gateway::{CallError, KitchenDoor, SimulationView, TicketView, TicketsView};
+use crate::client::kitchen_key::KitchenDoorArgs;
 use crate::shutdown;
-use crate::worker::StoreArgs;
+use work::{Job, Station, place};
 
-/// How long the kitchen looks away when nothing is due.
-const IDLE: Duration = Duration::from_millis(10);
+/// How long the kitchen looks away from the list.
+const IDLE: Duration = Duration::from_millis(50);
 
-/// How long it looks away when its books or the gateway do not answer.
+/// How long it looks away when the gateway does not answer.
 const TROUBLED: Duration = Duration::from_millis(500);
 
-/// After this time an unanswered report is made again. Longer than the
-/// gateway takes for a report in all but the worst case; making one twice
-/// does no harm.
-const LEASE_MS: i64 = 2_000;
+/// How often it asks how it is to behave.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Reports under way at once.
-const BATCH: i64 = 32;
+const HANDS: usize = 32;
+
+/// Tickets in hand at once. The others wait on the list.
+const MOST_TICKETS: usize = 4096;
+
+/// Tickets on a page of the list.
+const PAGE: u32 = 100;
 
 #[derive(Args, Debug)]
 pub(crate) struct KitchenArgs {
     #[command(flatten)]
-    gateway: GatewayUrl,
-    #[command(flatten)]
-    store: StoreArgs,
+    door: KitchenDoorArgs,
 }
 
 /// Cooks until a signal stops it.
 pub(crate) async fn run(args: KitchenArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal();
-    let store = Store::open(&args.store.database_url).await?;
-    let gateway = args.gateway.connect()?;
-    tracing::info!(gateway = %args.gateway.gateway, "cooking");
-    cook(&SimulatedKitchen::new(store), &gateway, shutdown).await;
+    let door = args.door.connect()?;
+    tracing::info!(gateway = %args.door.gateway.gateway, "cooking");
+    cook(door, shutdown).await;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Cooks until `shutdown`.
-pub(crate) async fn cook(
-    kitchen: &SimulatedKitchen,
-    gateway: &Gateway,
-    shutdown: CancellationToken,
-) {
-    while !shutdown.is_cancelled() {
-        let pause = match kitchen.take_due(BATCH, LEASE_MS).await {
-            Ok(due) if due.is_empty() => Some(IDLE),
-            Ok(due) => {
-                let made = join_all(due.iter().map(|report| make(kitchen, gateway, *report))).await;
-                made.contains(&false).then_some(TROUBLED)
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the kitchen's books do not answer");
-                Some(TROUBLED)
-            }
-        };
-        if let Some(pause) = pause {
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = shutdown.cancelled() => {}
-            }
-        }
+pub(crate) async fn cook(door: KitchenDoor, shutdown: CancellationToken) {
+    let mut kitchen = Kitchen::new(door);
+    tokio::select! {
+        () = kitchen.run() => {}
+        () = shutdown.cancelled() => {}
     }
 }
 
-/// Makes one report. Whether it was answered.
-async fn make(kitchen: &SimulatedKitchen, gateway: &Gateway, due: DueReport) -> bool {
-    let DueReport { order_id, report } = due;
-    let booked = match gateway.report(order_id, report).await {
-        Ok(ReportAnswer::Taken) => kitchen.book_taken(order_id, report).await,
-        Ok(ReportAnswer::Late) => kitchen.give_up(order_id).await,
-        Err(error) => {
-            tracing::warn!(%order_id, %report, error = format!("{error:#}"), "report not made");
-            return false;
+struct Kitchen {
+    station: Station,
+    simulation: watch::Sender<SimulationView>,
+    /// When it was last asked how to behave.
+    asked: Option<Instant>,
+    in_hand: HashMap<OrderId, Work>,
+    /// The work on the tickets; it ends with the kitchen.
+    tasks: JoinSet<()>,
+}
+
+/// The work on a ticket.
+struct Work {
+    task: AbortHandle,
+    /// How many of the reports on the way to the door were made.
+    done: Arc<AtomicUsize>,
+}
+
+impl Kitchen {
+    fn new(door: KitchenDoor) -> Self {
+        let (simulation, receiver) = watch::channel(SimulationView::default());
+        Self {
+            station: Station {
+                door,
+                simulation: receiver,
+                hands: Arc::new(Semaphore::new(HANDS)),
+            },
+            simulation,
+            asked: None,
+            in_hand: HashMap::new(),
+            tasks: JoinSet::new(),
         }
-    };
-    if let Err(error) = booked {
-        tracing::warn!(%order_id, %report, %error, "the kitchen's books do not answer");
-        return false;
     }
-    true
+
+    async fn run(&mut self) {
+        loop {
+            let pause = match self.look().await {
+                Ok(()) => IDLE,
+                Err(error) => {
+                    let error = format!("{:#}", anyhow::Error::from(error));
+                    tracing::warn!(error, "the list of tickets cannot be seen");
+                    TROUBLED
+                }
+            };
+            sleep(pause).await;
+            while self.tasks.try_join_next().is_some() {}
+        }
+    }
+
+    /// Looks how to behave, and what there is to do.
+    async fn look(&mut self) -> Result<(), CallError> {
+        // Nothing is reported before it is known whether it may be.
+        if self.asked.is_none_or(|asked| asked.elapsed() >= ASK_AGAIN) {
+            let simulation = self.station.door.simulation().await?;
+            self.behave(simulation);
+            self.asked = Some(Instant::now());
+        }
+        let mut open = HashSet::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let page: TicketsView = self.station.door.tickets(PAGE, cursor.as_deref()).await?;
+            for ticket in &page.tickets {
+                open.insert(ticket.ticket_id);
+                self.take_up(ticket);
+            }
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        self.put_down_all_but(&open);
+        Ok(())
+    }
+
+    fn behave(&self, wished: SimulationView) {
+        let changed = self.simulation.send_if_modified(|now| {
+            let differs = *now != wished;
+            *now = wished;
+            differs
+        });
+        if changed {
+            tracing::info!(
+                paused = wished.paused,
+                delay_seconds = wished.delay_seconds,
+                lose_rate = wished.lose_rate,
+                repeat_rate = wished.repeat_rate,
+                reorder_rate = wished.reorder_rate,
+                seed = wished.seed,
+                "told how to behave"
+            );
+        }
+    }
+
+    /// Begins to work on a ticket, unless that is under way, or came to its
+    /// end at the stage that the ticket is still at.
+    fn take_up(&mut self, ticket: &TicketView) {
+        let Some(next) = next_report(ticket) else {
+            return;
+        };
+        let is_news = match self.in_hand.get(&ticket.ticket_id) {
+            None => self.in_hand.len() < MOST_TICKETS,
+            Some(work) => {
+                work.task.is_finished() && place(next) > work.done.load(Ordering::Relaxed)
+            }
+        };
+        if !is_news || ticket.simulation.silent {
+            return;
+        }
+        let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        let now = Instant::now();
+        let job = Job {
+            ticket: ticket.ticket_id,
+            next,
+            since: now
+                .checked_sub(seconds(ticket.seconds_at_stage))
+                .unwrap_or(now),
+            pace: seconds(ticket.simulation.per_step_delay_seconds),
+        };
+        let done = Arc::new(AtomicUsize::new(place(next)));
+        let work = self.station.clone().work(job, Arc::clone(&done));
+        let task = self.tasks.spawn(work);
+        self.in_hand.insert(job.ticket, Work { task, done });
+    }
+
+    /// What is not on the list any more is over.
+    fn put_down_all_but(&mut self, open: &HashSet<OrderId>) {
+        self.in_hand.retain(|ticket, work| {
+            let is_open = open.contains(ticket);
+            if !is_open {
+                work.task.abort();
+            }
+            is_open
+        });
+    }
+}
+
+/// The report that brings a ticket on. One that this version knows nothing of
+/// is for others to make.
+fn next_report(ticket: &TicketView) -> Option<KitchenReport> {
+    let next = ticket.next_reports.first()?.parse().ok()?;
+    KitchenReport::WAY.contains(&next).then_some(next)
 }

@@ -46,6 +46,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Worker(args) => worker::run(args).await,
         Command::Gateway(args) => gateway::run(args).await,
         Command::Kitchen(args) => kitchen::run(args).await,
+        Command::Tickets(args) => client::tickets::run(args).await,
+        Command::KitchenSimulation(args) => client::kitchen_simulation::run(args).await,
         Command::Order(args) => client::order::run(args).await,
         Command::Cancel(args) => client::cancel::run(args).await,
         Command::Amend(args) => client::amend::run(args).await,

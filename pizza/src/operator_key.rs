@@ -1,4 +1,5 @@
-//! Operators' keys: how they are made, configured, and kept by `pizza dev`.
+//! The keys of operators and kitchens: how they are made, configured, and kept
+//! by `pizza dev`.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -17,17 +18,43 @@ use pizza_api::{KeyHash, Keyring, Role, is_key_name};
 
 use crate::client::output;
 
-/// What a key starts with, so that a scanner of logs and repositories can
-/// tell one.
-const PREFIX: &str = "pizza_op_";
 /// The random part of a key, in bytes.
 const RANDOM_BYTES: usize = 32;
-/// The file that `pizza dev` keeps its key in.
-pub(crate) const FILE: &str = "operator.key";
-/// Whose that key is.
-const DEV_NAME: &str = "dev";
-/// That file is for its owner alone.
+/// A file with a key is for its owner alone.
 const OWNER_ONLY: u32 = 0o600;
+
+/// A kind of keys.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyKind {
+    role: Role,
+    /// What a key starts with, so that a scanner of logs and repositories can
+    /// tell one.
+    prefix: &'static str,
+    /// The file that `pizza dev` keeps its key in.
+    pub(crate) file: &'static str,
+    /// Whose that key is.
+    dev_name: &'static str,
+    /// Whoever holds such a key.
+    holder: &'static str,
+}
+
+/// Keys of operators.
+pub(crate) const OPERATOR: KeyKind = KeyKind {
+    role: Role::Operator,
+    prefix: "pizza_op_",
+    file: "operator.key",
+    dev_name: "dev",
+    holder: "operator",
+};
+
+/// Keys of kitchens.
+pub(crate) const KITCHEN: KeyKind = KeyKind {
+    role: Role::Kitchen,
+    prefix: "pizza_kitchen_",
+    file: "kitchen.key",
+    dev_name: "simulated-kitchen",
+    holder: "kitchen",
+};
 
 #[derive(Args, Debug)]
 pub(crate) struct OperatorKeyArgs {
@@ -52,6 +79,17 @@ pub(crate) struct OperatorKeysArgs {
         hide_default_value = true
     )]
     operator_keys: Entries,
+    /// Whose keys may take tickets and report on them: `name:hash` entries as
+    /// `pizza kitchen-key` makes them, with commas between them
+    #[arg(
+        long,
+        value_name = "ENTRIES",
+        env = "PIZZA_KITCHEN_KEYS",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    kitchen_keys: Entries,
 }
 
 /// Entries as they were given. They are read once the command line is, since
@@ -79,6 +117,8 @@ impl OperatorKeysArgs {
         let mut keys = Keyring::default();
         keys.add(Role::Operator, &self.operator_keys.0)
             .context("--operator-keys (PIZZA_OPERATOR_KEYS) cannot be read")?;
+        keys.add(Role::Kitchen, &self.kitchen_keys.0)
+            .context("--kitchen-keys (PIZZA_KITCHEN_KEYS) cannot be read")?;
         Ok(keys)
     }
 }
@@ -93,7 +133,7 @@ fn key_name(text: &str) -> Result<String, String> {
 /// Makes a key: the key itself on stdout, what the gateway needs on stderr.
 /// Nothing is kept.
 pub(crate) fn run(args: &OperatorKeyArgs) -> anyhow::Result<ExitCode> {
-    let key = generate()?;
+    let key = generate(OPERATOR)?;
     output::note(&format!(
         "add to PIZZA_OPERATOR_KEYS of the gateway:  {}",
         KeyHash::of(&key).entry(&args.name)
@@ -102,20 +142,22 @@ pub(crate) fn run(args: &OperatorKeyArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn generate() -> anyhow::Result<String> {
+fn generate(kind: KeyKind) -> anyhow::Result<String> {
     let mut random = [0; RANDOM_BYTES];
     getrandom::fill(&mut random).context("the system has no random numbers")?;
-    Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random)))
+    let random = BASE64_URL_SAFE_NO_PAD.encode(random);
+    Ok(format!("{}{random}", kind.prefix))
 }
 
-fn is_key(text: &str) -> bool {
-    text.strip_prefix(PREFIX)
+fn is_key(kind: KeyKind, text: &str) -> bool {
+    text.strip_prefix(kind.prefix)
         .and_then(|random| BASE64_URL_SAFE_NO_PAD.decode(random).ok())
         .is_some_and(|random| random.len() == RANDOM_BYTES)
 }
 
-/// The key that `pizza dev` keeps in its folder when it is given none.
+/// A key that `pizza dev` keeps in its folder.
 pub(crate) struct KeptKey {
+    kind: KeyKind,
     key: String,
     /// The file that holds it.
     pub(crate) path: PathBuf,
@@ -125,24 +167,26 @@ pub(crate) struct KeptKey {
 
 impl KeptKey {
     /// Takes the key from the folder, or makes one there.
-    pub(crate) fn in_folder(data: &Path) -> anyhow::Result<Self> {
-        let path = data.join(FILE);
+    pub(crate) fn in_folder(kind: KeyKind, data: &Path) -> anyhow::Result<Self> {
+        let path = data.join(kind.file);
         let kept = |key, made_now| Self {
+            kind,
             key,
             path: path.clone(),
             made_now,
         };
-        if let Some(key) = read(&path)? {
+        if let Some(key) = read(kind, &path)? {
             return Ok(kept(key, false));
         }
-        let key = generate()?;
+        let key = generate(kind)?;
         match write(data, &path, &key) {
             Ok(()) => Ok(kept(key, true)),
             // Another start may have been quicker; then its key counts.
-            Err(error) => match read(&path)? {
+            Err(error) => match read(kind, &path)? {
                 Some(key) => Ok(kept(key, false)),
                 None => Err(error).with_context(|| {
-                    format!("the operator's key cannot be written to {}", path.display())
+                    let (holder, path) = (kind.holder, path.display());
+                    format!("the {holder}'s key cannot be written to {path}")
                 }),
             },
         }
@@ -150,8 +194,17 @@ impl KeptKey {
 
     /// Lets the key's holder in.
     pub(crate) fn add_to(&self, keys: &mut Keyring) -> anyhow::Result<()> {
-        let hash = KeyHash::of(&self.key);
-        Ok(keys.add_hash(Role::Operator, DEV_NAME, hash)?)
+        let KeyKind { role, dev_name, .. } = self.kind;
+        keys.add_hash(role, dev_name, KeyHash::of(&self.key))
+            .with_context(|| {
+                let path = self.path.display();
+                format!("the key in {path} cannot be added under the name {dev_name}")
+            })
+    }
+
+    /// The key, for what runs in this process.
+    pub(crate) fn secret(&self) -> &str {
+        &self.key
     }
 
     /// The key, at the one start at which it is shown.
@@ -161,7 +214,7 @@ impl KeptKey {
 }
 
 /// The key in the file, if there is one. Others lose sight of it.
-fn read(path: &Path) -> anyhow::Result<Option<String>> {
+fn read(kind: KeyKind, path: &Path) -> anyhow::Result<Option<String>> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -170,14 +223,15 @@ fn read(path: &Path) -> anyhow::Result<Option<String>> {
         }
     };
     let key = text.trim();
-    if !is_key(key) {
+    if !is_key(kind, key) {
         bail!(
-            "{} holds no operator's key; remove it, and the next start makes another",
-            path.display()
+            "{} holds no {}'s key; remove it, and the next start makes another",
+            path.display(),
+            kind.holder
         );
     }
     if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-        tracing::warn!(path = %path.display(), "others could read the operator's key; no longer");
+        tracing::warn!(path = %path.display(), "others could read the key; no longer");
         fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY))?;
     }
     Ok(Some(key.to_owned()))
@@ -187,7 +241,7 @@ fn read(path: &Path) -> anyhow::Result<Option<String>> {
 /// first moment on.
 fn write(data: &Path, path: &Path, key: &str) -> anyhow::Result<()> {
     let mut file = tempfile::Builder::new()
-        .prefix(".operator")
+        .prefix(".key")
         .permissions(Permissions::from_mode(OWNER_ONLY))
         .tempfile_in(data)?;
     writeln!(file, "{key}")?;
@@ -208,22 +262,25 @@ mod tests {
 
     #[test]
     fn keys_are_long_and_never_the_same() {
-        let key = generate().expect("a key");
-        assert!(is_key(&key), "{key}");
-        assert_eq!(key.len(), PREFIX.len() + 43);
-        assert_ne!(key, generate().expect("another"));
-        for other in ["", PREFIX, &key[..key.len() - 1], &key[1..]] {
-            assert!(!is_key(other), "{other}");
+        for (kind, others) in [(OPERATOR, KITCHEN), (KITCHEN, OPERATOR)] {
+            let key = generate(kind).expect("a key");
+            assert!(is_key(kind, &key), "{key}");
+            assert_eq!(key.len(), kind.prefix.len() + 43);
+            assert_ne!(key, generate(kind).expect("another"));
+            let other = generate(others).expect("a key");
+            for bad in ["", kind.prefix, &key[..key.len() - 1], &key[1..], &other] {
+                assert!(!is_key(kind, bad), "{bad}");
+            }
         }
     }
 
     #[test]
     fn a_kept_key_is_made_once_and_shown_once() {
         let folder = tempfile::tempdir().expect("a folder");
-        let first = KeptKey::in_folder(folder.path()).expect("a key");
+        let first = KeptKey::in_folder(OPERATOR, folder.path()).expect("a key");
         assert_eq!(first.shown(), Some(first.key.as_str()));
         assert_eq!(mode(&first.path), 0o600);
-        let again = KeptKey::in_folder(folder.path()).expect("the key");
+        let again = KeptKey::in_folder(OPERATOR, folder.path()).expect("the key");
         assert_eq!((again.shown(), &again.key), (None, &first.key));
         let mut keys = Keyring::default();
         again.add_to(&mut keys).expect("taken");
@@ -236,12 +293,14 @@ mod tests {
     #[test]
     fn a_key_that_others_can_read_is_hidden_and_a_spoilt_one_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
-        let kept = KeptKey::in_folder(folder.path()).expect("a key");
+        let kept = KeptKey::in_folder(OPERATOR, folder.path()).expect("a key");
         fs::set_permissions(&kept.path, Permissions::from_mode(0o644)).expect("allowed");
-        assert!(KeptKey::in_folder(folder.path()).is_ok());
+        assert!(KeptKey::in_folder(OPERATOR, folder.path()).is_ok());
         assert_eq!(mode(&kept.path), 0o600);
         fs::write(&kept.path, "pizza_op_short").expect("written");
-        let error = KeptKey::in_folder(folder.path()).err().expect("refused");
+        let error = KeptKey::in_folder(OPERATOR, folder.path())
+            .err()
+            .expect("refused");
         let told = format!("{error:#}");
         assert!(told.contains("operator.key"), "{told}");
         assert!(!told.contains("short"), "{told}");
@@ -251,6 +310,7 @@ mod tests {
     fn entries_are_not_printed() {
         let args = OperatorKeysArgs {
             operator_keys: "ann:pizza_op_secret".parse().expect("any text"),
+            kitchen_keys: "".parse().expect("any text"),
         };
         let error = format!("{:#}", args.keyring().expect_err("no hash"));
         assert!(

@@ -7,6 +7,7 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use temporalio_common::telemetry::ensure_default_crypto_provider;
 
+use super::world::KITCHEN_KEY;
 use super::{A_MINUTE, eventually};
 
 /// Longer than the gateway may take for anything.
@@ -173,10 +174,16 @@ impl Gateway {
         .await
     }
 
-    /// Reports at the kitchen's door.
+    /// Reports at the kitchen's door, with a kitchen's key.
     pub(crate) async fn report(&self, ticket: &str, event: &str) -> Answer {
-        let path = format!("/kitchen/tickets/{ticket}/events");
-        self.post(&path, &json!({ "event": event })).await
+        self.report_all(ticket, &json!({ "event": event })).await
+    }
+
+    /// Makes a whole report at the kitchen's door, with a kitchen's key.
+    pub(crate) async fn report_all(&self, ticket: &str, report: &Value) -> Answer {
+        let url = self.at(&format!("/kitchen/tickets/{ticket}/events"));
+        let request = self.client.post(url).bearer_auth(KITCHEN_KEY);
+        self.send(request.json(report)).await
     }
 
     /// Places an order that the kitchen accepts, and gives its id.

@@ -5,8 +5,10 @@ use pizza_api::proto::order_service_client::OrderServiceClient;
 use pizza_api::proto::place_order_request::ErrorOnStep;
 use pizza_api::proto::{self, GetOrderRequest, PlaceOrderRequest, PlaceOrderResponse};
 use serde_json::{Value, json};
-use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+
+use super::world::KITCHEN_KEY;
 
 /// A client of one gateway.
 pub(crate) struct Grpc {
@@ -43,7 +45,7 @@ impl Grpc {
         Ok(in_words(answer.order.expect("an order")))
     }
 
-    /// Sends `ReportKitchenEvent`.
+    /// Sends `ReportKitchenEvent`, with a kitchen's key.
     pub(crate) async fn report(
         &self,
         ticket: &str,
@@ -56,8 +58,18 @@ impl Grpc {
             event,
         };
         let mut kitchen = KitchenServiceClient::new(self.channel.clone());
-        Ok(kitchen.report_kitchen_event(request).await?.into_inner())
+        let answer = kitchen.report_kitchen_event(as_kitchen(request)).await?;
+        Ok(answer.into_inner())
     }
+}
+
+/// A request with a kitchen's key.
+pub(crate) fn as_kitchen<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let key = format!("Bearer {KITCHEN_KEY}");
+    let key = key.parse().expect("metadata");
+    request.metadata_mut().insert("authorization", key);
+    request
 }
 
 /// A request for an order of a scenario, by its number.

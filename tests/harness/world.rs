@@ -21,6 +21,13 @@ pub(crate) const OPERATOR_KEY: &str = "pizza_op_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 const OPERATOR_KEYS: &str =
     "journeys:576dd99c7531308a222ecbcca4325c816e230ad84540a4018ea0facdfac3251b";
 
+/// The key of the kitchen `journeys`.
+pub(crate) const KITCHEN_KEY: &str = "pizza_kitchen_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE";
+
+/// That key as gateways are told of it.
+const KITCHEN_KEYS: &str =
+    "journeys:de78608bb591edd12b5be73dc2e0d598b1ab63a20ea1b70b6dc03935b31932e1";
+
 /// How many worlds of single journeys live at once: each costs a worker, a
 /// gateway and the memory of both.
 const AT_ONCE: usize = 2;
@@ -38,6 +45,8 @@ pub(crate) struct Setup {
     /// alone after a change. Where that is not what is tried out, never.
     pub(crate) reconcile_every_seconds: u32,
     pub(crate) reconcile_grace_seconds: u32,
+    /// More flags of the gateway.
+    pub(crate) gateway_flags: &'static [&'static str],
     /// The Temporal server; none for the shared one.
     pub(crate) temporal: Option<String>,
 }
@@ -49,6 +58,7 @@ impl Default for Setup {
             kitchen_deadline_seconds: 10.0,
             reconcile_every_seconds: 86_400,
             reconcile_grace_seconds: 30,
+            gateway_flags: &[],
             temporal: None,
         }
     }
@@ -159,7 +169,7 @@ impl World {
     /// listens.
     pub(crate) async fn start_gateway_on(&mut self, address: &str) {
         let deadline = self.setup.kitchen_deadline_seconds.to_string();
-        let arguments = [
+        let mut arguments = vec![
             "gateway",
             "--json",
             "--fault-injection",
@@ -168,6 +178,7 @@ impl World {
             "--kitchen-deadline-seconds",
             &deadline,
         ];
+        arguments.extend(self.setup.gateway_flags);
         let mut variables = self.variables();
         variables.push(("TEMPORAL_ADDRESS".to_owned(), address.to_owned()));
         let mut process = Process::pizza(&self.folder, "gateway", &arguments, &variables);
@@ -191,6 +202,11 @@ impl World {
     /// A client of the gateway with an operator's key.
     pub(crate) fn operator(&self) -> Gateway {
         Gateway::with_key(&self.gateway_url, Some(OPERATOR_KEY))
+    }
+
+    /// A client of the gateway with a kitchen's key.
+    pub(crate) fn cook(&self) -> Gateway {
+        Gateway::with_key(&self.gateway_url, Some(KITCHEN_KEY))
     }
 
     /// Where the gateway listens.
@@ -278,6 +294,8 @@ impl World {
             ("PIZZA_OPERATOR_KEY", OPERATOR_KEY.to_owned()),
             ("PIZZA_RECONCILE_EVERY_SECONDS", every),
             ("PIZZA_RECONCILE_GRACE_SECONDS", grace),
+            ("PIZZA_KITCHEN_KEYS", KITCHEN_KEYS.to_owned()),
+            ("PIZZA_KITCHEN_KEY", KITCHEN_KEY.to_owned()),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())

@@ -1,45 +1,150 @@
-//! The simulated kitchen's tickets.
+//! The kitchen's tickets, and the reports that were taken on them.
+//!
+//! The table of tickets is the shop's list for the kitchen. The saga's steps
+//! alone write it; the kitchen reads it at the gateway's door.
 
-use pizza_domain::{KitchenReport, OrderId, Rejection, ReportId};
+use std::time::Duration;
+
+use pizza_domain::{Flavour, KitchenReport, OrderId, Rejection, ReportId, Size, TicketReport};
 use pizza_workflows::steps::{RecordedReport, Ticket};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::{Store, StoreError, now_ms};
-use crate::simulated_kitchen::DueReport;
 
 /// The stage of a ticket that nothing was reported on.
 const RECEIVED: &str = "received";
-/// The stage of a ticket that is not worked on any more.
-const WITHDRAWN: &str = "withdrawn";
+
+/// A ticket that the kitchen is to work on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenTicket {
+    /// The order, and the ticket.
+    pub order_id: OrderId,
+    /// What is on it.
+    pub flavour: Flavour,
+    /// How large.
+    pub size: Size,
+    /// How many.
+    pub quantity: i64,
+    /// The last report that was taken; none when it was only handed over.
+    pub last: Option<KitchenReport>,
+    /// When it was handed over, in milliseconds since the Unix epoch.
+    pub received_at_ms: i64,
+    /// Since when it is at its stage.
+    pub stage_since_ms: i64,
+    /// Until when the next report has to come. None for an order of before
+    /// there were stages, until the first report on it.
+    pub due_at_ms: Option<i64>,
+    /// Where it stands in the list.
+    pub place: TicketPlace,
+    /// For a simulated kitchen: its wait before each report but the first.
+    pub pace: Duration,
+    /// For a simulated kitchen: it never reports on this one.
+    pub silent: bool,
+}
+
+/// A place in the list of open tickets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TicketPlace {
+    /// Until when the ticket's stage has to end; 0 when nobody knows.
+    pub due_at_ms: i64,
+    /// The ticket.
+    pub order_id: OrderId,
+}
 
 impl Store {
-    /// Books a ticket; one that the kitchen does not answer never gets due.
+    /// Books a ticket. Booking it again changes nothing.
     pub(crate) async fn book_ticket(
         &self,
         ticket: &Ticket,
-        answers: bool,
+        silent: bool,
     ) -> Result<(), StoreError> {
         let now = now_ms();
-        let pace_ms = pace_ms(ticket);
+        let mut transaction = self.begin().await?;
+        // Mostly there is none: whoever reports has the ticket. But who knows
+        // the order may report on it before it is on the list.
+        let reports = reports(&mut transaction, ticket.order_id).await?;
+        let known = reports.into_iter().map(|report| report.report).max();
+        let stage = match (known, ticket.accept_within_ms) {
+            (Some(report), _) => report.as_str(),
+            (None, Some(_)) => RECEIVED,
+            // The kitchen of an order of before never says that it accepted.
+            (None, None) => KitchenReport::Accepted.as_str(),
+        };
         sqlx::query(
             "INSERT INTO kitchen_tickets \
-             (order_id, flavour, size, quantity, stage, pace_ms, next_report_at_ms, \
-             received_at_ms, due_at_ms, silent) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+             (order_id, flavour, size, quantity, stage, pace_ms, received_at_ms, due_at_ms, silent) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
         )
         .bind(ticket.order_id.to_string())
         .bind(ticket.flavour.as_str().to_owned())
         .bind(ticket.size.as_str())
         .bind(i64::from(ticket.quantity.get()))
-        .bind(RECEIVED)
-        .bind(pace_ms)
-        .bind(answers.then_some(now))
+        .bind(stage)
+        .bind(pace_ms(ticket))
         .bind(now)
         .bind(due_at_ms(ticket, now))
-        .bind(i64::from(!answers))
-        .execute(&self.pool)
+        .bind(i64::from(silent))
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         Ok(())
+    }
+
+    /// The open tickets, the most urgent first, from behind a place on; at
+    /// most `limit`.
+    ///
+    /// # Errors
+    /// When the store does not answer, or holds what this version never
+    /// writes.
+    pub async fn open_tickets(
+        &self,
+        after: Option<TicketPlace>,
+        limit: u32,
+    ) -> Result<Vec<OpenTicket>, StoreError> {
+        let (due_at_ms, order) = match after {
+            Some(place) => (place.due_at_ms, place.order_id.to_string()),
+            None => (i64::MIN, String::new()),
+        };
+        let rows = sqlx::query(
+            "SELECT order_id, flavour, size, quantity, stage, pace_ms, received_at_ms, due_at_ms, \
+             silent, COALESCE(due_at_ms, 0) AS due, \
+             COALESCE((SELECT MAX(taken_at_ms) FROM kitchen_reports \
+             WHERE kitchen_reports.order_id = kitchen_tickets.order_id), received_at_ms) AS since \
+             FROM kitchen_tickets \
+             WHERE stage IN ('received', 'accepted', 'cooked', 'pickedUp') \
+             AND (COALESCE(due_at_ms, 0) > $1 OR (COALESCE(due_at_ms, 0) = $1 AND order_id > $2)) \
+             ORDER BY due, order_id LIMIT $3",
+        )
+        .bind(due_at_ms)
+        .bind(order)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(open_ticket).collect()
+    }
+
+    /// Whether the kitchen was ever handed this ticket.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn has_ticket(&self, order: OrderId) -> Result<bool, StoreError> {
+        let found: Option<i64> =
+            sqlx::query_scalar("SELECT received_at_ms FROM kitchen_tickets WHERE order_id = $1")
+                .bind(order.to_string())
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(found.is_some())
+    }
+
+    /// The reports that were taken on a ticket.
+    ///
+    /// # Errors
+    /// When the store does not answer, or holds what this version never
+    /// writes.
+    pub async fn kitchen_reports(&self, order: OrderId) -> Result<Vec<TicketReport>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        reports(&mut connection, order).await
     }
 
     /// Writes a kitchen report that was taken: to the list of reports, to the
@@ -85,84 +190,16 @@ impl Store {
         Ok(())
     }
 
-    /// Brings a ticket to the stage of a report that was taken.
-    pub(crate) async fn advance_ticket(
-        &self,
-        order: OrderId,
-        report: KitchenReport,
-    ) -> Result<(), StoreError> {
-        let is_last = report == KitchenReport::Delivered;
-        // After the last report nothing is due: empty plus the pace is empty.
-        // Nor does a ticket get due that the kitchen does not answer.
-        sqlx::query(
-            "UPDATE kitchen_tickets SET stage = $1, next_report_at_ms = \
-             CASE WHEN next_report_at_ms IS NULL THEN NULL ELSE $2 + pace_ms END \
-             WHERE order_id = $3 AND stage <> 'withdrawn' AND stage <> 'delivered'",
-        )
-        .bind(report.as_str())
-        .bind((!is_last).then(now_ms))
-        .bind(order.to_string())
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
     /// Ends the work on a ticket, unless it is done.
     pub(crate) async fn withdraw_ticket(&self, order: OrderId) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE kitchen_tickets SET stage = $1, next_report_at_ms = NULL \
-             WHERE order_id = $2 AND stage <> 'delivered'",
+            "UPDATE kitchen_tickets SET stage = 'withdrawn', next_report_at_ms = NULL \
+             WHERE order_id = $1 AND stage <> 'delivered'",
         )
-        .bind(WITHDRAWN)
         .bind(order.to_string())
         .execute(&self.pool)
         .await?;
         Ok(())
-    }
-
-    /// Takes due reports for a while: see `SimulatedKitchen::take_due`.
-    pub(crate) async fn take_due_reports(
-        &self,
-        limit: i64,
-        lease_ms: i64,
-    ) -> Result<Vec<DueReport>, StoreError> {
-        let now = now_ms();
-        // Looking comes first, and needs no lock: mostly nothing is due.
-        let due = sqlx::query(
-            "SELECT order_id, stage, next_report_at_ms FROM kitchen_tickets \
-             WHERE next_report_at_ms <= $1 ORDER BY next_report_at_ms LIMIT $2",
-        )
-        .bind(now)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
-        let mut taken = Vec::with_capacity(due.len());
-        for row in due {
-            let order: String = row.try_get("order_id")?;
-            let stage: String = row.try_get("stage")?;
-            let due_at: i64 = row.try_get("next_report_at_ms")?;
-            let Some(report) = report_after(&stage)? else {
-                continue;
-            };
-            let lease = sqlx::query(
-                "UPDATE kitchen_tickets SET next_report_at_ms = $1 \
-                 WHERE order_id = $2 AND stage = $3 AND next_report_at_ms = $4",
-            )
-            .bind(now + lease_ms)
-            .bind(order.clone())
-            .bind(stage)
-            .bind(due_at)
-            .execute(&self.pool)
-            .await?;
-            // Another kitchen may have been quicker.
-            if lease.rows_affected() == 1 {
-                taken.push(DueReport {
-                    order_id: order.parse()?,
-                    report,
-                });
-            }
-        }
-        Ok(taken)
     }
 }
 
@@ -195,7 +232,8 @@ pub(super) async fn list_report(
     Ok(())
 }
 
-/// Brings a ticket to the stage of a report, unless its work has ended.
+/// Brings a ticket to the stage of a report, unless its work has ended or it
+/// is there already, or further: reports may be written out of their order.
 pub(super) async fn move_ticket(
     connection: &mut AnyConnection,
     order: OrderId,
@@ -203,8 +241,11 @@ pub(super) async fn move_ticket(
     due_at_ms: Option<i64>,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE kitchen_tickets SET stage = $1, due_at_ms = $2 \
-         WHERE order_id = $3 AND stage <> 'withdrawn' AND stage <> 'delivered'",
+        "UPDATE kitchen_tickets SET stage = $1, due_at_ms = $2, next_report_at_ms = NULL \
+         WHERE order_id = $3 AND (stage = 'received' \
+         OR (stage = 'accepted' AND $1 <> 'accepted') \
+         OR (stage = 'cooked' AND $1 <> 'accepted' AND $1 <> 'cooked') \
+         OR (stage = 'pickedUp' AND ($1 = 'delivered' OR $1 = 'rejected')))",
     )
     .bind(report.as_str())
     .bind(due_at_ms)
@@ -214,18 +255,55 @@ pub(super) async fn move_ticket(
     Ok(())
 }
 
-fn pace_ms(ticket: &Ticket) -> i64 {
-    i64::try_from(ticket.simulation.pace.duration().as_millis()).unwrap_or(i64::MAX)
+async fn reports(
+    connection: &mut AnyConnection,
+    order: OrderId,
+) -> Result<Vec<TicketReport>, StoreError> {
+    let rows =
+        sqlx::query("SELECT event, report_id, reason FROM kitchen_reports WHERE order_id = $1")
+            .bind(order.to_string())
+            .fetch_all(connection)
+            .await?;
+    rows.iter().map(report).collect()
 }
 
-/// The report that follows a stage, if any does.
-fn report_after(stage: &str) -> Result<Option<KitchenReport>, StoreError> {
-    if stage == WITHDRAWN {
-        return Ok(None);
-    }
-    if stage == RECEIVED {
-        return Ok(Some(KitchenReport::Accepted));
-    }
-    let last: KitchenReport = stage.parse()?;
-    Ok(KitchenReport::WAY.into_iter().find(|next| *next > last))
+fn report(row: &AnyRow) -> Result<TicketReport, StoreError> {
+    let event: String = row.try_get("event")?;
+    let report_id: Option<String> = row.try_get("report_id")?;
+    let reason: Option<String> = row.try_get("reason")?;
+    Ok(TicketReport {
+        report: event.parse()?,
+        report_id: report_id.map(ReportId::try_from).transpose()?,
+        reason: reason.map(Rejection::try_from).transpose()?,
+    })
+}
+
+fn open_ticket(row: &AnyRow) -> Result<OpenTicket, StoreError> {
+    let text = |column: &str| row.try_get::<String, _>(column);
+    let number = |column: &str| row.try_get::<i64, _>(column);
+    let order_id = text("order_id")?.parse()?;
+    let stage = text("stage")?;
+    Ok(OpenTicket {
+        order_id,
+        flavour: text("flavour")?.try_into()?,
+        size: text("size")?.parse()?,
+        quantity: number("quantity")?,
+        last: match stage.as_str() {
+            RECEIVED => None,
+            reported => Some(reported.parse()?),
+        },
+        received_at_ms: number("received_at_ms")?,
+        stage_since_ms: number("since")?,
+        due_at_ms: row.try_get("due_at_ms")?,
+        place: TicketPlace {
+            due_at_ms: number("due")?,
+            order_id,
+        },
+        pace: Duration::from_millis(u64::try_from(number("pace_ms")?).unwrap_or_default()),
+        silent: number("silent")? != 0,
+    })
+}
+
+fn pace_ms(ticket: &Ticket) -> i64 {
+    i64::try_from(ticket.simulation.pace.duration().as_millis()).unwrap_or(i64::MAX)
 }

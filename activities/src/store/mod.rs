@@ -9,6 +9,7 @@ mod amendments;
 mod customers;
 mod failed_tasks;
 mod kitchen;
+mod kitchen_simulation;
 mod loyalty;
 mod orders;
 mod payments;
@@ -30,6 +31,7 @@ pub use accounts::{
     Account, AdjustmentRow, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow,
 };
 pub use failed_tasks::{FailedTaskState, OwedTask};
+pub use kitchen::{OpenTicket, TicketPlace};
 pub use loyalty::{Award, Reclaim};
 pub(crate) use orders::Change;
 pub use orders::OrderRecord;

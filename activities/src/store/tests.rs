@@ -1,5 +1,7 @@
 //! The store's promises, on a real database.
 
+mod kitchen;
+
 use std::time::Duration;
 
 use pizza_domain::{
@@ -544,64 +546,6 @@ async fn an_order_is_read_back_as_it_was_accepted() {
     assert_eq!(record.total, order.total.minor());
     assert_eq!(record.placed_at_ms, 1_234);
     assert_eq!(record.cancelled, None);
-}
-
-#[tokio::test]
-async fn each_due_report_goes_to_one_kitchen_and_comes_back_unless_acknowledged() {
-    use pizza_domain::KitchenReport::{Accepted, Cooked, Delivered, PickedUp};
-
-    let database = database().await;
-    let store = &database.store;
-    let other = Store::open(&database.url).await.expect("a second process");
-    let order = order();
-    store
-        .book_ticket(&ticket(&order), true)
-        .await
-        .expect("booked");
-    let (mine, theirs) = tokio::join!(
-        store.take_due_reports(10, 60_000),
-        other.take_due_reports(10, 60_000)
-    );
-    let taken = mine.expect("answered").len() + theirs.expect("answered").len();
-    assert_eq!(taken, 1);
-    // A lease that is over at once: due again.
-    for report in [Accepted, Cooked, PickedUp, Delivered] {
-        store
-            .advance_ticket(order.order_id, report)
-            .await
-            .expect("acknowledged");
-        let due = store.take_due_reports(10, 0).await.expect("answered");
-        let again = store.take_due_reports(10, 0).await.expect("answered");
-        assert_eq!(due, again);
-        assert_eq!(due.is_empty(), report == Delivered);
-    }
-}
-
-#[tokio::test]
-async fn a_ticket_that_is_withdrawn_or_unanswered_is_never_due() {
-    let Database { store, .. } = &database().await;
-    let (withdrawn, unanswered) = (order(), order());
-    store
-        .book_ticket(&ticket(&withdrawn), true)
-        .await
-        .expect("booked");
-    store
-        .book_ticket(&ticket(&unanswered), false)
-        .await
-        .expect("booked");
-    store
-        .withdraw_ticket(withdrawn.order_id)
-        .await
-        .expect("withdrawn");
-    // Somebody else's report does not wake the kitchen.
-    for order in [withdrawn.order_id, unanswered.order_id] {
-        store
-            .advance_ticket(order, pizza_domain::KitchenReport::Cooked)
-            .await
-            .expect("booked");
-    }
-    let due = store.take_due_reports(10, 0).await.expect("answered");
-    assert_eq!(due, []);
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ pub(super) const fn status(status: OrderStatus) -> proto::OrderStatus {
     }
 }
 
-const fn size(size: Size) -> proto::Size {
+pub(super) const fn size(size: Size) -> proto::Size {
     match size {
         Size::Small => proto::Size::Small,
         Size::Medium => proto::Size::Medium,

@@ -9,7 +9,9 @@ mod failures;
 mod get_order;
 mod get_timeline;
 pub(crate) mod health;
+mod kitchen_simulation;
 mod list_failures;
+mod list_tickets;
 mod place_order;
 mod queue_policy;
 mod redrive_failure;
@@ -32,6 +34,7 @@ use tonic::server::NamedService;
 use tonic_health::server::HealthReporter;
 use tower::Service;
 
+use crate::cook::cooks_only;
 use crate::gateway::App;
 use crate::layers::ReachedAt;
 use crate::operator::{Operator, operators_only};
@@ -82,7 +85,9 @@ pub(crate) fn router(app: &Arc<App>) -> io::Result<(HealthReporter, Router)> {
     let v1alpha = described().build_v1alpha().map_err(io::Error::other)?;
     let router = mount(Router::new(), orders);
     let router = router.layer(from_fn_with_state(Arc::clone(app), viewers_only));
-    let router = mount(router, kitchen);
+    let router = router.merge(
+        mount(Router::new(), kitchen).layer(from_fn_with_state(Arc::clone(app), cooks_only)),
+    );
     let router = router.merge(
         mount(Router::new(), failures).layer(from_fn_with_state(Arc::clone(app), operators_only)),
     );
@@ -157,8 +162,30 @@ impl OrderService for Door {
     }
 }
 
+/// Every call of this service has passed [`cooks_only`].
 #[tonic::async_trait]
 impl KitchenService for Door {
+    async fn list_tickets(
+        &self,
+        request: tonic::Request<proto::ListTicketsRequest>,
+    ) -> Result<tonic::Response<proto::ListTicketsResponse>, tonic::Status> {
+        answer(list_tickets::serve(&self.0, request.into_inner()).await)
+    }
+
+    async fn get_kitchen_simulation(
+        &self,
+        _: tonic::Request<proto::GetKitchenSimulationRequest>,
+    ) -> Result<tonic::Response<proto::GetKitchenSimulationResponse>, tonic::Status> {
+        answer(kitchen_simulation::get(&self.0).await)
+    }
+
+    async fn set_kitchen_simulation(
+        &self,
+        request: tonic::Request<proto::SetKitchenSimulationRequest>,
+    ) -> Result<tonic::Response<proto::SetKitchenSimulationResponse>, tonic::Status> {
+        answer(kitchen_simulation::set(&self.0, request.into_inner()).await)
+    }
+
     async fn report_kitchen_event(
         &self,
         request: tonic::Request<proto::ReportKitchenEventRequest>,

@@ -27,6 +27,17 @@ pub(super) async fn serve(
     })
 }
 
+/// A report in the protocol's words.
+pub(super) const fn in_protocol(report: KitchenReport) -> KitchenEvent {
+    match report {
+        KitchenReport::Accepted => KitchenEvent::Accepted,
+        KitchenReport::Cooked => KitchenEvent::Cooked,
+        KitchenReport::PickedUp => KitchenEvent::PickedUp,
+        KitchenReport::Delivered => KitchenEvent::Delivered,
+        KitchenReport::Rejected => KitchenEvent::Rejected,
+    }
+}
+
 fn parsed<T>(
     text: Option<String>,
     parse: impl FnOnce(String) -> Result<T, InvalidField>,

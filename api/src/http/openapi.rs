@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 
 use super::{
     amend_order, bulk, cancel_order, discard_failure, failure_queues, get_order, get_timeline,
-    list_failures, list_workflows, place_order, probes, queue_policy, redrive_failure,
-    report_kitchen_event, show_failure,
+    kitchen_simulation, list_failures, list_tickets, list_workflows, place_order, probes,
+    queue_policy, redrive_failure, report_kitchen_event, show_failure,
 };
 use crate::gateway::App;
 
@@ -29,21 +29,30 @@ use crate::gateway::App;
         (name = "failures", description = "For operators: what failed for good and waits."),
         (name = "operations", description = "For whoever runs the gateway."),
     ),
-    modifiers(&OperatorKey),
+    modifiers(&Keys),
 )]
 struct Document;
 
-/// How an operator shows who they are.
-struct OperatorKey;
+/// How operators and kitchens show who they are.
+struct Keys;
 
-impl Modify for OperatorKey {
+impl Modify for Keys {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let mut bearer = Http::new(HttpAuthScheme::Bearer);
-        bearer.description = Some("An operator's key, as `pizza operator-key` makes them.".into());
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("operatorKey", SecurityScheme::Http(bearer));
+        let components = document.components.get_or_insert_default();
+        for (name, description) in [
+            (
+                "operatorKey",
+                "An operator's key, as `pizza operator-key` makes them.",
+            ),
+            (
+                "kitchenKey",
+                "A kitchen's key, as `pizza kitchen-key` makes them, or an operator's.",
+            ),
+        ] {
+            let mut bearer = Http::new(HttpAuthScheme::Bearer);
+            bearer.description = Some(description.into());
+            components.add_security_scheme(name, SecurityScheme::Http(bearer));
+        }
     }
 }
 
@@ -58,7 +67,12 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         ))
         .routes(routes!(get_timeline::get_timeline))
         .routes(routes!(list_workflows::list_workflows))
+        .routes(routes!(list_tickets::list_tickets))
         .routes(routes!(report_kitchen_event::report_kitchen_event))
+        .routes(routes!(
+            kitchen_simulation::kitchen_simulation,
+            kitchen_simulation::set_kitchen_simulation
+        ))
         .routes(routes!(failure_queues::failure_queues))
         .routes(routes!(
             queue_policy::queue_policy,

@@ -12,6 +12,7 @@ use super::OrderIdInPath;
 use super::get_order::OrderStatusBody;
 use super::json::Fields;
 use super::problem::ProblemBody;
+use crate::cook::Cook;
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
 use crate::usecases::{ReportKitchenEvent, UseCaseError, Violation};
@@ -30,15 +31,17 @@ struct ReportKitchenEventBody {
     /// The report's own id: the same report is sent again under the same id.
     /// 1 to 64 of `A-Z a-z 0-9 . _ : / -`.
     report_id: Option<String>,
-    /// Why, when it is a rejection: 1 to 200 characters, for the customer.
+    /// Why, when it is a rejection, and then alone: 1 to 200 characters, for
+    /// the customer.
     reason: Option<String>,
 }
 
-/// What the kitchen reports, in the order in which it must.
+/// What the kitchen reports, in the order in which it must; that it rejects,
+/// at any time before the last.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = KitchenEvent)]
-enum KitchenEventBody {
+pub(super) enum KitchenEventBody {
     Accepted,
     Cooked,
     PickedUp,
@@ -77,7 +80,9 @@ enum ReportOutcomeBody {
 
 /// Report progress on a kitchen ticket.
 ///
-/// A ticket carries its order's id. To report again is safe.
+/// A ticket carries its order's id. To report again under the same id is
+/// safe, also after the order is over. A report that comes too early or too
+/// late is refused with the order's status.
 #[utoipa::path(
     post, path = "/kitchen/tickets/{id}/events", operation_id = "reportKitchenEvent", tag = "kitchen",
     params(("id" = String, Path, format = "uuid", description = "The ticket's id, which is its order's.")),
@@ -85,17 +90,21 @@ enum ReportOutcomeBody {
     responses(
         (status = 200, description = "The report was taken, now or before.", body = KitchenEventReportedBody),
         (status = 400, description = "The id or the body cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "A kitchen's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "This gateway has no kitchens, or the key is not one's.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "The kitchen has no such ticket.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 408, description = "The body did not arrive in time.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Another report has to come first, or the order is over.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The field is missing, unknown or not allowed.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A field is missing, unknown or not allowed, or the id is another report's.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The saga did not answer in time; report again.", body = ProblemBody, content_type = "application/problem+json",
          headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
-    )
+    ),
+    security(("kitchenKey" = [])),
 )]
 pub(super) async fn report_kitchen_event(
+    _: Cook,
     State(app): State<Arc<App>>,
     OrderIdInPath(ticket_id): OrderIdInPath,
     fields: Fields,

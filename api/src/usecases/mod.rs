@@ -9,7 +9,9 @@ mod failures;
 mod get_order;
 mod get_timeline;
 mod histories;
+mod kitchen_simulation;
 mod list_failures;
+mod list_tickets;
 mod list_workflows;
 mod place_order;
 mod queue_policy;
@@ -37,7 +39,9 @@ pub use failure_queues::FailureQueue;
 pub use failures::{FailureFilter, FailureId, IdempotencyKey};
 pub(crate) use failures::{IDEMPOTENCY_KEY, order_and_customer};
 pub use get_order::OrderState;
+pub use kitchen_simulation::SetKitchenSimulation;
 pub use list_failures::{Failures, ListFailures};
+pub use list_tickets::{ListTickets, Ticket, TicketStage, Tickets};
 pub use list_workflows::OrderWorkflowState;
 pub use place_order::{PlaceOrder, Placed, PlacedOrder, ScenarioChoice};
 pub use queue_policy::AutoRedriveInSeconds;
@@ -174,6 +178,9 @@ pub enum UseCaseError {
         /// Where the order stands, if the store could say.
         status: Option<OrderStatus>,
     },
+    /// Errors are not simulated here.
+    #[error("errors are not simulated here; a gateway that is started with --fault-injection does")]
+    FaultInjectionDisabled,
     /// Temporal did not take every order.
     #[error("Temporal did not take the order{}; try again later", leftovers(.started, .unknown))]
     NotPlaced {
@@ -242,6 +249,7 @@ impl UseCaseError {
             Self::PaymentDeclined(_) => ErrorCode::PaymentDeclined,
             Self::AmendmentFailed(_) => ErrorCode::AmendmentFailed,
             Self::OrderUnattended => ErrorCode::OrderUnattended,
+            Self::FaultInjectionDisabled => ErrorCode::FaultInjectionDisabled,
             Self::NotPlaced { .. } | Self::TemporalUnavailable(_) => ErrorCode::TemporalUnavailable,
             Self::StoreUnavailable(_) => ErrorCode::StoreUnavailable,
             Self::Internal(_) => ErrorCode::Internal,

@@ -1,9 +1,11 @@
 //! Hands the kitchen's word to the saga.
 
-use pizza_domain::{OrderId, OrderStatus, ReportRefusal, TicketReport};
+use pizza_domain::{
+    InvalidField, KitchenReport, OrderId, OrderStatus, ReportRefusal, TicketProgress, TicketReport,
+};
 
 use super::temporal::Report;
-use super::{UseCaseError, UseCases};
+use super::{UseCaseError, UseCases, Violation};
 
 /// The kitchen's word on a ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,11 +39,13 @@ impl UseCases {
     ///
     /// # Errors
     /// When the ticket is unknown, another report has to come first, the
-    /// order is over, or the saga did not answer in time.
+    /// order is over, the id is another report's, or the saga did not answer
+    /// in time.
     pub async fn report_kitchen_event(
         &self,
         request: ReportKitchenEvent,
     ) -> Result<ReportAnswer, UseCaseError> {
+        check_reason(&request.report)?;
         let limit = self.settings.report_timeout;
         let report = request.report.clone();
         match self
@@ -65,40 +69,76 @@ impl UseCases {
     ) -> Result<ReportAnswer, UseCaseError> {
         // The refusal is certain; where the order stands is only told along.
         let order = self.store.order(request.ticket_id).await.ok().flatten();
-        let status = order.map(|order| order.status);
-        match refusal {
-            ReportRefusal::Repeated => Ok(ReportAnswer::repeated(
-                status.unwrap_or(request.report.report.order_status()),
-            )),
-            ReportRefusal::OutOfOrder => Err(UseCaseError::ReportOutOfOrder { status }),
-            ReportRefusal::Late => Err(UseCaseError::ReportLate { status }),
-            ReportRefusal::IdReused => Err(UseCaseError::ReportIdReused),
-        }
+        answer_to(refusal, order.map(|order| order.status), &request)
     }
 
     /// Nobody waits for reports on this ticket: no longer, not yet, or never.
-    /// What the saga said last counts, since the store may be a moment behind
-    /// it; the store is for orders that Temporal has forgotten.
+    /// The list of the reports that were taken outlives the workflows. What
+    /// the saga said last counts beside it, since the store may be a moment
+    /// behind.
     async fn closed(&self, request: ReportKitchenEvent) -> Result<ReportAnswer, UseCaseError> {
-        let limit = self.settings.temporal_timeout;
-        let delivered = self
-            .temporal
-            .was_delivered(request.ticket_id, limit)
-            .await?;
-        let order = self.store.order(request.ticket_id).await?;
-        match order.map(|order| order.status) {
-            // A delivered order has taken every report.
-            Some(OrderStatus::DeliveryConfirmed) => {
-                Ok(ReportAnswer::repeated(OrderStatus::DeliveryConfirmed))
-            }
-            Some(_) if delivered => Ok(ReportAnswer::repeated(OrderStatus::DeliveryConfirmed)),
-            None
-            | Some(
+        let id = request.ticket_id;
+        let mut status = self.store.order(id).await?.map(|order| order.status);
+        let mut unwritten = None;
+        if !status.is_some_and(OrderStatus::is_final) {
+            let limit = self.settings.temporal_timeout;
+            unwritten = self.temporal.delivery(id, limit).await?;
+        }
+        let mut taken = self.store.kitchen_reports(id).await?;
+        if let Some(delivery) = unwritten {
+            status = Some(OrderStatus::DeliveryConfirmed);
+            taken.retain(|report| report.report != KitchenReport::Delivered);
+            taken.push(TicketReport {
+                report_id: delivery.report_id,
+                ..KitchenReport::Delivered.into()
+            });
+        }
+        if status == Some(OrderStatus::DeliveryConfirmed) && taken.is_empty() {
+            // Its reports were not listed yet, and had no ids.
+            taken.push(KitchenReport::Delivered.into());
+        }
+        let had_no_ticket = matches!(
+            status,
+            None | Some(
                 OrderStatus::Pending
-                | OrderStatus::PaymentProcessing
-                | OrderStatus::PaymentComplete,
-            ) => Err(UseCaseError::TicketNotFound(request.ticket_id)),
-            status @ Some(_) => Err(UseCaseError::ReportLate { status }),
+                    | OrderStatus::PaymentProcessing
+                    | OrderStatus::PaymentComplete
+            )
+        );
+        if had_no_ticket && taken.is_empty() && !self.store.has_ticket(id).await? {
+            return Err(UseCaseError::TicketNotFound(id));
+        }
+        match TicketProgress::ended_after(taken).check(&request.report) {
+            Ok(()) => Err(UseCaseError::ReportLate { status }),
+            Err(refusal) => answer_to(refusal, status, &request),
         }
     }
+}
+
+/// The answer to a report that is not taken now.
+fn answer_to(
+    refusal: ReportRefusal,
+    status: Option<OrderStatus>,
+    request: &ReportKitchenEvent,
+) -> Result<ReportAnswer, UseCaseError> {
+    match refusal {
+        ReportRefusal::Repeated => Ok(ReportAnswer::repeated(
+            status.unwrap_or(request.report.report.order_status()),
+        )),
+        ReportRefusal::OutOfOrder => Err(UseCaseError::ReportOutOfOrder { status }),
+        ReportRefusal::Late => Err(UseCaseError::ReportLate { status }),
+        ReportRefusal::IdReused => Err(UseCaseError::ReportIdReused),
+    }
+}
+
+/// Only what does not come has a reason.
+fn check_reason(report: &TicketReport) -> Result<(), UseCaseError> {
+    if report.reason.is_none() || report.report == KitchenReport::Rejected {
+        return Ok(());
+    }
+    let field = InvalidField {
+        field: "reason",
+        expected: "is for the event rejected alone".to_owned(),
+    };
+    Err(UseCaseError::invalid(Violation::InvalidValue, field))
 }

@@ -14,17 +14,19 @@ use pizza_domain::{Amendment, Order, OrderId, OrderStatus, ReportRefusal, Ticket
 use pizza_workflows::names::{
     MEMO_ORDER, failure_type, fulfilment_workflow_id, order_workflow_id, task_queue, workflow_type,
 };
+use pizza_workflows::steps::DeliveryReport;
 use pizza_workflows::{
     AmendReceipt, ChangeRefusal, FulfilmentWorkflow, OrderWorkflow, search_attributes,
 };
 use temporalio_client::errors::{
-    ClientConnectError, WorkflowInteractionError, WorkflowStartError, WorkflowUpdateError,
+    ClientConnectError, WorkflowGetResultError, WorkflowInteractionError, WorkflowStartError,
+    WorkflowUpdateError,
 };
 use temporalio_client::request_extensions::RetryConfigForCall;
 use temporalio_client::{
     Client, ClientOptions, ConnectionOptions, RetryOptions, RpcOptions, WorkflowDescribeOptions,
-    WorkflowExecuteUpdateOptions, WorkflowExecutionStatus as ClientStatus, WorkflowIdReusePolicy,
-    WorkflowStartOptions,
+    WorkflowExecuteUpdateOptions, WorkflowExecutionStatus as ClientStatus,
+    WorkflowGetResultOptions, WorkflowIdReusePolicy, WorkflowStartOptions,
 };
 use temporalio_common::MemoValues;
 use temporalio_common::protos::temporal::api::common::v1::WorkflowExecution;
@@ -318,12 +320,13 @@ impl TemporalGateway {
         .await
     }
 
-    /// Whether the fulfilment of an order has ended at the door.
-    pub(super) async fn was_delivered(
+    /// The kitchen's last word, where the fulfilment of an order has ended at
+    /// the door.
+    pub(super) async fn delivery(
         &self,
         ticket: OrderId,
         limit: Duration,
-    ) -> Result<bool, TemporalError> {
+    ) -> Result<Option<DeliveryReport>, TemporalError> {
         let options = WorkflowDescribeOptions::builder()
             .rpc_options(rpc_options(limit))
             .build();
@@ -331,9 +334,18 @@ impl TemporalGateway {
             let id = fulfilment_workflow_id(ticket);
             let fulfilment = client.get_workflow_handle::<FulfilmentWorkflow>(id);
             match fulfilment.describe(options).await {
-                Ok(description) => Ok(description.status() == ClientStatus::Completed),
-                Err(WorkflowInteractionError::NotFound(_)) => Ok(false),
-                Err(error) => Err(interaction_error(error)),
+                Ok(description) if description.status() == ClientStatus::Completed => {}
+                Ok(_) | Err(WorkflowInteractionError::NotFound(_)) => return Ok(None),
+                Err(error) => return Err(interaction_error(error)),
+            }
+            let options = WorkflowGetResultOptions::builder()
+                .rpc_options(rpc_options(limit))
+                .build();
+            match fulfilment.get_result(options).await {
+                Ok(delivery) => Ok(Some(delivery.unwrap_or_default())),
+                Err(WorkflowGetResultError::NotFound(_)) => Ok(None),
+                Err(WorkflowGetResultError::Rpc(status)) => Err(TemporalError::Rpc(status)),
+                Err(other) => Err(TemporalError::Unexpected(other.into())),
             }
         })
         .await

@@ -348,9 +348,24 @@ async fn bad_kitchen_reports_are_refused() {
             422,
             "unknown-field",
         ),
+        (
+            "{\"event\":\"cooked\",\"reason\":\"no dough\"}",
+            422,
+            "invalid-value",
+        ),
+        (
+            "{\"event\":\"rejected\",\"reason\":\"\"}",
+            422,
+            "invalid-value",
+        ),
+        (
+            "{\"event\":\"cooked\",\"reportId\":\"a b\"}",
+            422,
+            "invalid-value",
+        ),
         ("[\"cooked\"]", 400, "invalid-json"),
     ] {
-        let answer = problem(gateway.post(EVENTS, body).await).await;
+        let answer = problem(gateway.cook("post", EVENTS, body).await).await;
         assert_eq!(
             (&answer["status"], &answer["code"]),
             (&status.into(), &code.into()),
@@ -358,7 +373,8 @@ async fn bad_kitchen_reports_are_refused() {
         );
     }
     let bad_id = "/kitchen/tickets/7/events";
-    let answer = problem(gateway.post(bad_id, "{\"event\":\"cooked\"}").await).await;
+    let answer = gateway.cook("post", bad_id, "{\"event\":\"cooked\"}").await;
+    let answer = problem(answer).await;
     assert_eq!(answer["code"], "invalid-order-id");
 }
 

@@ -4,6 +4,7 @@ mod bad_input;
 mod failures;
 mod grpc;
 mod grpc_failures;
+mod kitchens;
 mod operators;
 mod overload;
 mod slow_clients;

@@ -23,6 +23,11 @@ fn is_operators(path: &str) -> bool {
     })
 }
 
+/// What needs a kitchen's key.
+fn is_kitchens(path: &str) -> bool {
+    path.starts_with("/kitchen/")
+}
+
 fn routes() -> Vec<Route> {
     let document: Value = serde_json::from_str(&pizza_api::openapi_json()).expect("JSON");
     let paths = document["paths"].as_object().expect("paths");
@@ -67,9 +72,12 @@ fn the_document_says_which_routes_need_a_key() {
     {
         let name = format!("{method} {path}");
         assert!(!path.contains('{'), "fill in what {name} names");
-        let needs_key = is_operators(&path);
         let security = operation["security"].to_string();
-        assert_eq!(security.contains("operatorKey"), needs_key, "{name}");
+        let operators = security.contains("operatorKey");
+        assert_eq!(operators, is_operators(&path), "{name}");
+        let kitchens = security.contains("kitchenKey");
+        assert_eq!(kitchens, is_kitchens(&path), "{name}");
+        let needs_key = operators || kitchens;
         for status in ["401", "403"] {
             let answer = &operation["responses"][status];
             assert_eq!(answer.is_object(), needs_key, "{name}: {status}");
@@ -118,6 +126,8 @@ async fn the_key_lets_in_and_other_routes_need_none() {
     for Route { method, path, .. } in routes() {
         let answer = if is_operators(&path) {
             gateway.operate(&method, &path, "").await
+        } else if is_kitchens(&path) {
+            gateway.cook(&method, &path, "").await
         } else {
             gateway.call(&method, &path, None, "").await
         };

@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// The key of the one operator that the gateway knows.
 pub(crate) const OPERATOR_KEY: &str = "pizza_op_of-the-tests";
 
+/// The key of the one kitchen that the gateway knows.
+pub(crate) const KITCHEN_KEY: &str = "pizza_kitchen_of-the-tests";
+
 /// Longer than anything here takes; a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -50,6 +53,10 @@ impl TestGateway {
         gateway
             .keys
             .add_hash(Role::Operator, "ann", KeyHash::of(OPERATOR_KEY))
+            .expect("a key");
+        gateway
+            .keys
+            .add_hash(Role::Kitchen, "oven", KeyHash::of(KITCHEN_KEY))
             .expect("a key");
         change(&mut gateway);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -112,6 +119,12 @@ impl TestGateway {
     /// Calls as the operator.
     pub(crate) async fn operate(&self, method: &str, path: &str, body: &str) -> Response {
         let authorization = format!("Bearer {OPERATOR_KEY}");
+        self.call(method, path, Some(&authorization), body).await
+    }
+
+    /// Calls as the kitchen.
+    pub(crate) async fn cook(&self, method: &str, path: &str, body: &str) -> Response {
+        let authorization = format!("Bearer {KITCHEN_KEY}");
         self.call(method, path, Some(&authorization), body).await
     }
 

@@ -56,7 +56,7 @@ async fn a_silent_temporal_is_given_up_in_time() {
 async fn a_kitchen_report_is_to_be_sent_again() {
     let gateway = TestGateway::start().await;
     let path = "/kitchen/tickets/6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11/events";
-    let answer = problem(gateway.post(path, "{\"event\":\"cooked\"}").await).await;
+    let answer = problem(gateway.cook("post", path, "{\"event\":\"cooked\"}").await).await;
     assert_eq!(answer["code"], "temporal-unavailable");
 }
 

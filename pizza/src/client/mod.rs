@@ -4,6 +4,8 @@ pub(crate) mod amend;
 pub(crate) mod cancel;
 pub(crate) mod failures;
 pub(crate) mod gateway;
+pub(crate) mod kitchen_key;
+pub(crate) mod kitchen_simulation;
 pub(crate) mod operator_key;
 pub(crate) mod order;
 pub(crate) mod output;
@@ -11,4 +13,5 @@ pub(crate) mod scenarios;
 pub(crate) mod status;
 #[cfg(test)]
 mod stub;
+pub(crate) mod tickets;
 mod timeline;

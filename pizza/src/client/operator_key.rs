@@ -12,7 +12,7 @@ use clap::Args;
 use url::{Host, Url};
 
 use super::gateway::{FailureQueues, GatewayUrl};
-use crate::operator_key::FILE as DEV_KEY_FILE;
+use crate::operator_key::OPERATOR;
 
 /// The longest key, in bytes. One that `pizza operator-key` makes has 52.
 const MAX_KEY: u64 = 512;
@@ -47,7 +47,7 @@ impl OperatorArgs {
 
 /// A text that is never printed, in an error as little as anywhere else.
 #[derive(Clone)]
-pub(crate) struct Secret(String);
+pub(crate) struct Secret(pub(super) String);
 
 impl FromStr for Secret {
     type Err = Infallible;
@@ -86,7 +86,7 @@ impl OperatorKey {
         if !is_this_machine(gateway) {
             return Ok(Self::Missing);
         }
-        let file = data.join(DEV_KEY_FILE);
+        let file = data.join(OPERATOR.file);
         match read(&file)
             .with_context(|| format!("the key in {} cannot be read", file.display()))?
         {
@@ -135,14 +135,14 @@ impl OperatorKey {
 }
 
 /// The folder that `pizza dev` keeps its things in.
-fn data_folder(variable: Option<&OsStr>) -> PathBuf {
+pub(super) fn data_folder(variable: Option<&OsStr>) -> PathBuf {
     variable
         .filter(|folder| !folder.is_empty())
         .map_or_else(|| PathBuf::from(".pizza"), PathBuf::from)
 }
 
 /// Whether what is sent to this URL stays on this machine.
-fn is_this_machine(url: &Url) -> bool {
+pub(super) fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
@@ -152,7 +152,7 @@ fn is_this_machine(url: &Url) -> bool {
 }
 
 /// Reads a key; none when there is no such file.
-fn read(file: &Path) -> std::io::Result<Option<Secret>> {
+pub(super) fn read(file: &Path) -> std::io::Result<Option<Secret>> {
     let file = match std::fs::File::open(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
@@ -163,13 +163,13 @@ fn read(file: &Path) -> std::io::Result<Option<Secret>> {
 }
 
 /// Refuses what no key can be, without repeating it.
-fn check(secret: &Secret, source: &str) -> anyhow::Result<()> {
+pub(super) fn check(secret: &Secret, source: &str) -> anyhow::Result<()> {
     let text = &secret.0;
     let fits = !text.is_empty()
         && text.len() as u64 <= MAX_KEY
         && text.chars().all(|c| c.is_ascii_graphic());
     if !fits {
-        bail!("the operator's key from {source} is none: a key is printable ASCII without spaces");
+        bail!("the key from {source} is none: a key is printable ASCII without spaces");
     }
     Ok(())
 }
@@ -191,7 +191,7 @@ mod tests {
     /// A data folder with the dev server's key in it.
     fn folder(key: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join(DEV_KEY_FILE), key).expect("a file");
+        std::fs::write(folder.path().join(OPERATOR.file), key).expect("a file");
         folder
     }
 
@@ -256,7 +256,7 @@ mod tests {
         }
         let empty = folder("\n");
         let error = OperatorKey::find(None, &here, empty.path()).expect_err("an empty file");
-        assert!(error.to_string().contains(DEV_KEY_FILE), "{error}");
+        assert!(error.to_string().contains(OPERATOR.file), "{error}");
     }
 
     #[test]

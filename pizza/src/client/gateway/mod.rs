@@ -2,19 +2,21 @@
 
 mod error;
 mod failures;
+mod kitchen;
 
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use pizza_domain::{KitchenReport, OrderId};
-use reqwest::{Client, Response, StatusCode, redirect};
+use pizza_domain::OrderId;
+use reqwest::{Client, Response, redirect};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub(crate) use error::{CallError, Problem};
 pub(crate) use failures::FailureQueues;
+pub(crate) use kitchen::{KitchenDoor, ReportAnswer, SimulationView, TicketView, TicketsView};
 
 /// How long the gateway may take to answer. Longer than the gateway's own
 /// limit, so that its answer is heard.
@@ -45,15 +47,6 @@ impl GatewayUrl {
 pub(crate) struct Gateway {
     url: Url,
     client: Client,
-}
-
-/// What became of a kitchen's report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReportAnswer {
-    /// It was taken, now or before.
-    Taken,
-    /// The order is over, or unknown.
-    Late,
 }
 
 /// An order as the gateway shows it.
@@ -224,22 +217,6 @@ impl Gateway {
         Ok(self.get(&path).await?)
     }
 
-    /// Reports on a ticket.
-    pub(crate) async fn report(
-        &self,
-        ticket: OrderId,
-        report: KitchenReport,
-    ) -> anyhow::Result<ReportAnswer> {
-        let url = self.at(&["kitchen", "tickets", &ticket.to_string(), "events"])?;
-        let body = serde_json::json!({ "event": report.as_str() });
-        let response = self.send(self.client.post(url).json(&body)).await?;
-        match read::<serde_json::Value>(response).await {
-            Ok(_) => Ok(ReportAnswer::Taken),
-            Err(error) if is_late(&error) => Ok(ReportAnswer::Late),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, CallError> {
         read(self.send(self.client.get(self.at(path)?)).await?).await
     }
@@ -262,13 +239,6 @@ impl Gateway {
                 source,
             })
     }
-}
-
-/// Whether a report is refused because the order is over, or unknown.
-fn is_late(error: &CallError) -> bool {
-    error.problem().is_some_and(|problem| {
-        problem.status == StatusCode::NOT_FOUND || problem.code == "kitchen-report-late"
-    })
 }
 
 /// Reads a good answer, or fails with what the problem document says.

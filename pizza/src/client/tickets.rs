@@ -1,0 +1,107 @@
+//! `pizza tickets`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::gateway::{TicketView, TicketsView};
+use super::kitchen_key::KitchenDoorArgs;
+use super::output::{self, plain};
+
+#[derive(Args, Debug)]
+pub(crate) struct TicketsArgs {
+    /// Tickets on a page, 1 to 100
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
+    limit: u32,
+    /// The page after the one that ended with this cursor
+    #[arg(long)]
+    cursor: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    door: KitchenDoorArgs,
+}
+
+/// Lists a page of the tickets that the kitchen is to work on.
+pub(crate) async fn run(args: TicketsArgs) -> anyhow::Result<ExitCode> {
+    let door = args.door.connect()?;
+    let cursor = args.cursor.as_deref();
+    if args.json {
+        output::json(&door.tickets::<Value>(args.limit, cursor).await?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let page: TicketsView = door.tickets(args.limit, cursor).await?;
+    if page.tickets.is_empty() {
+        output::note("none");
+    } else {
+        output::data(&table(&page.tickets));
+    }
+    if let Some(cursor) = &page.next_cursor {
+        output::note(&format!("more: the same with --cursor {}", plain(cursor)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tickets for a person.
+fn table(tickets: &[TicketView]) -> String {
+    let mut table = output::table(&["ticket", "pizza", "stage", "next", "left"]);
+    for ticket in tickets {
+        let pizza = format!(
+            "{} x {}, {}",
+            ticket.quantity,
+            plain(&ticket.flavour),
+            plain(&ticket.size)
+        );
+        table.add_row([
+            ticket.ticket_id.to_string(),
+            pizza,
+            plain(&ticket.stage),
+            plain(&ticket.next_reports.join(" or ")),
+            left(ticket.seconds_left),
+        ]);
+    }
+    table.to_string()
+}
+
+/// How long a stage has left.
+fn left(seconds: Option<f64>) -> String {
+    match seconds {
+        None => "not known".to_owned(),
+        Some(seconds) if seconds < 0.0 => format!("overdue by {:.1} s", -seconds),
+        Some(seconds) => format!("{seconds:.1} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_says_what_comes_next_and_by_when() {
+        let page: TicketsView = serde_json::from_value(serde_json::json!({
+            "tickets": [{
+                "ticketId": "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11", "flavour": "hawaiian\u{1b}[31m",
+                "size": "large", "quantity": 2, "stage": "cooked",
+                "nextReports": ["pickedUp", "rejected"],
+                "handedOverAt": "2026-11-22T12:00:00Z", "secondsAtStage": 1.5,
+                "dueAt": "2026-11-22T12:00:10Z", "secondsLeft": -0.25,
+                "simulation": { "perStepDelaySeconds": 0.0, "silent": false },
+            }],
+            "nextCursor": null,
+        }))
+        .expect("a page");
+        let shown = table(&page.tickets);
+        for part in [
+            "2 x hawaiian\\u001b[31m, large",
+            "cooked",
+            "pickedUp or rejected",
+        ] {
+            assert!(shown.contains(part), "{part} is not in:\n{shown}");
+        }
+        assert_eq!(left(Some(-0.25)), "overdue by 0.2 s");
+        assert_eq!(left(Some(3.14)), "3.1 s");
+        assert_eq!(left(None), "not known");
+    }
+}
