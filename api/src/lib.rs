@@ -9,6 +9,7 @@ mod connection;
 mod gateway;
 mod grpc;
 mod http;
+mod idempotency_key;
 mod keys;
 mod layers;
 mod limits;

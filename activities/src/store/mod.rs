@@ -7,6 +7,7 @@
 mod accounts;
 mod customers;
 mod failed_tasks;
+mod idempotency_keys;
 mod kitchen;
 mod loyalty;
 mod orders;
@@ -25,6 +26,7 @@ use sqlx::{Any, AnyPool, Transaction};
 
 pub use accounts::{Account, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow};
 pub use failed_tasks::{FailedTaskState, OwedTask};
+pub use idempotency_keys::KeptRequest;
 pub use loyalty::{Award, Reclaim};
 pub(crate) use orders::Change;
 pub use orders::OrderRecord;

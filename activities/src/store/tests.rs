@@ -15,7 +15,8 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{
-    Award, Change, FailedTaskState, Reclaim, Refund, Store, StoreError, migrations, now_ms,
+    Award, Change, FailedTaskState, KeptRequest, Reclaim, Refund, Store, StoreError, migrations,
+    now_ms,
 };
 use failure_queue::{TaskChange, TaskState};
 
@@ -763,5 +764,42 @@ fn a_password_stays_out_of_errors() {
         ("sqlite:pizza.db", "sqlite:pizza.db"),
     ] {
         assert_eq!(super::without_password(url), shown);
+    }
+}
+
+#[tokio::test]
+async fn of_many_requests_under_one_key_the_first_is_kept() {
+    let database = database().await;
+    let other = Store::open(&database.url).await.expect("a second process");
+    let mut attempts = JoinSet::new();
+    for store in [database.store.clone(), other].iter().cycle().take(16) {
+        let store = store.clone();
+        attempts.spawn(async move {
+            let request = request_of_two();
+            let customer = "ann".parse().expect("an id");
+            store.keep_request(&customer, "monday", &request).await
+        });
+    }
+    let mut kept = Vec::new();
+    while let Some(attempt) = attempts.join_next().await {
+        kept.push(attempt.expect("a task").expect("kept"));
+    }
+    kept.dedup();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+
+    let request = request_of_two();
+    for (customer, key) in [("ben", "monday"), ("ann", "tuesday")] {
+        let customer = customer.parse().expect("an id");
+        let store = &database.store;
+        let kept = store.keep_request(&customer, key, &request).await;
+        assert_eq!(kept.expect("kept"), request, "{customer} {key}");
+    }
+}
+
+fn request_of_two() -> KeptRequest {
+    let id = || OrderId::from_uuid(Uuid::new_v4());
+    KeptRequest {
+        fingerprint: Uuid::new_v4().to_string(),
+        order_ids: vec![id(), id()],
     }
 }

@@ -4,6 +4,7 @@ mod bulk;
 mod discard_failure;
 mod failure_queues;
 mod failures;
+mod get_menu;
 mod get_order;
 pub(crate) mod health;
 mod list_failures;
@@ -30,6 +31,7 @@ use tonic_health::server::HealthReporter;
 use tower::Service;
 
 use crate::gateway::App;
+use crate::idempotency_key::idempotency_key;
 use crate::layers::ReachedAt;
 use crate::operator::{Operator, operators_only};
 use crate::problem::{ErrorCode, Problem};
@@ -38,6 +40,7 @@ use crate::viewer::{Viewer, viewers_only};
 
 use proto::failure_queue_service_server::{FailureQueueService, FailureQueueServiceServer};
 use proto::kitchen_service_server::{KitchenService, KitchenServiceServer};
+use proto::menu_service_server::{MenuService, MenuServiceServer};
 use proto::order_service_server::{OrderService, OrderServiceServer};
 
 /// The protocol's messages, services and clients (`cloud_pizza.v1`).
@@ -66,6 +69,7 @@ pub(crate) fn router(app: &Arc<App>) -> io::Result<(HealthReporter, Router)> {
     let limit = app.gateway.limits.body_bytes;
     let door = Door(Arc::clone(app));
     let orders = OrderServiceServer::new(door.clone()).max_decoding_message_size(limit);
+    let menu = MenuServiceServer::new(door.clone()).max_decoding_message_size(limit);
     let kitchen = KitchenServiceServer::new(door.clone()).max_decoding_message_size(limit);
     let failures = FailureQueueServiceServer::new(door).max_decoding_message_size(limit);
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -79,6 +83,7 @@ pub(crate) fn router(app: &Arc<App>) -> io::Result<(HealthReporter, Router)> {
     let v1alpha = described().build_v1alpha().map_err(io::Error::other)?;
     let router = mount(Router::new(), orders);
     let router = router.layer(from_fn_with_state(Arc::clone(app), viewers_only));
+    let router = mount(router, menu);
     let router = mount(router, kitchen);
     let router = router.merge(
         mount(Router::new(), failures).layer(from_fn_with_state(Arc::clone(app), operators_only)),
@@ -117,8 +122,11 @@ impl OrderService for Door {
         &self,
         request: tonic::Request<proto::PlaceOrderRequest>,
     ) -> Result<tonic::Response<proto::PlaceOrderResponse>, tonic::Status> {
+        let viewer = viewer(&request)?;
+        let key = idempotency_key(request.metadata().as_ref()).map_err(|it| status::of(&it))?;
         let reached_at = request.extensions().get::<ReachedAt>().cloned();
-        answer(place_order::serve(&self.0, reached_at, request.into_inner()).await)
+        let request = request.into_inner();
+        answer(place_order::serve(&self.0, &viewer, key, reached_at, request).await)
     }
 
     async fn get_order(
@@ -127,6 +135,16 @@ impl OrderService for Door {
     ) -> Result<tonic::Response<proto::GetOrderResponse>, tonic::Status> {
         let viewer = viewer(&request)?;
         answer(get_order::serve(&self.0, &viewer, request.into_inner()).await)
+    }
+}
+
+#[tonic::async_trait]
+impl MenuService for Door {
+    async fn get_menu(
+        &self,
+        _: tonic::Request<proto::GetMenuRequest>,
+    ) -> Result<tonic::Response<proto::GetMenuResponse>, tonic::Status> {
+        Ok(tonic::Response::new(get_menu::serve(&self.0)))
     }
 }
 

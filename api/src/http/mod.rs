@@ -4,6 +4,7 @@ mod bulk;
 mod discard_failure;
 mod failure_queues;
 mod failures;
+mod get_menu;
 mod get_order;
 mod json;
 mod list_failures;

@@ -10,8 +10,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    bulk, discard_failure, failure_queues, get_order, list_failures, list_workflows, place_order,
-    probes, queue_policy, redrive_failure, report_kitchen_event, show_failure,
+    bulk, discard_failure, failure_queues, get_menu, get_order, list_failures, list_workflows,
+    place_order, probes, queue_policy, redrive_failure, report_kitchen_event, show_failure,
 };
 use crate::gateway::App;
 
@@ -28,27 +28,38 @@ use crate::gateway::App;
         (name = "failures", description = "For operators: what failed for good and waits."),
         (name = "operations", description = "For whoever runs the gateway."),
     ),
-    modifiers(&OperatorKey),
+    modifiers(&Keys),
 )]
 struct Document;
 
-/// How an operator shows who they are.
-struct OperatorKey;
+/// How whoever calls shows who they are.
+struct Keys;
 
-impl Modify for OperatorKey {
+impl Modify for Keys {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let mut bearer = Http::new(HttpAuthScheme::Bearer);
-        bearer.description = Some("An operator's key, as `pizza operator-key` makes them.".into());
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("operatorKey", SecurityScheme::Http(bearer));
+        let components = document.components.get_or_insert_default();
+        for (name, description) in [
+            (
+                "operatorKey",
+                "An operator's key, as `pizza operator-key` makes them.",
+            ),
+            (
+                "customerKey",
+                "A customer's key, as `pizza customer-key` makes them. Needed where the gateway \
+                 is told of customers' keys; an operator's does as well, and sees every order.",
+            ),
+        ] {
+            let mut bearer = Http::new(HttpAuthScheme::Bearer);
+            bearer.description = Some(description.to_owned());
+            components.add_security_scheme(name, SecurityScheme::Http(bearer));
+        }
     }
 }
 
 /// The described routes.
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(get_menu::get_menu))
         .routes(routes!(place_order::place_order))
         .routes(routes!(get_order::get_order))
         .routes(routes!(list_workflows::list_workflows))

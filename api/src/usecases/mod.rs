@@ -4,7 +4,9 @@ mod bulk;
 mod discard_failure;
 mod failure_queues;
 mod failures;
+mod get_menu;
 mod get_order;
+mod idempotency;
 mod list_failures;
 mod list_workflows;
 mod place_order;
@@ -29,6 +31,7 @@ pub use discard_failure::DiscardFailure;
 pub use failure_queues::FailureQueue;
 pub use failures::{FailureFilter, FailureId, IdempotencyKey};
 pub(crate) use failures::{IDEMPOTENCY_KEY, order_and_customer};
+pub use get_menu::{Offer, OfferedFlavour};
 pub use get_order::OrderState;
 pub use list_failures::{Failures, ListFailures};
 pub use list_workflows::OrderWorkflowState;
@@ -118,6 +121,18 @@ pub enum UseCaseError {
     /// There is no such bulk operation.
     #[error("there is no such bulk operation")]
     BulkNotFound,
+    /// The idempotency key was used for another request.
+    #[error("{IDEMPOTENCY_KEY} was used for another request; a key is for one order alone")]
+    IdempotencyKeyReused,
+    /// Errors are not simulated here.
+    #[error(
+        "errorOnStep must be 0 or none: this gateway simulates no errors (it was started without \
+         --fault-injection)"
+    )]
+    FaultInjectionDisabled,
+    /// The order would be another customer's.
+    #[error("customerId must be that of the key's holder, or be left out")]
+    ForeignCustomer,
     /// There is no such order.
     #[error("there is no order {0}")]
     OrderNotFound(OrderId),
@@ -194,6 +209,9 @@ impl UseCaseError {
             Self::FailureBusy => ErrorCode::FailureBusy,
             Self::FailureQueueNotFound => ErrorCode::FailureQueueNotFound,
             Self::BulkNotFound => ErrorCode::BulkNotFound,
+            Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
+            Self::FaultInjectionDisabled => ErrorCode::FaultInjectionDisabled,
+            Self::ForeignCustomer => ErrorCode::Forbidden,
             Self::OrderNotFound(_) => ErrorCode::OrderNotFound,
             Self::TicketNotFound(_) => ErrorCode::TicketNotFound,
             Self::ReportOutOfOrder { .. } => ErrorCode::KitchenReportOutOfOrder,
