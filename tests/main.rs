@@ -33,6 +33,7 @@
     reason = "a test's future lives once, on its own thread"
 )]
 
+mod access;
 mod architecture;
 mod audit;
 mod bad_input;
@@ -44,8 +45,10 @@ mod doors;
 mod failures;
 mod gateway_killed;
 mod harness;
+mod idempotency;
 mod inspection;
 mod kitchen_reports;
+mod menu;
 mod replay;
 mod scenarios;
 mod scenarios_command;

@@ -68,7 +68,11 @@ mod tests {
         }
         let field = || Some(IDEMPOTENCY_KEY.to_owned());
         for bad in ["", "\"\"", "\"a", "a\"", "a b", "a, b", "\"\"a\"\""] {
-            assert_eq!(read(&[bad]), Err((ErrorCode::InvalidValue, field())), "{bad}");
+            assert_eq!(
+                read(&[bad]),
+                Err((ErrorCode::InvalidValue, field())),
+                "{bad}"
+            );
         }
         let twice = read(&["a-1", "a-1"]);
         assert_eq!(twice, Err((ErrorCode::DuplicateField, field())));

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{audit, client, dev, gateway, kitchen, operator_key, replay, temporal_command, worker};
+use crate::{audit, client, dev, gateway, keys, kitchen, replay, temporal_command, worker};
 
 /// Pizza orders as durable sagas on Temporal.
 ///
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Gateway(gateway::GatewayArgs),
     /// Run the simulated kitchen
     Kitchen(kitchen::KitchenArgs),
+    /// Show the menu of a gateway
+    Menu(client::menu::MenuArgs),
     /// Place an order at a gateway
     Order(client::order::OrderArgs),
     /// Show an order
@@ -48,7 +50,11 @@ pub(crate) enum Command {
     /// Place one order for each scenario and compare each end with what is expected
     Scenarios(client::scenarios::ScenariosArgs),
     /// Make an operator's key: the key on stdout, its entry for the gateway's configuration on stderr
-    OperatorKey(operator_key::OperatorKeyArgs),
+    OperatorKey(keys::NewKeyArgs),
+    /// Make a customer's key: the key on stdout, its entry for the gateway's configuration on stderr
+    CustomerKey(keys::NewKeyArgs),
+    /// Make a kitchen's key: the key on stdout, its entry for the gateway's configuration on stderr
+    KitchenKey(keys::NewKeyArgs),
     /// Prove for every order that its books are right, or say for which they are not
     Audit(audit::AuditArgs),
     /// Replay histories with this build's workflows

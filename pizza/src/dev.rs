@@ -4,7 +4,7 @@
 //! store, and an operator's key when it is given none. A new start on the same folder goes on where the last one ended,
 //! however it ended.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -23,14 +23,14 @@ use url::Url;
 
 use crate::client::gateway::Gateway;
 use crate::client::output;
-use crate::gateway::{self, SettingsArgs};
+use crate::gateway::{self, Checked, SettingsArgs};
+use crate::keys::KeptKey;
 use crate::kitchen::cook;
-use crate::operator_key::KeptKey;
 use crate::temporal_command::{CliArgs, SETTING_NAMES};
 use crate::worker::Workers;
 use crate::{shutdown, temporal};
 
-/// Everything listens on this machine alone.
+/// Everything but the gateway listens on this machine alone.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 #[derive(Args, Clone, Debug)]
@@ -38,6 +38,9 @@ pub(crate) struct DevArgs {
     /// The folder that everything is kept in
     #[arg(long, value_name = "DIR", env = "PIZZA_DATA", default_value = ".pizza")]
     data: PathBuf,
+    /// The gateway's address; all else listens on this machine alone
+    #[arg(long, value_name = "ADDRESS", default_value_t = LOOPBACK)]
+    ip: IpAddr,
     /// The gateway's port; 0 is any free one
     #[arg(long, default_value_t = 8080)]
     port: u16,
@@ -62,16 +65,16 @@ pub(crate) struct DevArgs {
 /// Runs everything until a signal stops it.
 pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal();
-    let keys = args.settings.operator_keys.keyring()?;
+    let mut checked = args.settings.check(args.ip, "--ip")?;
     prepare_folder(&args.data)?;
-    let operators = Operators::new(keys, &args.data)?;
-    let listener = gateway::bind(SocketAddr::new(LOOPBACK, args.port), "--port").await?;
+    let kept = kept_key(&mut checked.keys, &args.data)?;
+    let listener = gateway::bind(SocketAddr::new(args.ip, args.port), "--port").await?;
     let server = tokio::select! {
         server = Server::start(&args) => server?,
         () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
     };
     let ended = tokio::select! {
-        ended = serve(&args, operators, listener, &server, shutdown.clone()) => ended,
+        ended = serve(&args, checked, kept, listener, &server, shutdown.clone()) => ended,
         failure = server.failure() => Err(failure),
     };
     // Whoever asked it to end hears nothing more from it.
@@ -84,7 +87,8 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
 /// The door closes first, the hands stop last.
 async fn serve(
     args: &DevArgs,
-    operators: Operators,
+    checked: Checked,
+    kept: Option<KeptKey>,
     listener: TcpListener,
     server: &Server,
     shutdown: CancellationToken,
@@ -92,13 +96,13 @@ async fn serve(
     let client = temporal::connect_to(temporal::local_options(server.address())?).await?;
     register_search_attributes(&client).await?;
     let store = Store::open(&store_url(&args.data)).await?;
-    let url = Url::parse(&format!("http://{}", listener.local_addr()?))?;
+    let url = Url::parse(&format!("http://{}", reached_at(listener.local_addr()?)))?;
+    let is_open = checked.is_open();
 
     let temporal = TemporalGateway::from_client(client.clone());
     let mut gateway = pizza_api::Gateway::new(temporal, store.clone());
-    gateway.keys = operators.keys;
     gateway.use_cases.settings.fault_injection = true;
-    let door = gateway::serve(listener, gateway, &args.settings, shutdown.clone());
+    let door = gateway::serve(listener, gateway, &args.settings, checked, shutdown.clone());
     let kitchen = SimulatedKitchen::new(store.clone());
     let at_the_door = Gateway::new(url.clone())?;
     let cooking = shutdown.clone();
@@ -106,7 +110,7 @@ async fn serve(
     let workers = Workers::new(&client, &store, &task_queue::ALL.map(str::to_owned))?;
     let hands = CancellationToken::new();
 
-    announce(args, &url, server, operators.kept.as_ref());
+    announce(args, &url, is_open, server, kept.as_ref());
     let door = async {
         let closed = door.await;
         hands.cancel();
@@ -124,25 +128,26 @@ async fn serve(
     working
 }
 
-/// Who may work on the failure queues: whoever was named, or else whoever can
-/// read the data folder.
-struct Operators {
-    keys: Keyring,
-    kept: Option<KeptKey>,
+/// Lets whoever can read the data folder work on the failure queues, unless
+/// it was said who may.
+fn kept_key(keys: &mut Keyring, data: &Path) -> anyhow::Result<Option<KeptKey>> {
+    if keys.knows(Role::Operator) {
+        return Ok(None);
+    }
+    let kept = KeptKey::in_folder(data)?;
+    kept.add_to(keys)?;
+    Ok(Some(kept))
 }
 
-impl Operators {
-    fn new(mut keys: Keyring, data: &Path) -> anyhow::Result<Self> {
-        if keys.knows(Role::Operator) {
-            return Ok(Self { keys, kept: None });
-        }
-        let kept = KeptKey::in_folder(data)?;
-        kept.add_to(&mut keys)?;
-        Ok(Self {
-            keys,
-            kept: Some(kept),
-        })
+/// Where this machine reaches what listens at `address`: on all addresses is
+/// no address to call.
+fn reached_at(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(LOOPBACK),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
     }
+    address
 }
 
 /// The Temporal server: one of our own, or one that was given.
@@ -227,11 +232,12 @@ fn store_url(data: &Path) -> String {
 }
 
 /// Says that all is ready, and what to do next.
-fn announce(args: &DevArgs, gateway: &Url, server: &Server, key: Option<&KeptKey>) {
+fn announce(args: &DevArgs, gateway: &Url, is_open: bool, server: &Server, key: Option<&KeptKey>) {
     let gateway = gateway.as_str().trim_end_matches('/');
     if args.json {
         let ready = json!({
             "gateway": gateway,
+            "open": is_open,
             "temporal": server.address(),
             "ui": server.ui(),
             "operatorKeyFile": key.map(|key| key.path.display().to_string()),
@@ -253,11 +259,17 @@ fn announce(args: &DevArgs, gateway: &Url, server: &Server, key: Option<&KeptKey
   Temporal:                     {temporal}
   Kept in:                      {data}
   The operator's key:           {key}
+  Customers:                    {customers}
 
   Ctrl-C stops everything; orders under way go on at the next start.
 ",
         temporal = server.address(),
         data = args.data.display(),
+        customers = if is_open {
+            "open: whoever reaches the gateway may order, and see every order"
+        } else {
+            "with a key alone, and each sees their own orders"
+        },
         key = key.map_or_else(|| "one of those given".to_owned(), told),
     ));
 }
@@ -268,5 +280,23 @@ fn told(key: &KeptKey) -> String {
     match key.shown() {
         Some(key) => format!("{key} (shown this once; kept in {path})"),
         None => format!("in {path}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_on_all_addresses_is_reached_on_this_machine() {
+        for (bound, reached) in [
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("[::]:1", "[::1]:1"),
+            ("192.0.2.7:1", "192.0.2.7:1"),
+        ] {
+            let address = bound.parse().expect("an address");
+            assert_eq!(reached_at(address).to_string(), reached);
+        }
     }
 }

@@ -5,9 +5,10 @@ mod cli;
 mod client;
 mod dev;
 mod gateway;
+mod keys;
 mod kitchen;
 mod logging;
-mod operator_key;
+mod menu;
 mod replay;
 mod shutdown;
 mod temporal;
@@ -17,6 +18,7 @@ mod worker;
 use std::process::ExitCode;
 
 use clap::Parser;
+use pizza_api::Role;
 use temporalio_common::telemetry::ensure_default_crypto_provider;
 
 use cli::{Cli, Command};
@@ -45,6 +47,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Worker(args) => worker::run(args).await,
         Command::Gateway(args) => gateway::run(args).await,
         Command::Kitchen(args) => kitchen::run(args).await,
+        Command::Menu(args) => client::menu::run(args).await,
         Command::Order(args) => client::order::run(args).await,
         Command::Status(args) => client::status::run(args).await,
         Command::Failures(args) => client::failures::run(args).await,
@@ -52,7 +55,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         // The client's futures are large; boxed, they stay off the stack.
         Command::Audit(args) => Box::pin(audit::run(args)).await,
         Command::Replay(args) => Box::pin(replay::run(args, temporal::connect)).await,
-        Command::OperatorKey(args) => operator_key::run(&args),
+        Command::OperatorKey(args) => keys::run(Role::Operator, &args),
+        Command::CustomerKey(args) => keys::run(Role::Customer, &args),
+        Command::KitchenKey(args) => keys::run(Role::Kitchen, &args),
         Command::Temporal(args) => temporal_command::run(args).await,
     }
 }

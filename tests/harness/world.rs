@@ -36,6 +36,10 @@ pub(crate) struct Setup {
     pub(crate) kitchen_deadline_seconds: f64,
     /// The Temporal server; none for the shared one.
     pub(crate) temporal: Option<String>,
+    /// Whether the gateway simulates errors.
+    pub(crate) fault_injection: bool,
+    /// What the gateway alone is told on top, by its variables.
+    pub(crate) gateway_variables: Vec<(String, String)>,
 }
 
 impl Default for Setup {
@@ -44,6 +48,8 @@ impl Default for Setup {
             kitchen: true,
             kitchen_deadline_seconds: 10.0,
             temporal: None,
+            fault_injection: true,
+            gateway_variables: Vec::new(),
         }
     }
 }
@@ -148,17 +154,20 @@ impl World {
     /// listens.
     pub(crate) async fn start_gateway_on(&mut self, address: &str) {
         let deadline = self.setup.kitchen_deadline_seconds.to_string();
-        let arguments = [
+        let mut arguments = vec![
             "gateway",
             "--json",
-            "--fault-injection",
             "--listen",
             "127.0.0.1:0",
             "--kitchen-deadline-seconds",
             &deadline,
         ];
+        if self.setup.fault_injection {
+            arguments.push("--fault-injection");
+        }
         let mut variables = self.variables();
         variables.push(("TEMPORAL_ADDRESS".to_owned(), address.to_owned()));
+        variables.extend(self.setup.gateway_variables.iter().cloned());
         let mut process = Process::pizza(&self.folder, "gateway", &arguments, &variables);
         let announcement = process.announcement().await;
         let url = announcement["gateway"].as_str().expect("a URL");

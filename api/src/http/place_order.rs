@@ -51,10 +51,7 @@ struct PlaceOrderBody {
     /// An opaque key, never a name or an address. By default the holder of
     /// the customer's key, or `guest` where customers have none; never another
     /// than the holder.
-    #[schema(
-        pattern = "^[A-Za-z0-9._-]{1,64}$",
-        nullable = false
-    )]
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", nullable = false)]
     customer_id: Option<String>,
 }
 

@@ -79,13 +79,16 @@ impl UseCases {
             Some(key) => self.orders_under(&key, &request, scenarios).await?,
             None => new_orders(scenarios.len()),
         };
-        let starts = wanted.iter().zip(scenarios).map(async |(wanted, scenario)| {
-            if wanted.is_placed {
-                return (wanted.order_id, Ok(()));
-            }
-            let order = self.accept(&request, wanted.order_id, *scenario);
-            (wanted.order_id, self.start(order).await)
-        });
+        let starts = wanted
+            .iter()
+            .zip(scenarios)
+            .map(async |(wanted, scenario)| {
+                if wanted.is_placed {
+                    return (wanted.order_id, Ok(()));
+                }
+                let order = self.accept(&request, wanted.order_id, *scenario);
+                (wanted.order_id, self.start(order).await)
+            });
         let placed = all_or_error(join_all(starts).await)?;
         let mut placed = placed
             .into_iter()
@@ -239,6 +242,7 @@ fn checked<V, T: Default>(
 mod tests {
     use super::*;
     use crate::ErrorCode;
+    use uuid::Uuid;
 
     fn parse_scenario(choice: ScenarioChoice) -> Result<Vec<u8>, ErrorCode> {
         let request = PlaceOrder {

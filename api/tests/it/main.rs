@@ -1,11 +1,13 @@
 //! The gateway from outside, without a Temporal behind it.
 
 mod bad_input;
+mod customers;
 mod failures;
 mod grpc;
 mod grpc_failures;
 mod operators;
 mod overload;
+mod placing;
 mod slow_clients;
 mod store_alone;
 mod support;

@@ -47,6 +47,7 @@ impl TestGateway {
         let mut gateway = Gateway::new(nobody().await, store);
         gateway.use_cases.settings.temporal_timeout = Duration::from_millis(500);
         gateway.use_cases.settings.report_timeout = Duration::from_millis(500);
+        gateway.use_cases.settings.fault_injection = true;
         gateway
             .keys
             .add_hash(Role::Operator, "ann", KeyHash::of(OPERATOR_KEY))

@@ -1,4 +1,5 @@
-//! Operators' keys: how they are made, configured, and kept by `pizza dev`.
+//! Keys: how they are made, configured, and, for operators, kept by
+//! `pizza dev`.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -17,9 +18,6 @@ use pizza_api::{KeyHash, Keyring, Role, is_key_name};
 
 use crate::client::output;
 
-/// What a key starts with, so that a scanner of logs and repositories can
-/// tell one.
-const PREFIX: &str = "pizza_op_";
 /// The random part of a key, in bytes.
 const RANDOM_BYTES: usize = 32;
 /// The file that `pizza dev` keeps its key in.
@@ -29,17 +27,36 @@ const DEV_NAME: &str = "dev";
 /// That file is for its owner alone.
 const OWNER_ONLY: u32 = 0o600;
 
+/// What keys of a role start with, so that a scanner of logs and repositories
+/// can tell one.
+const fn prefix(role: Role) -> &'static str {
+    match role {
+        Role::Operator => "pizza_op_",
+        Role::Customer => "pizza_cu_",
+        Role::Kitchen => "pizza_ki_",
+    }
+}
+
+/// The flag and the variable that tell the gateway of a role's keys.
+const fn setting(role: Role) -> (&'static str, &'static str) {
+    match role {
+        Role::Operator => ("--operator-keys", "PIZZA_OPERATOR_KEYS"),
+        Role::Customer => ("--customer-keys", "PIZZA_CUSTOMER_KEYS"),
+        Role::Kitchen => ("--kitchen-keys", "PIZZA_KITCHEN_KEYS"),
+    }
+}
+
 #[derive(Args, Debug)]
-pub(crate) struct OperatorKeyArgs {
-    /// Who will hold the key, as audit trails will name them: 1 to 64
-    /// characters of A-Z, a-z, 0-9, '.', '_' and '-'
+pub(crate) struct NewKeyArgs {
+    /// Who will hold the key, as audit trails will name them; of a customer,
+    /// the customer's id: 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'
     #[arg(value_parser = key_name)]
     name: String,
 }
 
-/// Which operators the gateway lets in.
+/// Whom the gateway lets in.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct OperatorKeysArgs {
+pub(crate) struct KeysArgs {
     /// Whose keys may work on the failure queues: `name:hash` entries as
     /// `pizza operator-key` makes them, with commas between them
     // Values of the environment are secrets' hashes: help does not show them.
@@ -52,6 +69,28 @@ pub(crate) struct OperatorKeysArgs {
         hide_default_value = true
     )]
     operator_keys: Entries,
+    /// Which customers may order and see their orders: entries as `pizza
+    /// customer-key` makes them. Without any, the gateway is open to everybody
+    #[arg(
+        long,
+        value_name = "ENTRIES",
+        env = "PIZZA_CUSTOMER_KEYS",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    customer_keys: Entries,
+    /// Whose keys may report from the kitchen: entries as `pizza kitchen-key`
+    /// makes them. Without any, everybody may
+    #[arg(
+        long,
+        value_name = "ENTRIES",
+        env = "PIZZA_KITCHEN_KEYS",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    kitchen_keys: Entries,
 }
 
 /// Entries as they were given. They are read once the command line is, since
@@ -73,12 +112,19 @@ impl fmt::Debug for Entries {
     }
 }
 
-impl OperatorKeysArgs {
+impl KeysArgs {
     /// The keys that were given.
     pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
         let mut keys = Keyring::default();
-        keys.add(Role::Operator, &self.operator_keys.0)
-            .context("--operator-keys (PIZZA_OPERATOR_KEYS) cannot be read")?;
+        for (role, entries) in [
+            (Role::Operator, &self.operator_keys),
+            (Role::Customer, &self.customer_keys),
+            (Role::Kitchen, &self.kitchen_keys),
+        ] {
+            let (flag, variable) = setting(role);
+            keys.add(role, &entries.0)
+                .with_context(|| format!("{flag} ({variable}) cannot be read"))?;
+        }
         Ok(keys)
     }
 }
@@ -92,24 +138,26 @@ fn key_name(text: &str) -> Result<String, String> {
 
 /// Makes a key: the key itself on stdout, what the gateway needs on stderr.
 /// Nothing is kept.
-pub(crate) fn run(args: &OperatorKeyArgs) -> anyhow::Result<ExitCode> {
-    let key = generate()?;
+pub(crate) fn run(role: Role, args: &NewKeyArgs) -> anyhow::Result<ExitCode> {
+    let key = generate(role)?;
+    let (_, variable) = setting(role);
     output::note(&format!(
-        "add to PIZZA_OPERATOR_KEYS of the gateway:  {}",
+        "add to {variable} of the gateway:  {}",
         KeyHash::of(&key).entry(&args.name)
     ));
     output::data(&key);
     Ok(ExitCode::SUCCESS)
 }
 
-fn generate() -> anyhow::Result<String> {
+fn generate(role: Role) -> anyhow::Result<String> {
     let mut random = [0; RANDOM_BYTES];
     getrandom::fill(&mut random).context("the system has no random numbers")?;
-    Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random)))
+    let random = BASE64_URL_SAFE_NO_PAD.encode(random);
+    Ok(format!("{}{random}", prefix(role)))
 }
 
-fn is_key(text: &str) -> bool {
-    text.strip_prefix(PREFIX)
+fn is_operators_key(text: &str) -> bool {
+    text.strip_prefix(prefix(Role::Operator))
         .and_then(|random| BASE64_URL_SAFE_NO_PAD.decode(random).ok())
         .is_some_and(|random| random.len() == RANDOM_BYTES)
 }
@@ -135,7 +183,7 @@ impl KeptKey {
         if let Some(key) = read(&path)? {
             return Ok(kept(key, false));
         }
-        let key = generate()?;
+        let key = generate(Role::Operator)?;
         match write(data, &path, &key) {
             Ok(()) => Ok(kept(key, true)),
             // Another start may have been quicker; then its key counts.
@@ -170,7 +218,7 @@ fn read(path: &Path) -> anyhow::Result<Option<String>> {
         }
     };
     let key = text.trim();
-    if !is_key(key) {
+    if !is_operators_key(key) {
         bail!(
             "{} holds no operator's key; remove it, and the next start makes another",
             path.display()
@@ -208,12 +256,24 @@ mod tests {
 
     #[test]
     fn keys_are_long_and_never_the_same() {
-        let key = generate().expect("a key");
-        assert!(is_key(&key), "{key}");
-        assert_eq!(key.len(), PREFIX.len() + 43);
-        assert_ne!(key, generate().expect("another"));
-        for other in ["", PREFIX, &key[..key.len() - 1], &key[1..]] {
-            assert!(!is_key(other), "{other}");
+        let prefixes = [Role::Operator, Role::Customer, Role::Kitchen].map(|role| {
+            let key = generate(role).expect("a key");
+            let (prefix, random) = key.split_at(prefix(role).len());
+            assert_eq!(random.len(), 43, "{key}");
+            assert_ne!(key, generate(role).expect("another"));
+            prefix.to_owned()
+        });
+        assert_eq!(prefixes, ["pizza_op_", "pizza_cu_", "pizza_ki_"]);
+    }
+
+    #[test]
+    fn an_operators_key_is_known_by_its_form() {
+        let key = generate(Role::Operator).expect("a key");
+        assert!(is_operators_key(&key), "{key}");
+        let customers = generate(Role::Customer).expect("a key");
+        let short = &key[..key.len() - 1];
+        for other in ["", "pizza_op_", short, &key[1..], &customers] {
+            assert!(!is_operators_key(other), "{other}");
         }
     }
 
@@ -249,14 +309,25 @@ mod tests {
 
     #[test]
     fn entries_are_not_printed() {
-        let args = OperatorKeysArgs {
-            operator_keys: "ann:pizza_op_secret".parse().expect("any text"),
+        let entries = |text: &str| -> Entries { text.parse().expect("any text") };
+        let args = |[operator, customer, kitchen]: [&str; 3]| KeysArgs {
+            operator_keys: entries(operator),
+            customer_keys: entries(customer),
+            kitchen_keys: entries(kitchen),
         };
-        let error = format!("{:#}", args.keyring().expect_err("no hash"));
-        assert!(
-            error.contains("PIZZA_OPERATOR_KEYS") && error.contains("entry 1"),
-            "{error}"
-        );
-        assert!(!format!("{error} {args:?}").contains("secret"), "{error}");
+        let bad = "ann:pizza_op_secret";
+        for (given, variable) in [
+            ([bad, "", ""], "PIZZA_OPERATOR_KEYS"),
+            (["", bad, ""], "PIZZA_CUSTOMER_KEYS"),
+            (["", "", bad], "PIZZA_KITCHEN_KEYS"),
+        ] {
+            let args = args(given);
+            let error = format!("{:#}", args.keyring().expect_err("no hash"));
+            assert!(
+                error.contains(variable) && error.contains("entry 1"),
+                "{error}"
+            );
+            assert!(!format!("{error} {args:?}").contains("secret"), "{error}");
+        }
     }
 }
