@@ -281,7 +281,7 @@ async fn a_key_outlives_what_temporal_remembers() {
 
     let workflow = format!("order-{id}");
     let cli = world.cli();
-    let delete = ["workflow", "delete", "--workflow-id", &workflow];
+    let delete = ["workflow", "delete", "--yes", "--workflow-id", &workflow];
     cli.temporal(&delete).await;
     let describe = [
         "temporal",

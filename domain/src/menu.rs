@@ -128,6 +128,7 @@ pub struct Menu {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct MenuAsWritten {
+    #[serde(default)]
     items: Vec<MenuItem>,
     custom: Prices,
 }
