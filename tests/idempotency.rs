@@ -272,17 +272,19 @@ async fn what_was_refused_while_temporal_did_not_answer_is_placed_later_under_it
 
 #[tokio::test]
 async fn a_key_outlives_what_temporal_remembers() {
-    let world = World::shared().await;
-    let gateway = world.gateway();
-    let body = json!({ "customerId": "c-old" });
-    let first = placed(&gateway, "old", &body).await;
-    let id = id_of(&first);
+    let mut world = World::start(Setup::default()).await;
+    let body = json!({ "errorOnStep": "refundPayment" });
+    let id = id_of(&placed(&world.gateway(), "old", &body).await);
     world.finished(&id).await;
+    for process in [&mut world.gateway, &mut world.worker, &mut world.kitchen] {
+        process.take().expect("a process").kill();
+    }
 
+    world.forget_workflows().await;
+    world.start_all().await;
+    let gateway = world.gateway();
+    assert_eq!(id_of(&placed(&gateway, "old", &body).await), id);
     let workflow = format!("order-{id}");
-    let cli = world.cli();
-    let delete = ["workflow", "delete", "--yes", "--workflow-id", &workflow];
-    cli.temporal(&delete).await;
     let describe = [
         "temporal",
         "workflow",
@@ -290,15 +292,14 @@ async fn a_key_outlives_what_temporal_remembers() {
         "--workflow-id",
         &workflow,
     ];
-    eventually(SOON, "Temporal has forgotten the order", async || {
-        (cli.pizza(&describe).await.code != Some(0)).then_some(())
-    })
-    .await;
-
-    assert_eq!(placed(&gateway, "old", &body).await, first);
-    let again = cli.pizza(&describe).await;
-    assert_ne!(again.code, Some(0), "it was started anew: {again:?}");
-    assert_eq!(orders_of(&world, "c-old").await, 1);
+    let described = world.cli().pizza(&describe).await;
+    assert_ne!(
+        described.code,
+        Some(0),
+        "it was started anew: {described:?}"
+    );
+    assert!(described.stderr.contains("not found"), "{described:?}");
+    assert_eq!(world.books().await.orders().await, 1);
     let order = gateway.order(&id).await;
-    assert_eq!(order["status"], "DeliveryConfirmed", "{order}");
+    assert_eq!(order["money"], "refundParked", "{order}");
 }

@@ -175,6 +175,12 @@ impl World {
         self.gateway = Some(process);
     }
 
+    /// From now on Temporal remembers nothing of what was before, as after the
+    /// retention of all of it. Whatever runs is to be started anew.
+    pub(crate) async fn forget_workflows(&mut self) {
+        self.namespace = Temporal::shared().await.new_namespace().await;
+    }
+
     /// Starts a kitchen that reports at the gateway.
     pub(crate) fn start_kitchen(&mut self) {
         let arguments = ["kitchen", "--gateway", &self.gateway_url];
