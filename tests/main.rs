@@ -33,6 +33,7 @@
     reason = "a test's future lives once, on its own thread"
 )]
 
+mod access;
 mod amending;
 mod architecture;
 mod audit;
@@ -46,8 +47,10 @@ mod doors;
 mod failures;
 mod gateway_killed;
 mod harness;
+mod idempotency;
 mod inspection;
 mod kitchen_reports;
+mod menu;
 mod races;
 mod reconciliation;
 mod replay;

@@ -10,6 +10,7 @@ mod cook;
 mod gateway;
 mod grpc;
 mod http;
+mod idempotency_key;
 mod keys;
 mod layers;
 mod limits;

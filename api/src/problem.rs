@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use pizza_domain::OrderStatus;
 
-use crate::usecases::UseCaseError;
+use crate::usecases::{IDEMPOTENCY_KEY, UseCaseError};
 
 /// How long a client should wait before it tries again what failed because
 /// something was away, in seconds.
@@ -187,6 +187,9 @@ impl From<UseCaseError> for Problem {
         match error {
             UseCaseError::Invalid { field, .. } => problem.field = Some(field.field.to_owned()),
             UseCaseError::InvalidPart { field, .. } => problem.field = Some(field),
+            UseCaseError::IdempotencyKeyReused => problem = problem.field(IDEMPOTENCY_KEY),
+            UseCaseError::FaultInjectionDisabled { field } => problem = problem.field(field),
+            UseCaseError::ForeignCustomer => problem = problem.field("customerId"),
             UseCaseError::ReportOutOfOrder { status } | UseCaseError::ReportLate { status } => {
                 problem.order_status = status;
             }

@@ -28,10 +28,16 @@ impl KitchenSimulation {
     /// The largest seed.
     pub const MAX_SEED: u64 = i64::MAX as u64;
 
-    /// Whether some reports go wrong on purpose.
+    /// The first field that has reports go wrong on purpose, if one does.
     #[must_use]
-    pub const fn is_unreliable(&self) -> bool {
-        self.lose_ppm > 0 || self.repeat_ppm > 0 || self.reorder_ppm > 0
+    pub fn fault_field(&self) -> Option<&'static str> {
+        [
+            ("loseRate", self.lose_ppm),
+            ("repeatRate", self.repeat_ppm),
+            ("reorderRate", self.reorder_ppm),
+        ]
+        .into_iter()
+        .find_map(|(field, ppm)| (ppm > 0).then_some(field))
     }
 
     /// The same kitchen, but reliable.
@@ -130,14 +136,14 @@ mod tests {
             seed: 3,
             ..KitchenSimulation::default()
         };
-        assert!(!slow.is_unreliable());
+        assert_eq!(slow.fault_field(), None);
         let bad = KitchenSimulation {
             lose_ppm: 1,
             repeat_ppm: 1,
             reorder_ppm: 1,
             ..slow
         };
-        assert!(bad.is_unreliable());
+        assert_eq!(bad.fault_field(), Some("loseRate"));
         assert_eq!(bad.reliable(), slow);
     }
 }

@@ -88,18 +88,21 @@ impl Prices {
         }
     }
 
-    fn check(&self) -> Result<(), InvalidField> {
+    /// Looks whether each price is in range. `whose` they are, the error says.
+    fn check(&self, field: &'static str, whose: &str) -> Result<(), InvalidField> {
         let allowed = 1..=Self::MAX_MINOR;
-        if Size::ALL
-            .iter()
-            .all(|size| allowed.contains(&self.of(*size).minor()))
-        {
-            return Ok(());
+        let is_wrong = |size: &Size| !allowed.contains(&self.of(*size).minor());
+        match Size::ALL.into_iter().find(is_wrong) {
+            None => Ok(()),
+            Some(size) => Err(InvalidField::new(
+                field,
+                format!(
+                    "{whose}, {size}, must be from 1 to {} minor units, not {}",
+                    Self::MAX_MINOR,
+                    self.of(size).minor()
+                ),
+            )),
         }
-        Err(InvalidField::new(
-            "prices",
-            format!("must be from 1 to {} minor units", Self::MAX_MINOR),
-        ))
     }
 }
 
@@ -125,6 +128,7 @@ pub struct Menu {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct MenuAsWritten {
+    #[serde(default)]
     items: Vec<MenuItem>,
     custom: Prices,
 }
@@ -164,12 +168,19 @@ impl Menu {
                 format!("must be at most {}", Self::MAX_ITEMS),
             ));
         }
-        custom.check()?;
+        custom.check("custom", "prices")?;
         let mut seen = HashSet::new();
         for item in &items {
-            item.prices.check()?;
+            let whose = format!("of {:?}", item.flavour.as_str());
+            item.prices.check("prices", &whose)?;
             if !seen.insert(item.flavour.as_str().to_lowercase()) {
-                return Err(InvalidField::new("items", "must list each flavour once"));
+                return Err(InvalidField::new(
+                    "items",
+                    format!(
+                        "must list each flavour once, whatever its case: {:?} is there twice",
+                        item.flavour.as_str()
+                    ),
+                ));
             }
         }
         Ok(Self { items, custom })
@@ -239,8 +250,12 @@ mod tests {
         );
         for price in [0, -1, Prices::MAX_MINOR + 1] {
             let refusal = Menu::new(vec![item("plain", price)], Prices::FIRST);
-            assert_eq!(refusal.expect_err("out of range").field, "prices");
-            assert!(Menu::new(Vec::new(), prices(price)).is_err());
+            let text = format!(
+                "prices of \"plain\", medium, must be from 1 to 1000000 minor units, not {price}"
+            );
+            assert_eq!(refusal.expect_err("out of range").to_string(), text);
+            let refusal = Menu::new(Vec::new(), prices(price)).expect_err("out of range");
+            assert_eq!(refusal.field, "custom");
         }
     }
 

@@ -3,8 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    audit, client, dev, gateway, kitchen, operator_key, reconciliation, replay, temporal_command,
-    worker,
+    audit, client, dev, gateway, keys, kitchen, reconciliation, replay, temporal_command, worker,
 };
 
 /// Pizza orders as durable sagas on Temporal.
@@ -46,6 +45,8 @@ pub(crate) enum Command {
     Tickets(client::tickets::TicketsArgs),
     /// Show or change how simulated kitchens are to behave
     KitchenSimulation(client::kitchen_simulation::KitchenSimulationArgs),
+    /// Show the menu of a gateway
+    Menu(client::menu::MenuArgs),
     /// Place an order at a gateway
     Order(client::order::OrderArgs),
     /// Cancel an order that is not on its way
@@ -59,7 +60,11 @@ pub(crate) enum Command {
     /// Place one order for each scenario and compare each end with what is expected
     Scenarios(client::scenarios::ScenariosArgs),
     /// Make an operator's key: the key on stdout, its entry for the gateway's configuration on stderr
-    OperatorKey(operator_key::OperatorKeyArgs),
+    OperatorKey(keys::NewKeyArgs),
+    /// Make a customer's key: the key on stdout, its entry for the gateway's configuration on stderr
+    CustomerKey(keys::NewKeyArgs),
+    /// Make a kitchen's key: the key on stdout, its entry for the gateway's configuration on stderr
+    KitchenKey(keys::NewKeyArgs),
     /// Prove for every order that its books are right, or say for which they are not
     Audit(audit::AuditArgs),
     /// Bring the orders' records in line with Temporal now, and count what was mended

@@ -1,11 +1,10 @@
 //! `pizza dev`: everything on this machine, from nothing.
 //!
 //! What it keeps stands in one folder: the Temporal server's database, the
-//! store, the simulated kitchen's key, and an operator's when it is given none.
-//! A new start on the same folder goes on where the last one ended, however it
-//! ended.
+//! store, its kitchen's key, and an operator's when it is given none. A new
+//! start on the same folder goes on where the last one ended, however it ended.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -24,15 +23,15 @@ use url::Url;
 use crate::client::gateway::{Gateway, KitchenDoor};
 use crate::client::kitchen_key::KitchenKey;
 use crate::client::output;
-use crate::gateway::{self, SettingsArgs};
+use crate::gateway::{self, Checked, SettingsArgs};
+use crate::keys::KeptKey;
 use crate::kitchen::cook;
-use crate::operator_key::{KITCHEN, KeptKey, OPERATOR};
 use crate::reconciliation::{self, ReconciliationArgs};
 use crate::temporal_command::{CliArgs, SETTING_NAMES};
 use crate::worker::Workers;
 use crate::{shutdown, temporal};
 
-/// Everything listens on this machine alone.
+/// Everything but the gateway listens on this machine alone.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 #[derive(Args, Clone, Debug)]
@@ -40,6 +39,9 @@ pub(crate) struct DevArgs {
     /// The folder that everything is kept in
     #[arg(long, value_name = "DIR", env = "PIZZA_DATA", default_value = ".pizza")]
     data: PathBuf,
+    /// The gateway's address; all else listens on this machine alone
+    #[arg(long, value_name = "ADDRESS", default_value_t = LOOPBACK)]
+    ip: IpAddr,
     /// The gateway's port; 0 is any free one
     #[arg(long, default_value_t = 8080)]
     port: u16,
@@ -66,16 +68,16 @@ pub(crate) struct DevArgs {
 /// Runs everything until a signal stops it.
 pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal();
-    let keys = args.settings.operator_keys.keyring()?;
+    let mut checked = args.settings.check(args.ip, "--ip")?;
     prepare_folder(&args.data)?;
-    let keys = Keys::new(keys, &args.data)?;
-    let listener = gateway::bind(SocketAddr::new(LOOPBACK, args.port), "--port").await?;
+    let kept = KeptKeys::add_to(&mut checked.keys, &args.data)?;
+    let listener = gateway::bind(SocketAddr::new(args.ip, args.port), "--port").await?;
     let server = tokio::select! {
         server = Server::start(&args) => server?,
         () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
     };
     let ended = tokio::select! {
-        ended = serve(&args, keys, listener, &server, shutdown.clone()) => ended,
+        ended = serve(&args, checked, kept, listener, &server, shutdown.clone()) => ended,
         failure = server.failure() => Err(failure),
     };
     // Whoever asked it to end hears nothing more from it.
@@ -88,7 +90,8 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
 /// The door closes first, the hands stop last.
 async fn serve(
     args: &DevArgs,
-    keys: Keys,
+    checked: Checked,
+    kept: KeptKeys,
     listener: TcpListener,
     server: &Server,
     shutdown: CancellationToken,
@@ -96,21 +99,21 @@ async fn serve(
     let client = temporal::connect_to(temporal::local_options(server.address())?).await?;
     register_search_attributes(&client).await?;
     let store = Store::open(&store_url(&args.data)).await?;
-    let url = Url::parse(&format!("http://{}", listener.local_addr()?))?;
+    let url = Url::parse(&format!("http://{}", reached_at(listener.local_addr()?)))?;
+    let is_open = checked.is_open();
 
     let temporal = TemporalGateway::from_client(client.clone());
     let mut gateway = pizza_api::Gateway::new(temporal, store.clone());
-    gateway.keys = keys.all;
     gateway.use_cases.settings.fault_injection = true;
-    let door = gateway::serve(listener, gateway, &args.settings, shutdown.clone());
-    let key = KitchenKey::known(keys.kitchen.secret());
+    let door = gateway::serve(listener, gateway, &args.settings, checked, shutdown.clone());
+    let key = KitchenKey::known(kept.kitchen.secret());
     let at_the_door = KitchenDoor::new(Gateway::new(url.clone())?, key);
     let cook = tokio::spawn(cook(at_the_door, shutdown.clone()));
     let workers = Workers::new(&client, &store, &task_queue::ALL.map(str::to_owned))?;
     reconciliation::keep(&client, &args.reconciliation).await;
     let hands = CancellationToken::new();
 
-    announce(args, &url, server, keys.operator.as_ref(), &keys.kitchen);
+    announce(args, &url, is_open, server, &kept);
     let door = async {
         let closed = door.await;
         hands.cancel();
@@ -128,32 +131,38 @@ async fn serve(
     working
 }
 
-/// Who may do what.
-struct Keys {
-    all: Keyring,
-    /// For the failure queues, whoever can read the data folder, unless others
-    /// were named.
+/// The keys that are kept in the data folder.
+struct KeptKeys {
+    /// For the failure queues, whoever can read the folder, unless others were
+    /// named.
     operator: Option<KeptKey>,
     /// The simulated kitchen, beside those that were named.
     kitchen: KeptKey,
 }
 
-impl Keys {
-    fn new(mut all: Keyring, data: &Path) -> anyhow::Result<Self> {
-        let kitchen = KeptKey::in_folder(KITCHEN, data)?;
-        kitchen.add_to(&mut all)?;
+impl KeptKeys {
+    fn add_to(keys: &mut Keyring, data: &Path) -> anyhow::Result<Self> {
+        let kitchen = KeptKey::in_folder(Role::Kitchen, data)?;
+        kitchen.add_to(keys)?;
         let mut operator = None;
-        if !all.knows(Role::Operator) {
-            let kept = KeptKey::in_folder(OPERATOR, data)?;
-            kept.add_to(&mut all)?;
+        if !keys.knows(Role::Operator) {
+            let kept = KeptKey::in_folder(Role::Operator, data)?;
+            kept.add_to(keys)?;
             operator = Some(kept);
         }
-        Ok(Self {
-            all,
-            operator,
-            kitchen,
-        })
+        Ok(Self { operator, kitchen })
     }
+}
+
+/// Where this machine reaches what listens at `address`: on all addresses is
+/// no address to call.
+fn reached_at(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(LOOPBACK),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
 }
 
 /// The Temporal server: one of our own, or one that was given.
@@ -238,21 +247,16 @@ fn store_url(data: &Path) -> String {
 }
 
 /// Says that all is ready, and what to do next.
-fn announce(
-    args: &DevArgs,
-    gateway: &Url,
-    server: &Server,
-    key: Option<&KeptKey>,
-    kitchen_key: &KeptKey,
-) {
+fn announce(args: &DevArgs, gateway: &Url, is_open: bool, server: &Server, kept: &KeptKeys) {
     let gateway = gateway.as_str().trim_end_matches('/');
     if args.json {
         let ready = json!({
             "gateway": gateway,
+            "open": is_open,
             "temporal": server.address(),
             "ui": server.ui(),
-            "operatorKeyFile": key.map(|key| key.path.display().to_string()),
-            "kitchenKeyFile": kitchen_key.path.display().to_string(),
+            "operatorKeyFile": kept.operator.as_ref().map(|key| key.path.display().to_string()),
+            "kitchenKeyFile": kept.kitchen.path.display().to_string(),
         });
         output::data(&ready.to_string());
         return;
@@ -272,13 +276,22 @@ fn announce(
   Kept in:                      {data}
   The operator's key:           {key}
   The kitchen's key:            in {kitchen_key}
+  Customers:                    {customers}
 
   Ctrl-C stops everything; orders under way go on at the next start.
 ",
         temporal = server.address(),
         data = args.data.display(),
-        kitchen_key = kitchen_key.path.display(),
-        key = key.map_or_else(|| "one of those given".to_owned(), told),
+        customers = if is_open {
+            "open: whoever reaches the gateway may order, and see every order"
+        } else {
+            "with a key alone, and each sees their own orders"
+        },
+        kitchen_key = kept.kitchen.path.display(),
+        key = kept
+            .operator
+            .as_ref()
+            .map_or_else(|| "one of those given".to_owned(), told),
     ));
 }
 
@@ -288,5 +301,23 @@ fn told(key: &KeptKey) -> String {
     match key.shown() {
         Some(key) => format!("{key} (shown this once; kept in {path})"),
         None => format!("in {path}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_on_all_addresses_is_reached_on_this_machine() {
+        for (bound, reached) in [
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("[::]:1", "[::1]:1"),
+            ("192.0.2.7:1", "192.0.2.7:1"),
+        ] {
+            let address = bound.parse().expect("an address");
+            assert_eq!(reached_at(address).to_string(), reached);
+        }
     }
 }

@@ -1,22 +1,24 @@
 //! The gateway's role: reads its settings, binds its port, serves.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use pizza_activities::store::Store;
 use pizza_api::usecases::TemporalGateway;
-use pizza_api::{Gateway, PublicUrl};
-use pizza_domain::StageDeadlines;
+use pizza_api::{Gateway, Keyring, PublicUrl, Role};
+use pizza_domain::{Menu, StageDeadlines};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::output;
-use crate::operator_key::OperatorKeysArgs;
+use crate::keys::KeysArgs;
+use crate::menu::MenuArgs;
 use crate::worker::StoreArgs;
 use crate::{shutdown, temporal};
 
@@ -59,8 +61,47 @@ pub(crate) struct SettingsArgs {
     /// The URL that clients know this gateway by; by default the one they asked
     #[arg(long, value_name = "URL", env = "PIZZA_PUBLIC_URL")]
     pub(crate) public_url: Option<PublicUrl>,
+    /// Let everybody order and see every order, on an address that others can
+    /// reach: without customers' keys that is refused otherwise
+    #[arg(long, env = "PIZZA_OPEN", value_parser = FalseyValueParser::new())]
+    open: bool,
     #[command(flatten)]
-    pub(crate) operator_keys: OperatorKeysArgs,
+    menu: MenuArgs,
+    #[command(flatten)]
+    keys: KeysArgs,
+}
+
+/// What `gateway` and `dev` were told, read and checked.
+pub(crate) struct Checked {
+    pub(crate) keys: Keyring,
+    pub(crate) menu: Arc<Menu>,
+}
+
+impl Checked {
+    /// Whether everybody may order, and see every order.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.keys.knows(Role::Customer)
+    }
+}
+
+impl SettingsArgs {
+    /// Reads what was told, and refuses a gateway that would be open by
+    /// oversight. `address_setting` is what chooses the address.
+    pub(crate) fn check(&self, ip: IpAddr, address_setting: &str) -> anyhow::Result<Checked> {
+        let checked = Checked {
+            keys: self.keys.keyring()?,
+            menu: self.menu.read()?,
+        };
+        let is_reached_by_others = !ip.to_canonical().is_loopback();
+        ensure!(
+            !checked.is_open() || self.open || !is_reached_by_others,
+            "on {ip} whoever reaches the gateway could order, and see every order: give customers \
+             keys with --customer-keys (PIZZA_CUSTOMER_KEYS; `pizza customer-key` makes them), \
+             choose a loopback address with {address_setting}, or let everybody in with --open \
+             (PIZZA_OPEN=true)"
+        );
+        Ok(checked)
+    }
 }
 
 /// How long the kitchen may take for single stages.
@@ -110,19 +151,21 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// on `/readyz`.
 pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal();
-    let keys = args.settings.operator_keys.keyring()?;
+    let settings = &args.settings;
+    let checked = settings.check(args.listen.ip(), "--listen (PIZZA_LISTEN)")?;
+    let is_open = checked.is_open();
     let (connection, client) = temporal::options()?;
     let listener = bind(args.listen, "--listen").await?;
     let store = Store::open(&args.store.database_url).await?;
     let address = listener.local_addr()?;
     if args.json {
-        output::data(&json!({ "gateway": format!("http://{address}") }).to_string());
+        let ready = json!({ "gateway": format!("http://{address}"), "open": is_open });
+        output::data(&ready.to_string());
     }
-    tracing::info!(%address, "serving");
+    tracing::info!(%address, open = is_open, "serving");
     let mut gateway = Gateway::new(TemporalGateway::new(connection, client), store);
-    gateway.keys = keys;
     gateway.use_cases.settings.fault_injection = args.fault_injection;
-    serve(listener, gateway, &args.settings, shutdown).await?;
+    serve(listener, gateway, settings, checked, shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -142,9 +185,12 @@ pub(crate) async fn serve(
     listener: TcpListener,
     mut gateway: Gateway,
     settings: &SettingsArgs,
+    checked: Checked,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     gateway.use_cases.settings.stages = settings.stages();
+    gateway.keys = checked.keys;
+    gateway.use_cases.settings.menu = checked.menu;
     gateway.public_url = settings.public_url.clone();
     pizza_api::run(listener, gateway, shutdown)
         .await

@@ -5,9 +5,10 @@ mod cli;
 mod client;
 mod dev;
 mod gateway;
+mod keys;
 mod kitchen;
 mod logging;
-mod operator_key;
+mod menu;
 mod reconciliation;
 mod replay;
 mod shutdown;
@@ -18,6 +19,7 @@ mod worker;
 use std::process::ExitCode;
 
 use clap::Parser;
+use pizza_api::Role;
 use temporalio_common::telemetry::ensure_default_crypto_provider;
 
 use cli::{Cli, Command};
@@ -48,6 +50,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Kitchen(args) => kitchen::run(args).await,
         Command::Tickets(args) => client::tickets::run(args).await,
         Command::KitchenSimulation(args) => client::kitchen_simulation::run(args).await,
+        Command::Menu(args) => client::menu::run(args).await,
         Command::Order(args) => client::order::run(args).await,
         Command::Cancel(args) => client::cancel::run(args).await,
         Command::Amend(args) => client::amend::run(args).await,
@@ -58,7 +61,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit(args) => Box::pin(audit::run(args)).await,
         Command::Reconcile(args) => Box::pin(reconciliation::run(args)).await,
         Command::Replay(args) => Box::pin(replay::run(args, temporal::connect)).await,
-        Command::OperatorKey(args) => operator_key::run(&args),
+        Command::OperatorKey(args) => keys::run(Role::Operator, &args),
+        Command::CustomerKey(args) => keys::run(Role::Customer, &args),
+        Command::KitchenKey(args) => keys::run(Role::Kitchen, &args),
         Command::Temporal(args) => temporal_command::run(args).await,
     }
 }

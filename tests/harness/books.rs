@@ -112,6 +112,20 @@ impl Books {
         self.number("SELECT count(*) FROM orders").await
     }
 
+    /// The orders that are kept under a customer's idempotency key.
+    pub(crate) async fn ids_under(&mut self, customer: &str, key: &str) -> Vec<String> {
+        let query = "SELECT order_ids FROM idempotency_keys \
+                     WHERE customer_id = $1 AND idempotency_key = $2";
+        let ids: Option<String> = sqlx::query_scalar(query)
+            .bind(customer)
+            .bind(key)
+            .fetch_optional(&mut self.connection)
+            .await
+            .expect("the keys");
+        let ids = ids.unwrap_or_default();
+        ids.split_whitespace().map(str::to_owned).collect()
+    }
+
     /// What the books say about an order.
     pub(crate) async fn account(&mut self, id: &str) -> Account {
         Account {

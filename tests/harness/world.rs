@@ -49,6 +49,10 @@ pub(crate) struct Setup {
     pub(crate) gateway_flags: &'static [&'static str],
     /// The Temporal server; none for the shared one.
     pub(crate) temporal: Option<String>,
+    /// Whether the gateway simulates errors.
+    pub(crate) fault_injection: bool,
+    /// What the gateway alone is told on top, by its variables.
+    pub(crate) gateway_variables: Vec<(String, String)>,
 }
 
 impl Default for Setup {
@@ -60,6 +64,8 @@ impl Default for Setup {
             reconcile_grace_seconds: 30,
             gateway_flags: &[],
             temporal: None,
+            fault_injection: true,
+            gateway_variables: Vec::new(),
         }
     }
 }
@@ -172,20 +178,29 @@ impl World {
         let mut arguments = vec![
             "gateway",
             "--json",
-            "--fault-injection",
             "--listen",
             "127.0.0.1:0",
             "--kitchen-deadline-seconds",
             &deadline,
         ];
         arguments.extend(self.setup.gateway_flags);
+        if self.setup.fault_injection {
+            arguments.push("--fault-injection");
+        }
         let mut variables = self.variables();
         variables.push(("TEMPORAL_ADDRESS".to_owned(), address.to_owned()));
+        variables.extend(self.setup.gateway_variables.iter().cloned());
         let mut process = Process::pizza(&self.folder, "gateway", &arguments, &variables);
         let announcement = process.announcement().await;
         let url = announcement["gateway"].as_str().expect("a URL");
         self.gateway_url = url.trim_end_matches('/').to_owned();
         self.gateway = Some(process);
+    }
+
+    /// From now on Temporal remembers nothing of what was before, as after the
+    /// retention of all of it. Whatever runs is to be started anew.
+    pub(crate) async fn forget_workflows(&mut self) {
+        self.namespace = Temporal::shared().await.new_namespace().await;
     }
 
     /// Starts a kitchen that reports at the gateway.

@@ -8,6 +8,7 @@ mod accounts;
 mod amendments;
 mod customers;
 mod failed_tasks;
+mod idempotency_keys;
 mod kitchen;
 mod kitchen_simulation;
 mod loyalty;
@@ -31,6 +32,7 @@ pub use accounts::{
     Account, AdjustmentRow, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow,
 };
 pub use failed_tasks::{FailedTaskState, OwedTask};
+pub use idempotency_keys::KeptRequest;
 pub use kitchen::{OpenTicket, TicketPlace};
 pub use loyalty::{Award, Reclaim};
 pub(crate) use orders::Change;

@@ -19,7 +19,8 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{
-    Award, Change, FailedTaskState, Reclaim, Refund, Store, StoreError, migrations, now_ms,
+    Award, Change, FailedTaskState, KeptRequest, Reclaim, Refund, Store, StoreError, migrations,
+    now_ms,
 };
 use failure_queue::{TaskChange, TaskState};
 
@@ -821,4 +822,41 @@ async fn an_amendment_is_written_once_and_is_a_change_of_its_own() {
     assert_eq!(record.total, 3 * order.total.minor());
     let quantities = "SELECT sum(quantity) FROM order_changes";
     assert_eq!(booked(store, quantities).await, 1 + 3);
+}
+
+#[tokio::test]
+async fn of_many_requests_under_one_key_the_first_is_kept() {
+    let database = database().await;
+    let other = Store::open(&database.url).await.expect("a second process");
+    let mut attempts = JoinSet::new();
+    for store in [database.store.clone(), other].iter().cycle().take(16) {
+        let store = store.clone();
+        attempts.spawn(async move {
+            let request = request_of_two();
+            let customer = "ann".parse().expect("an id");
+            store.keep_request(&customer, "monday", &request).await
+        });
+    }
+    let mut kept = Vec::new();
+    while let Some(attempt) = attempts.join_next().await {
+        kept.push(attempt.expect("a task").expect("kept"));
+    }
+    kept.dedup();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+
+    let request = request_of_two();
+    for (customer, key) in [("ben", "monday"), ("ann", "tuesday")] {
+        let customer = customer.parse().expect("an id");
+        let store = &database.store;
+        let kept = store.keep_request(&customer, key, &request).await;
+        assert_eq!(kept.expect("kept"), request, "{customer} {key}");
+    }
+}
+
+fn request_of_two() -> KeptRequest {
+    let id = || OrderId::from_uuid(Uuid::new_v4());
+    KeptRequest {
+        fingerprint: Uuid::new_v4().to_string(),
+        order_ids: vec![id(), id()],
+    }
 }

@@ -10,7 +10,9 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::Door;
-use super::{FailureQueueServiceServer, KitchenServiceServer, OrderServiceServer};
+use super::{
+    FailureQueueServiceServer, KitchenServiceServer, MenuServiceServer, OrderServiceServer,
+};
 use crate::gateway::App;
 
 /// How often it is looked. Whoever asks for health is answered from the last
@@ -46,6 +48,7 @@ async fn tell(reporter: &HealthReporter, status: ServingStatus) {
     let services = [
         "",
         OrderServiceServer::<Door>::NAME,
+        MenuServiceServer::<Door>::NAME,
         KitchenServiceServer::<Door>::NAME,
         FailureQueueServiceServer::<Door>::NAME,
     ];

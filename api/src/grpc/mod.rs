@@ -6,6 +6,7 @@ mod cancel_order;
 mod discard_failure;
 mod failure_queues;
 mod failures;
+mod get_menu;
 mod get_order;
 mod get_timeline;
 pub(crate) mod health;
@@ -36,6 +37,7 @@ use tower::Service;
 
 use crate::cook::cooks_only;
 use crate::gateway::App;
+use crate::idempotency_key::idempotency_key;
 use crate::layers::ReachedAt;
 use crate::operator::{Operator, operators_only};
 use crate::problem::{ErrorCode, Problem};
@@ -44,6 +46,7 @@ use crate::viewer::{Viewer, viewers_only};
 
 use proto::failure_queue_service_server::{FailureQueueService, FailureQueueServiceServer};
 use proto::kitchen_service_server::{KitchenService, KitchenServiceServer};
+use proto::menu_service_server::{MenuService, MenuServiceServer};
 use proto::order_service_server::{OrderService, OrderServiceServer};
 
 /// The protocol's messages, services and clients (`cloud_pizza.v1`).
@@ -72,6 +75,7 @@ pub(crate) fn router(app: &Arc<App>) -> io::Result<(HealthReporter, Router)> {
     let limit = app.gateway.limits.body_bytes;
     let door = Door(Arc::clone(app));
     let orders = OrderServiceServer::new(door.clone()).max_decoding_message_size(limit);
+    let menu = MenuServiceServer::new(door.clone()).max_decoding_message_size(limit);
     let kitchen = KitchenServiceServer::new(door.clone()).max_decoding_message_size(limit);
     let failures = FailureQueueServiceServer::new(door).max_decoding_message_size(limit);
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -88,6 +92,7 @@ pub(crate) fn router(app: &Arc<App>) -> io::Result<(HealthReporter, Router)> {
     let router = router.merge(
         mount(Router::new(), kitchen).layer(from_fn_with_state(Arc::clone(app), cooks_only)),
     );
+    let router = mount(router, menu);
     let router = router.merge(
         mount(Router::new(), failures).layer(from_fn_with_state(Arc::clone(app), operators_only)),
     );
@@ -125,8 +130,11 @@ impl OrderService for Door {
         &self,
         request: tonic::Request<proto::PlaceOrderRequest>,
     ) -> Result<tonic::Response<proto::PlaceOrderResponse>, tonic::Status> {
+        let viewer = viewer(&request)?;
+        let key = idempotency_key(request.metadata().as_ref()).map_err(|it| status::of(&it))?;
         let reached_at = request.extensions().get::<ReachedAt>().cloned();
-        answer(place_order::serve(&self.0, reached_at, request.into_inner()).await)
+        let request = request.into_inner();
+        answer(place_order::serve(&self.0, &viewer, key, reached_at, request).await)
     }
 
     async fn get_order(
@@ -163,6 +171,16 @@ impl OrderService for Door {
 }
 
 /// Every call of this service has passed [`cooks_only`].
+#[tonic::async_trait]
+impl MenuService for Door {
+    async fn get_menu(
+        &self,
+        _: tonic::Request<proto::GetMenuRequest>,
+    ) -> Result<tonic::Response<proto::GetMenuResponse>, tonic::Status> {
+        Ok(tonic::Response::new(get_menu::serve(&self.0)))
+    }
+}
+
 #[tonic::async_trait]
 impl KitchenService for Door {
     async fn list_tickets(

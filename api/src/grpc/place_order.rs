@@ -7,14 +7,20 @@ use super::proto::{self, PlaceOrderRequest, PlaceOrderResponse};
 use crate::gateway::App;
 use crate::http::PLACED_MESSAGE;
 use crate::layers::ReachedAt;
-use crate::usecases::{PlaceOrder, PlacedOrder, ScenarioChoice, UseCaseError, Violation};
+use crate::usecases::{
+    IdempotencyKey, PlaceOrder, PlacedOrder, ScenarioChoice, UseCaseError, Violation,
+};
+use crate::viewer::Viewer;
 
 pub(super) async fn serve(
     app: &App,
+    viewer: &Viewer,
+    key: Option<IdempotencyKey>,
     reached_at: Option<ReachedAt>,
     request: PlaceOrderRequest,
 ) -> Result<PlaceOrderResponse, UseCaseError> {
-    let placed = app.use_cases().place_order(parse(request)?).await?;
+    let request = parse(key, request)?;
+    let placed = app.use_cases().place_order(viewer, request).await?;
     let authority = reached_at.map(|ReachedAt(authority)| authority);
     let status_check = |order: &PlacedOrder| app.status_check(authority.as_ref(), order.order_id);
     Ok(PlaceOrderResponse {
@@ -33,8 +39,12 @@ pub(super) async fn serve(
     })
 }
 
-fn parse(request: PlaceOrderRequest) -> Result<PlaceOrder, UseCaseError> {
+fn parse(
+    key: Option<IdempotencyKey>,
+    request: PlaceOrderRequest,
+) -> Result<PlaceOrder, UseCaseError> {
     Ok(PlaceOrder {
+        key,
         size: size(request.size)?,
         flavour: request.flavour,
         per_step_delay_seconds: request.per_step_delay_seconds,

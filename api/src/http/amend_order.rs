@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::OrderIdInPath;
-use super::failures::Key;
 use super::get_order::OrderBody;
 use super::json::Fields;
 use super::place_order::SizeBody;
 use super::problem::ProblemBody;
 use crate::gateway::App;
+use crate::idempotency_key::Key;
 use crate::problem::Problem;
 use crate::usecases::AmendOrder;
 use crate::viewer::Viewer;
@@ -67,6 +67,7 @@ pub(super) struct OrderAmendedBody {
         (status = 200, description = "The order was amended.", body = OrderAmendedBody),
         (status = 400, description = "The id or the body cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "A customer's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The key is not a customer's.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such order.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 408, description = "The body did not arrive in time.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "It is too late, or the difference was declined.", body = ProblemBody, content_type = "application/problem+json"),
@@ -75,7 +76,8 @@ pub(super) struct OrderAmendedBody {
         (status = 422, description = "A field is unknown or not allowed, or the key was used for another request.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The saga or the payment provider did not answer in time.", body = ProblemBody, content_type = "application/problem+json",
          headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
-    )
+    ),
+    security((), ("customerKey" = []), ("operatorKey" = [])),
 )]
 pub(super) async fn amend_order(
     State(app): State<Arc<App>>,

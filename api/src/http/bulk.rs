@@ -12,11 +12,12 @@ use pizza_domain::InvalidField;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::failures::{FILTER, Key, ListedFailureBody, NameInPath, filter};
+use super::failures::{FILTER, ListedFailureBody, NameInPath, filter};
 use super::json::Fields;
 use super::problem::ProblemBody;
 use super::rfc_3339;
 use crate::gateway::App;
+use crate::idempotency_key::Key;
 use crate::operator::Operator;
 use crate::problem::Problem;
 use crate::usecases::{BulkPreview, IdempotencyKey, StartBulk, UseCaseError, Violation};

@@ -52,11 +52,13 @@ enum CancellationBody {
         (status = 200, description = "The order is cancelled, or will be whatever comes.", body = OrderCancelledBody),
         (status = 400, description = "The id is not one.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "A customer's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The key is not a customer's.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such order.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The order is on its way, or delivered.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The saga did not answer in time; ask again.", body = ProblemBody, content_type = "application/problem+json",
          headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
-    )
+    ),
+    security((), ("customerKey" = []), ("operatorKey" = [])),
 )]
 pub(super) async fn cancel_order(
     State(app): State<Arc<App>>,

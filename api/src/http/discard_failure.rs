@@ -8,11 +8,12 @@ use failure_queue::TaskState;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::failures::{FailureIdInPath, Key};
+use super::failures::FailureIdInPath;
 use super::json::Fields;
 use super::problem::ProblemBody;
 use super::show_failure::FailureStateBody;
 use crate::gateway::App;
+use crate::idempotency_key::Key;
 use crate::operator::Operator;
 use crate::problem::Problem;
 use crate::usecases::DiscardFailure;

@@ -15,7 +15,7 @@ use super::json::Fields;
 use super::rfc_3339;
 use crate::problem::{ErrorCode, Problem};
 use crate::usecases::order_and_customer;
-use crate::usecases::{FailureFilter, FailureId, IDEMPOTENCY_KEY, IdempotencyKey};
+use crate::usecases::{FailureFilter, FailureId};
 
 /// The id of a parked task in the address.
 pub(super) struct FailureIdInPath(pub(super) FailureId);
@@ -44,29 +44,6 @@ impl<S: Send + Sync> FromRequestParts<S> for NameInPath {
 async fn text_in_path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Option<String> {
     let text: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
     text.ok().map(|Path(text)| text)
-}
-
-/// The client's own key for the request, if it gave one.
-pub(super) struct Key(pub(super) Option<IdempotencyKey>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Key {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let mut given = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
-        match (given.next(), given.next()) {
-            (None, _) => Ok(Self(None)),
-            (Some(key), None) => {
-                // What is no text has characters that are not allowed.
-                let key = key.to_str().unwrap_or_default();
-                Ok(Self(Some(IdempotencyKey::parse(key)?)))
-            }
-            (Some(_), Some(_)) => {
-                let detail = format!("{IDEMPOTENCY_KEY} is given twice");
-                Err(Problem::new(ErrorCode::DuplicateField, detail).field(IDEMPOTENCY_KEY))
-            }
-        }
-    }
 }
 
 /// Reads a query, and says what about it cannot be read.

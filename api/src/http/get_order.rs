@@ -146,10 +146,13 @@ schema_of! {
     responses(
         (status = 200, description = "The order.", body = OrderBody),
         (status = 400, description = "The id is not one.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "A customer's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The key is the kitchen's.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such order.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nobody can tell right now.", body = ProblemBody, content_type = "application/problem+json",
          headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
-    )
+    ),
+    security((), ("customerKey" = []), ("operatorKey" = [])),
 )]
 pub(super) async fn get_order(
     State(app): State<Arc<App>>,

@@ -25,10 +25,13 @@ use crate::viewer::Viewer;
     responses(
         (status = 200, description = "What happened.", body = Timeline),
         (status = 400, description = "The id is not one.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "This gateway knows its customers, and no known key was given.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The key is not a customer's.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such order.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nobody can tell right now.", body = ProblemBody, content_type = "application/problem+json",
          headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
-    )
+    ),
+    security((), ("customerKey" = []), ("operatorKey" = [])),
 )]
 pub(super) async fn get_timeline(
     State(app): State<Arc<App>>,

@@ -6,6 +6,7 @@ mod cancel_order;
 mod discard_failure;
 mod failure_queues;
 mod failures;
+mod get_menu;
 mod get_order;
 mod get_timeline;
 mod json;

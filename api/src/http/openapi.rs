@@ -10,9 +10,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    amend_order, bulk, cancel_order, discard_failure, failure_queues, get_order, get_timeline,
-    kitchen_simulation, list_failures, list_tickets, list_workflows, place_order, probes,
-    queue_policy, redrive_failure, report_kitchen_event, show_failure,
+    amend_order, bulk, cancel_order, discard_failure, failure_queues, get_menu, get_order,
+    get_timeline, kitchen_simulation, list_failures, list_tickets, list_workflows, place_order,
+    probes, queue_policy, redrive_failure, report_kitchen_event, show_failure,
 };
 use crate::gateway::App;
 
@@ -33,7 +33,7 @@ use crate::gateway::App;
 )]
 struct Document;
 
-/// How operators and kitchens show who they are.
+/// How whoever calls shows who they are.
 struct Keys;
 
 impl Modify for Keys {
@@ -48,9 +48,14 @@ impl Modify for Keys {
                 "kitchenKey",
                 "A kitchen's key, as `pizza kitchen-key` makes them, or an operator's.",
             ),
+            (
+                "customerKey",
+                "A customer's key, as `pizza customer-key` makes them. Needed where the gateway \
+                 is told of customers' keys; an operator's does as well, and sees every order.",
+            ),
         ] {
             let mut bearer = Http::new(HttpAuthScheme::Bearer);
-            bearer.description = Some(description.into());
+            bearer.description = Some(description.to_owned());
             components.add_security_scheme(name, SecurityScheme::Http(bearer));
         }
     }
@@ -59,6 +64,7 @@ impl Modify for Keys {
 /// The described routes.
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(get_menu::get_menu))
         .routes(routes!(place_order::place_order))
         .routes(routes!(
             get_order::get_order,

@@ -13,8 +13,10 @@ use super::Authority;
 use super::json::Fields;
 use super::problem::ProblemBody;
 use crate::gateway::App;
+use crate::idempotency_key::Key;
 use crate::problem::Problem;
-use crate::usecases::{PlaceOrder, PlacedOrder, ScenarioChoice};
+use crate::usecases::{IdempotencyKey, PlaceOrder, PlacedOrder, ScenarioChoice};
+use crate::viewer::Viewer;
 
 /// What the customer is told.
 pub(crate) const MESSAGE: &str =
@@ -37,7 +39,7 @@ struct PlaceOrderBody {
     #[schema(default = 0, minimum = 0, maximum = 3600, nullable = false)]
     per_step_delay_seconds: Option<f64>,
     /// The step that is to fail for good, or `ALL` (100): one order for each
-    /// of 0 to 7.
+    /// of 0 to 7. Other than 0 only where the gateway simulates errors.
     #[schema(nullable = false)]
     error_on_step: Option<ErrorOnStepBody>,
     /// How large.
@@ -46,12 +48,10 @@ struct PlaceOrderBody {
     /// How many pizzas.
     #[schema(default = 1, minimum = 1, maximum = 20, nullable = false)]
     quantity: Option<u32>,
-    /// An opaque key, never a name or an address.
-    #[schema(
-        default = "guest",
-        pattern = "^[A-Za-z0-9._-]{1,64}$",
-        nullable = false
-    )]
+    /// An opaque key, never a name or an address. By default the holder of
+    /// the customer's key, or `guest` where customers have none; never another
+    /// than the holder.
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", nullable = false)]
     customer_id: Option<String>,
 }
 
@@ -131,27 +131,42 @@ struct PlacedOrderBody {
 ///
 /// The order is accepted once this answers 201. After a 503 the detail names
 /// the orders that exist, or may, all the same.
+///
+/// With an `Idempotency-Key` the same request of the same customer is the same
+/// order with the same answer, however often, and however much at once, it is
+/// sent. So a client that heard nothing, or a 503, sends it again. The key is
+/// kept for as long as the order. Without one, each request is a new order.
 #[utoipa::path(
     post, path = "/orders", operation_id = "placeOrder", tag = "orders",
+    params((
+        "Idempotency-Key" = Option<String>, Header,
+        description = "1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'; may stand in double quotes.",
+    )),
     request_body(content = Option<PlaceOrderBody>, description = "What is asked for; may be empty."),
     responses(
         (status = 201, description = "The order was accepted.", body = OrderPlacedBody,
          headers(("Location" = String, description = "The path of the order's status."))),
         (status = 400, description = "The body cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "A customer's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The order would be another customer's, or errors are not simulated here.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 408, description = "The body did not arrive in time.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A field is unknown, or its value not allowed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Temporal is away, or too much is going on.", body = ProblemBody, content_type = "application/problem+json",
+        (status = 422, description = "A field is unknown, its value not allowed, or the key was used for another request.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Temporal is away, the store where there is a key, or too much is going on.", body = ProblemBody, content_type = "application/problem+json",
          headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
-    )
+    ),
+    security((), ("customerKey" = []), ("operatorKey" = [])),
 )]
 pub(super) async fn place_order(
+    viewer: Viewer,
     State(app): State<Arc<App>>,
     Authority(authority): Authority,
+    Key(key): Key,
     fields: Fields,
 ) -> Result<Response, Problem> {
-    let placed = app.use_cases().place_order(request(fields)?).await?;
+    let request = request(key, fields)?;
+    let placed = app.use_cases().place_order(&viewer, request).await?;
     let status_check = |order: &PlacedOrder| app.status_check(authority.as_ref(), order.order_id);
     let body = OrderPlacedBody {
         message: MESSAGE,
@@ -171,7 +186,7 @@ pub(super) async fn place_order(
     Ok((StatusCode::CREATED, location, Json(body)).into_response())
 }
 
-fn request(fields: Fields) -> Result<PlaceOrder, Problem> {
+fn request(key: Option<IdempotencyKey>, fields: Fields) -> Result<PlaceOrder, Problem> {
     let mut fields = fields.only(&[
         "flavour",
         "perStepDelaySeconds",
@@ -189,5 +204,6 @@ fn request(fields: Fields) -> Result<PlaceOrder, Problem> {
         size: fields.text("size")?,
         quantity: fields.integer("quantity")?,
         customer_id: fields.text("customerId")?,
+        key,
     })
 }

@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::failures::{FailureIdInPath, Key, StepErrorBody};
+use super::failures::{FailureIdInPath, StepErrorBody};
 use super::json::Fields;
 use super::problem::ProblemBody;
 use super::show_failure::{FailureStateBody, RedriveOutcomeBody};
 use crate::gateway::App;
+use crate::idempotency_key::Key;
 use crate::operator::Operator;
 use crate::problem::Problem;
 use crate::usecases::RedriveFailure;

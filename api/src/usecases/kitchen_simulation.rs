@@ -64,8 +64,10 @@ impl UseCases {
         let simulation = request
             .check()
             .map_err(|field| UseCaseError::invalid(Violation::OutOfRange, field))?;
-        if simulation.is_unreliable() && !self.settings.fault_injection {
-            return Err(UseCaseError::FaultInjectionDisabled);
+        if let Some(field) = simulation.fault_field()
+            && !self.settings.fault_injection
+        {
+            return Err(UseCaseError::FaultInjectionDisabled { field });
         }
         self.store.set_kitchen_simulation(&simulation).await?;
         Ok(simulation)

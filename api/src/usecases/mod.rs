@@ -6,9 +6,11 @@ mod cancel_order;
 mod discard_failure;
 mod failure_queues;
 mod failures;
+mod get_menu;
 mod get_order;
 mod get_timeline;
 mod histories;
+mod idempotency;
 mod kitchen_simulation;
 mod list_failures;
 mod list_tickets;
@@ -38,6 +40,7 @@ pub use discard_failure::DiscardFailure;
 pub use failure_queues::FailureQueue;
 pub use failures::{FailureFilter, FailureId, IdempotencyKey};
 pub(crate) use failures::{IDEMPOTENCY_KEY, order_and_customer};
+pub use get_menu::{Offer, OfferedFlavour};
 pub use get_order::OrderState;
 pub use kitchen_simulation::SetKitchenSimulation;
 pub use list_failures::{Failures, ListFailures};
@@ -129,6 +132,21 @@ pub enum UseCaseError {
     /// There is no such bulk operation.
     #[error("there is no such bulk operation")]
     BulkNotFound,
+    /// The idempotency key was used for another request.
+    #[error("{IDEMPOTENCY_KEY} was used for another request; each needs a key of its own")]
+    IdempotencyKeyReused,
+    /// Errors are not simulated here.
+    #[error(
+        "{field} asks for errors, and this gateway simulates none: it was started without \
+         --fault-injection"
+    )]
+    FaultInjectionDisabled {
+        /// The field that asks for one.
+        field: &'static str,
+    },
+    /// The order would be another customer's.
+    #[error("customerId must be that of the key's holder, or be left out")]
+    ForeignCustomer,
     /// There is no such order.
     #[error("there is no order {0}")]
     OrderNotFound(OrderId),
@@ -144,9 +162,6 @@ pub enum UseCaseError {
     /// Another report was made under this id.
     #[error("another report was made under this id")]
     ReportIdReused,
-    /// The idempotency key was used for another request.
-    #[error("this key was used for another request before; each request needs a key of its own")]
-    IdempotencyKeyReused,
     /// The courier has the order.
     #[error("the order is on its way and cannot be changed any more")]
     OrderOnItsWay,
@@ -178,9 +193,6 @@ pub enum UseCaseError {
         /// Where the order stands, if the store could say.
         status: Option<OrderStatus>,
     },
-    /// Errors are not simulated here.
-    #[error("errors are not simulated here; a gateway that is started with --fault-injection does")]
-    FaultInjectionDisabled,
     /// Temporal did not take every order.
     #[error("Temporal did not take the order{}; try again later", leftovers(.started, .unknown))]
     NotPlaced {
@@ -236,12 +248,14 @@ impl UseCaseError {
             Self::FailureBusy => ErrorCode::FailureBusy,
             Self::FailureQueueNotFound => ErrorCode::FailureQueueNotFound,
             Self::BulkNotFound => ErrorCode::BulkNotFound,
+            Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
+            Self::FaultInjectionDisabled { .. } => ErrorCode::FaultInjectionDisabled,
+            Self::ForeignCustomer => ErrorCode::Forbidden,
             Self::OrderNotFound(_) => ErrorCode::OrderNotFound,
             Self::TicketNotFound(_) => ErrorCode::TicketNotFound,
             Self::ReportOutOfOrder { .. } => ErrorCode::KitchenReportOutOfOrder,
             Self::ReportLate { .. } => ErrorCode::KitchenReportLate,
             Self::ReportIdReused => ErrorCode::ReportIdReused,
-            Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
             Self::OrderOnItsWay => ErrorCode::OrderOnItsWay,
             Self::OrderDelivered => ErrorCode::OrderDelivered,
             Self::OrderCooking { .. } => ErrorCode::OrderCooking,
@@ -249,7 +263,6 @@ impl UseCaseError {
             Self::PaymentDeclined(_) => ErrorCode::PaymentDeclined,
             Self::AmendmentFailed(_) => ErrorCode::AmendmentFailed,
             Self::OrderUnattended => ErrorCode::OrderUnattended,
-            Self::FaultInjectionDisabled => ErrorCode::FaultInjectionDisabled,
             Self::NotPlaced { .. } | Self::TemporalUnavailable(_) => ErrorCode::TemporalUnavailable,
             Self::StoreUnavailable(_) => ErrorCode::StoreUnavailable,
             Self::Internal(_) => ErrorCode::Internal,

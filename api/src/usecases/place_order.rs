@@ -6,9 +6,10 @@ use pizza_domain::{
     CustomerId, ErrorOnStep, Flavour, InvalidField, Order, OrderId, OrderRequest, Pace, Quantity,
     Simulation, Size,
 };
-use uuid::Uuid;
 
-use super::{TemporalError, UseCaseError, UseCases, Violation};
+use super::idempotency::new_orders;
+use super::{IdempotencyKey, TemporalError, UseCaseError, UseCases, Violation};
+use crate::viewer::Viewer;
 
 /// What a client asks for, not checked yet. What is none has a default.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,8 +25,10 @@ pub struct PlaceOrder {
     /// How many. Wider than what is allowed, so that the rule is told in one
     /// place.
     pub quantity: Option<i128>,
-    /// Who asks.
+    /// Whose the order is to be.
     pub customer_id: Option<String>,
+    /// The key under which it is placed once, however often it is asked for.
+    pub key: Option<IdempotencyKey>,
 }
 
 /// A scenario, the way the client named it.
@@ -56,16 +59,38 @@ pub struct PlacedOrder {
 }
 
 impl UseCases {
-    /// Starts an order's saga. The order is accepted when this returns.
+    /// Starts an order's saga. The order is accepted when this returns. Under
+    /// a key that was used before for the same, it is the order of then.
     ///
     /// # Errors
-    /// When a field is not allowed, or when Temporal did not take the order.
-    pub async fn place_order(&self, request: PlaceOrder) -> Result<Placed, UseCaseError> {
-        let (request, scenarios) = parse(request)?;
-        let starts = scenarios.iter().map(|scenario| {
-            let order = self.accept(&request, *scenario);
-            async move { (order.order_id, self.start(order).await) }
-        });
+    /// When a field is not allowed, when the order would be another customer's
+    /// than the viewer, or when Temporal did not take the order.
+    pub async fn place_order(
+        &self,
+        viewer: &Viewer,
+        request: PlaceOrder,
+    ) -> Result<Placed, UseCaseError> {
+        let key = request.key.clone();
+        let (request, scenarios) = parse(viewer, request)?;
+        if !self.settings.fault_injection && *scenarios != NO_ERROR {
+            return Err(UseCaseError::FaultInjectionDisabled {
+                field: "errorOnStep",
+            });
+        }
+        let wanted = match key {
+            Some(key) => self.orders_under(&key, &request, scenarios).await?,
+            None => new_orders(scenarios.len()),
+        };
+        let starts = wanted
+            .iter()
+            .zip(scenarios)
+            .map(async |(wanted, scenario)| {
+                if wanted.is_placed {
+                    return (wanted.order_id, Ok(()));
+                }
+                let order = self.accept(&request, wanted.order_id, *scenario);
+                (wanted.order_id, self.start(order).await)
+            });
         let placed = all_or_error(join_all(starts).await)?;
         let mut placed = placed
             .into_iter()
@@ -84,10 +109,14 @@ impl UseCases {
         Ok(Placed { first, all })
     }
 
-    fn accept(&self, request: &OrderRequest, error_on_step: ErrorOnStep) -> Order {
+    fn accept(
+        &self,
+        request: &OrderRequest,
+        order_id: OrderId,
+        error_on_step: ErrorOnStep,
+    ) -> Order {
         let mut request = request.clone();
         request.simulation.error_on_step = error_on_step;
-        let order_id = OrderId::from_uuid(Uuid::new_v4());
         let prices = self.settings.menu.prices_of(&request.flavour);
         Order::accept(request, order_id, prices, self.settings.stages, now_ms())
     }
@@ -133,10 +162,13 @@ fn all_or_error(
     }
 }
 
-fn parse(request: PlaceOrder) -> Result<(OrderRequest, &'static [ErrorOnStep]), UseCaseError> {
+fn parse(
+    viewer: &Viewer,
+    request: PlaceOrder,
+) -> Result<(OrderRequest, &'static [ErrorOnStep]), UseCaseError> {
     let scenarios = request.error_on_step.map_or(Ok(&NO_ERROR[..]), scenarios)?;
     let request = OrderRequest {
-        customer_id: text(request.customer_id, CustomerId::try_from)?,
+        customer_id: customer(viewer, request.customer_id)?,
         flavour: text(request.flavour, Flavour::try_from)?,
         size: text(request.size, |size: String| size.parse::<Size>())?,
         quantity: number(request.quantity, |quantity| {
@@ -148,6 +180,18 @@ fn parse(request: PlaceOrder) -> Result<(OrderRequest, &'static [ErrorOnStep]), 
         },
     };
     Ok((request, scenarios))
+}
+
+/// Whose the order is to be: whoever holds a customer's key orders for
+/// themselves.
+fn customer(viewer: &Viewer, named: Option<String>) -> Result<CustomerId, UseCaseError> {
+    match viewer {
+        Viewer::Anyone => text(named, CustomerId::try_from),
+        Viewer::Customer(own) => match named {
+            Some(named) if named != own.as_str() => Err(UseCaseError::ForeignCustomer),
+            _ => Ok(own.clone()),
+        },
+    }
 }
 
 const NO_ERROR: [ErrorOnStep; 1] = [ErrorOnStep::None];
@@ -200,22 +244,46 @@ fn checked<V, T: Default>(
 mod tests {
     use super::*;
     use crate::ErrorCode;
+    use uuid::Uuid;
 
     fn parse_scenario(choice: ScenarioChoice) -> Result<Vec<u8>, ErrorCode> {
         let request = PlaceOrder {
             error_on_step: Some(choice),
             ..PlaceOrder::default()
         };
-        parse(request)
+        parse(&Viewer::Anyone, request)
             .map(|(_, scenarios)| scenarios.iter().map(|scenario| scenario.number()).collect())
             .map_err(|error| error.code())
     }
 
     #[test]
     fn an_order_without_fields_has_their_defaults() {
-        let (request, scenarios) = parse(PlaceOrder::default()).expect("an order");
+        let (request, scenarios) = parse(&Viewer::Anyone, PlaceOrder::default()).expect("an order");
         assert_eq!(request, OrderRequest::default());
         assert_eq!(scenarios, [ErrorOnStep::None]);
+    }
+
+    #[test]
+    fn whoever_holds_a_customers_key_orders_for_themselves() {
+        let placed_by = |viewer: &Viewer, named: Option<&str>| {
+            let request = PlaceOrder {
+                customer_id: named.map(str::to_owned),
+                ..PlaceOrder::default()
+            };
+            parse(viewer, request)
+                .map(|(request, _)| request.customer_id.to_string())
+                .map_err(|error| error.code())
+        };
+        let ann = Viewer::Customer("ann".parse().expect("an id"));
+        assert_eq!(placed_by(&ann, None), Ok("ann".to_owned()));
+        assert_eq!(placed_by(&ann, Some("ann")), Ok("ann".to_owned()));
+        for other in ["ben", "Ann", "guest", "no id"] {
+            let refused = placed_by(&ann, Some(other));
+            assert_eq!(refused, Err(ErrorCode::Forbidden), "{other}");
+        }
+        let anyone = &Viewer::Anyone;
+        assert_eq!(placed_by(anyone, None), Ok("guest".to_owned()));
+        assert_eq!(placed_by(anyone, Some("ben")), Ok("ben".to_owned()));
     }
 
     #[test]

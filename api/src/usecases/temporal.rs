@@ -198,7 +198,9 @@ impl TemporalGateway {
         .await
     }
 
-    /// Starts an order's saga; when this returns, Temporal has it.
+    /// Starts an order's saga; when this returns, Temporal has it. One that
+    /// was started before under this id is the same order, at the price that
+    /// it was accepted at then.
     pub(super) async fn start_order(
         &self,
         order: Order,
@@ -216,11 +218,13 @@ impl TemporalGateway {
                 .rpc_options(rpc_options(limit))
                 .build();
         self.within(limit, async |client| {
-            client
+            match client
                 .start_workflow(OrderWorkflow::run, order, options)
                 .await
-                .map(drop)
-                .map_err(start_error)
+            {
+                Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
+                Err(error) => Err(start_error(error)),
+            }
         })
         .await
     }

@@ -154,7 +154,7 @@ async fn the_simulation_is_changed_as_a_whole_and_each_bad_value_is_named() {
 
 #[tokio::test]
 async fn without_fault_injection_a_kitchen_may_be_slow_but_not_unreliable() {
-    let gateway = TestGateway::start().await;
+    let gateway = without_fault_injection().await;
     for rate in ["loseRate", "repeatRate", "reorderRate"] {
         let body = json!({ rate: 0.000_001 }).to_string();
         let answer = problem(gateway.cook("put", SIMULATION, &body).await).await;
@@ -168,7 +168,7 @@ async fn without_fault_injection_a_kitchen_may_be_slow_but_not_unreliable() {
 
 #[tokio::test]
 async fn the_same_holds_over_grpc() {
-    let gateway = TestGateway::start().await;
+    let gateway = without_fault_injection().await;
     let mut kitchen = KitchenServiceClient::new(channel(&gateway).await);
     let refused = kitchen
         .list_tickets(ListTicketsRequest::default())
@@ -226,4 +226,8 @@ fn with_key<T>(message: T) -> Request<T> {
     let key = format!("Bearer {KITCHEN_KEY}").parse().expect("metadata");
     request.metadata_mut().insert("authorization", key);
     request
+}
+
+async fn without_fault_injection() -> TestGateway {
+    TestGateway::with(|gateway| gateway.use_cases.settings.fault_injection = false).await
 }

@@ -1,12 +1,14 @@
 //! The gateway from outside, without a Temporal behind it.
 
 mod bad_input;
+mod customers;
 mod failures;
 mod grpc;
 mod grpc_failures;
 mod kitchens;
 mod operators;
 mod overload;
+mod placing;
 mod slow_clients;
 mod store_alone;
 mod support;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pizza_api::Keyring;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::support::{OPERATOR_KEY, TestGateway, problem};
@@ -62,6 +62,13 @@ fn operators_routes() -> Vec<Route> {
     routes
 }
 
+/// What shows an order, or places one: needs a customer's key, or an
+/// operator's, where customers have keys.
+fn is_customers(path: &str) -> bool {
+    path.strip_prefix("/orders")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 #[test]
 fn the_document_says_which_routes_need_a_key() {
     for Route {
@@ -72,12 +79,18 @@ fn the_document_says_which_routes_need_a_key() {
     {
         let name = format!("{method} {path}");
         assert!(!path.contains('{'), "fill in what {name} names");
-        let security = operation["security"].to_string();
-        let operators = security.contains("operatorKey");
-        assert_eq!(operators, is_operators(&path), "{name}");
-        let kitchens = security.contains("kitchenKey");
-        assert_eq!(kitchens, is_kitchens(&path), "{name}");
-        let needs_key = operators || kitchens;
+        let needs_key = is_operators(&path) || is_customers(&path) || is_kitchens(&path);
+        let security = &operation["security"];
+        let expected = if is_kitchens(&path) {
+            json!([{ "kitchenKey": [] }])
+        } else if is_operators(&path) {
+            json!([{ "operatorKey": [] }])
+        } else if is_customers(&path) {
+            json!([{}, { "customerKey": [] }, { "operatorKey": [] }])
+        } else {
+            Value::Null
+        };
+        assert_eq!(*security, expected, "{name}");
         for status in ["401", "403"] {
             let answer = &operation["responses"][status];
             assert_eq!(answer.is_object(), needs_key, "{name}: {status}");

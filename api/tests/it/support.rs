@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const OPERATOR_KEY: &str = "pizza_op_of-the-tests";
 
 /// The key of the one kitchen that the gateway knows.
-pub(crate) const KITCHEN_KEY: &str = "pizza_kitchen_of-the-tests";
+pub(crate) const KITCHEN_KEY: &str = "pizza_ki_of-the-tests";
 
 /// Longer than anything here takes; a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -50,6 +50,7 @@ impl TestGateway {
         let mut gateway = Gateway::new(nobody().await, store);
         gateway.use_cases.settings.temporal_timeout = Duration::from_millis(500);
         gateway.use_cases.settings.report_timeout = Duration::from_millis(500);
+        gateway.use_cases.settings.fault_injection = true;
         gateway
             .keys
             .add_hash(Role::Operator, "ann", KeyHash::of(OPERATOR_KEY))

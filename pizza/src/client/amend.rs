@@ -6,7 +6,7 @@ use clap::Args;
 use pizza_domain::{Money, OrderId};
 use serde_json::{Map, Value, json};
 
-use super::gateway::GatewayUrl;
+use super::customer_key::CustomerArgs;
 use super::output;
 use super::status::describe;
 
@@ -23,7 +23,7 @@ pub(crate) struct AmendArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    gateway: GatewayUrl,
+    gateway: CustomerArgs,
 }
 
 /// What is to be changed.

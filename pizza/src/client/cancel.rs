@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use pizza_domain::OrderId;
 
-use super::gateway::GatewayUrl;
+use super::customer_key::CustomerArgs;
 use super::output;
 
 #[derive(Args, Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct CancelArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    gateway: GatewayUrl,
+    gateway: CustomerArgs,
 }
 
 /// Cancels an order; fails, and says why, when it cannot be cancelled.

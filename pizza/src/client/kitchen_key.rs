@@ -4,11 +4,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use pizza_api::Role;
 use url::Url;
 
 use super::gateway::{GatewayUrl, KitchenDoor};
-use super::operator_key::{Secret, check, data_folder, is_this_machine, read};
-use crate::operator_key::KITCHEN;
+use super::operator_key::{data_folder, is_this_machine, read};
+use super::secret::Secret;
+use crate::keys;
+
+/// Whose key it is, in complaints about it.
+const WHOSE: &str = "kitchen's";
 
 /// Which gateway's kitchen door, and by what right.
 #[derive(Args, Clone, Debug)]
@@ -52,25 +57,26 @@ pub(crate) enum KitchenKey {
 impl KitchenKey {
     /// A key that this process knows.
     pub(crate) fn known(key: &str) -> Self {
-        Self::Given(Secret(key.to_owned()))
+        // Any text is a secret.
+        key.parse().map_or(Self::Missing, Self::Given)
     }
 
     /// The key that was given, else the dev server's if `gateway` is on this
     /// machine: a key is never tried on whoever else is asked.
     fn find(given: Option<Secret>, gateway: &Url, data: &Path) -> anyhow::Result<Self> {
-        if let Some(secret) = given.filter(|secret| !secret.0.is_empty()) {
-            check(&secret, "PIZZA_KITCHEN_KEY or --key")?;
+        if let Some(secret) = given.filter(|secret| !secret.is_empty()) {
+            secret.check(WHOSE, "PIZZA_KITCHEN_KEY or --key")?;
             return Ok(Self::Given(secret));
         }
         if !is_this_machine(gateway) {
             return Ok(Self::Missing);
         }
-        let file = data.join(KITCHEN.file);
+        let file = data.join(keys::file(Role::Kitchen));
         let found =
             read(&file).with_context(|| format!("the key in {} cannot be read", file.display()))?;
         match found {
             Some(secret) => {
-                check(&secret, &file.display().to_string())?;
+                secret.check(WHOSE, &file.display().to_string())?;
                 Ok(Self::Found(secret, file))
             }
             None => Ok(Self::Missing),
@@ -80,7 +86,7 @@ impl KitchenKey {
     /// The key itself, to be sent.
     pub(crate) fn secret(&self) -> Option<&str> {
         match self {
-            Self::Given(secret) | Self::Found(secret, _) => Some(&secret.0),
+            Self::Given(secret) | Self::Found(secret, _) => Some(secret.text()),
             Self::Missing => None,
         }
     }
@@ -116,9 +122,13 @@ mod tests {
     #[test]
     fn a_given_key_comes_first_and_the_dev_key_is_for_this_machine_alone() {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join(KITCHEN.file), "pizza_kitchen_kept\n").expect("a file");
+        std::fs::write(
+            folder.path().join(keys::file(Role::Kitchen)),
+            "pizza_ki_kept\n",
+        )
+        .expect("a file");
         for (given, gateway, found) in [
-            ("", "http://localhost:8080", Some("pizza_kitchen_kept")),
+            ("", "http://localhost:8080", Some("pizza_ki_kept")),
             ("mine", "http://localhost:8080", Some("mine")),
             ("mine", "https://far.example", Some("mine")),
             ("", "https://far.example", None),
@@ -126,7 +136,7 @@ mod tests {
             let key = find(given, gateway, folder.path()).expect("it is looked for");
             assert_eq!(key.secret(), found, "{given} {gateway}");
             let told = format!("{key:?} {}", key.advice());
-            assert!(!told.contains("pizza_kitchen_kept"), "{told}");
+            assert!(!told.contains("pizza_ki_kept"), "{told}");
         }
         let error = find("no key", "http://localhost", folder.path()).expect_err("a space");
         assert!(!error.to_string().contains("no key"), "{error}");

@@ -2,14 +2,17 @@
 
 pub(crate) mod amend;
 pub(crate) mod cancel;
+pub(crate) mod customer_key;
 pub(crate) mod failures;
 pub(crate) mod gateway;
 pub(crate) mod kitchen_key;
 pub(crate) mod kitchen_simulation;
+pub(crate) mod menu;
 pub(crate) mod operator_key;
 pub(crate) mod order;
 pub(crate) mod output;
 pub(crate) mod scenarios;
+pub(crate) mod secret;
 pub(crate) mod status;
 #[cfg(test)]
 mod stub;

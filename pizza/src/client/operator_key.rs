@@ -1,21 +1,20 @@
 //! An operator's key: where it comes from, and to whom it is shown.
 
-use std::convert::Infallible;
 use std::ffi::OsStr;
-use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
+use pizza_api::Role;
 use url::{Host, Url};
 
 use super::gateway::{FailureQueues, GatewayUrl};
-use crate::operator_key::OPERATOR;
+use super::secret::{MAX_KEY, Secret};
+use crate::keys;
 
-/// The longest key, in bytes. One that `pizza operator-key` makes has 52.
-const MAX_KEY: u64 = 512;
+/// Whose key it is, in complaints about it.
+const WHOSE: &str = "operator's";
 
 /// Which gateway to ask, and by what right.
 #[derive(Args, Clone, Debug)]
@@ -45,25 +44,6 @@ impl OperatorArgs {
     }
 }
 
-/// A text that is never printed, in an error as little as anywhere else.
-#[derive(Clone)]
-pub(crate) struct Secret(pub(super) String);
-
-impl FromStr for Secret {
-    type Err = Infallible;
-
-    /// Takes any text: a complaint from the command line would repeat it.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.trim().to_owned()))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
-
 /// The key that is shown to the gateway, with where it comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum OperatorKey {
@@ -79,19 +59,19 @@ impl OperatorKey {
     /// The key that was given, else the dev server's if `gateway` is on this
     /// machine: a key is never tried on whoever else is asked.
     fn find(given: Option<Secret>, gateway: &Url, data: &Path) -> anyhow::Result<Self> {
-        if let Some(secret) = given.filter(|secret| !secret.0.is_empty()) {
-            check(&secret, "PIZZA_OPERATOR_KEY or --operator-key")?;
+        if let Some(secret) = given.filter(|secret| !secret.is_empty()) {
+            secret.check(WHOSE, "PIZZA_OPERATOR_KEY or --operator-key")?;
             return Ok(Self::Given(secret));
         }
         if !is_this_machine(gateway) {
             return Ok(Self::Missing);
         }
-        let file = data.join(OPERATOR.file);
+        let file = data.join(keys::file(Role::Operator));
         match read(&file)
             .with_context(|| format!("the key in {} cannot be read", file.display()))?
         {
             Some(secret) => {
-                check(&secret, &file.display().to_string())?;
+                secret.check(WHOSE, &file.display().to_string())?;
                 Ok(Self::Found(secret, file))
             }
             None => Ok(Self::Missing),
@@ -101,7 +81,7 @@ impl OperatorKey {
     /// The key itself, to be sent.
     pub(crate) fn secret(&self) -> Option<&str> {
         match self {
-            Self::Given(secret) | Self::Found(secret, _) => Some(&secret.0),
+            Self::Given(secret) | Self::Found(secret, _) => Some(secret.text()),
             Self::Missing => None,
         }
     }
@@ -159,19 +139,7 @@ pub(super) fn read(file: &Path) -> std::io::Result<Option<Secret>> {
     };
     let mut text = String::new();
     file.take(MAX_KEY + 1).read_to_string(&mut text)?;
-    Ok(Some(Secret(text.trim().to_owned())))
-}
-
-/// Refuses what no key can be, without repeating it.
-pub(super) fn check(secret: &Secret, source: &str) -> anyhow::Result<()> {
-    let text = &secret.0;
-    let fits = !text.is_empty()
-        && text.len() as u64 <= MAX_KEY
-        && text.chars().all(|c| c.is_ascii_graphic());
-    if !fits {
-        bail!("the key from {source} is none: a key is printable ASCII without spaces");
-    }
-    Ok(())
+    Ok(text.parse().ok())
 }
 
 #[cfg(test)]
@@ -191,7 +159,7 @@ mod tests {
     /// A data folder with the dev server's key in it.
     fn folder(key: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join(OPERATOR.file), key).expect("a file");
+        std::fs::write(folder.path().join(keys::file(Role::Operator)), key).expect("a file");
         folder
     }
 
@@ -256,12 +224,12 @@ mod tests {
         }
         let empty = folder("\n");
         let error = OperatorKey::find(None, &here, empty.path()).expect_err("an empty file");
-        assert!(error.to_string().contains(OPERATOR.file), "{error}");
+        assert!(error.to_string().contains("operator.key"), "{error}");
     }
 
     #[test]
     fn a_key_is_never_printed() {
-        let key = OperatorKey::Given(Secret(KEY.to_owned()));
+        let key = OperatorKey::Given(secret(KEY).expect("a key"));
         for text in [
             format!("{key:?}"),
             key.advice_unknown(),

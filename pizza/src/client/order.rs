@@ -4,10 +4,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use pizza_api::usecases::IdempotencyKey;
 use pizza_domain::OrderId;
 use serde_json::{Map, Value, json};
 
-use super::gateway::{Gateway, GatewayUrl, OrderView};
+use super::customer_key::CustomerArgs;
+use super::gateway::{Gateway, OrderView};
 use super::output;
 use super::status::describe;
 
@@ -38,6 +40,10 @@ pub(crate) struct OrderArgs {
     /// Make this step fail: 0 to 7, or its name; 100 or ALL for one order of each
     #[arg(long, value_name = "STEP")]
     error_on_step: Option<String>,
+    /// Place it once, however often it is asked for under this key of yours: 1
+    /// to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'
+    #[arg(long, value_name = "KEY", value_parser = idempotency_key)]
+    idempotency_key: Option<String>,
     /// Follow the order to its end
     #[arg(long)]
     watch: bool,
@@ -45,7 +51,13 @@ pub(crate) struct OrderArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    gateway: GatewayUrl,
+    gateway: CustomerArgs,
+}
+
+fn idempotency_key(text: &str) -> Result<String, String> {
+    IdempotencyKey::parse(text)
+        .map(String::from)
+        .map_err(|refusal| refusal.to_string())
 }
 
 impl OrderArgs {
@@ -75,7 +87,8 @@ impl OrderArgs {
 /// Places an order; with `--watch`, exits non-zero unless it was delivered.
 pub(crate) async fn run(args: OrderArgs) -> anyhow::Result<ExitCode> {
     let gateway = args.gateway.connect()?;
-    let placed = gateway.place(&args.body()).await?;
+    let key = args.idempotency_key.as_deref();
+    let placed = gateway.place(&args.body(), key).await?;
     if args.json {
         output::data(&serde_json::to_string(&placed)?);
     } else {

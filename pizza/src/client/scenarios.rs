@@ -11,7 +11,8 @@ use pizza_workflows::names::workflow_type;
 use serde::Serialize;
 use serde_json::json;
 
-use super::gateway::{Gateway, GatewayUrl};
+use super::customer_key::CustomerArgs;
+use super::gateway::Gateway;
 use super::output::{self, Live};
 
 /// How often the orders are looked at.
@@ -29,7 +30,7 @@ pub(crate) struct ScenariosArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    gateway: GatewayUrl,
+    gateway: CustomerArgs,
 }
 
 /// How an order ended, or is to end.
@@ -116,12 +117,11 @@ impl Run {
 /// Runs the scenarios; exits non-zero unless each ends as expected.
 pub(crate) async fn run(args: ScenariosArgs) -> anyhow::Result<ExitCode> {
     let gateway = args.gateway.connect()?;
-    let placed = gateway
-        .place(&json!({
-            "errorOnStep": ErrorOnStep::ALL_NUMBER,
-            "perStepDelaySeconds": args.per_step_delay_seconds,
-        }))
-        .await?;
+    let order = json!({
+        "errorOnStep": ErrorOnStep::ALL_NUMBER,
+        "perStepDelaySeconds": args.per_step_delay_seconds,
+    });
+    let placed = gateway.place(&order, None).await?;
     let mut runs = placed
         .orders
         .iter()

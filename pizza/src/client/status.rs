@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Args;
 use pizza_domain::{Money, OrderId};
 
-use super::gateway::{CancelView, GatewayUrl, OrderView, OwedView};
+use super::customer_key::CustomerArgs;
+use super::gateway::{CancelView, OrderView, OwedView};
 use super::output::{self, plain};
 use super::timeline;
 
@@ -26,7 +27,7 @@ pub(crate) struct StatusArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    gateway: GatewayUrl,
+    gateway: CustomerArgs,
 }
 
 /// Shows an order, or what happened to it.

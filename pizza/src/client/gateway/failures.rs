@@ -3,11 +3,8 @@
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
-use super::{CallError, Gateway, read};
+use super::{CallError, Gateway, IDEMPOTENCY_KEY, read};
 use crate::client::operator_key::OperatorKey;
-
-/// Under this key a request acts once, however often it is sent.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// How often a request is sent at most when its answer says to come again,
 /// or gets lost.

@@ -9,10 +9,13 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::Args;
 use pizza_domain::OrderId;
-use reqwest::{Client, Response, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
+
+use super::secret::Secret;
 
 pub(crate) use error::{CallError, Problem};
 pub(crate) use failures::FailureQueues;
@@ -21,6 +24,13 @@ pub(crate) use kitchen::{KitchenDoor, ReportAnswer, SimulationView, TicketView, 
 /// How long the gateway may take to answer. Longer than the gateway's own
 /// limit, so that its answer is heard.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Under this key a request acts once, however often it is sent.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// What to do when the gateway does not know which customer asks.
+const NO_CUSTOMER: &str = "give a customer's key with PIZZA_KEY or --key: who runs the gateway \
+                           makes one with `pizza customer-key ID`";
 
 /// Which gateway to ask.
 #[derive(Args, Clone, Debug)]
@@ -47,6 +57,8 @@ impl GatewayUrl {
 pub(crate) struct Gateway {
     url: Url,
     client: Client,
+    /// The key that customers' calls show.
+    key: Option<Secret>,
 }
 
 /// An order as the gateway shows it.
@@ -159,8 +171,8 @@ impl Gateway {
         // The message leaves the URL out: it may hold a password.
         ensure!(
             url.username().is_empty() && url.password().is_none(),
-            "a gateway's URL holds no user and no password; an operator's key is given with \
-             PIZZA_OPERATOR_KEY or --operator-key"
+            "a gateway's URL holds no user and no password; a customer's key is given with \
+             PIZZA_KEY or --key, an operator's with PIZZA_OPERATOR_KEY or --operator-key"
         );
         let mut client = Client::builder()
             .timeout(TIMEOUT)
@@ -171,13 +183,34 @@ impl Gateway {
             client = client.no_proxy();
         }
         let client = client.build().context("no HTTP client can be made")?;
-        Ok(Self { url, client })
+        Ok(Self {
+            url,
+            client,
+            key: None,
+        })
     }
 
-    /// Places an order.
-    pub(crate) async fn place(&self, order: &serde_json::Value) -> anyhow::Result<Placed> {
+    /// The same, by the right of a customer's key.
+    pub(crate) fn with_key(self, key: Secret) -> Self {
+        Self {
+            key: Some(key),
+            ..self
+        }
+    }
+
+    /// The menu, as it was sent.
+    pub(crate) async fn menu(&self) -> Result<Value, CallError> {
+        self.get(&["menu"]).await
+    }
+
+    /// Places an order; under a key, once, however often that is asked for.
+    pub(crate) async fn place(
+        &self,
+        order: &Value,
+        idempotency_key: Option<&str>,
+    ) -> anyhow::Result<Placed> {
         let request = self.client.post(self.at(&["orders"])?).json(order);
-        Ok(read(self.send(request).await?).await?)
+        Ok(self.ask(under_key(request, idempotency_key)).await?)
     }
 
     /// An order.
@@ -188,26 +221,23 @@ impl Gateway {
     /// Cancels an order.
     pub(crate) async fn cancel(&self, id: OrderId) -> anyhow::Result<CancelledView> {
         let url = self.at(&["orders", &id.to_string()])?;
-        Ok(read(self.send(self.client.delete(url)).await?).await?)
+        Ok(self.ask(self.client.delete(url)).await?)
     }
 
     /// Amends an order.
     pub(crate) async fn amend(
         &self,
         id: OrderId,
-        wanted: &serde_json::Value,
-        key: Option<&str>,
+        wanted: &Value,
+        idempotency_key: Option<&str>,
     ) -> anyhow::Result<AmendedView> {
         let url = self.at(&["orders", &id.to_string()])?;
-        let mut request = self.client.patch(url).json(wanted);
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
-        Ok(read(self.send(request).await?).await?)
+        let request = self.client.patch(url).json(wanted);
+        Ok(self.ask(under_key(request, idempotency_key)).await?)
     }
 
     /// What happened to an order: the gateway's document as it is.
-    pub(crate) async fn timeline(&self, id: OrderId) -> anyhow::Result<serde_json::Value> {
+    pub(crate) async fn timeline(&self, id: OrderId) -> anyhow::Result<Value> {
         Ok(self.get(&["orders", &id.to_string(), "timeline"]).await?)
     }
 
@@ -218,7 +248,23 @@ impl Gateway {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, CallError> {
-        read(self.send(self.client.get(self.at(path)?)).await?).await
+        self.ask(self.client.get(self.at(path)?)).await
+    }
+
+    /// Asks by the right of the customer's key, and says what to do where
+    /// that is the trouble.
+    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CallError> {
+        let request = match &self.key {
+            Some(key) => request.bearer_auth(key.text()),
+            None => request,
+        };
+        match read(self.send(request).await?).await {
+            Err(CallError::Refused(problem)) if problem.status == StatusCode::UNAUTHORIZED => {
+                let advice = NO_CUSTOMER.to_owned();
+                Err(CallError::NotAllowed { problem, advice })
+            }
+            answer => answer,
+        }
     }
 
     fn at(&self, path: &[&str]) -> Result<Url, CallError> {
@@ -230,7 +276,7 @@ impl Gateway {
         Ok(url)
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, CallError> {
+    async fn send(&self, request: RequestBuilder) -> Result<Response, CallError> {
         request
             .send()
             .await
@@ -238,6 +284,13 @@ impl Gateway {
                 url: self.url.clone(),
                 source,
             })
+    }
+}
+
+fn under_key(request: RequestBuilder, key: Option<&str>) -> RequestBuilder {
+    match key {
+        Some(key) => request.header(IDEMPOTENCY_KEY, key),
+        None => request,
     }
 }
 

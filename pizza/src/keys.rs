@@ -1,5 +1,4 @@
-//! The keys of operators and kitchens: how they are made, configured, and kept
-//! by `pizza dev`.
+//! Keys: how they are made, configured, and kept by `pizza dev`.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -23,50 +22,58 @@ const RANDOM_BYTES: usize = 32;
 /// A file with a key is for its owner alone.
 const OWNER_ONLY: u32 = 0o600;
 
-/// A kind of keys.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct KeyKind {
-    role: Role,
-    /// What a key starts with, so that a scanner of logs and repositories can
-    /// tell one.
-    prefix: &'static str,
-    /// The file that `pizza dev` keeps its key in.
-    pub(crate) file: &'static str,
-    /// Whose that key is.
-    dev_name: &'static str,
-    /// Whoever holds such a key.
-    holder: &'static str,
+/// What keys of a role start with, so that a scanner of logs and repositories
+/// can tell one.
+const fn prefix(role: Role) -> &'static str {
+    match role {
+        Role::Operator => "pizza_op_",
+        Role::Customer => "pizza_cu_",
+        Role::Kitchen => "pizza_ki_",
+    }
 }
 
-/// Keys of operators.
-pub(crate) const OPERATOR: KeyKind = KeyKind {
-    role: Role::Operator,
-    prefix: "pizza_op_",
-    file: "operator.key",
-    dev_name: "dev",
-    holder: "operator",
-};
+/// What whoever holds such a key is called.
+const fn holder(role: Role) -> &'static str {
+    match role {
+        Role::Operator => "operator",
+        Role::Customer => "customer",
+        Role::Kitchen => "kitchen",
+    }
+}
 
-/// Keys of kitchens.
-pub(crate) const KITCHEN: KeyKind = KeyKind {
-    role: Role::Kitchen,
-    prefix: "pizza_kitchen_",
-    file: "kitchen.key",
-    dev_name: "simulated-kitchen",
-    holder: "kitchen",
-};
+/// The name under which `pizza dev` lets the holder of its own key in.
+const fn dev_name(role: Role) -> &'static str {
+    match role {
+        Role::Operator | Role::Customer => "dev",
+        Role::Kitchen => "simulated-kitchen",
+    }
+}
+
+/// The file that `pizza dev` keeps its key of a role in.
+pub(crate) fn file(role: Role) -> String {
+    format!("{}.key", holder(role))
+}
+
+/// The flag and the variable that tell the gateway of a role's keys.
+const fn setting(role: Role) -> (&'static str, &'static str) {
+    match role {
+        Role::Operator => ("--operator-keys", "PIZZA_OPERATOR_KEYS"),
+        Role::Customer => ("--customer-keys", "PIZZA_CUSTOMER_KEYS"),
+        Role::Kitchen => ("--kitchen-keys", "PIZZA_KITCHEN_KEYS"),
+    }
+}
 
 #[derive(Args, Debug)]
-pub(crate) struct OperatorKeyArgs {
-    /// Who will hold the key, as audit trails will name them: 1 to 64
-    /// characters of A-Z, a-z, 0-9, '.', '_' and '-'
+pub(crate) struct NewKeyArgs {
+    /// Who will hold the key, as audit trails will name them; of a customer,
+    /// the customer's id: 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'
     #[arg(value_parser = key_name)]
     name: String,
 }
 
-/// Which operators the gateway lets in.
+/// Whom the gateway lets in.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct OperatorKeysArgs {
+pub(crate) struct KeysArgs {
     /// Whose keys may work on the failure queues: `name:hash` entries as
     /// `pizza operator-key` makes them, with commas between them
     // Values of the environment are secrets' hashes: help does not show them.
@@ -79,8 +86,19 @@ pub(crate) struct OperatorKeysArgs {
         hide_default_value = true
     )]
     operator_keys: Entries,
-    /// Whose keys may take tickets and report on them: `name:hash` entries as
-    /// `pizza kitchen-key` makes them, with commas between them
+    /// Which customers may order and see their orders: entries as `pizza
+    /// customer-key` makes them. Without any, the gateway is open to everybody
+    #[arg(
+        long,
+        value_name = "ENTRIES",
+        env = "PIZZA_CUSTOMER_KEYS",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    customer_keys: Entries,
+    /// Whose keys may take tickets and report on them: entries as `pizza
+    /// kitchen-key` makes them
     #[arg(
         long,
         value_name = "ENTRIES",
@@ -111,14 +129,19 @@ impl fmt::Debug for Entries {
     }
 }
 
-impl OperatorKeysArgs {
+impl KeysArgs {
     /// The keys that were given.
     pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
         let mut keys = Keyring::default();
-        keys.add(Role::Operator, &self.operator_keys.0)
-            .context("--operator-keys (PIZZA_OPERATOR_KEYS) cannot be read")?;
-        keys.add(Role::Kitchen, &self.kitchen_keys.0)
-            .context("--kitchen-keys (PIZZA_KITCHEN_KEYS) cannot be read")?;
+        for (role, entries) in [
+            (Role::Operator, &self.operator_keys),
+            (Role::Customer, &self.customer_keys),
+            (Role::Kitchen, &self.kitchen_keys),
+        ] {
+            let (flag, variable) = setting(role);
+            keys.add(role, &entries.0)
+                .with_context(|| format!("{flag} ({variable}) cannot be read"))?;
+        }
         Ok(keys)
     }
 }
@@ -132,32 +155,33 @@ fn key_name(text: &str) -> Result<String, String> {
 
 /// Makes a key: the key itself on stdout, what the gateway needs on stderr.
 /// Nothing is kept.
-pub(crate) fn run(args: &OperatorKeyArgs) -> anyhow::Result<ExitCode> {
-    let key = generate(OPERATOR)?;
+pub(crate) fn run(role: Role, args: &NewKeyArgs) -> anyhow::Result<ExitCode> {
+    let key = generate(role)?;
+    let (_, variable) = setting(role);
     output::note(&format!(
-        "add to PIZZA_OPERATOR_KEYS of the gateway:  {}",
+        "add to {variable} of the gateway:  {}",
         KeyHash::of(&key).entry(&args.name)
     ));
     output::data(&key);
     Ok(ExitCode::SUCCESS)
 }
 
-fn generate(kind: KeyKind) -> anyhow::Result<String> {
+fn generate(role: Role) -> anyhow::Result<String> {
     let mut random = [0; RANDOM_BYTES];
     getrandom::fill(&mut random).context("the system has no random numbers")?;
     let random = BASE64_URL_SAFE_NO_PAD.encode(random);
-    Ok(format!("{}{random}", kind.prefix))
+    Ok(format!("{}{random}", prefix(role)))
 }
 
-fn is_key(kind: KeyKind, text: &str) -> bool {
-    text.strip_prefix(kind.prefix)
+fn is_key(role: Role, text: &str) -> bool {
+    text.strip_prefix(prefix(role))
         .and_then(|random| BASE64_URL_SAFE_NO_PAD.decode(random).ok())
         .is_some_and(|random| random.len() == RANDOM_BYTES)
 }
 
 /// A key that `pizza dev` keeps in its folder.
 pub(crate) struct KeptKey {
-    kind: KeyKind,
+    role: Role,
     key: String,
     /// The file that holds it.
     pub(crate) path: PathBuf,
@@ -167,25 +191,25 @@ pub(crate) struct KeptKey {
 
 impl KeptKey {
     /// Takes the key from the folder, or makes one there.
-    pub(crate) fn in_folder(kind: KeyKind, data: &Path) -> anyhow::Result<Self> {
-        let path = data.join(kind.file);
+    pub(crate) fn in_folder(role: Role, data: &Path) -> anyhow::Result<Self> {
+        let path = data.join(file(role));
         let kept = |key, made_now| Self {
-            kind,
+            role,
             key,
             path: path.clone(),
             made_now,
         };
-        if let Some(key) = read(kind, &path)? {
+        if let Some(key) = read(role, &path)? {
             return Ok(kept(key, false));
         }
-        let key = generate(kind)?;
+        let key = generate(role)?;
         match write(data, &path, &key) {
             Ok(()) => Ok(kept(key, true)),
             // Another start may have been quicker; then its key counts.
-            Err(error) => match read(kind, &path)? {
+            Err(error) => match read(role, &path)? {
                 Some(key) => Ok(kept(key, false)),
                 None => Err(error).with_context(|| {
-                    let (holder, path) = (kind.holder, path.display());
+                    let (holder, path) = (holder(role), path.display());
                     format!("the {holder}'s key cannot be written to {path}")
                 }),
             },
@@ -194,8 +218,8 @@ impl KeptKey {
 
     /// Lets the key's holder in.
     pub(crate) fn add_to(&self, keys: &mut Keyring) -> anyhow::Result<()> {
-        let KeyKind { role, dev_name, .. } = self.kind;
-        keys.add_hash(role, dev_name, KeyHash::of(&self.key))
+        let dev_name = dev_name(self.role);
+        keys.add_hash(self.role, dev_name, KeyHash::of(&self.key))
             .with_context(|| {
                 let path = self.path.display();
                 format!("the key in {path} cannot be added under the name {dev_name}")
@@ -214,7 +238,7 @@ impl KeptKey {
 }
 
 /// The key in the file, if there is one. Others lose sight of it.
-fn read(kind: KeyKind, path: &Path) -> anyhow::Result<Option<String>> {
+fn read(role: Role, path: &Path) -> anyhow::Result<Option<String>> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -223,11 +247,11 @@ fn read(kind: KeyKind, path: &Path) -> anyhow::Result<Option<String>> {
         }
     };
     let key = text.trim();
-    if !is_key(kind, key) {
+    if !is_key(role, key) {
         bail!(
             "{} holds no {}'s key; remove it, and the next start makes another",
             path.display(),
-            kind.holder
+            holder(role)
         );
     }
     if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
@@ -262,25 +286,35 @@ mod tests {
 
     #[test]
     fn keys_are_long_and_never_the_same() {
-        for (kind, others) in [(OPERATOR, KITCHEN), (KITCHEN, OPERATOR)] {
-            let key = generate(kind).expect("a key");
-            assert!(is_key(kind, &key), "{key}");
-            assert_eq!(key.len(), kind.prefix.len() + 43);
-            assert_ne!(key, generate(kind).expect("another"));
-            let other = generate(others).expect("a key");
-            for bad in ["", kind.prefix, &key[..key.len() - 1], &key[1..], &other] {
-                assert!(!is_key(kind, bad), "{bad}");
-            }
+        let prefixes = [Role::Operator, Role::Customer, Role::Kitchen].map(|role| {
+            let key = generate(role).expect("a key");
+            let (prefix, random) = key.split_at(prefix(role).len());
+            assert_eq!(random.len(), 43, "{key}");
+            assert_ne!(key, generate(role).expect("another"));
+            prefix.to_owned()
+        });
+        assert_eq!(prefixes, ["pizza_op_", "pizza_cu_", "pizza_ki_"]);
+    }
+
+    #[test]
+    fn a_key_is_known_by_its_form() {
+        let key = generate(Role::Operator).expect("a key");
+        assert!(is_key(Role::Operator, &key), "{key}");
+        assert!(!is_key(Role::Kitchen, &key), "{key}");
+        let customers = generate(Role::Customer).expect("a key");
+        let short = &key[..key.len() - 1];
+        for other in ["", "pizza_op_", short, &key[1..], &customers] {
+            assert!(!is_key(Role::Operator, other), "{other}");
         }
     }
 
     #[test]
     fn a_kept_key_is_made_once_and_shown_once() {
         let folder = tempfile::tempdir().expect("a folder");
-        let first = KeptKey::in_folder(OPERATOR, folder.path()).expect("a key");
+        let first = KeptKey::in_folder(Role::Operator, folder.path()).expect("a key");
         assert_eq!(first.shown(), Some(first.key.as_str()));
         assert_eq!(mode(&first.path), 0o600);
-        let again = KeptKey::in_folder(OPERATOR, folder.path()).expect("the key");
+        let again = KeptKey::in_folder(Role::Operator, folder.path()).expect("the key");
         assert_eq!((again.shown(), &again.key), (None, &first.key));
         let mut keys = Keyring::default();
         again.add_to(&mut keys).expect("taken");
@@ -293,12 +327,12 @@ mod tests {
     #[test]
     fn a_key_that_others_can_read_is_hidden_and_a_spoilt_one_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
-        let kept = KeptKey::in_folder(OPERATOR, folder.path()).expect("a key");
+        let kept = KeptKey::in_folder(Role::Operator, folder.path()).expect("a key");
         fs::set_permissions(&kept.path, Permissions::from_mode(0o644)).expect("allowed");
-        assert!(KeptKey::in_folder(OPERATOR, folder.path()).is_ok());
+        assert!(KeptKey::in_folder(Role::Operator, folder.path()).is_ok());
         assert_eq!(mode(&kept.path), 0o600);
         fs::write(&kept.path, "pizza_op_short").expect("written");
-        let error = KeptKey::in_folder(OPERATOR, folder.path())
+        let error = KeptKey::in_folder(Role::Operator, folder.path())
             .err()
             .expect("refused");
         let told = format!("{error:#}");
@@ -308,15 +342,25 @@ mod tests {
 
     #[test]
     fn entries_are_not_printed() {
-        let args = OperatorKeysArgs {
-            operator_keys: "ann:pizza_op_secret".parse().expect("any text"),
-            kitchen_keys: "".parse().expect("any text"),
+        let entries = |text: &str| -> Entries { text.parse().expect("any text") };
+        let args = |[operator, customer, kitchen]: [&str; 3]| KeysArgs {
+            operator_keys: entries(operator),
+            customer_keys: entries(customer),
+            kitchen_keys: entries(kitchen),
         };
-        let error = format!("{:#}", args.keyring().expect_err("no hash"));
-        assert!(
-            error.contains("PIZZA_OPERATOR_KEYS") && error.contains("entry 1"),
-            "{error}"
-        );
-        assert!(!format!("{error} {args:?}").contains("secret"), "{error}");
+        let bad = "ann:pizza_op_secret";
+        for (given, variable) in [
+            ([bad, "", ""], "PIZZA_OPERATOR_KEYS"),
+            (["", bad, ""], "PIZZA_CUSTOMER_KEYS"),
+            (["", "", bad], "PIZZA_KITCHEN_KEYS"),
+        ] {
+            let args = args(given);
+            let error = format!("{:#}", args.keyring().expect_err("no hash"));
+            assert!(
+                error.contains(variable) && error.contains("entry 1"),
+                "{error}"
+            );
+            assert!(!format!("{error} {args:?}").contains("secret"), "{error}");
+        }
     }
 }

@@ -1,0 +1,139 @@
+//! Placing the same thing once, however often it is asked for.
+//!
+//! The ids of the orders are drawn and kept under the customer's key before
+//! anything is started. Whoever comes again with the key, to this gateway or
+//! to another one, finds the same ids, and starting an order twice starts it
+//! once. So nothing has to be known of how far the first attempt came.
+
+use futures::future::try_join_all;
+use pizza_activities::store::KeptRequest;
+use pizza_domain::{ErrorOnStep, OrderId, OrderRequest};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{IdempotencyKey, UseCaseError, UseCases};
+
+/// An order that is to be there when the client is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Its id.
+    pub(super) order_id: OrderId,
+    /// Whether it is there already.
+    pub(super) is_placed: bool,
+}
+
+/// As many new orders.
+pub(super) fn new_orders(count: usize) -> Vec<Wanted> {
+    let new = || Wanted {
+        order_id: OrderId::from_uuid(Uuid::new_v4()),
+        is_placed: false,
+    };
+    std::iter::repeat_with(new).take(count).collect()
+}
+
+impl UseCases {
+    /// The orders that answer this request, which came under a key: new ones,
+    /// or those of the request that came first.
+    ///
+    /// # Errors
+    /// When the key was used for another request, or the store is away.
+    pub(super) async fn orders_under(
+        &self,
+        key: &IdempotencyKey,
+        request: &OrderRequest,
+        scenarios: &[ErrorOnStep],
+    ) -> Result<Vec<Wanted>, UseCaseError> {
+        let new = new_orders(scenarios.len());
+        let asked = KeptRequest {
+            fingerprint: fingerprint(request, scenarios),
+            order_ids: new.iter().map(|order| order.order_id).collect(),
+        };
+        let kept = self
+            .store
+            .keep_request(&request.customer_id, key.as_str(), &asked)
+            .await?;
+        if kept.fingerprint != asked.fingerprint {
+            return Err(UseCaseError::IdempotencyKeyReused);
+        }
+        if kept == asked {
+            return Ok(new);
+        }
+        // Temporal forgets an order some time after its end, and would start
+        // it anew. The record of it stays.
+        let looked_up = kept.order_ids.into_iter().map(async |order_id| {
+            let is_placed = self.store.order(order_id).await?.is_some();
+            Ok(Wanted {
+                order_id,
+                is_placed,
+            })
+        });
+        try_join_all(looked_up).await
+    }
+}
+
+/// A digest of what was asked for, the same whichever door it came through
+/// and whether defaults were spelled out. It is kept for as long as the order,
+/// so what is asked for one day on top may only be appended, and only where
+/// it is not the default.
+fn fingerprint(request: &OrderRequest, scenarios: &[ErrorOnStep]) -> String {
+    let scenarios: Vec<_> = scenarios.iter().map(|scenario| scenario.as_str()).collect();
+    let canonical = json!([
+        request.flavour.as_str(),
+        request.size.as_str(),
+        request.quantity.get(),
+        request.simulation.pace,
+        scenarios,
+    ]);
+    Sha256::digest(canonical.to_string())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use pizza_domain::{Pace, Quantity, Simulation, Size};
+
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_the_same_in_every_version() {
+        let plain = fingerprint(&OrderRequest::default(), &[ErrorOnStep::None]);
+        // Of ["plain","medium",1,0,["none"]].
+        let known = "d389119d53e23666f96eda17e4f93e210005752ebdf74f2a55ed87d33598e4fe";
+        assert_eq!(plain, known);
+    }
+
+    #[test]
+    fn whatever_is_asked_for_counts() {
+        let plain = OrderRequest::default();
+        let flavour = OrderRequest {
+            flavour: "Plain".parse().expect("a flavour"),
+            ..plain.clone()
+        };
+        let size = OrderRequest {
+            size: Size::Large,
+            ..plain.clone()
+        };
+        let quantity = OrderRequest {
+            quantity: Quantity::try_from(2).expect("in range"),
+            ..plain.clone()
+        };
+        let pace = OrderRequest {
+            simulation: Simulation {
+                pace: Pace::from_seconds(0.001).expect("in range"),
+                ..Simulation::default()
+            },
+            ..plain.clone()
+        };
+        let none = &ErrorOnStep::SCENARIOS[..1];
+        let mut all: Vec<_> = [&plain, &flavour, &size, &quantity, &pace]
+            .map(|request| fingerprint(request, none))
+            .to_vec();
+        all.push(fingerprint(&plain, &ErrorOnStep::SCENARIOS[1..2]));
+        all.push(fingerprint(&plain, &ErrorOnStep::SCENARIOS));
+        let distinct: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), 7, "{all:?}");
+    }
+}

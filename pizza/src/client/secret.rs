@@ -1,0 +1,54 @@
+//! A key as a client is given it.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::bail;
+
+/// The longest key, in bytes. One that `pizza operator-key` makes has 52.
+pub(crate) const MAX_KEY: u64 = 512;
+
+/// A text that is never printed, in an error as little as anywhere else.
+#[derive(Clone)]
+pub(crate) struct Secret(String);
+
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    /// Takes any text: a complaint from the command line would repeat it.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.trim().to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl Secret {
+    /// The key itself, to be sent.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is none, as where a variable is set and empty.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Refuses what no key can be, without repeating it. `whose` and `source`
+    /// say which key it is.
+    pub(crate) fn check(&self, whose: &str, source: &str) -> anyhow::Result<()> {
+        let text = &self.0;
+        let fits = !text.is_empty()
+            && text.len() as u64 <= MAX_KEY
+            && text.chars().all(|c| c.is_ascii_graphic());
+        if !fits {
+            bail!("the {whose} key from {source} is none: a key is printable ASCII without spaces");
+        }
+        Ok(())
+    }
+}
