@@ -45,6 +45,7 @@ mod failures;
 mod gateway_killed;
 mod harness;
 mod inspection;
+mod kitchen;
 mod kitchen_reports;
 mod replay;
 mod scenarios;
