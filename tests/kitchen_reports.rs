@@ -49,7 +49,7 @@ async fn four_reports_bring_an_order_to_the_door_over_http_and_over_grpc() {
 
 #[tokio::test]
 async fn a_repeated_report_is_answered_and_changes_nothing() {
-    let world = World::shared_without_kitchen().await;
+    let world = patient().await;
     let gateway = world.gateway();
     let id = accepted(&gateway).await;
     let mut taken: Vec<&str> = Vec::new();
@@ -73,7 +73,7 @@ async fn a_repeated_report_is_answered_and_changes_nothing() {
 
 #[tokio::test]
 async fn a_report_out_of_order_is_refused_and_changes_nothing() {
-    let world = World::shared_without_kitchen().await;
+    let world = patient().await;
     let gateway = world.gateway();
     let id = handed_over(&world).await;
     let before = settled(&world, &id).await;
@@ -174,7 +174,7 @@ async fn an_order_that_an_operator_cancels_is_rolled_back_and_never_revived() {
 
 #[tokio::test]
 async fn of_twenty_reports_at_once_one_is_taken() {
-    let world = World::shared_without_kitchen().await;
+    let world = patient().await;
     let gateway = world.gateway();
     let id = accepted(&gateway).await;
     let answers = join_all((0..20).map(|_| gateway.report(&id, "cooked"))).await;
@@ -240,6 +240,16 @@ async fn an_order_arrives_although_its_kitchen_was_killed_in_the_middle() {
     world.start_kitchen();
     gateway.until(&id, "DeliveryConfirmed").await;
     world.books().await.account(&id).await.assert_legal();
+}
+
+/// A world that waits while a test looks at everything.
+async fn patient() -> World {
+    World::start(Setup {
+        kitchen: false,
+        kitchen_deadline_seconds: 120.0,
+        ..Setup::default()
+    })
+    .await
 }
 
 /// An order that the kitchen has accepted.

@@ -49,6 +49,7 @@ mod gateway_killed;
 mod harness;
 mod idempotency;
 mod inspection;
+mod kitchen;
 mod kitchen_reports;
 mod menu;
 mod races;

@@ -4,8 +4,12 @@ use pizza_domain::{
     InvalidField, KitchenReport, OrderId, OrderStatus, ReportRefusal, TicketProgress, TicketReport,
 };
 
-use super::temporal::Report;
+use super::temporal::{Fulfilment, Report, TemporalError};
 use super::{UseCaseError, UseCases, Violation};
+
+/// How often a report is handed on at most: the saga may begin to wait for it
+/// between two looks.
+const TRIES: u32 = 3;
 
 /// The kitchen's word on a ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,20 +50,25 @@ impl UseCases {
         request: ReportKitchenEvent,
     ) -> Result<ReportAnswer, UseCaseError> {
         check_reason(&request.report)?;
-        let limit = self.settings.report_timeout;
-        let report = request.report.clone();
-        match self
-            .temporal
-            .report(request.ticket_id, report, limit)
-            .await?
-        {
-            Report::Taken(status) => Ok(ReportAnswer {
-                status,
-                repeated: false,
-            }),
-            Report::Refused(refusal) => self.refused(request, refusal).await,
-            Report::Closed => self.closed(request).await,
+        for _ in 0..TRIES {
+            let report = request.report.clone();
+            let limit = self.settings.report_timeout;
+            let id = request.ticket_id;
+            match self.temporal.report(id, report, limit).await? {
+                Report::Taken(status) => {
+                    return Ok(ReportAnswer {
+                        status,
+                        repeated: false,
+                    });
+                }
+                Report::Refused(refusal) => return self.refused(request, refusal).await,
+                Report::Closed => {}
+            }
+            if let Some(answer) = self.closed(&request).await? {
+                return Ok(answer);
+            }
         }
+        Err(TemporalError::TimedOut.into())
     }
 
     async fn refused(
@@ -72,17 +81,30 @@ impl UseCases {
         answer_to(refusal, order.map(|order| order.status), &request)
     }
 
-    /// Nobody waits for reports on this ticket: no longer, not yet, or never.
-    /// The list of the reports that were taken outlives the workflows. What
-    /// the saga said last counts beside it, since the store may be a moment
-    /// behind.
-    async fn closed(&self, request: ReportKitchenEvent) -> Result<ReportAnswer, UseCaseError> {
+    /// Nobody waited for reports on this ticket: no longer, never, or not yet;
+    /// no answer when somebody does by now. The list of the reports that were
+    /// taken outlives the workflows. What the saga said last counts beside it,
+    /// since the store may be a moment behind.
+    async fn closed(
+        &self,
+        request: &ReportKitchenEvent,
+    ) -> Result<Option<ReportAnswer>, UseCaseError> {
         let id = request.ticket_id;
         let mut status = self.store.order(id).await?.map(|order| order.status);
+        // Looked for before Temporal is asked: a ticket that is handed over
+        // meanwhile is not one that Temporal has forgotten.
+        let was_there = is_beyond_hand_over(status) || self.store.has_ticket(id).await?;
         let mut unwritten = None;
         if !status.is_some_and(OrderStatus::is_final) {
             let limit = self.settings.temporal_timeout;
-            unwritten = self.temporal.delivery(id, limit).await?;
+            match self.temporal.fulfilment(id, limit).await? {
+                Fulfilment::UnderWay => return Ok(None),
+                Fulfilment::Unknown if !was_there => {
+                    return Err(UseCaseError::TicketNotFound(id));
+                }
+                Fulfilment::Unknown | Fulfilment::Over => {}
+                Fulfilment::Delivered(delivery) => unwritten = Some(delivery),
+            }
         }
         let mut taken = self.store.kitchen_reports(id).await?;
         if let Some(delivery) = unwritten {
@@ -97,22 +119,21 @@ impl UseCases {
             // Its reports were not listed yet, and had no ids.
             taken.push(KitchenReport::Delivered.into());
         }
-        let had_no_ticket = matches!(
-            status,
-            None | Some(
-                OrderStatus::Pending
-                    | OrderStatus::PaymentProcessing
-                    | OrderStatus::PaymentComplete
-            )
-        );
-        if had_no_ticket && taken.is_empty() && !self.store.has_ticket(id).await? {
-            return Err(UseCaseError::TicketNotFound(id));
-        }
         match TicketProgress::ended_after(taken).check(&request.report) {
             Ok(()) => Err(UseCaseError::ReportLate { status }),
-            Err(refusal) => answer_to(refusal, status, &request),
+            Err(refusal) => answer_to(refusal, status, request).map(Some),
         }
     }
+}
+
+/// Whether an order of this status has had a ticket, or will never have one.
+const fn is_beyond_hand_over(status: Option<OrderStatus>) -> bool {
+    !matches!(
+        status,
+        None | Some(
+            OrderStatus::Pending | OrderStatus::PaymentProcessing | OrderStatus::PaymentComplete
+        )
+    )
 }
 
 /// The answer to a report that is not taken now.

@@ -148,6 +148,19 @@ pub(super) enum Changed<T> {
     Closed,
 }
 
+/// Where the fulfilment of an order stands, as Temporal knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fulfilment {
+    /// It has not begun, or Temporal has forgotten it.
+    Unknown,
+    /// It takes reports.
+    UnderWay,
+    /// It ended at the door, with the kitchen's last word.
+    Delivered(DeliveryReport),
+    /// It ended without.
+    Over,
+}
+
 impl TemporalGateway {
     /// A way that connects when it is first used, and tries again with each
     /// use until it is connected.
@@ -324,13 +337,12 @@ impl TemporalGateway {
         .await
     }
 
-    /// The kitchen's last word, where the fulfilment of an order has ended at
-    /// the door.
-    pub(super) async fn delivery(
+    /// Where the fulfilment of an order stands.
+    pub(super) async fn fulfilment(
         &self,
         ticket: OrderId,
         limit: Duration,
-    ) -> Result<Option<DeliveryReport>, TemporalError> {
+    ) -> Result<Fulfilment, TemporalError> {
         let options = WorkflowDescribeOptions::builder()
             .rpc_options(rpc_options(limit))
             .build();
@@ -338,16 +350,20 @@ impl TemporalGateway {
             let id = fulfilment_workflow_id(ticket);
             let fulfilment = client.get_workflow_handle::<FulfilmentWorkflow>(id);
             match fulfilment.describe(options).await {
-                Ok(description) if description.status() == ClientStatus::Completed => {}
-                Ok(_) | Err(WorkflowInteractionError::NotFound(_)) => return Ok(None),
+                Ok(description) => match description.status() {
+                    ClientStatus::Completed => {}
+                    ClientStatus::Running => return Ok(Fulfilment::UnderWay),
+                    _ => return Ok(Fulfilment::Over),
+                },
+                Err(WorkflowInteractionError::NotFound(_)) => return Ok(Fulfilment::Unknown),
                 Err(error) => return Err(interaction_error(error)),
             }
             let options = WorkflowGetResultOptions::builder()
                 .rpc_options(rpc_options(limit))
                 .build();
             match fulfilment.get_result(options).await {
-                Ok(delivery) => Ok(Some(delivery.unwrap_or_default())),
-                Err(WorkflowGetResultError::NotFound(_)) => Ok(None),
+                Ok(delivery) => Ok(Fulfilment::Delivered(delivery.unwrap_or_default())),
+                Err(WorkflowGetResultError::NotFound(_)) => Ok(Fulfilment::Unknown),
                 Err(WorkflowGetResultError::Rpc(status)) => Err(TemporalError::Rpc(status)),
                 Err(other) => Err(TemporalError::Unexpected(other.into())),
             }

@@ -101,7 +101,7 @@ mod tests {
             assert!(shown.contains(part), "{part} is not in:\n{shown}");
         }
         assert_eq!(left(Some(-0.25)), "overdue by 0.2 s");
-        assert_eq!(left(Some(3.14)), "3.1 s");
+        assert_eq!(left(Some(2.54)), "2.5 s");
         assert_eq!(left(None), "not known");
     }
 }
