@@ -6,6 +6,7 @@
 //! whichever door it came through.
 
 mod connection;
+mod feed;
 mod gateway;
 mod grpc;
 mod http;

@@ -5,9 +5,11 @@
 //! they go through sqlx's `Any` driver. SQLite is the embedded default.
 
 mod accounts;
+mod changes;
 mod customers;
 mod failed_tasks;
 mod kitchen;
+mod list_orders;
 mod loyalty;
 mod orders;
 mod payments;
@@ -24,7 +26,9 @@ use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyPool, Transaction};
 
 pub use accounts::{Account, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow};
+pub use changes::{LatestChange, OrderChange};
 pub use failed_tasks::{FailedTaskState, OwedTask};
+pub use list_orders::{OrderFilter, OrderPosition};
 pub use loyalty::{Award, Reclaim};
 pub(crate) use orders::Change;
 pub use orders::OrderRecord;

@@ -7,12 +7,14 @@ mod failures;
 mod get_order;
 pub(crate) mod health;
 mod list_failures;
+mod list_orders;
 mod place_order;
 mod queue_policy;
 mod redrive_failure;
 mod report_kitchen_event;
 mod show_failure;
 pub(crate) mod status;
+mod watch_order;
 
 use std::convert::Infallible;
 use std::io;
@@ -29,6 +31,7 @@ use tonic::server::NamedService;
 use tonic_health::server::HealthReporter;
 use tower::Service;
 
+use crate::connection::Closing;
 use crate::gateway::App;
 use crate::layers::ReachedAt;
 use crate::operator::{Operator, operators_only};
@@ -127,6 +130,28 @@ impl OrderService for Door {
     ) -> Result<tonic::Response<proto::GetOrderResponse>, tonic::Status> {
         let viewer = viewer(&request)?;
         answer(get_order::serve(&self.0, &viewer, request.into_inner()).await)
+    }
+
+    type WatchOrderStream = watch_order::Stream;
+
+    async fn watch_order(
+        &self,
+        request: tonic::Request<proto::WatchOrderRequest>,
+    ) -> Result<tonic::Response<watch_order::Stream>, tonic::Status> {
+        let viewer = viewer(&request)?;
+        let closing = request.extensions().get::<Closing>().cloned();
+        let closing = closing.unwrap_or_default();
+        let changes = watch_order::serve(&self.0, &viewer, closing, request.into_inner()).await;
+        let changes = changes.map_err(|problem| status::of(&problem))?;
+        Ok(tonic::Response::new(changes))
+    }
+
+    async fn list_orders(
+        &self,
+        request: tonic::Request<proto::ListOrdersRequest>,
+    ) -> Result<tonic::Response<proto::ListOrdersResponse>, tonic::Status> {
+        let viewer = viewer(&request)?;
+        answer(list_orders::serve(&self.0, &viewer, request.into_inner()).await)
     }
 }
 

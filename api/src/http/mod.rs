@@ -7,6 +7,7 @@ mod failures;
 mod get_order;
 mod json;
 mod list_failures;
+mod list_orders;
 mod list_workflows;
 mod openapi;
 mod place_order;
@@ -16,6 +17,7 @@ mod queue_policy;
 mod redrive_failure;
 mod report_kitchen_event;
 mod show_failure;
+mod watch_order;
 
 use std::sync::Arc;
 

@@ -10,8 +10,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    bulk, discard_failure, failure_queues, get_order, list_failures, list_workflows, place_order,
-    probes, queue_policy, redrive_failure, report_kitchen_event, show_failure,
+    bulk, discard_failure, failure_queues, get_order, list_failures, list_orders, list_workflows,
+    place_order, probes, queue_policy, redrive_failure, report_kitchen_event, show_failure,
+    watch_order,
 };
 use crate::gateway::App;
 
@@ -50,7 +51,9 @@ impl Modify for OperatorKey {
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(place_order::place_order))
+        .routes(routes!(list_orders::list_orders))
         .routes(routes!(get_order::get_order))
+        .routes(routes!(watch_order::watch_order))
         .routes(routes!(list_workflows::list_workflows))
         .routes(routes!(report_kitchen_event::report_kitchen_event))
         .routes(routes!(failure_queues::failure_queues))

@@ -1,11 +1,13 @@
 //! What can be asked of the gateway, one file for each.
 
 mod bulk;
+mod cursor;
 mod discard_failure;
 mod failure_queues;
 mod failures;
 mod get_order;
 mod list_failures;
+mod list_orders;
 mod list_workflows;
 mod place_order;
 mod queue_policy;
@@ -15,6 +17,7 @@ mod report_kitchen_event;
 mod search_attributes;
 mod show_failure;
 mod temporal;
+mod watch_order;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +34,7 @@ pub use failures::{FailureFilter, FailureId, IdempotencyKey};
 pub(crate) use failures::{IDEMPOTENCY_KEY, order_and_customer};
 pub use get_order::OrderState;
 pub use list_failures::{Failures, ListFailures};
+pub use list_orders::{ListOrders, Orders};
 pub use list_workflows::OrderWorkflowState;
 pub use place_order::{PlaceOrder, Placed, PlacedOrder, ScenarioChoice};
 pub use queue_policy::AutoRedriveInSeconds;
@@ -39,6 +43,7 @@ pub use redrive_failure::RedriveFailure;
 pub use report_kitchen_event::{ReportAnswer, ReportKitchenEvent};
 pub use search_attributes::register_search_attributes;
 pub use temporal::{TemporalError, TemporalGateway};
+pub(crate) use watch_order::Changes;
 
 /// The use cases, and what they work with.
 #[derive(Clone, Debug)]

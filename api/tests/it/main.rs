@@ -2,11 +2,15 @@
 
 mod bad_input;
 mod failures;
+mod finding;
 mod grpc;
 mod grpc_failures;
+mod many_watchers;
 mod operators;
 mod overload;
+mod shop;
 mod slow_clients;
 mod store_alone;
 mod support;
 mod temporal_away;
+mod watching;
