@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Kitchen(kitchen::KitchenArgs),
     /// Place an order at a gateway
     Order(client::order::OrderArgs),
+    /// Find orders, newest first
+    Orders(client::orders::OrdersArgs),
     /// Show an order
     Status(client::status::StatusArgs),
     /// Look after the failure queues: see, redrive, discard, account

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::client::output;
 use crate::operator_key::OperatorKeysArgs;
 use crate::worker::StoreArgs;
-use crate::{shutdown, temporal};
+use crate::{open_files, shutdown, temporal};
 
 #[derive(Args, Debug)]
 pub(crate) struct GatewayArgs {
@@ -110,6 +110,7 @@ pub(crate) async fn serve(
 ) -> anyhow::Result<()> {
     gateway.use_cases.settings.stages = StageDeadlines::all(settings.kitchen_deadline_seconds);
     gateway.public_url = settings.public_url.clone();
+    gateway.limits.connections = open_files::connections(gateway.limits.connections);
     pizza_api::run(listener, gateway, shutdown)
         .await
         .context("the gateway cannot serve")

@@ -7,6 +7,7 @@ mod dev;
 mod gateway;
 mod kitchen;
 mod logging;
+mod open_files;
 mod operator_key;
 mod replay;
 mod shutdown;
@@ -46,6 +47,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Gateway(args) => gateway::run(args).await,
         Command::Kitchen(args) => kitchen::run(args).await,
         Command::Order(args) => client::order::run(args).await,
+        Command::Orders(args) => client::orders::run(args).await,
         Command::Status(args) => client::status::run(args).await,
         Command::Failures(args) => client::failures::run(args).await,
         Command::Scenarios(args) => client::scenarios::run(args).await,

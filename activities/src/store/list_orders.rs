@@ -112,7 +112,7 @@ impl Conditions {
                 let queue = self.text(parked.queue());
                 format!(
                     "{cancelled} UNION SELECT order_id FROM failed_tasks \
-                     WHERE queue = {queue} AND state <> 'done'"
+                     WHERE state IN ('parked', 'discarded') AND queue = {queue}"
                 )
             }
         };

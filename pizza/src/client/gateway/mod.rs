@@ -1,6 +1,7 @@
 //! The gateway's HTTP interface, from a client's side.
 
 mod error;
+mod events;
 mod failures;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub(crate) use error::{CallError, Problem};
+pub(crate) use events::{ChangeView, Changes};
 pub(crate) use failures::FailureQueues;
 
 /// How long the gateway may take to answer. Longer than the gateway's own
@@ -172,6 +174,15 @@ impl Gateway {
     /// An order.
     pub(crate) async fn order(&self, id: OrderId) -> anyhow::Result<OrderView> {
         Ok(self.get(&["orders", &id.to_string()]).await?)
+    }
+
+    /// A page of orders, as the gateway's JSON.
+    pub(crate) async fn orders(
+        &self,
+        query: &[(&'static str, String)],
+    ) -> anyhow::Result<serde_json::Value> {
+        let request = self.client.get(self.at(&["orders"])?).query(query);
+        Ok(read(self.send(request).await?).await?)
     }
 
     /// The workflows of an order, its parked tasks among them.
