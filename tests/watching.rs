@@ -212,6 +212,13 @@ async fn an_order_is_watched_through_whatever_goes_away() {
         })
         .await;
         world.gateway.take().expect("the gateway").kill();
+        // Nobody answers until the order's pause is over.
+        let mut books = world.books().await;
+        eventually(SOON, "the kitchen has both tickets", async || {
+            let tickets = books.number("SELECT count(*) FROM kitchen_tickets").await;
+            (tickets == 2).then_some(())
+        })
+        .await;
         world.start_gateway_again().await;
     });
     assert_eq!(output.code, Some(0), "{output:?}");

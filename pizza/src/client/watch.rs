@@ -277,7 +277,7 @@ mod tests {
             way.stages_in_lines(),
             [
                 "Pending                1.2 s",
-                "Pay\\u001b               2.0 s",
+                "Pay\\u001b              2.0 s",
                 "Cancelled"
             ]
         );

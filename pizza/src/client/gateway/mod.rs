@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub(crate) use error::{CallError, Problem};
-pub(crate) use events::{ChangeView, Changes};
+pub(crate) use events::ChangeView;
 pub(crate) use failures::FailureQueues;
 
 /// How long the gateway may take to answer. Longer than the gateway's own
