@@ -185,7 +185,7 @@ fn misdirected() -> Vec<Case> {
         typed(Some("application/json; charset=latin1"), "{}"),
         order(too_large, 413, "body-too-large"),
         order(vec![b' '; 200_000], 413, "body-too-large"),
-        bare(Method::GET, "/orders", 405, "method-not-allowed"),
+        bare(Method::PUT, "/orders", 405, "method-not-allowed"),
         bare(Method::DELETE, "/orders", 405, "method-not-allowed"),
         bare(
             Method::PUT,

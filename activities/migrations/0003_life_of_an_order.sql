@@ -18,6 +18,8 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX orders_placed ON orders (placed_at_ms, order_id);
 CREATE INDEX orders_customer ON orders (customer_id, placed_at_ms, order_id);
 CREATE INDEX orders_status ON orders (status, placed_at_ms, order_id);
+CREATE INDEX orders_flavour ON orders (LOWER(flavour), placed_at_ms, order_id);
+CREATE INDEX orders_cancel_step ON orders (cancel_step, order_id);
 
 -- Orders without an end, the longest unchanged first: what is held against
 -- Temporal now and then. Few of all that there are.
@@ -33,7 +35,7 @@ ALTER TABLE order_changes ADD COLUMN total BIGINT;
 ALTER TABLE order_changes ADD COLUMN discount_percent BIGINT;
 
 -- What changed lately, for those who watch.
-CREATE INDEX order_changes_time ON order_changes (changed_at_ms);
+CREATE INDEX order_changes_time ON order_changes (changed_at_ms, order_id, version);
 
 -- What the customer changed about an order. `amendment` counts from 1.
 CREATE TABLE amendments (

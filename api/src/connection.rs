@@ -41,7 +41,10 @@ pub(crate) async fn serve(
         watch: Arc::clone(&watch),
     });
     let requests = Arc::clone(&watch);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let closing = Closing::default();
+    let asked_to_close = closing.clone();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(closing.clone());
         let usage = requests.request_began(request.version());
         let answer = app.clone().oneshot(request.map(Body::new));
         async move {
@@ -56,20 +59,33 @@ pub(crate) async fn serve(
     let mut connection = pin!(protocol.serve_connection(io, service));
     let mut finish_by: Option<Instant> = None;
     loop {
-        let asked_to_close = finish_by.is_some();
+        let was_asked = finish_by.is_some();
         tokio::select! {
             biased;
             () = cut.cancelled() => return,
             // Errors here are the client's: it went away, or spoke no HTTP.
             _ = connection.as_mut() => return,
-            () = shutdown.cancelled(), if !asked_to_close => {}
+            () = shutdown.cancelled(), if !was_asked => {}
             verdict = watch.verdict(&limits, finish_by) => match verdict {
                 Verdict::Close => {}
                 Verdict::Cut => return,
             },
         }
         finish_by = Some(Instant::now() + limits.grace);
+        asked_to_close.0.cancel();
         connection.as_mut().graceful_shutdown();
+    }
+}
+
+/// Says when a request's connection was asked to close: whatever would go on
+/// without end ends then.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Closing(CancellationToken);
+
+impl Closing {
+    /// Waits until it was.
+    pub(crate) async fn asked(self) {
+        self.0.cancelled_owned().await;
     }
 }
 

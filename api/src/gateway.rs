@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
@@ -9,9 +10,12 @@ use pizza_activities::store::Store;
 use pizza_domain::OrderId;
 use tokio::sync::Semaphore;
 
+use crate::feed::Feed;
 use crate::keys::Keyring;
 use crate::limits::Limits;
-use crate::usecases::{Settings, TemporalGateway, UseCases};
+use crate::problem::{ErrorCode, Problem};
+use crate::usecases::{Changes, Settings, TemporalGateway, UseCases};
+use crate::viewer::Viewer;
 
 /// Everything that [`crate::run`] serves.
 #[derive(Clone, Debug)]
@@ -50,16 +54,42 @@ pub(crate) struct App {
     local_address: SocketAddr,
     /// One permit for each request that may be under way.
     pub(crate) requests: Semaphore,
+    /// One permit for each order that may be watched.
+    watchers: Arc<Semaphore>,
+    /// What wakes those who watch.
+    pub(crate) feed: Feed,
 }
 
 impl App {
     pub(crate) fn new(gateway: Gateway, local_address: SocketAddr) -> Self {
         let requests = Semaphore::new(gateway.limits.requests);
+        let watchers = Arc::new(Semaphore::new(gateway.limits.watchers));
+        let feed = Feed::new(gateway.use_cases.store.clone());
         Self {
             gateway,
             local_address,
             requests,
+            watchers,
+            feed,
         }
+    }
+
+    /// The changes of an order after a version, if there is room for another
+    /// watcher; none when the order had ended by then.
+    pub(crate) async fn watch(
+        &self,
+        viewer: &Viewer,
+        id: OrderId,
+        after: i64,
+    ) -> Result<Option<Changes>, Problem> {
+        let place = Arc::clone(&self.watchers).try_acquire_owned();
+        let place = place.map_err(|_| {
+            let detail = "too many orders are being watched; try again in a moment";
+            Problem::new(ErrorCode::Overloaded, detail)
+        })?;
+        let use_cases = self.use_cases();
+        let watched = use_cases.watch_order(&self.feed, viewer, id, after, place);
+        Ok(watched.await?)
     }
 
     pub(crate) const fn use_cases(&self) -> &UseCases {

@@ -7,6 +7,7 @@
 
 mod connection;
 mod cook;
+mod feed;
 mod gateway;
 mod grpc;
 mod http;

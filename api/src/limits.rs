@@ -38,6 +38,13 @@ pub struct Limits {
     /// Requests under way at once. Further ones are answered `overloaded` at
     /// once, since a queue would only grow while the saga's server is slow.
     pub requests: usize,
+    /// Orders watched at once, by one client or by many. A stream that is
+    /// open counts here, and not as a request under way. Further ones are
+    /// answered `overloaded`.
+    pub watchers: usize,
+    /// How often a stream on which nothing happens says that it is alive.
+    /// Shorter than what proxies wait for.
+    pub keep_alive: Duration,
     /// How long the store and Temporal each may take to say that they are
     /// there, before `/readyz` says that they are not.
     pub readiness: Duration,
@@ -57,8 +64,12 @@ impl Default for Limits {
             ping_interval: Duration::from_secs(20),
             ping_timeout: Duration::from_secs(10),
             streams_per_connection: 128,
-            connections: 1024,
+            // A place for each watcher that has a connection of its own, and
+            // as many for others.
+            connections: 8192,
             requests: 256,
+            watchers: 4096,
+            keep_alive: Duration::from_secs(15),
             readiness: Duration::from_secs(1),
         }
     }

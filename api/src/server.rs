@@ -51,7 +51,7 @@ pub async fn run(
             });
         }
     };
-    tokio::join!(accepting, watched);
+    tokio::join!(accepting, watched, app.feed.run(shutdown.clone()));
     drop(listener);
     if timeout(limits.grace, slots.all_free()).await.is_err() {
         cut.cancel();

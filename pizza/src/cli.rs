@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Cancel(client::cancel::CancelArgs),
     /// Amend an order that the kitchen has not accepted
     Amend(client::amend::AmendArgs),
+    /// Find orders, newest first
+    Orders(client::orders::OrdersArgs),
     /// Show an order
     Status(client::status::StatusArgs),
     /// Look after the failure queues: see, redrive, discard, account

@@ -20,7 +20,7 @@ use crate::client::output;
 use crate::keys::KeysArgs;
 use crate::menu::MenuArgs;
 use crate::worker::StoreArgs;
-use crate::{shutdown, temporal};
+use crate::{open_files, shutdown, temporal};
 
 #[derive(Args, Debug)]
 pub(crate) struct GatewayArgs {
@@ -192,6 +192,7 @@ pub(crate) async fn serve(
     gateway.keys = checked.keys;
     gateway.use_cases.settings.menu = checked.menu;
     gateway.public_url = settings.public_url.clone();
+    gateway.limits.connections = open_files::connections(gateway.limits.connections);
     pizza_api::run(listener, gateway, shutdown)
         .await
         .context("the gateway cannot serve")

@@ -9,6 +9,7 @@ mod keys;
 mod kitchen;
 mod logging;
 mod menu;
+mod open_files;
 mod reconciliation;
 mod replay;
 mod shutdown;
@@ -54,6 +55,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Order(args) => client::order::run(args).await,
         Command::Cancel(args) => client::cancel::run(args).await,
         Command::Amend(args) => client::amend::run(args).await,
+        Command::Orders(args) => client::orders::run(args).await,
         Command::Status(args) => client::status::run(args).await,
         Command::Failures(args) => client::failures::run(args).await,
         Command::Scenarios(args) => client::scenarios::run(args).await,

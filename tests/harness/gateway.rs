@@ -147,11 +147,17 @@ impl Gateway {
         id_of(&self.placed(&order).await)
     }
 
-    /// Looks at an order, which has to be there.
+    /// Looks at an order, which has to be there. How old the answer is, is
+    /// left out: it is another one with each look.
     pub(crate) async fn order(&self, id: &str) -> Value {
         let answer = self.get(&format!("/orders/{id}")).await;
         assert_eq!(answer.status, 200, "{answer:?}");
-        answer.json()
+        let mut order = answer.json();
+        let age = order
+            .as_object_mut()
+            .map(|order| order.remove("ageSeconds"));
+        assert!(age.flatten().is_some(), "{answer:?}");
+        order
     }
 
     /// Waits until an order has a status.

@@ -77,6 +77,8 @@ pub(crate) struct World {
     temporal: String,
     namespace: String,
     gateway_url: String,
+    /// Where the next gateway is to listen.
+    listen: String,
     pub(crate) worker: Option<Process>,
     pub(crate) gateway: Option<Process>,
     pub(crate) kitchen: Option<Process>,
@@ -131,6 +133,7 @@ impl World {
             temporal,
             namespace,
             gateway_url: String::new(),
+            listen: "127.0.0.1:0".to_owned(),
             worker: None,
             gateway: None,
             kitchen: None,
@@ -171,6 +174,14 @@ impl World {
         self.start_gateway_on(&self.temporal.clone()).await;
     }
 
+    /// Starts a gateway where the one before listened, and waits until it
+    /// does.
+    pub(crate) async fn start_gateway_again(&mut self) {
+        let address = self.gateway_url.trim_start_matches("http://");
+        self.listen = address.to_owned();
+        self.start_gateway().await;
+    }
+
     /// Starts a gateway on the Temporal at `address`, and waits until it
     /// listens.
     pub(crate) async fn start_gateway_on(&mut self, address: &str) {
@@ -179,7 +190,7 @@ impl World {
             "gateway",
             "--json",
             "--listen",
-            "127.0.0.1:0",
+            &self.listen,
             "--kitchen-deadline-seconds",
             &deadline,
         ];

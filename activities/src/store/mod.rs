@@ -6,11 +6,13 @@
 
 mod accounts;
 mod amendments;
+mod changes;
 mod customers;
 mod failed_tasks;
 mod idempotency_keys;
 mod kitchen;
 mod kitchen_simulation;
+mod list_orders;
 mod loyalty;
 mod orders;
 mod payments;
@@ -31,9 +33,11 @@ use sqlx::{Any, AnyPool, Transaction};
 pub use accounts::{
     Account, AdjustmentRow, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow,
 };
+pub use changes::{LatestChange, OrderChange};
 pub use failed_tasks::{FailedTaskState, OwedTask};
 pub use idempotency_keys::KeptRequest;
 pub use kitchen::{OpenTicket, TicketPlace};
+pub use list_orders::{OrderFilter, OrderPosition};
 pub use loyalty::{Award, Reclaim};
 pub(crate) use orders::Change;
 pub use orders::OrderRecord;

@@ -147,7 +147,7 @@ async fn find(
         .transpose()
 }
 
-fn read(row: &AnyRow) -> Result<OrderRecord, StoreError> {
+pub(super) fn read(row: &AnyRow) -> Result<OrderRecord, StoreError> {
     let text = |column: &str| row.try_get::<String, _>(column);
     let number = |column: &str| row.try_get::<i64, _>(column);
     Ok(OrderRecord {
@@ -170,7 +170,7 @@ fn read(row: &AnyRow) -> Result<OrderRecord, StoreError> {
     })
 }
 
-fn read_cancelled(row: &AnyRow) -> Result<Option<CancelReason>, StoreError> {
+pub(super) fn read_cancelled(row: &AnyRow) -> Result<Option<CancelReason>, StoreError> {
     let optional = |column: &str| row.try_get::<Option<String>, _>(column);
     let (Some(step), Some(code), Some(message)) = (
         optional("cancel_step")?,

@@ -1,7 +1,7 @@
 //! `OrderService/GetOrder`.
 
-use pizza_activities::store::{FailedTaskState, OwedTask};
-use pizza_domain::{MoneyState, OrderStatus, PointsState, Size};
+use pizza_activities::store::{FailedTaskState, OrderRecord, OwedTask};
+use pizza_domain::{CancelReason, MoneyState, OrderStatus, PointsState, Size};
 
 use super::proto::{self, GetOrderRequest, GetOrderResponse};
 use super::timestamp;
@@ -15,15 +15,24 @@ pub(super) async fn serve(
     request: GetOrderRequest,
 ) -> Result<GetOrderResponse, UseCaseError> {
     let id = super::order_id(&request.order_id)?;
-    let order = app.use_cases().get_order(viewer, id).await?;
+    let state = app.use_cases().get_order(viewer, id).await?;
     Ok(GetOrderResponse {
-        order: Some(order.into()),
+        age_seconds: state.age.as_secs_f64(),
+        order: Some(state.into()),
     })
 }
 
 impl From<OrderState> for proto::Order {
     fn from(state: OrderState) -> Self {
-        let order = state.record;
+        Self {
+            owed: state.owed.into_iter().map(Into::into).collect(),
+            ..state.record.into()
+        }
+    }
+}
+
+impl From<OrderRecord> for proto::Order {
+    fn from(order: OrderRecord) -> Self {
         Self {
             order_id: order.order_id.to_string(),
             status: status(order.status).into(),
@@ -35,16 +44,22 @@ impl From<OrderState> for proto::Order {
             total_minor: order.total,
             money: money(order.money).into(),
             points: points(order.points).into(),
-            cancelled: order.cancelled.map(|reason| proto::CancelReason {
-                step: reason.step.as_str().to_owned(),
-                code: reason.code,
-                message: reason.message,
-            }),
+            cancelled: order.cancelled.map(Into::into),
             customer_id: order.customer_id.into(),
             version: order.version,
             placed_at: Some(timestamp(order.placed_at_ms)),
             updated_at: Some(timestamp(order.updated_at_ms)),
-            owed: state.owed.into_iter().map(Into::into).collect(),
+            owed: Vec::new(),
+        }
+    }
+}
+
+impl From<CancelReason> for proto::CancelReason {
+    fn from(reason: CancelReason) -> Self {
+        Self {
+            step: reason.step.as_str().to_owned(),
+            code: reason.code,
+            message: reason.message,
         }
     }
 }
@@ -89,7 +104,7 @@ pub(super) const fn size(size: Size) -> proto::Size {
     }
 }
 
-const fn money(money: MoneyState) -> proto::MoneyState {
+pub(super) const fn money(money: MoneyState) -> proto::MoneyState {
     match money {
         MoneyState::NotCharged => proto::MoneyState::NotCharged,
         MoneyState::Charged => proto::MoneyState::Charged,
@@ -98,7 +113,7 @@ const fn money(money: MoneyState) -> proto::MoneyState {
     }
 }
 
-const fn points(points: PointsState) -> proto::PointsState {
+pub(super) const fn points(points: PointsState) -> proto::PointsState {
     match points {
         PointsState::None => proto::PointsState::None,
         PointsState::Awarded => proto::PointsState::Awarded,

@@ -12,6 +12,7 @@ mod get_timeline;
 pub(crate) mod health;
 mod kitchen_simulation;
 mod list_failures;
+mod list_orders;
 mod list_tickets;
 mod place_order;
 mod queue_policy;
@@ -19,6 +20,7 @@ mod redrive_failure;
 mod report_kitchen_event;
 mod show_failure;
 pub(crate) mod status;
+mod watch_order;
 
 use std::convert::Infallible;
 use std::io;
@@ -35,6 +37,7 @@ use tonic::server::NamedService;
 use tonic_health::server::HealthReporter;
 use tower::Service;
 
+use crate::connection::Closing;
 use crate::cook::cooks_only;
 use crate::gateway::App;
 use crate::idempotency_key::idempotency_key;
@@ -168,9 +171,30 @@ impl OrderService for Door {
         let viewer = viewer(&request)?;
         answer(get_timeline::serve(&self.0, &viewer, request.into_inner()).await)
     }
+
+    type WatchOrderStream = watch_order::Stream;
+
+    async fn watch_order(
+        &self,
+        request: tonic::Request<proto::WatchOrderRequest>,
+    ) -> Result<tonic::Response<watch_order::Stream>, tonic::Status> {
+        let viewer = viewer(&request)?;
+        let closing = request.extensions().get::<Closing>().cloned();
+        let closing = closing.unwrap_or_default();
+        let changes = watch_order::serve(&self.0, &viewer, closing, request.into_inner()).await;
+        let changes = changes.map_err(|problem| status::of(&problem))?;
+        Ok(tonic::Response::new(changes))
+    }
+
+    async fn list_orders(
+        &self,
+        request: tonic::Request<proto::ListOrdersRequest>,
+    ) -> Result<tonic::Response<proto::ListOrdersResponse>, tonic::Status> {
+        let viewer = viewer(&request)?;
+        answer(list_orders::serve(&self.0, &viewer, request.into_inner()).await)
+    }
 }
 
-/// Every call of this service has passed [`cooks_only`].
 #[tonic::async_trait]
 impl MenuService for Door {
     async fn get_menu(
@@ -181,6 +205,7 @@ impl MenuService for Door {
     }
 }
 
+/// Every call of this service has passed [`cooks_only`].
 #[tonic::async_trait]
 impl KitchenService for Door {
     async fn list_tickets(

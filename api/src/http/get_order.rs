@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use pizza_activities::store::OwedTask;
+use axum::response::{IntoResponse, Response};
+use http::header;
+use pizza_activities::store::{OrderRecord, OwedTask};
+use pizza_domain::CancelReason;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -21,6 +24,21 @@ use crate::viewer::Viewer;
 #[serde(rename_all = "camelCase")]
 #[schema(as = Order)]
 pub(super) struct OrderBody {
+    #[serde(flatten)]
+    order: OrderSummaryBody,
+    /// What failed for good and is still owed, by queue.
+    owed: Vec<OwedBody>,
+    /// How old this is: how many seconds ago the order last changed, by the
+    /// gateway's clock, to the millisecond.
+    #[schema(minimum = 0)]
+    age_seconds: f64,
+}
+
+/// An order as a list shows it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OrderSummary)]
+pub(super) struct OrderSummaryBody {
     /// The order's id.
     #[schema(format = "uuid")]
     order_id: String,
@@ -51,8 +69,6 @@ pub(super) struct OrderBody {
     /// Why it was cancelled; `null` when it was not.
     #[schema(required = true)]
     cancelled: Option<CancelReasonBody>,
-    /// What failed for good and is still owed, by queue.
-    owed: Vec<OwedBody>,
     /// Whose it is.
     customer_id: String,
     /// Grows with each change; 0 until a worker has taken the order up.
@@ -69,7 +85,7 @@ pub(super) struct OrderBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = CancelReason)]
-struct CancelReasonBody {
+pub(super) struct CancelReasonBody {
     /// The name of the step that failed for good.
     step: &'static str,
     /// A stable code for programs.
@@ -144,7 +160,8 @@ schema_of! {
     get, path = "/orders/{id}", operation_id = "getOrder", tag = "orders",
     params(("id" = String, Path, format = "uuid", description = "The order's id.")),
     responses(
-        (status = 200, description = "The order.", body = OrderBody),
+        (status = 200, description = "The order, as the store has it, whether or not anything else is there.", body = OrderBody,
+         headers(("Age" = u64, description = "How many whole seconds ago the order last changed."))),
         (status = 400, description = "The id is not one.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "A customer's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "The key is the kitchen's.", body = ProblemBody, content_type = "application/problem+json"),
@@ -158,13 +175,24 @@ pub(super) async fn get_order(
     State(app): State<Arc<App>>,
     viewer: Viewer,
     OrderIdInPath(id): OrderIdInPath,
-) -> Result<Json<OrderBody>, Problem> {
-    Ok(Json(app.use_cases().get_order(&viewer, id).await?.into()))
+) -> Result<Response, Problem> {
+    let state = app.use_cases().get_order(&viewer, id).await?;
+    let age = [(header::AGE, state.age.as_secs().to_string())];
+    Ok((age, Json(OrderBody::from(state))).into_response())
 }
 
 impl From<OrderState> for OrderBody {
     fn from(state: OrderState) -> Self {
-        let order = state.record;
+        Self {
+            order: state.record.into(),
+            owed: state.owed.into_iter().map(Into::into).collect(),
+            age_seconds: state.age.as_secs_f64(),
+        }
+    }
+}
+
+impl From<OrderRecord> for OrderSummaryBody {
+    fn from(order: OrderRecord) -> Self {
         Self {
             order_id: order.order_id.to_string(),
             status: order.status.as_str(),
@@ -176,16 +204,21 @@ impl From<OrderState> for OrderBody {
             total: order.total,
             money: order.money.as_str(),
             points: order.points.as_str(),
-            cancelled: order.cancelled.map(|reason| CancelReasonBody {
-                step: reason.step.as_str(),
-                code: reason.code,
-                message: reason.message,
-            }),
-            owed: state.owed.into_iter().map(Into::into).collect(),
+            cancelled: order.cancelled.map(Into::into),
             customer_id: order.customer_id.into(),
             version: order.version,
             placed_at: rfc_3339(order.placed_at_ms),
             updated_at: rfc_3339(order.updated_at_ms),
+        }
+    }
+}
+
+impl From<CancelReason> for CancelReasonBody {
+    fn from(reason: CancelReason) -> Self {
+        Self {
+            step: reason.step.as_str(),
+            code: reason.code,
+            message: reason.message,
         }
     }
 }

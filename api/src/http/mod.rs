@@ -12,6 +12,7 @@ mod get_timeline;
 mod json;
 mod kitchen_simulation;
 mod list_failures;
+mod list_orders;
 mod list_tickets;
 mod list_workflows;
 mod openapi;
@@ -22,6 +23,7 @@ mod queue_policy;
 mod redrive_failure;
 mod report_kitchen_event;
 mod show_failure;
+mod watch_order;
 
 use std::sync::Arc;
 

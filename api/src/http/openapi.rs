@@ -11,8 +11,9 @@ use utoipa_axum::routes;
 
 use super::{
     amend_order, bulk, cancel_order, discard_failure, failure_queues, get_menu, get_order,
-    get_timeline, kitchen_simulation, list_failures, list_tickets, list_workflows, place_order,
-    probes, queue_policy, redrive_failure, report_kitchen_event, show_failure,
+    get_timeline, kitchen_simulation, list_failures, list_orders, list_tickets, list_workflows,
+    place_order, probes, queue_policy, redrive_failure, report_kitchen_event, show_failure,
+    watch_order,
 };
 use crate::gateway::App;
 
@@ -65,13 +66,14 @@ impl Modify for Keys {
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(get_menu::get_menu))
-        .routes(routes!(place_order::place_order))
         .routes(routes!(
             get_order::get_order,
             cancel_order::cancel_order,
             amend_order::amend_order
         ))
         .routes(routes!(get_timeline::get_timeline))
+        .routes(routes!(place_order::place_order, list_orders::list_orders))
+        .routes(routes!(watch_order::watch_order))
         .routes(routes!(list_workflows::list_workflows))
         .routes(routes!(list_tickets::list_tickets))
         .routes(routes!(report_kitchen_event::report_kitchen_event))

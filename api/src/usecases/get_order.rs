@@ -1,6 +1,8 @@
 //! Tells how an order stands.
 
-use pizza_activities::store::{OrderRecord, OwedTask};
+use std::time::Duration;
+
+use pizza_activities::store::{OrderRecord, OwedTask, now_ms};
 use pizza_domain::{MoneyState, Order, OrderId, OrderStatus, PointsState};
 
 use super::{UseCaseError, UseCases};
@@ -13,6 +15,8 @@ pub struct OrderState {
     pub record: OrderRecord,
     /// What its parked and discarded tasks owe.
     pub owed: Vec<OwedTask>,
+    /// How long ago the record last changed, by the gateway's clock.
+    pub age: Duration,
 }
 
 impl UseCases {
@@ -26,26 +30,40 @@ impl UseCases {
         viewer: &Viewer,
         id: OrderId,
     ) -> Result<OrderState, UseCaseError> {
-        let state = match self.store.order(id).await? {
-            Some(record) => {
-                let owed = self.store.owed(id).await?;
-                Some(OrderState { record, owed })
-            }
+        let record = self.order_record(viewer, id).await?;
+        let owed = self.store.owed(id).await?;
+        let age_ms = now_ms().saturating_sub(record.updated_at_ms);
+        Ok(OrderState {
+            record,
+            owed,
+            // Another clock may be ahead of this one.
+            age: Duration::from_millis(u64::try_from(age_ms).unwrap_or_default()),
+        })
+    }
+
+    /// The same, without what is owed.
+    pub(crate) async fn order_record(
+        &self,
+        viewer: &Viewer,
+        id: OrderId,
+    ) -> Result<OrderRecord, UseCaseError> {
+        let record = match self.store.order(id).await? {
+            Some(record) => Some(record),
             None => {
                 let limit = self.settings.temporal_timeout;
                 let accepted = self.temporal.accepted_order(id, limit).await?;
                 accepted.map(pending)
             }
         };
-        state
-            .filter(|state| viewer.may_see(&state.record.customer_id))
+        record
+            .filter(|record| viewer.may_see(&record.customer_id))
             .ok_or(UseCaseError::OrderNotFound(id))
     }
 }
 
 /// An order that was accepted and not taken up yet.
-fn pending(order: Order) -> OrderState {
-    let record = OrderRecord {
+fn pending(order: Order) -> OrderRecord {
+    OrderRecord {
         order_id: order.order_id,
         customer_id: order.customer_id,
         flavour: order.flavour,
@@ -60,7 +78,5 @@ fn pending(order: Order) -> OrderState {
         version: 0,
         placed_at_ms: order.placed_at_ms,
         updated_at_ms: order.placed_at_ms,
-    };
-    let owed = Vec::new();
-    OrderState { record, owed }
+    }
 }

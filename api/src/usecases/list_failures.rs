@@ -1,17 +1,12 @@
 //! Lists parked tasks.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use failure_queue::client::{ListedTask, Page, StateFilter, TaskFilter};
 use pizza_activities::store::now_ms;
 use pizza_domain::InvalidField;
-use sha2::{Digest, Sha256};
 
-use super::failures::{FailureFilter, invalid_cursor};
+use super::cursor::Mark;
+use super::failures::FailureFilter;
 use super::{UseCaseError, UseCases, Violation};
-
-/// How many bytes of a cursor say which list it is of.
-const MARK_LENGTH: usize = 8;
 
 /// Which parked tasks to list, as a client says it, not checked yet.
 #[derive(Clone, Debug, Default)]
@@ -32,12 +27,8 @@ impl ListFailures {
     /// What a page has unless the client says.
     pub const DEFAULT_LIMIT: u32 = 50;
 
-    /// Marks a cursor as one of this list: behind a page of another one there
-    /// is another page, or none.
-    fn mark(&self) -> [u8; MARK_LENGTH] {
-        let list = format!("{:?} {:?}", self.filter, self.state);
-        let digest = Sha256::digest(list);
-        std::array::from_fn(|index| digest[index])
+    fn mark(&self) -> Mark {
+        Mark::of(&format!("{:?} {:?}", self.filter, self.state))
     }
 
     fn page(&self) -> Result<Page, UseCaseError> {
@@ -50,7 +41,7 @@ impl ListFailures {
             return Err(UseCaseError::invalid(Violation::OutOfRange, field));
         }
         let token = match &self.cursor {
-            Some(cursor) => read_cursor(cursor, self.mark())?,
+            Some(cursor) => self.mark().read(cursor)?,
             None => Vec::new(),
         };
         Ok(Page { size, token })
@@ -81,18 +72,8 @@ impl UseCases {
         let page = self.queues_to_read().await?.list(&filter, page).await?;
         Ok(Failures {
             failures: page.tasks,
-            next_cursor: (!page.next.is_empty())
-                .then(|| BASE64_URL_SAFE_NO_PAD.encode([&mark[..], &page.next].concat())),
+            next_cursor: (!page.next.is_empty()).then(|| mark.cursor(&page.next)),
         })
-    }
-}
-
-fn read_cursor(text: &str, mark: [u8; MARK_LENGTH]) -> Result<Vec<u8>, UseCaseError> {
-    let marked = BASE64_URL_SAFE_NO_PAD.decode(text);
-    let marked = marked.map_err(|_| invalid_cursor())?;
-    match marked.strip_prefix(&mark[..]) {
-        Some(token) if !token.is_empty() => Ok(token.to_vec()),
-        _ => Err(invalid_cursor()),
     }
 }
 
@@ -114,7 +95,7 @@ mod tests {
             },
             ..open.clone()
         };
-        let cursor = BASE64_URL_SAFE_NO_PAD.encode([&open.mark()[..], b"token"].concat());
+        let cursor = open.mark().cursor(b"token");
         let page_of = |list: &ListFailures| {
             let list = ListFailures {
                 cursor: Some(cursor.clone()),

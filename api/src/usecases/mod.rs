@@ -3,6 +3,7 @@
 mod amend_order;
 mod bulk;
 mod cancel_order;
+mod cursor;
 mod discard_failure;
 mod failure_queues;
 mod failures;
@@ -13,6 +14,7 @@ mod histories;
 mod idempotency;
 mod kitchen_simulation;
 mod list_failures;
+mod list_orders;
 mod list_tickets;
 mod list_workflows;
 mod place_order;
@@ -23,6 +25,7 @@ mod report_kitchen_event;
 mod search_attributes;
 mod show_failure;
 mod temporal;
+mod watch_order;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +47,7 @@ pub use get_menu::{Offer, OfferedFlavour};
 pub use get_order::OrderState;
 pub use kitchen_simulation::SetKitchenSimulation;
 pub use list_failures::{Failures, ListFailures};
+pub use list_orders::{ListOrders, Orders};
 pub use list_tickets::{ListTickets, Ticket, TicketStage, Tickets};
 pub use list_workflows::OrderWorkflowState;
 pub use place_order::{PlaceOrder, Placed, PlacedOrder, ScenarioChoice};
@@ -53,6 +57,7 @@ pub use redrive_failure::RedriveFailure;
 pub use report_kitchen_event::{ReportAnswer, ReportKitchenEvent};
 pub use search_attributes::register_search_attributes;
 pub use temporal::{TemporalError, TemporalGateway};
+pub(crate) use watch_order::Changes;
 
 /// The use cases, and what they work with.
 #[derive(Clone, Debug)]

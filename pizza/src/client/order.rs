@@ -1,24 +1,14 @@
 //! `pizza order`.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 use pizza_api::usecases::IdempotencyKey;
-use pizza_domain::OrderId;
 use serde_json::{Map, Value, json};
 
 use super::customer_key::CustomerArgs;
-use super::gateway::{Gateway, OrderView};
-use super::output;
 use super::status::describe;
-
-/// How often a watched order is looked at.
-const WATCH_EVERY: Duration = Duration::from_millis(150);
-
-/// How long a watched order may take before watching is given up. The order
-/// goes on.
-const WATCH_LIMIT: Duration = Duration::from_secs(6 * 3600);
+use super::{output, watch};
 
 #[derive(Args, Debug)]
 pub(crate) struct OrderArgs {
@@ -112,8 +102,7 @@ pub(crate) async fn run(args: OrderArgs) -> anyhow::Result<ExitCode> {
     } else {
         placed.orders.iter().map(|order| order.order_id).collect()
     };
-    for id in ids {
-        let end = watch(&gateway, id).await?;
+    for end in watch::to_the_end(&gateway, &ids).await? {
         delivered &= end.status == "DeliveryConfirmed";
         output::data(&if args.json {
             serde_json::to_string(&end)?
@@ -126,25 +115,4 @@ pub(crate) async fn run(args: OrderArgs) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
-}
-
-/// Follows an order to its end, saying each new status.
-async fn watch(gateway: &Gateway, id: OrderId) -> anyhow::Result<OrderView> {
-    let watching = async {
-        let mut seen = String::new();
-        loop {
-            let order = gateway.order(id).await?;
-            if order.status != seen {
-                output::note(&format!("{id}  {}", output::plain(&order.status)));
-                seen.clone_from(&order.status);
-            }
-            if order.is_final() {
-                return Ok(order);
-            }
-            tokio::time::sleep(WATCH_EVERY).await;
-        }
-    };
-    tokio::time::timeout(WATCH_LIMIT, watching)
-        .await
-        .map_err(|_| anyhow::anyhow!("order {id} has not ended within {WATCH_LIMIT:?}"))?
 }

@@ -87,6 +87,11 @@ impl Live {
         }
     }
 
+    /// Whether anything is drawn.
+    pub(crate) const fn is_shown(&self) -> bool {
+        self.terminal
+    }
+
     /// Replaces what was drawn before.
     pub(crate) fn draw(&mut self, text: &str) {
         if !self.terminal {

@@ -65,6 +65,21 @@ impl CallError {
         )
     }
 
+    /// Whether the same call may well succeed later: nobody answered, or
+    /// nobody who could.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } => !source.is_builder(),
+            Self::Refused(problem) => matches!(
+                problem.status,
+                StatusCode::BAD_GATEWAY
+                    | StatusCode::SERVICE_UNAVAILABLE
+                    | StatusCode::GATEWAY_TIMEOUT
+            ),
+            _ => false,
+        }
+    }
+
     /// How long to wait before another try; none where one is pointless. What
     /// has an effect is only to be tried again under the same key.
     pub(crate) fn retry_after(&self) -> Option<Duration> {

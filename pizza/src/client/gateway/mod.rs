@@ -1,6 +1,7 @@
 //! The gateway's HTTP interface, from a client's side.
 
 mod error;
+mod events;
 mod failures;
 mod kitchen;
 
@@ -18,6 +19,7 @@ use url::Url;
 use super::secret::Secret;
 
 pub(crate) use error::{CallError, Problem};
+pub(crate) use events::ChangeView;
 pub(crate) use failures::FailureQueues;
 pub(crate) use kitchen::{KitchenDoor, ReportAnswer, SimulationView, TicketView, TicketsView};
 
@@ -241,6 +243,12 @@ impl Gateway {
         Ok(self.get(&["orders", &id.to_string(), "timeline"]).await?)
     }
 
+    /// A page of orders, as the gateway's JSON.
+    pub(crate) async fn orders(&self, query: &[(&'static str, String)]) -> anyhow::Result<Value> {
+        let request = self.client.get(self.at(&["orders"])?).query(query);
+        Ok(self.ask(request).await?)
+    }
+
     /// The workflows of an order, its parked tasks among them.
     pub(crate) async fn workflows(&self, id: OrderId) -> anyhow::Result<WorkflowsView> {
         let path = ["orders", &id.to_string(), "workflows"];
@@ -254,16 +262,16 @@ impl Gateway {
     /// Asks by the right of the customer's key, and says what to do where
     /// that is the trouble.
     async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CallError> {
-        let request = match &self.key {
+        match read(self.send(self.by_right(request)).await?).await {
+            Err(CallError::Refused(problem)) => Err(refused(problem)),
+            answer => answer,
+        }
+    }
+
+    fn by_right(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.key {
             Some(key) => request.bearer_auth(key.text()),
             None => request,
-        };
-        match read(self.send(request).await?).await {
-            Err(CallError::Refused(problem)) if problem.status == StatusCode::UNAUTHORIZED => {
-                let advice = NO_CUSTOMER.to_owned();
-                Err(CallError::NotAllowed { problem, advice })
-            }
-            answer => answer,
         }
     }
 
@@ -292,6 +300,15 @@ fn under_key(request: RequestBuilder, key: Option<&str>) -> RequestBuilder {
         Some(key) => request.header(IDEMPOTENCY_KEY, key),
         None => request,
     }
+}
+
+/// A refusal, with what to do where the customer's key is the trouble.
+fn refused(problem: Problem) -> CallError {
+    if problem.status == StatusCode::UNAUTHORIZED {
+        let advice = NO_CUSTOMER.to_owned();
+        return CallError::NotAllowed { problem, advice };
+    }
+    CallError::Refused(problem)
 }
 
 /// Reads a good answer, or fails with what the problem document says.

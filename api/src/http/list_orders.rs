@@ -1,0 +1,128 @@
+//! `GET /orders`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use pizza_domain::{InvalidField, OrderStatus};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::failures::StrictQuery;
+use super::get_order::OrderSummaryBody;
+use super::problem::ProblemBody;
+use crate::gateway::App;
+use crate::problem::Problem;
+use crate::usecases::{ListOrders, Orders, UseCaseError, Violation};
+use crate::viewer::Viewer;
+
+/// Which orders to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListOrdersQuery {
+    /// Only orders that stand there, by the status' name.
+    status: Option<String>,
+    /// Only this customer's orders.
+    #[param(pattern = "^[A-Za-z0-9._-]{1,64}$")]
+    customer_id: Option<String>,
+    /// Only orders of this flavour, all of it, in any case of its letters
+    /// from A to Z (and of others as far as the store's database knows them).
+    #[param(min_length = 1, max_length = 64)]
+    flavour: Option<String>,
+    /// Only orders that were accepted after this time (RFC 3339).
+    #[param(format = DateTime)]
+    placed_after: Option<String>,
+    /// Only orders that were accepted before this time (RFC 3339).
+    #[param(format = DateTime)]
+    placed_before: Option<String>,
+    /// Only orders that were cancelled because this step failed for good, or
+    /// that are still owed it: `processPayment` for example.
+    failed_step: Option<String>,
+    /// Orders on a page.
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: Option<u32>,
+    /// The `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A page of orders.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Orders)]
+pub(super) struct OrdersBody {
+    /// The page, newest first.
+    orders: Vec<OrderSummaryBody>,
+    /// Asks for the next page; `null` after the last.
+    #[schema(required = true)]
+    next_cursor: Option<String>,
+}
+
+/// List orders, newest first.
+///
+/// Whoever has a customer's key sees their own. An order is listed once a
+/// worker has written it. One that is placed meanwhile shifts no page.
+#[utoipa::path(
+    get, path = "/orders", operation_id = "listOrders", tag = "orders",
+    params(ListOrdersQuery),
+    responses(
+        (status = 200, description = "A page of orders.", body = OrdersBody),
+        (status = 400, description = "The query cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "This gateway knows its customers, and no known key was given.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The key is not a customer's.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A value is not allowed.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Nobody can tell right now.", body = ProblemBody, content_type = "application/problem+json",
+         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+    ),
+    security((), ("customerKey" = []), ("operatorKey" = [])),
+)]
+pub(super) async fn list_orders(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    StrictQuery(query): StrictQuery<ListOrdersQuery>,
+) -> Result<Json<OrdersBody>, Problem> {
+    let page = app.use_cases().list_orders(&viewer, query.try_into()?);
+    Ok(Json(page.await?.into()))
+}
+
+impl TryFrom<ListOrdersQuery> for ListOrders {
+    type Error = UseCaseError;
+
+    fn try_from(query: ListOrdersQuery) -> Result<Self, Self::Error> {
+        Ok(Self {
+            status: query.status.as_deref().map(status).transpose()?,
+            customer_id: query.customer_id,
+            flavour: query.flavour,
+            placed_after: time("placedAfter", query.placed_after)?,
+            placed_before: time("placedBefore", query.placed_before)?,
+            failed_step: query.failed_step,
+            limit: query.limit,
+            cursor: query.cursor,
+        })
+    }
+}
+
+fn status(name: &str) -> Result<OrderStatus, UseCaseError> {
+    name.parse()
+        .map_err(|field| UseCaseError::invalid(Violation::InvalidValue, field))
+}
+
+fn time(field: &'static str, text: Option<String>) -> Result<Option<Timestamp>, UseCaseError> {
+    let read = |text: String| {
+        text.parse().map_err(|_| {
+            let expected = "must be a time as RFC 3339 has it: 2026-01-31T18:30:00Z".to_owned();
+            UseCaseError::invalid(Violation::InvalidValue, InvalidField { field, expected })
+        })
+    };
+    text.map(read).transpose()
+}
+
+impl From<Orders> for OrdersBody {
+    fn from(page: Orders) -> Self {
+        Self {
+            orders: page.orders.into_iter().map(Into::into).collect(),
+            next_cursor: page.next_cursor,
+        }
+    }
+}

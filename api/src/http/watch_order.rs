@@ -1,0 +1,206 @@
+//! `GET /orders/{id}/events`.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{FromRequestParts, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::{StreamExt, stream};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, StatusCode};
+use pizza_activities::store::OrderChange;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::get_order::{CancelReasonBody, MoneyStateBody, OrderStatusBody, PointsStateBody};
+use super::place_order::SizeBody;
+use super::problem::ProblemBody;
+use super::{OrderIdInPath, rfc_3339};
+use crate::connection::Closing;
+use crate::gateway::App;
+use crate::problem::{ErrorCode, Problem};
+use crate::viewer::Viewer;
+
+/// Where a client says which event it saw last.
+const LAST_EVENT_ID: &str = "Last-Event-ID";
+
+/// Tells proxies of nginx's family to pass each event on as it comes.
+const NO_BUFFERING: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("x-accel-buffering"),
+    HeaderValue::from_static("no"),
+);
+
+/// An order as it was at one of its versions: the data of an event `change`,
+/// whose id is the version.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OrderChange)]
+pub(super) struct OrderChangeBody {
+    /// The order's id.
+    #[schema(format = "uuid")]
+    order_id: String,
+    /// Grows by one with each change.
+    version: i64,
+    /// Where it stood.
+    #[schema(value_type = OrderStatusBody)]
+    status: &'static str,
+    /// What had become of the money.
+    #[schema(value_type = MoneyStateBody)]
+    money: &'static str,
+    /// What had become of the points.
+    #[schema(value_type = PointsStateBody)]
+    points: &'static str,
+    /// What was on the pizza.
+    flavour: String,
+    /// How large.
+    #[schema(value_type = SizeBody)]
+    size: &'static str,
+    /// How many pizzas.
+    quantity: i64,
+    /// What was to be paid, after the discount, in minor units (cents) of the
+    /// shop's one currency.
+    total: i64,
+    /// The discount that was given, `20%` or `0%`.
+    discount_applied: String,
+    /// Why it was cancelled; `null` when it was not.
+    #[schema(required = true)]
+    cancelled: Option<CancelReasonBody>,
+    /// When it changed.
+    #[schema(format = DateTime)]
+    changed_at: String,
+}
+
+/// The event that a client saw last, by its number; 0 is before all.
+pub(super) struct LastEventId(i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let mut given = parts.headers.get_all(LAST_EVENT_ID).iter();
+        match (given.next(), given.next()) {
+            (None, _) => Ok(Self(0)),
+            (Some(id), None) => version(id).map(Self).ok_or_else(|| {
+                let detail = format!("{LAST_EVENT_ID} must be the id of an event, a whole number");
+                Problem::new(ErrorCode::InvalidRequest, detail).field(LAST_EVENT_ID)
+            }),
+            (Some(_), Some(_)) => {
+                let detail = format!("{LAST_EVENT_ID} is given twice");
+                Err(Problem::new(ErrorCode::DuplicateField, detail).field(LAST_EVENT_ID))
+            }
+        }
+    }
+}
+
+/// Digits and nothing else.
+fn version(id: &HeaderValue) -> Option<i64> {
+    let id = id.to_str().ok()?;
+    let is_number = id.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| id.parse().ok())?
+}
+
+/// Watch an order.
+///
+/// Server-sent events: each change of the order once, in its order, from its
+/// first on or from the one after `Last-Event-ID`. The stream ends after the
+/// event with a final status. It also ends when the gateway closes the
+/// connection, which it does when it stops or the connection is old: go on
+/// with `Last-Event-ID`. An id beyond the order's newest waits for those
+/// beyond it. A comment comes when nothing else did for a while.
+#[utoipa::path(
+    get, path = "/orders/{id}/events", operation_id = "watchOrder", tag = "orders",
+    params(
+        ("id" = String, Path, format = "uuid", description = "The order's id."),
+        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "The id of the event that was seen last."),
+    ),
+    responses(
+        (status = 200, description = "The changes, as they come: events `change` with this as their data.",
+         body = OrderChangeBody, content_type = "text/event-stream"),
+        (status = 204, description = "The order had ended with that event or before; there is nothing more to watch."),
+        (status = 400, description = "The id is not one, or `Last-Event-ID` is no event's.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "This gateway knows its customers, and no known key was given.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The key is not a customer's.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such order.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Nobody can tell right now, or too many orders are being watched.", body = ProblemBody, content_type = "application/problem+json",
+         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+    ),
+    security((), ("customerKey" = []), ("operatorKey" = [])),
+)]
+pub(super) async fn watch_order(
+    State(app): State<Arc<App>>,
+    Extension(closing): Extension<Closing>,
+    viewer: Viewer,
+    OrderIdInPath(id): OrderIdInPath,
+    LastEventId(after): LastEventId,
+) -> Result<Response, Problem> {
+    let Some(changes) = app.watch(&viewer, id, after).await? else {
+        // What makes a browser stop asking.
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let changes = stream::unfold(changes, async |mut changes| {
+        let change = changes.next().await?;
+        Some((change, changes))
+    });
+    let events = changes
+        .map(|change| Ok::<_, Infallible>(event(change)))
+        .take_until(closing.asked());
+    let keep_alive = KeepAlive::new().interval(app.gateway.limits.keep_alive);
+    let events = Sse::new(events).keep_alive(keep_alive);
+    Ok(([NO_BUFFERING], events).into_response())
+}
+
+fn event(change: OrderChange) -> Event {
+    let version = change.version;
+    let body = OrderChangeBody::from(change);
+    // A body that was built from types can be serialized, onto one line.
+    let data = serde_json::to_string(&body).unwrap_or_default();
+    Event::default()
+        .id(version.to_string())
+        .event("change")
+        .data(data)
+}
+
+impl From<OrderChange> for OrderChangeBody {
+    fn from(change: OrderChange) -> Self {
+        Self {
+            order_id: change.order_id.to_string(),
+            version: change.version,
+            status: change.status.as_str(),
+            money: change.money.as_str(),
+            points: change.points.as_str(),
+            flavour: change.flavour.into(),
+            size: change.size.as_str(),
+            quantity: change.quantity,
+            total: change.total,
+            discount_applied: format!("{}%", change.discount.percent()),
+            cancelled: change.cancelled.map(Into::into),
+            changed_at: rfc_3339(change.changed_at_ms),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_events_id_is_a_whole_number() {
+        let read = |id: &'static str| version(&HeaderValue::from_static(id));
+        assert_eq!(read("0"), Some(0));
+        assert_eq!(read("12"), Some(12));
+        for bad in [
+            "",
+            "-1",
+            "+1",
+            "1.0",
+            "1 2",
+            "0x1",
+            "seven",
+            "9223372036854775808",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

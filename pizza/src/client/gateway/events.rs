@@ -1,0 +1,93 @@
+//! An order's changes, as server-sent events.
+
+use std::io;
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
+use pizza_domain::OrderId;
+use prost::bytes::Bytes;
+use reqwest::{Response, StatusCode};
+use serde::Deserialize;
+use sse_stream::{Sse, SseByteStream};
+use tokio::time::timeout;
+
+use super::{CallError, Gateway, Problem, refused};
+
+/// How long a stream may last. Longer than any is watched.
+const STREAM_LIMIT: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a stream may be silent: three times as long as the gateway keeps
+/// silent.
+const SILENCE: Duration = Duration::from_secs(45);
+
+/// A change, as the gateway tells it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChangeView {
+    pub(crate) version: i64,
+    pub(crate) status: String,
+    pub(crate) changed_at: String,
+}
+
+impl ChangeView {
+    /// Whether no other status follows.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self.status.as_str(), "DeliveryConfirmed" | "Cancelled")
+    }
+}
+
+/// Changes, as they come.
+pub(crate) struct Changes(BoxStream<'static, Result<Sse, sse_stream::Error>>);
+
+impl Changes {
+    /// The next change; none when the stream has ended or is broken off.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn next(&mut self) -> Result<Option<ChangeView>, CallError> {
+        while let Some(Ok(event)) = self.0.next().await {
+            // A later gateway may tell of other things, too.
+            if let (Some("change"), Some(data)) = (event.event.as_deref(), event.data) {
+                return Ok(Some(serde_json::from_str(&data)?));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Gateway {
+    /// The changes of an order after a version; none when it had ended by
+    /// then.
+    pub(crate) async fn changes(
+        &self,
+        id: OrderId,
+        after: i64,
+    ) -> Result<Option<Changes>, CallError> {
+        let request = self
+            .client
+            .get(self.at(&["orders", &id.to_string(), "events"])?)
+            .header("last-event-id", after)
+            .timeout(STREAM_LIMIT);
+        let response = self.send(self.by_right(request)).await?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NO_CONTENT => return Ok(None),
+            _ => return Err(refused(Problem::of(response).await)),
+        }
+        let events = SseByteStream::new(bytes(response).boxed());
+        Ok(Some(Changes(events.boxed())))
+    }
+}
+
+/// An answer's bytes, as long as some come.
+fn bytes(response: Response) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::unfold(response, async |mut response| {
+        let chunk = match timeout(SILENCE, response.chunk()).await {
+            Ok(Ok(chunk)) => Ok(chunk?),
+            Ok(Err(error)) => Err(io::Error::other(error)),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        };
+        Some((chunk, response))
+    })
+}

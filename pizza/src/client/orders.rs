@@ -1,0 +1,162 @@
+//! `pizza orders`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use comfy_table::ColumnConstraint;
+use pizza_domain::{CustomerId, Money, OrderStatus, Step};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::customer_key::CustomerArgs;
+use super::gateway::CancelView;
+use super::output::{self, plain};
+
+/// The most that the gateway gives on a page.
+const PAGE: usize = 100;
+
+#[derive(Args, Debug)]
+pub(crate) struct OrdersArgs {
+    /// Orders that stand there
+    #[arg(long, value_parser = statuses())]
+    status: Option<String>,
+    /// Orders of this customer
+    #[arg(long, value_name = "ID")]
+    customer: Option<CustomerId>,
+    /// Orders of this flavour, all of it, in any case of its letters
+    #[arg(long)]
+    flavour: Option<String>,
+    /// Orders that were placed after this time, 2026-01-31T18:30:00Z for example
+    #[arg(long, value_name = "TIME")]
+    placed_after: Option<String>,
+    /// Orders that were placed before this time
+    #[arg(long, value_name = "TIME")]
+    placed_before: Option<String>,
+    /// Orders that were cancelled because this step failed for good, or that are still owed it
+    #[arg(long, value_name = "STEP", value_parser = steps())]
+    failed_step: Option<String>,
+    /// So many orders at most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    limit: u32,
+    /// Go on where a list ended, with the same filters
+    #[arg(long)]
+    cursor: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    gateway: CustomerArgs,
+}
+
+fn statuses() -> PossibleValuesParser {
+    let names = OrderStatus::ALL.iter().map(|status| status.as_str());
+    PossibleValuesParser::new(names.collect::<Vec<_>>())
+}
+
+fn steps() -> PossibleValuesParser {
+    Step::ALL.map(Step::as_str).into()
+}
+
+/// An order as a list shows it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    order_id: String,
+    status: String,
+    flavour: String,
+    size: String,
+    quantity: u32,
+    total: i64,
+    cancelled: Option<CancelView>,
+    customer_id: String,
+    placed_at: String,
+}
+
+/// A page of orders, as the gateway sends it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    orders: Vec<Value>,
+    next_cursor: Option<String>,
+}
+
+impl OrdersArgs {
+    fn filters(&self) -> Vec<(&'static str, String)> {
+        let customer = self.customer.as_ref().map(ToString::to_string);
+        [
+            ("status", self.status.clone()),
+            ("customerId", customer),
+            ("flavour", self.flavour.clone()),
+            ("placedAfter", self.placed_after.clone()),
+            ("placedBefore", self.placed_before.clone()),
+            ("failedStep", self.failed_step.clone()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+    }
+}
+
+/// Lists orders, page by page, until there are enough.
+pub(crate) async fn run(args: OrdersArgs) -> anyhow::Result<ExitCode> {
+    let gateway = args.gateway.connect()?;
+    let filters = args.filters();
+    let wanted = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let mut orders = Vec::new();
+    let mut cursor = args.cursor;
+    loop {
+        let mut query = filters.clone();
+        let left = wanted.saturating_sub(orders.len());
+        query.push(("limit", left.min(PAGE).to_string()));
+        query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+        let page: Page = serde_json::from_value(gateway.orders(&query).await?)?;
+        orders.extend(page.orders);
+        cursor = page.next_cursor;
+        if cursor.is_none() || orders.len() >= wanted {
+            break;
+        }
+    }
+    if args.json {
+        output::json(&json!({ "orders": orders, "nextCursor": cursor }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if orders.is_empty() {
+        output::note("none");
+    } else {
+        output::data(&table(orders)?);
+    }
+    if let Some(cursor) = cursor {
+        output::note(&format!("more: the same with --cursor {}", plain(&cursor)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Orders for a person.
+fn table(orders: Vec<Value>) -> anyhow::Result<String> {
+    let columns = ["order", "status", "pizza", "price", "customer", "placed at"];
+    let mut table = output::table(&columns);
+    for order in orders {
+        let order: Listed = serde_json::from_value(order)?;
+        let status = match &order.cancelled {
+            Some(reason) => format!("{} ({})", order.status, reason.code),
+            None => order.status,
+        };
+        let pizza = format!("{} x {}, {}", order.quantity, order.flavour, order.size);
+        let price = Money::from_minor(order.total).to_string();
+        let cells = [
+            order.order_id,
+            status,
+            pizza,
+            price,
+            order.customer_id,
+            order.placed_at,
+        ];
+        table.add_row(cells.map(|cell| plain(&cell)));
+    }
+    // An id that is cut into two lines cannot be copied.
+    if let Some(ids) = table.column_mut(0) {
+        ids.set_constraint(ColumnConstraint::ContentWidth);
+    }
+    Ok(table.to_string())
+}
