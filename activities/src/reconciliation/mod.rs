@@ -171,8 +171,10 @@ impl ReconciliationActivities {
     async fn open_orders(&self, since_ms: i64, after: Place) -> Result<ReconciledPage, Trouble> {
         let page = self.store.open_orders(since_ms, &after, PAGE).await?;
         let next = match page.last() {
-            Some(last) => ReconciliationPart::OpenOrders(last.clone()),
-            None => ReconciliationPart::EndedWorkflows(Bytes::default()),
+            Some(last) if page.len() == PAGE as usize => {
+                ReconciliationPart::OpenOrders(last.clone())
+            }
+            _ => ReconciliationPart::EndedWorkflows(Bytes::default()),
         };
         let found: Vec<_> = stream::iter(page)
             .map(|place| self.open_order(place.order_id))
