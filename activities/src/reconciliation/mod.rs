@@ -232,9 +232,10 @@ impl ReconciliationActivities {
             let id: OrderId = id
                 .parse()
                 .map_err(|_| Trouble::Stuck("its id is none of an order".to_owned()))?;
+            // In this order: a workflow that is over has written its last.
+            let standing = self.temporal.order(id).await?;
             match self.store.order(id).await? {
                 Some(record) if !record.status.is_final() => {
-                    let standing = self.temporal.order(id).await?;
                     self.mend(id, Some(record), standing).await
                 }
                 _ => Ok(Finding::Nothing),
