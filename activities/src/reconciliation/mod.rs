@@ -171,8 +171,10 @@ impl ReconciliationActivities {
     async fn open_orders(&self, since_ms: i64, after: Place) -> Result<ReconciledPage, Trouble> {
         let page = self.store.open_orders(since_ms, &after, PAGE).await?;
         let next = match page.last() {
-            Some(last) => ReconciliationPart::OpenOrders(last.clone()),
-            None => ReconciliationPart::EndedWorkflows(Bytes::default()),
+            Some(last) if page.len() == PAGE as usize => {
+                ReconciliationPart::OpenOrders(last.clone())
+            }
+            _ => ReconciliationPart::EndedWorkflows(Bytes::default()),
         };
         let found: Vec<_> = stream::iter(page)
             .map(|place| self.open_order(place.order_id))
@@ -230,9 +232,10 @@ impl ReconciliationActivities {
             let id: OrderId = id
                 .parse()
                 .map_err(|_| Trouble::Stuck("its id is none of an order".to_owned()))?;
+            // In this order: a workflow that is over has written its last.
+            let standing = self.temporal.order(id).await?;
             match self.store.order(id).await? {
                 Some(record) if !record.status.is_final() => {
-                    let standing = self.temporal.order(id).await?;
                     self.mend(id, Some(record), standing).await
                 }
                 _ => Ok(Finding::Nothing),
