@@ -17,7 +17,7 @@ pub(crate) struct StatusArgs {
     #[arg(required_unless_present = "files")]
     id: Option<OrderId>,
     /// Tell what happened to it: statuses, steps, money, points, parked tasks
-    #[arg(long, requires = "id")]
+    #[arg(long, conflicts_with = "files")]
     timeline: bool,
     /// Draw the timeline of a workflow's history, as `temporal workflow show -o json` prints it;
     /// `-` is stdin (repeatable: the order, its branches, its parked tasks). Asks nobody
@@ -92,9 +92,37 @@ pub(crate) fn describe(order: &OrderView) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
     use serde_json::json;
 
     use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        status: StatusArgs,
+    }
+
+    #[test]
+    fn either_an_order_is_asked_for_or_files_are_read() {
+        let id = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
+        let parse = |args: &[&str]| Cli::try_parse_from([&["status"], args].concat());
+        for bad in [
+            &[][..],
+            &["--json"],
+            &["--timeline"],
+            &[id, "--file", "a.json"],
+            &["--timeline", "--file", "a.json"],
+        ] {
+            assert!(parse(bad).is_err(), "{bad:?}");
+        }
+        for good in [&[id][..], &[id, "--timeline", "--json"]] {
+            assert!(parse(good).is_ok(), "{good:?}");
+        }
+        let files = parse(&["--file", "a.json", "--file", "-", "--json"]);
+        let files = files.unwrap_or_else(|error| panic!("{error}")).status.files;
+        assert_eq!(files, [PathBuf::from("a.json"), PathBuf::from("-")]);
+    }
 
     #[test]
     fn an_order_says_what_it_owes() {
