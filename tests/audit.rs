@@ -253,8 +253,9 @@ const PLANTS: &[Plant] = &[
         0,
         &[
             "UPDATE orders SET points = 'reclaimed', version = version + 1 WHERE order_id = '{id}'",
-            "INSERT INTO order_changes SELECT order_id, version, status, money, points, \
-             updated_at_ms FROM orders WHERE order_id = '{id}'",
+            "INSERT INTO order_changes (order_id, version, status, money, points, changed_at_ms) \
+             SELECT order_id, version, status, money, points, updated_at_ms FROM orders \
+             WHERE order_id = '{id}'",
         ],
         &["points"],
     ),
@@ -318,8 +319,9 @@ const PLANTS: &[Plant] = &[
         books: &[
             "UPDATE orders SET status = 'Cancelled', version = version + 1, updated_at_ms = 0 \
              WHERE order_id = '{id}'",
-            "INSERT INTO order_changes SELECT order_id, version, status, money, points, \
-             updated_at_ms FROM orders WHERE order_id = '{id}'",
+            "INSERT INTO order_changes (order_id, version, status, money, points, changed_at_ms) \
+             SELECT order_id, version, status, money, points, updated_at_ms FROM orders \
+             WHERE order_id = '{id}'",
         ],
         terminated: None,
         found: &["ended"],

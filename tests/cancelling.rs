@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::gateway::{Answer, Gateway};
 use crate::harness::grpc::{Grpc, code_of};
+use crate::harness::recording::record_if_wanted;
 use crate::harness::{SOON, World, eventually};
 
 /// A pace at which a stage lasts long enough to be met, in seconds. What is
@@ -31,6 +32,7 @@ async fn before_the_charge_a_cancellation_is_free_and_at_once() {
         let order = world.finished(&id).await;
         let account = world.books().await.account(&id).await;
         account.assert_legal();
+        record_if_wanted(&world, "cancelled-unpaid.order", &format!("order-{id}")).await;
         // The charge is called off, should it still be under way somewhere.
         assert_eq!(account.payment_kinds(), ["void"], "{order}");
         assert_eq!(account.notifications.len(), 1, "{account:?}");
@@ -93,6 +95,8 @@ async fn an_order_on_its_way_or_delivered_is_not_cancelled_and_says_so() {
     assert_eq!(refused.problem(), "order-delivered");
     let order = world.finished(&id).await;
     assert_eq!(order["money"], "charged", "{order}");
+    let branch = format!("order-{id}-fulfilment");
+    record_if_wanted(&world, "not-cancelled.fulfilment", &branch).await;
     world.assert_audit_clean().await;
 }
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::harness::books::Books;
 use crate::harness::gateway::Gateway;
+use crate::harness::recording::record_if_wanted;
 use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
 
 /// A reconciliation runs when it is asked for, and the kitchen is the journey.
@@ -51,6 +52,7 @@ async fn an_order_that_was_ended_from_outside_is_rolled_back_whatever_it_was_at(
         let account = books.account(id).await;
         assert_eq!(account.payment_kinds(), ledger, "{order}");
     }
+    record_if_wanted(&world, "taken-up.order", &format!("order-{cooking}")).await;
     for id in [&cooking, &on_its_way] {
         assert_eq!(gateway.order(id).await["points"], "reclaimed");
         let late = gateway.report(id, "delivered").await;
@@ -433,4 +435,23 @@ async fn rolled_back(world: &World, books: &mut Books, id: &str, code: &str) -> 
 async fn clean(world: &World) {
     let output = world.cli().pizza(&["audit", "--json"]).await;
     assert_eq!(output.code, Some(0), "{output:?}");
+}
+
+#[tokio::test]
+async fn a_temporal_that_knows_none_of_the_orders_takes_none_of_them_up() {
+    let mut world = World::start(when_asked()).await;
+    let gateway = world.gateway();
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(accepted(&gateway).await);
+    }
+    world.worker = None;
+    world.forget_workflows().await;
+    world.start_worker();
+    let counts = asked(&world).await;
+    assert_eq!(counts["stuck"], 5, "{counts}");
+    for id in &ids {
+        let order = gateway.order(id).await;
+        assert_eq!(order["status"], "CookingStarted", "{order}");
+    }
 }

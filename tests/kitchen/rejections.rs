@@ -7,6 +7,7 @@ use pizza_api::proto::kitchen_service_client::KitchenServiceClient;
 
 use super::{WAY, come_so_far, report_at_last, with_id};
 use crate::harness::grpc::{Grpc, as_kitchen};
+use crate::harness::recording::record_if_wanted;
 use crate::harness::{A_MINUTE, World, eventually};
 
 #[tokio::test]
@@ -26,6 +27,8 @@ async fn a_rejection_at_any_stage_is_rolled_back_and_the_customer_hears_the_reas
         assert_eq!(answer.json()["status"], "Refunding", "{answer:?}");
 
         let order = world.finished(&id).await;
+        let branch = format!("order-{id}-fulfilment");
+        record_if_wanted(&world, "rejected.fulfilment", &branch).await;
         assert_eq!(order["status"], "Cancelled", "{order}");
         assert_eq!(order["money"], "refunded", "{order}");
         assert_eq!(order["points"], "reclaimed", "{order}");

@@ -213,8 +213,14 @@ async fn deliver(ctx: &Context) -> Result<(), CancelReason> {
 async fn recover(ctx: &Context, recovery: Recovery) -> Result<(), CancelReason> {
     match recovery {
         Recovery::Delivered => {
-            ctx.state_mut(|state| state.phase = Phase::Delivered);
+            let order = ctx.state_mut(|state| {
+                state.phase = Phase::Delivered;
+                state.order.clone()
+            });
             confirm_delivery(ctx, None).await;
+            // They may have been tried for when the earlier run was ended.
+            let points = award_points(ctx, &order).await;
+            ctx.state_mut(|state| state.outcome.points = points);
             Ok(())
         }
         Recovery::RollBack(reason) => {

@@ -37,6 +37,7 @@
 //!   run that an operator made of it by a reset was then cancelled, for example.
 //!   An observer has seen the record, so it stays; what the ledgers hold against
 //!   it the audit says, and a person has to decide who was wronged.
+//! - Orders of which Temporal knows none, five or more: it is the wrong Temporal.
 //! - A completed workflow without any record: the store has lost what is not in
 //!   Temporal either, and comes back from its backup. The audit names each.
 //! - A workflow without a record and without the memo of a gateway: nobody was
@@ -79,6 +80,11 @@ const PAGE: u32 = 100;
 
 /// Orders that are looked at, at once.
 const AT_ONCE: usize = 8;
+
+/// So many orders that Temporal does not know, and none that it knows, are no
+/// accident: this is another Temporal than the one they were placed in, and to
+/// roll them back here would take them from under those that run there.
+const STRANGERS: usize = 5;
 
 /// How often a page tells that its worker lives.
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -176,6 +182,20 @@ impl ReconciliationActivities {
             }
             _ => ReconciliationPart::EndedWorkflows(Bytes::default()),
         };
+        if self.are_strangers(&page).await? {
+            let stuck = page.len() as u64;
+            tracing::error!(
+                orders = stuck,
+                "Temporal knows none of these orders: is this the namespace that they were \
+                 placed in? They are left alone"
+            );
+            let counts = ReconciliationCounts {
+                looked: stuck,
+                stuck,
+                ..ReconciliationCounts::default()
+            };
+            return Ok(ReconciledPage { counts, next: None });
+        }
         let found: Vec<_> = stream::iter(page)
             .map(|place| self.open_order(place.order_id))
             .buffer_unordered(AT_ONCE)
@@ -185,6 +205,20 @@ impl ReconciliationActivities {
             counts: counted(found)?,
             next: Some(next),
         })
+    }
+
+    /// Whether Temporal knows none of the first orders of a page.
+    async fn are_strangers(&self, page: &[Place]) -> Result<bool, Trouble> {
+        let Some(first) = page.get(..STRANGERS) else {
+            return Ok(false);
+        };
+        for id in first.iter().filter_map(|place| place.order_id.parse().ok()) {
+            let standing = self.temporal.order(id).await?;
+            if !matches!(standing.workflow, Workflow::Ended(Outside::Lost)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// A page of workflows that did not end with a delivery.
