@@ -42,7 +42,7 @@ async fn a_cancellation_that_races_the_delivery_wins_or_loses_and_never_both() {
         .await;
     let mut books = world.books().await;
     for (id, winner) in &winners {
-        let order = world.finished(id).await;
+        let order = gateway.watched_to_its_end(id).await;
         let account = books.account(id).await;
         account.assert_legal();
         let (status, money, kinds): (_, _, &[&str]) = match winner {

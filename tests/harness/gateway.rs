@@ -180,6 +180,20 @@ impl Gateway {
         .await
     }
 
+    /// As [`Self::until_ended`], for many orders at once: it watches, and asks
+    /// nothing meanwhile.
+    pub(crate) async fn watched_to_its_end(&self, id: &str) -> Value {
+        let events = self
+            .client
+            .get(self.at(&format!("/orders/{id}/events")))
+            .timeout(A_MINUTE * 2);
+        let stream = self.send(events).await;
+        assert!([200, 204].contains(&stream.status), "{stream:?}");
+        let order = self.order(id).await;
+        assert!(is_final(&order), "{order}");
+        order
+    }
+
     /// Reports at the kitchen's door, with a kitchen's key.
     pub(crate) async fn report(&self, ticket: &str, event: &str) -> Answer {
         self.report_all(ticket, &json!({ "event": event })).await

@@ -69,6 +69,20 @@ impl History {
         self.events().iter().map(actions_of).sum::<usize>() + self.local_activity_tasks()
     }
 
+    /// The events of workflow tasks that no worker ended in time: what a busy
+    /// machine costs, and not the plan.
+    pub(crate) fn lost_task_events(&self) -> usize {
+        self.events()
+            .iter()
+            .filter_map(|event| event.get("workflowTaskTimedOutEventAttributes"))
+            .map(|lost| {
+                // It was scheduled, and it timed out; it may not have started.
+                let started = lost["startedEventId"].as_str().unwrap_or("0");
+                2 + usize::from(started != "0")
+            })
+            .sum()
+    }
+
     /// The workflow tasks in which local activities ran: their markers name
     /// the task that they were reported with.
     fn local_activity_tasks(&self) -> usize {

@@ -35,7 +35,7 @@ async fn five_hundred_orders_of_an_unreliable_kitchen_end_with_clean_books() {
     let ends: Vec<Value> = stream::iter(0..ORDERS)
         .map(async |_| {
             let id = gateway.place(json!({})).await;
-            gateway.until_ended(&id).await
+            gateway.watched_to_its_end(&id).await
         })
         .buffer_unordered(AT_ONCE)
         .collect()
