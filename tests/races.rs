@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 use crate::harness::gateway::{Answer, Gateway};
 use crate::harness::{A_MINUTE, Setup, World, eventually};
@@ -85,12 +85,12 @@ async fn race(gateway: &Gateway, number: u32) -> (String, Winner) {
     tokio::join!(accept, amend);
     // Spread evenly and in no order: 37 has no factor in common with the span.
     let offset = number * 37 % (2 * SPREAD_MS);
-    let (kitchen_first, customer_first) = (
-        offset.saturating_sub(SPREAD_MS),
-        SPREAD_MS.saturating_sub(offset),
-    );
+    let now = Instant::now();
+    let after = |ms: u32| now + Duration::from_millis(ms.into());
+    let kitchens_start = after(SPREAD_MS.saturating_sub(offset));
+    let customers_start = after(offset.saturating_sub(SPREAD_MS));
     let deliver = async {
-        sleep(Duration::from_millis(customer_first.into())).await;
+        sleep_until(kitchens_start).await;
         let mut delivered = false;
         for report in ["cooked", "pickedUp", "delivered"] {
             delivered = answered(async || gateway.report(&id, report).await).await;
@@ -98,7 +98,7 @@ async fn race(gateway: &Gateway, number: u32) -> (String, Winner) {
         delivered
     };
     let cancel = async {
-        sleep(Duration::from_millis(kitchen_first.into())).await;
+        sleep_until(customers_start).await;
         answered(async || gateway.cancel(&id).await).await
     };
     let (delivered, cancelled) = tokio::join!(deliver, cancel);

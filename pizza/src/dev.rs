@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::client::gateway::{Gateway, KitchenDoor};
-use crate::client::kitchen_key::KitchenKey;
 use crate::client::output;
+use crate::client::shown_key::ShownKey;
 use crate::gateway::{self, Checked, SettingsArgs};
 use crate::keys::KeptKey;
 use crate::kitchen::cook;
@@ -106,7 +106,7 @@ async fn serve(
     let mut gateway = pizza_api::Gateway::new(temporal, store.clone());
     gateway.use_cases.settings.fault_injection = true;
     let door = gateway::serve(listener, gateway, &args.settings, checked, shutdown.clone());
-    let key = KitchenKey::known(kept.kitchen.secret());
+    let key = ShownKey::known(Role::Kitchen, kept.kitchen.secret());
     let at_the_door = KitchenDoor::new(Gateway::new(url.clone())?, key);
     let cook = tokio::spawn(cook(at_the_door, shutdown.clone()));
     let workers = Workers::new(&client, &store, &task_queue::ALL.map(str::to_owned))?;

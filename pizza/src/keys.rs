@@ -33,7 +33,7 @@ const fn prefix(role: Role) -> &'static str {
 }
 
 /// What whoever holds such a key is called.
-const fn holder(role: Role) -> &'static str {
+pub(crate) const fn holder(role: Role) -> &'static str {
     match role {
         Role::Operator => "operator",
         Role::Customer => "customer",
@@ -55,7 +55,7 @@ pub(crate) fn file(role: Role) -> String {
 }
 
 /// The flag and the variable that tell the gateway of a role's keys.
-const fn setting(role: Role) -> (&'static str, &'static str) {
+pub(crate) const fn setting(role: Role) -> (&'static str, &'static str) {
     match role {
         Role::Operator => ("--operator-keys", "PIZZA_OPERATOR_KEYS"),
         Role::Customer => ("--customer-keys", "PIZZA_CUSTOMER_KEYS"),

@@ -14,6 +14,7 @@ pub(crate) mod orders;
 pub(crate) mod output;
 pub(crate) mod scenarios;
 pub(crate) mod secret;
+pub(crate) mod shown_key;
 pub(crate) mod status;
 #[cfg(test)]
 mod stub;

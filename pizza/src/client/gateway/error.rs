@@ -8,6 +8,8 @@ use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
+use crate::client::shown_key::ShownKey;
+
 /// The longest wait that a gateway may ask for before another try.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -48,6 +50,19 @@ pub(crate) enum CallError {
 }
 
 impl CallError {
+    /// The same, with what to do where the key is the trouble.
+    pub(super) fn advised(self, key: &ShownKey) -> Self {
+        let Self::Refused(problem) = self else {
+            return self;
+        };
+        let advice = match problem.code.as_str() {
+            "unauthenticated" => key.advice_unknown(),
+            "forbidden" => key.advice_forbidden(),
+            _ => return Self::Refused(problem),
+        };
+        Self::NotAllowed { problem, advice }
+    }
+
     /// What the gateway said, if it did.
     pub(crate) const fn problem(&self) -> Option<&Problem> {
         match self {

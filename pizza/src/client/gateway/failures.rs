@@ -1,10 +1,10 @@
 //! The gateway's failure queues, from an operator's side.
 
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
 use super::{CallError, Gateway, IDEMPOTENCY_KEY, read};
-use crate::client::operator_key::OperatorKey;
+use crate::client::shown_key::ShownKey;
 
 /// How often a request is sent at most when its answer says to come again,
 /// or gets lost.
@@ -15,12 +15,12 @@ const TRIES: u32 = 4;
 #[derive(Clone, Debug)]
 pub(crate) struct FailureQueues {
     gateway: Gateway,
-    key: OperatorKey,
+    key: ShownKey,
 }
 
 impl FailureQueues {
     /// A client of `gateway`'s queues that shows `key`.
-    pub(crate) const fn new(gateway: Gateway, key: OperatorKey) -> Self {
+    pub(crate) const fn new(gateway: Gateway, key: ShownKey) -> Self {
         Self { gateway, key }
     }
 
@@ -137,25 +137,6 @@ impl FailureQueues {
             Ok(response) => read(response).await,
             Err(error) => Err(error),
         };
-        answer.map_err(|error| self.advised(error))
-    }
-
-    /// Says what to do where the key is the trouble.
-    fn advised(&self, error: CallError) -> CallError {
-        match error {
-            CallError::Refused(problem) if problem.status == StatusCode::UNAUTHORIZED => {
-                CallError::NotAllowed {
-                    advice: self.key.advice_unknown(),
-                    problem,
-                }
-            }
-            CallError::Refused(problem) if problem.status == StatusCode::FORBIDDEN => {
-                CallError::NotAllowed {
-                    advice: self.key.advice_forbidden(),
-                    problem,
-                }
-            }
-            other => other,
-        }
+        answer.map_err(|error| error.advised(&self.key))
     }
 }

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{CallError, Gateway, read};
-use crate::client::kitchen_key::KitchenKey;
+use crate::client::shown_key::ShownKey;
 
 /// A client of the kitchen's door.
 #[derive(Clone, Debug)]
 pub(crate) struct KitchenDoor {
     gateway: Gateway,
-    key: KitchenKey,
+    key: ShownKey,
 }
 
 /// A page of open tickets, as the gateway shows it.
@@ -71,7 +71,7 @@ pub(crate) enum ReportAnswer {
 
 impl KitchenDoor {
     /// A client of `gateway`'s kitchen door that shows `key`.
-    pub(crate) const fn new(gateway: Gateway, key: KitchenKey) -> Self {
+    pub(crate) const fn new(gateway: Gateway, key: ShownKey) -> Self {
         Self { gateway, key }
     }
 
@@ -127,22 +127,7 @@ impl KitchenDoor {
             None => request,
         };
         let answer = read(self.gateway.send(request).await?).await;
-        answer.map_err(|error| self.with_advice(error))
-    }
-
-    /// Says what to do about a key that is not taken.
-    fn with_advice(&self, error: CallError) -> CallError {
-        match error {
-            CallError::Refused(problem)
-                if ["unauthenticated", "forbidden"].contains(&problem.code.as_str()) =>
-            {
-                CallError::NotAllowed {
-                    problem,
-                    advice: self.key.advice(),
-                }
-            }
-            other => other,
-        }
+        answer.map_err(|error| error.advised(&self.key))
     }
 }
 
