@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::gateway::Gateway;
 use crate::harness::grpc::{Grpc, code_of};
 use crate::harness::recording::record_if_wanted;
-use crate::harness::{Setup, World};
+use crate::harness::{SOON, Setup, World, eventually};
 
 /// A pace at which a stage lasts long enough to be met, in seconds.
 const PACE: f64 = 3.0;
@@ -87,6 +87,69 @@ async fn the_kitchen_cooks_what_its_ticket_was_amended_to() {
     record_if_wanted(&world, "amended.order", &format!("order-{id}")).await;
     let branch = format!("order-{id}-fulfilment");
     record_if_wanted(&world, "amended.fulfilment", &branch).await;
+    world.assert_audit_clean().await;
+}
+
+#[tokio::test]
+async fn a_kitchen_that_accepts_meanwhile_accepts_the_amended_order() {
+    let world = World::start(Setup {
+        kitchen: false,
+        kitchen_deadline_seconds: 60.0,
+        ..Setup::default()
+    })
+    .await;
+    let gateway = world.gateway();
+    let id = gateway.place(json!({})).await;
+    world.ticket_is_there(&id).await;
+    let mut books = world.books().await;
+    // The amendment gets as far as the money, and waits.
+    books.lock().await;
+    let seen = async |workflow: &str, event: &str| {
+        let what = format!("{workflow} has {event}");
+        eventually(SOON, &what, async || {
+            let history = world.history(workflow).await;
+            history
+                .events()
+                .iter()
+                .any(|it| it[event].is_object())
+                .then_some(())
+        })
+        .await;
+    };
+    let (order, branch) = (format!("order-{id}"), format!("order-{id}-fulfilment"));
+    let accept = async {
+        seen(
+            &order,
+            "signalExternalWorkflowExecutionInitiatedEventAttributes",
+        )
+        .await;
+        seen(
+            &branch,
+            "signalExternalWorkflowExecutionInitiatedEventAttributes",
+        )
+        .await;
+        gateway.report(&id, "accepted").await
+    };
+    let unlock = async {
+        seen(&branch, "workflowExecutionUpdateAcceptedEventAttributes").await;
+        books.unlock().await;
+    };
+    let wanted = json!({ "quantity": 2 });
+    let (amended, accepted, ()) = tokio::join!(gateway.amend(&id, &wanted), accept, unlock);
+    assert_eq!(amended.status, 200, "{amended:?}");
+    assert_eq!(accepted.status, 200, "{accepted:?}");
+    gateway.until(&id, "CookingStarted").await;
+    let query = format!(
+        "SELECT min(quantity) FROM order_changes WHERE order_id = '{id}' \
+         AND status = 'CookingStarted'"
+    );
+    assert_eq!(
+        world.books().await.number(&query).await,
+        2,
+        "accepted too early"
+    );
+    gateway.cancel(&id).await;
+    world.finished(&id).await;
     world.assert_audit_clean().await;
 }
 
