@@ -186,6 +186,14 @@ async fn once_the_kitchen_cooks_it_is_too_late_and_the_answer_says_why() {
     let refused = gateway.amend(&id, &wanted).await;
     assert_eq!(refused.status, 409, "{refused:?}");
     assert_eq!(refused.problem(), "order-cooking");
+    let timeline = gateway.get(&format!("/orders/{id}/timeline")).await.json();
+    let entries = timeline["entries"].as_array().expect("a list");
+    let asked = entries
+        .iter()
+        .find(|it| it["detail"]["request"] == "amendOrder")
+        .expect("what was asked for");
+    assert_eq!(asked["outcome"], "refused", "{asked}");
+    assert_eq!(asked["detail"]["code"], "OrderCooking", "{asked}");
     gateway.report_taken(&id, "cooked").await;
     let refused = gateway.amend(&id, &wanted).await;
     assert_eq!(refused.problem(), "order-cooking");
@@ -202,6 +210,7 @@ async fn once_the_kitchen_cooks_it_is_too_late_and_the_answer_says_why() {
     let order = world.finished(&cancelled).await;
     let refused = gateway.amend(&cancelled, &wanted).await;
     assert_eq!(refused.problem(), "order-over");
+    assert_eq!(refused.json()["orderStatus"], "Cancelled", "{refused:?}");
     assert_eq!(world.finished(&cancelled).await["total"], order["total"]);
     world.assert_audit_clean().await;
 }

@@ -58,6 +58,15 @@ async fn an_order_that_was_ended_from_outside_is_rolled_back_whatever_it_was_at(
         let late = gateway.report(id, "delivered").await;
         assert_eq!(late.status, 409, "{late:?}");
     }
+    // What the run that was ended did is told with the rest.
+    let timeline = format!("/orders/{cooking}/timeline");
+    eventually(SOON, "both runs are told of", async || {
+        let told = gateway.get(&timeline).await.json();
+        let entries = told["entries"].as_array().expect("a list");
+        let has = |field: &str, value: &str| entries.iter().any(|it| it[field] == value);
+        (has("outcome", "terminated") && has("what", "processPayment")).then_some(())
+    })
+    .await;
     quiet(&world, 1).await;
     for event in ["cooked", "pickedUp", "delivered"] {
         gateway.report_taken(&running, event).await;

@@ -138,6 +138,13 @@ impl About {
     }
 
     /// One line for each request; nothing of what the customer sent.
+    /// Whether it only asked whether there is anything new, as a kitchen does
+    /// many times a second.
+    fn is_poll(&self, response: &Response) -> bool {
+        let route = self.route.as_ref().map_or("", MatchedPath::as_str);
+        self.method == http::Method::GET && web::is_polled(route) && response.status().is_success()
+    }
+
     fn log(&self, response: &Response, started: Instant) {
         let method = self.method.as_str();
         let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
@@ -147,7 +154,7 @@ impl About {
             .headers()
             .get(tonic::Status::GRPC_STATUS)
             .and_then(|code| code.to_str().ok());
-        if self.is_probe {
+        if self.is_probe || self.is_poll(response) {
             tracing::debug!(method, route, status, latency_ms, grpc_code, "request");
         } else {
             tracing::info!(method, route, status, latency_ms, grpc_code, "request");

@@ -193,7 +193,9 @@ impl From<UseCaseError> for Problem {
             UseCaseError::ReportOutOfOrder { status } | UseCaseError::ReportLate { status } => {
                 problem.order_status = status;
             }
-            UseCaseError::OrderCooking { status } => problem.order_status = Some(status),
+            UseCaseError::OrderCooking { status } | UseCaseError::OrderOver { status } => {
+                problem.order_status = Some(status);
+            }
             UseCaseError::OrderOnItsWay => {
                 problem.order_status = Some(OrderStatus::DeliveryStarted)
             }

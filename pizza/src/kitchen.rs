@@ -118,16 +118,17 @@ impl Kitchen {
 
     /// Looks how to behave, and what there is to do.
     async fn look(&mut self) -> Result<(), CallError> {
-        // Nothing is reported before it is known whether it may be.
         if self.asked.is_none_or(|asked| asked.elapsed() >= ASK_AGAIN) {
-            let simulation = self.station.door.simulation().await?;
-            self.behave(simulation);
-            self.asked = Some(Instant::now());
+            self.ask_how_to_behave().await?;
         }
         let mut open = HashSet::new();
         let mut cursor: Option<String> = None;
         loop {
             let page: TicketsView = self.station.door.tickets(PAGE, cursor.as_deref()).await?;
+            // What was said before an order came holds for that order.
+            if page.tickets.iter().any(|ticket| self.is_new(ticket)) {
+                self.ask_how_to_behave().await?;
+            }
             for ticket in &page.tickets {
                 open.insert(ticket.ticket_id);
                 self.take_up(ticket);
@@ -138,6 +139,17 @@ impl Kitchen {
             }
         }
         self.put_down_all_but(&open);
+        Ok(())
+    }
+
+    fn is_new(&self, ticket: &TicketView) -> bool {
+        !ticket.simulation.silent && !self.in_hand.contains_key(&ticket.ticket_id)
+    }
+
+    async fn ask_how_to_behave(&mut self) -> Result<(), CallError> {
+        let simulation = self.station.door.simulation().await?;
+        self.behave(simulation);
+        self.asked = Some(Instant::now());
         Ok(())
     }
 

@@ -40,7 +40,7 @@ use crate::problem::{ErrorCode, Problem};
 
 pub use openapi::openapi_json;
 pub(crate) use place_order::MESSAGE as PLACED_MESSAGE;
-pub(crate) use probes::is_probe;
+pub(crate) use probes::{is_polled, is_probe};
 
 /// The routes of the HTTP door.
 pub(crate) fn router(app: &Arc<App>) -> Router {

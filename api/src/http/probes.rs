@@ -26,6 +26,12 @@ pub(crate) fn is_probe(path: &str) -> bool {
     matches!(path, "/healthz" | "/readyz")
 }
 
+/// Whether a route is asked many times a second by whoever waits for something
+/// to do.
+pub(crate) fn is_polled(route: &str) -> bool {
+    ["/kitchen/tickets", "/kitchen/simulation"].contains(&route)
+}
+
 /// Is the process alive?
 #[utoipa::path(
     get, path = "/healthz", operation_id = "healthz", tag = "operations",

@@ -75,12 +75,13 @@ pub(super) fn cancelled() -> Fault {
 
 /// Whether a failure says no more than that there was one.
 fn is_wrapper(failure: &Failure) -> bool {
-    let wraps = matches!(
-        failure.failure_info,
+    let wraps = match &failure.failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(info)) => info.r#type.is_empty(),
         Some(
-            FailureInfo::ActivityFailureInfo(_) | FailureInfo::ChildWorkflowExecutionFailureInfo(_)
-        )
-    );
+            FailureInfo::ActivityFailureInfo(_) | FailureInfo::ChildWorkflowExecutionFailureInfo(_),
+        ) => true,
+        _ => false,
+    };
     wraps && failure.cause.is_some()
 }
 

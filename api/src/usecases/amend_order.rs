@@ -56,7 +56,7 @@ impl UseCases {
             }
             Changed::Closed => Err(match before {
                 OrderStatus::DeliveryConfirmed => UseCaseError::OrderDelivered,
-                OrderStatus::Cancelled => UseCaseError::OrderOver,
+                OrderStatus::Cancelled => UseCaseError::OrderOver { status: before },
                 _ => UseCaseError::OrderUnattended,
             }),
         }

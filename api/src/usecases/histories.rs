@@ -21,6 +21,9 @@ use crate::timeline::SourceState;
 /// order without a fault has about 60.
 pub(super) const MOST_EVENTS: u32 = 5_000;
 
+/// The most runs of an order's workflows that are looked for.
+const MOST_RUNS: u32 = 50;
+
 /// Events on a page.
 const PAGE: u32 = 1_000;
 
@@ -51,12 +54,29 @@ impl TemporalGateway {
             loyalty_workflow_id(order),
             fulfilment_workflow_id(order),
         ];
-        let latest = of_order.into_iter().chain(tasks).map(latest_run).collect();
-        read(latest, MOST_EVENTS, |run, most, token| {
+        // An order that was ended from outside has a run for each time that it
+        // was taken up.
+        let query = of_order.each_ref().map(|id| format!("WorkflowId = '{id}'"));
+        let listed = self.list(query.join(" OR "), MOST_RUNS, limit).await;
+        let mut runs: Vec<_> = listed.iter().flatten().collect();
+        runs.sort_by_key(|run| std::cmp::Reverse(run.started_at_ms));
+        let is_listed = |id: &String| runs.iter().any(|run| run.id == *id);
+        let unlisted = of_order.into_iter().filter(|id| !is_listed(id));
+        let latest = unlisted.chain(tasks).map(latest_run);
+        let known = runs.iter().map(|run| WorkflowExecution {
+            workflow_id: run.id.clone(),
+            run_id: run.run_id.clone(),
+        });
+        let runs = latest.chain(known).collect();
+        let mut found = read(runs, MOST_EVENTS, |run, most, token| {
             let left = deadline.saturating_duration_since(Instant::now());
             self.history_page(run, most, token, left)
         })
-        .await
+        .await;
+        if listed.is_err() && found.state == SourceState::Read {
+            found.state = SourceState::Partial;
+        }
+        found
     }
 }
 
@@ -93,6 +113,7 @@ where
         }
         let mut history = History::default();
         let whole = pages(&run, &mut left, &mut history, &page).await;
+        seen.extend(run_before_reset(&run, &history));
         runs.extend(earlier_run(&run, &history));
         runs.extend(parked_in(&history).map(latest_run));
         if !history.events.is_empty() {
@@ -150,6 +171,18 @@ where
             return Ok(false);
         }
     }
+}
+
+/// The run that this one was made of by a reset: what it did, this one's
+/// history begins with. It is the run itself where there was no reset.
+fn run_before_reset(run: &WorkflowExecution, history: &History) -> Option<(String, String)> {
+    let Attributes::WorkflowExecutionStartedEventAttributes(started) =
+        history.events.first()?.attributes.as_ref()?
+    else {
+        return None;
+    };
+    let run_id = started.original_execution_run_id.clone();
+    (!run_id.is_empty()).then(|| (run.workflow_id.clone(), run_id))
 }
 
 /// The run that this one continues.

@@ -159,7 +159,7 @@ pub enum UseCaseError {
     #[error("the kitchen has no ticket {0}")]
     TicketNotFound(OrderId),
     /// Another report has to come first.
-    #[error("another report has to come first")]
+    #[error("another report has to come first, or this stage was reported under another id")]
     ReportOutOfOrder {
         /// Where the order stands, if the store could say.
         status: Option<OrderStatus>,
@@ -180,8 +180,11 @@ pub enum UseCaseError {
         status: OrderStatus,
     },
     /// The order is cancelled, or about to be.
-    #[error("the order is cancelled")]
-    OrderOver,
+    #[error("the order is cancelled, or about to be")]
+    OrderOver {
+        /// Where the order stands.
+        status: OrderStatus,
+    },
     /// The payment of the difference was declined.
     #[error("the order is as it was: {0}")]
     PaymentDeclined(String),
@@ -264,7 +267,7 @@ impl UseCaseError {
             Self::OrderOnItsWay => ErrorCode::OrderOnItsWay,
             Self::OrderDelivered => ErrorCode::OrderDelivered,
             Self::OrderCooking { .. } => ErrorCode::OrderCooking,
-            Self::OrderOver => ErrorCode::OrderOver,
+            Self::OrderOver { .. } => ErrorCode::OrderOver,
             Self::PaymentDeclined(_) => ErrorCode::PaymentDeclined,
             Self::AmendmentFailed(_) => ErrorCode::AmendmentFailed,
             Self::OrderUnattended => ErrorCode::OrderUnattended,
@@ -286,7 +289,7 @@ impl UseCaseError {
             ChangeRefusal::OnItsWay => Self::OrderOnItsWay,
             ChangeRefusal::Delivered => Self::OrderDelivered,
             ChangeRefusal::Cooking => Self::OrderCooking { status },
-            ChangeRefusal::Over => Self::OrderOver,
+            ChangeRefusal::Over => Self::OrderOver { status },
             ChangeRefusal::Declined(message) => Self::PaymentDeclined(message),
             ChangeRefusal::Failed(message) => Self::AmendmentFailed(message),
         }

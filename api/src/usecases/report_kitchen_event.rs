@@ -143,9 +143,12 @@ fn answer_to(
     request: &ReportKitchenEvent,
 ) -> Result<ReportAnswer, UseCaseError> {
     match refusal {
-        ReportRefusal::Repeated => Ok(ReportAnswer::repeated(
-            status.unwrap_or(request.report.report.order_status()),
-        )),
+        ReportRefusal::Repeated => {
+            // The store may be a moment behind what the report brought about.
+            let brought = request.report.report.order_status();
+            let now = status.filter(|status| status.rank() > brought.rank());
+            Ok(ReportAnswer::repeated(now.unwrap_or(brought)))
+        }
         ReportRefusal::OutOfOrder => Err(UseCaseError::ReportOutOfOrder { status }),
         ReportRefusal::Late => Err(UseCaseError::ReportLate { status }),
         ReportRefusal::IdReused => Err(UseCaseError::ReportIdReused),

@@ -118,6 +118,7 @@ impl TemporalError {
 #[derive(Clone, Debug)]
 pub(super) struct ListedWorkflow {
     pub(super) id: String,
+    pub(super) run_id: String,
     pub(super) workflow_type: String,
     /// `Running`, `Completed`, `Failed` and so on.
     pub(super) status: &'static str,
@@ -464,6 +465,7 @@ fn listed(info: WorkflowExecutionInfo) -> ListedWorkflow {
     let execution = info.execution.unwrap_or_default();
     ListedWorkflow {
         id: execution.workflow_id,
+        run_id: execution.run_id,
         workflow_type: info.r#type.unwrap_or_default().name,
         status,
         started_at_ms: info
