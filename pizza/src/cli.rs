@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Kitchen(kitchen::KitchenArgs),
     /// List the tickets that the kitchen is to work on
     Tickets(client::tickets::TicketsArgs),
+    /// Report on a ticket, as a kitchen or a courier
+    Report(client::report::ReportArgs),
     /// Show or change how simulated kitchens are to behave
     KitchenSimulation(client::kitchen_simulation::KitchenSimulationArgs),
     /// Show the menu of a gateway

@@ -50,6 +50,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Gateway(args) => gateway::run(args).await,
         Command::Kitchen(args) => kitchen::run(args).await,
         Command::Tickets(args) => client::tickets::run(args).await,
+        Command::Report(args) => client::report::run(args).await,
         Command::KitchenSimulation(args) => client::kitchen_simulation::run(args).await,
         Command::Menu(args) => client::menu::run(args).await,
         Command::Order(args) => client::order::run(args).await,

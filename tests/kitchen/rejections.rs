@@ -56,6 +56,22 @@ async fn a_rejection_at_any_stage_is_rolled_back_and_the_customer_hears_the_reas
 }
 
 #[tokio::test]
+async fn the_command_line_reports_as_a_kitchen_does() {
+    let world = World::shared_without_kitchen().await;
+    let gateway = world.gateway();
+    let id = gateway.place_accepted(json!({})).await;
+    let cooked = world.cli().ok(&["report", &id, "cooked"]).await;
+    assert_eq!(cooked, "cooked taken: CookingCompleted\n");
+    let late = world.cli().pizza(&["report", &id, "delivered"]).await;
+    assert_eq!(late.code, Some(1), "{late:?}");
+    let reject = ["report", &id, "rejected", "--reason", "it fell", "--json"];
+    let output = world.cli().pizza(&reject).await;
+    assert_eq!(output.json_lines()[0]["outcome"], "taken", "{output:?}");
+    let order = world.finished(&id).await;
+    assert_eq!(order["cancelled"]["message"], "it fell", "{order}");
+}
+
+#[tokio::test]
 async fn a_rejection_without_a_reason_and_over_grpc_is_one_too() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();

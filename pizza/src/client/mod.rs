@@ -12,6 +12,7 @@ pub(crate) mod operator_key;
 pub(crate) mod order;
 pub(crate) mod orders;
 pub(crate) mod output;
+pub(crate) mod report;
 pub(crate) mod scenarios;
 pub(crate) mod secret;
 pub(crate) mod shown_key;

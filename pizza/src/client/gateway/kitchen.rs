@@ -95,14 +95,19 @@ impl KitchenDoor {
         report: KitchenReport,
         report_id: &str,
     ) -> Result<ReportAnswer, CallError> {
-        let path = ["kitchen", "tickets", &ticket.to_string(), "events"];
-        let body = json!({ "event": report.as_str(), "reportId": report_id });
-        let request = self.gateway.client.post(self.gateway.at(&path)?);
-        match self.send::<Value>(request.json(&body)).await {
+        let report = json!({ "event": report.as_str(), "reportId": report_id });
+        match self.make(ticket, &report).await {
             Ok(_) => Ok(ReportAnswer::Taken),
             Err(error) if is_refusal(&error) => Ok(ReportAnswer::Refused),
             Err(error) => Err(error),
         }
+    }
+
+    /// Makes a report, and gives the gateway's answer as it is.
+    pub(crate) async fn make(&self, ticket: OrderId, report: &Value) -> Result<Value, CallError> {
+        let path = ["kitchen", "tickets", &ticket.to_string(), "events"];
+        let request = self.gateway.client.post(self.gateway.at(&path)?);
+        self.send(request.json(report)).await
     }
 
     /// How simulated kitchens are to behave.
