@@ -24,7 +24,7 @@ struct Books {
 async fn before_the_charge_the_new_price_is_charged_at_once() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
-    let id = paced(&gateway, "Pending").await;
+    let id = gateway.place_paced(PACE, "Pending").await;
     let amended = amended(&gateway, &id, &json!({ "size": "large", "quantity": 2 })).await;
     assert_eq!(amended["difference"], 0, "{amended}");
     assert_eq!(amended["order"]["total"], 3000, "{amended}");
@@ -42,7 +42,7 @@ async fn before_the_charge_the_new_price_is_charged_at_once() {
 async fn after_the_charge_the_difference_is_charged_and_given_back() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
-    let id = paced(&gateway, "PaymentComplete").await;
+    let id = gateway.place_paced(PACE, "PaymentComplete").await;
     let dearer = amended(&gateway, &id, &json!({ "quantity": 3 })).await;
     assert_eq!(dearer["difference"], 2400, "{dearer}");
     let cheaper = amended(&gateway, &id, &json!({ "flavour": "Hawaiian" })).await;
@@ -62,8 +62,7 @@ async fn after_the_charge_the_difference_is_charged_and_given_back() {
 async fn the_kitchen_cooks_what_its_ticket_was_amended_to() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
-    let id = gateway.place(json!({})).await;
-    world.ticket_is_there(&id).await;
+    let id = world.handed_over().await;
     let wanted = json!({ "flavour": "gravel", "size": "small", "quantity": 4 });
     let answer = amended(&gateway, &id, &wanted).await;
     let order = answer["order"].clone();
@@ -99,8 +98,7 @@ async fn a_kitchen_that_accepts_meanwhile_accepts_the_amended_order() {
     })
     .await;
     let gateway = world.gateway();
-    let id = gateway.place(json!({})).await;
-    world.ticket_is_there(&id).await;
+    let id = world.handed_over().await;
     let mut books = world.books().await;
     // The amendment gets as far as the money, and waits.
     books.lock().await;
@@ -157,8 +155,7 @@ async fn a_kitchen_that_accepts_meanwhile_accepts_the_amended_order() {
 async fn an_amended_order_that_is_rolled_back_is_refunded_as_a_whole() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
-    let id = gateway.place(json!({})).await;
-    world.ticket_is_there(&id).await;
+    let id = world.handed_over().await;
     amended(&gateway, &id, &json!({ "quantity": 2 })).await;
     gateway.report_taken(&id, "accepted").await;
     let cancelled = gateway.cancel(&id).await;
@@ -224,8 +221,7 @@ async fn a_difference_that_cannot_be_charged_leaves_the_order_as_it_was() {
     })
     .await;
     let gateway = world.gateway();
-    let id = gateway.place(json!({})).await;
-    world.ticket_is_there(&id).await;
+    let id = world.handed_over().await;
     let mut books = world.books().await;
     let wanted = json!({ "quantity": 2 });
 
@@ -281,8 +277,7 @@ async fn a_difference_that_cannot_be_charged_leaves_the_order_as_it_was() {
 async fn an_amendment_sent_twice_under_one_key_is_made_once() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
-    let id = gateway.place(json!({})).await;
-    world.ticket_is_there(&id).await;
+    let id = world.handed_over().await;
     let send = async |quantity: u64| {
         let request = gateway
             .client
@@ -308,8 +303,7 @@ async fn an_amendment_sent_twice_under_one_key_is_made_once() {
 async fn grpc_and_the_command_line_amend_as_http_does() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
-    let id = gateway.place(json!({})).await;
-    world.ticket_is_there(&id).await;
+    let id = world.handed_over().await;
     let grpc = Grpc::connect(world.gateway_url()).await;
     let mut orders = OrderServiceClient::new(grpc.channel.clone());
     let request = AmendOrderRequest {
@@ -342,8 +336,7 @@ async fn grpc_and_the_command_line_amend_as_http_does() {
 async fn a_bad_amendment_names_its_field_and_changes_nothing() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
-    let id = gateway.place(json!({})).await;
-    world.ticket_is_there(&id).await;
+    let id = world.handed_over().await;
     let before = gateway.order(&id).await;
     for (wanted, code, field) in [
         (json!({}), "missing-field", "flavour"),
@@ -361,13 +354,6 @@ async fn a_bad_amendment_names_its_field_and_changes_nothing() {
     }
     assert_eq!(pizza(&gateway.order(&id).await), pizza(&before));
     gateway.cancel(&id).await;
-}
-
-/// An order that takes its time, at a stage.
-async fn paced(gateway: &Gateway, stage: &str) -> String {
-    let id = gateway.place(json!({ "perStepDelaySeconds": PACE })).await;
-    gateway.until(&id, stage).await;
-    id
 }
 
 async fn amended(gateway: &Gateway, id: &str, wanted: &Value) -> Value {

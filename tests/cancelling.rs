@@ -5,7 +5,7 @@ use pizza_api::proto::CancelOrderRequest;
 use pizza_api::proto::order_service_client::OrderServiceClient;
 use serde_json::{Value, json};
 
-use crate::harness::gateway::{Answer, Gateway};
+use crate::harness::gateway::Answer;
 use crate::harness::grpc::{Grpc, code_of};
 use crate::harness::recording::record_if_wanted;
 use crate::harness::{SOON, World, eventually};
@@ -19,7 +19,7 @@ async fn before_the_charge_a_cancellation_is_free_and_at_once() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
     for stage in ["Pending", "PaymentProcessing"] {
-        let id = paced(&gateway, stage).await;
+        let id = gateway.place_paced(PACE, stage).await;
         assert_cancelling(&gateway.cancel(&id).await);
         let order = eventually(SOON / 10, "it is cancelled at once", async || {
             let order = gateway.order(&id).await;
@@ -44,8 +44,8 @@ async fn before_the_charge_a_cancellation_is_free_and_at_once() {
 async fn until_the_courier_has_it_a_cancellation_takes_everything_back() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
-    let charged = paced(&gateway, "PaymentComplete").await;
-    let handed_over = handed_over(&world).await;
+    let charged = gateway.place_paced(PACE, "PaymentComplete").await;
+    let handed_over = world.handed_over().await;
     let accepted = gateway.place_accepted(json!({})).await;
     let cooked = gateway.place_accepted(json!({})).await;
     gateway.report_taken(&cooked, "cooked").await;
@@ -177,20 +177,6 @@ async fn what_does_not_exist_cannot_be_cancelled() {
     assert_eq!(unknown.problem(), "order-not-found", "{unknown:?}");
     let bad = gateway.cancel("7").await;
     assert_eq!(bad.problem(), "invalid-order-id", "{bad:?}");
-}
-
-/// An order that takes its time, at a stage.
-async fn paced(gateway: &Gateway, stage: &str) -> String {
-    let id = gateway.place(json!({ "perStepDelaySeconds": PACE })).await;
-    gateway.until(&id, stage).await;
-    id
-}
-
-/// An order whose ticket the kitchen has, and has not accepted.
-async fn handed_over(world: &World) -> String {
-    let id = world.gateway().place(json!({})).await;
-    world.ticket_is_there(&id).await;
-    id
 }
 
 fn assert_cancelling(answer: &Answer) {

@@ -75,7 +75,7 @@ async fn a_repeated_report_is_answered_and_changes_nothing() {
 async fn a_report_out_of_order_is_refused_and_changes_nothing() {
     let world = patient().await;
     let gateway = world.gateway();
-    let id = handed_over(&world).await;
+    let id = world.handed_over().await;
     let before = settled(&world, &id).await;
     for early in ["cooked", "pickedUp", "delivered"] {
         assert_conflict(
@@ -104,7 +104,7 @@ async fn a_late_report_never_revives_an_order() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
     // One that the kitchen never answered, and one that it forgot about.
-    let silent = handed_over(&world).await;
+    let silent = world.handed_over().await;
     let forgotten = accepted(&gateway).await;
     gateway.report_taken(&forgotten, "cooked").await;
     for id in [&silent, &forgotten] {
@@ -264,18 +264,6 @@ async fn patient() -> World {
 /// An order that the kitchen has accepted.
 async fn accepted(gateway: &Gateway) -> String {
     gateway.place_accepted(json!({})).await
-}
-
-/// An order that the kitchen has the ticket of, and said nothing on.
-async fn handed_over(world: &World) -> String {
-    let id = world.gateway().place(json!({})).await;
-    let mut books = world.books().await;
-    let query = format!("SELECT count(*) FROM kitchen_tickets WHERE order_id = '{id}'");
-    eventually(SOON, "the kitchen has the ticket", async || {
-        (books.number(&query).await == 1).then_some(())
-    })
-    .await;
-    id
 }
 
 /// Whether a report that was answered with 200 had been taken before.

@@ -206,6 +206,14 @@ impl Gateway {
         self.send(request.json(report)).await
     }
 
+    /// Places an order that waits so many seconds at each stage, and gives its
+    /// id once it is at this one.
+    pub(crate) async fn place_paced(&self, seconds: f64, stage: &str) -> String {
+        let id = self.place(json!({ "perStepDelaySeconds": seconds })).await;
+        self.until(&id, stage).await;
+        id
+    }
+
     /// Places an order that the kitchen accepts, and gives its id.
     pub(crate) async fn place_accepted(&self, order: Value) -> String {
         let id = self.place(order).await;

@@ -263,6 +263,13 @@ impl World {
         Books::open(&self.folder.join("pizza.db")).await
     }
 
+    /// An order whose ticket the kitchen has, and has not accepted.
+    pub(crate) async fn handed_over(&self) -> String {
+        let id = self.gateway().place(serde_json::json!({})).await;
+        self.ticket_is_there(&id).await;
+        id
+    }
+
     /// Waits until the kitchen has the ticket of an order.
     pub(crate) async fn ticket_is_there(&self, id: &str) {
         let mut books = self.books().await;
