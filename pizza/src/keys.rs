@@ -3,13 +3,13 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::fs::{self, File, Permissions};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use clap::Args;
@@ -21,6 +21,9 @@ use crate::client::output;
 const RANDOM_BYTES: usize = 32;
 /// A file with a key is for its owner alone.
 const OWNER_ONLY: u32 = 0o600;
+
+/// The longest file of entries, in bytes: some ten thousand of them.
+const MAX_ENTRIES_FILE: u64 = 1 << 20;
 
 /// What keys of a role start with, so that a scanner of logs and repositories
 /// can tell one.
@@ -86,6 +89,9 @@ pub(crate) struct KeysArgs {
         hide_default_value = true
     )]
     operator_keys: Entries,
+    /// A file with more such entries of operators, one on a line
+    #[arg(long, value_name = "FILE", env = "PIZZA_OPERATOR_KEYS_FILE")]
+    operator_keys_file: Option<PathBuf>,
     /// Which customers may order and see their orders: entries as `pizza
     /// customer-key` makes them. Without any, the gateway is open to everybody
     #[arg(
@@ -97,6 +103,9 @@ pub(crate) struct KeysArgs {
         hide_default_value = true
     )]
     customer_keys: Entries,
+    /// A file with more such entries of customers, one on a line
+    #[arg(long, value_name = "FILE", env = "PIZZA_CUSTOMER_KEYS_FILE")]
+    customer_keys_file: Option<PathBuf>,
     /// Whose keys may take tickets and report on them: entries as `pizza
     /// kitchen-key` makes them
     #[arg(
@@ -108,6 +117,9 @@ pub(crate) struct KeysArgs {
         hide_default_value = true
     )]
     kitchen_keys: Entries,
+    /// A file with more such entries of kitchens, one on a line
+    #[arg(long, value_name = "FILE", env = "PIZZA_KITCHEN_KEYS_FILE")]
+    kitchen_keys_file: Option<PathBuf>,
 }
 
 /// Entries as they were given. They are read once the command line is, since
@@ -133,17 +145,51 @@ impl KeysArgs {
     /// The keys that were given.
     pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
         let mut keys = Keyring::default();
-        for (role, entries) in [
-            (Role::Operator, &self.operator_keys),
-            (Role::Customer, &self.customer_keys),
-            (Role::Kitchen, &self.kitchen_keys),
+        for (role, entries, file) in [
+            (
+                Role::Operator,
+                &self.operator_keys,
+                &self.operator_keys_file,
+            ),
+            (
+                Role::Customer,
+                &self.customer_keys,
+                &self.customer_keys_file,
+            ),
+            (Role::Kitchen, &self.kitchen_keys, &self.kitchen_keys_file),
         ] {
             let (flag, variable) = setting(role);
             keys.add(role, &entries.0)
                 .with_context(|| format!("{flag} ({variable}) cannot be read"))?;
+            if let Some(file) = file {
+                entries_of(file)
+                    .and_then(|entries| Ok(keys.add(role, &entries)?))
+                    .with_context(|| {
+                        let file = file.display();
+                        format!("{file}, from {flag}-file ({variable}_FILE), cannot be read")
+                    })?;
+            }
         }
         Ok(keys)
     }
+}
+
+/// The entries in a file, with commas between them. Empty lines and what
+/// stands behind a `#` is left out.
+fn entries_of(file: &Path) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let mut bounded = File::open(file)?.take(MAX_ENTRIES_FILE + 1);
+    bounded.read_to_string(&mut text)?;
+    ensure!(
+        text.len() as u64 <= MAX_ENTRIES_FILE,
+        "it is longer than {MAX_ENTRIES_FILE} bytes"
+    );
+    let entries: Vec<&str> = text
+        .lines()
+        .map(|line| line.split_once('#').map_or(line, |(entry, _)| entry).trim())
+        .filter(|entry| !entry.is_empty())
+        .collect();
+    Ok(entries.join(","))
 }
 
 fn key_name(text: &str) -> Result<String, String> {
@@ -347,6 +393,7 @@ mod tests {
             operator_keys: entries(operator),
             customer_keys: entries(customer),
             kitchen_keys: entries(kitchen),
+            ..no_keys()
         };
         let bad = "ann:pizza_op_secret";
         for (given, variable) in [
@@ -361,6 +408,42 @@ mod tests {
                 "{error}"
             );
             assert!(!format!("{error} {args:?}").contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn entries_in_a_file_stand_beside_those_that_were_given() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("customers");
+        let hash = "0".repeat(64);
+        fs::write(&file, format!("# ours\nann:{hash}\n\nbob:{hash} # new\n")).expect("written");
+        let mut args = no_keys();
+        args.customer_keys_file = Some(file.clone());
+        assert!(args.keyring().is_err(), "one hash for two");
+
+        let other = "1".repeat(64);
+        fs::write(&file, format!("ann:{hash}\nbob:{other}\n")).expect("written");
+        assert!(args.keyring().expect("a keyring").knows(Role::Customer));
+
+        fs::write(&file, "ann:secret").expect("written");
+        let error = format!("{:#}", args.keyring().expect_err("no hash"));
+        assert!(error.contains("PIZZA_CUSTOMER_KEYS_FILE"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+
+        args.customer_keys_file = Some(folder.path().join("none"));
+        let error = format!("{:#}", args.keyring().expect_err("no file"));
+        assert!(error.contains("PIZZA_CUSTOMER_KEYS_FILE"), "{error}");
+    }
+
+    fn no_keys() -> KeysArgs {
+        let none = || Entries(String::new());
+        KeysArgs {
+            operator_keys: none(),
+            operator_keys_file: None,
+            customer_keys: none(),
+            customer_keys_file: None,
+            kitchen_keys: none(),
+            kitchen_keys_file: None,
         }
     }
 }

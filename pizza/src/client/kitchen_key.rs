@@ -1,5 +1,8 @@
 //! What the commands for kitchens are told.
 
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
 use clap::Args;
 use pizza_api::Role;
 
@@ -24,18 +27,33 @@ pub(crate) struct KitchenDoorArgs {
         hide_env_values = true
     )]
     key: Option<Secret>,
+    /// A file with the key, for a kitchen that runs as a service
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PIZZA_KITCHEN_KEY_FILE",
+        conflicts_with = "key"
+    )]
+    key_file: Option<PathBuf>,
 }
 
 impl KitchenDoorArgs {
     /// A client of the kitchen's door. Nothing is sent yet.
     pub(crate) fn connect(&self) -> anyhow::Result<KitchenDoor> {
         let data = data_folder(std::env::var_os("PIZZA_DATA").as_deref());
-        let key = ShownKey::find(
-            Role::Kitchen,
-            self.key.clone(),
-            &self.gateway.gateway,
-            &data,
-        )?;
+        let given = match &self.key_file {
+            Some(file) => Some(read(file)?),
+            None => self.key.clone(),
+        };
+        let key = ShownKey::find(Role::Kitchen, given, &self.gateway.gateway, &data)?;
         Ok(KitchenDoor::new(self.gateway.connect()?, key))
     }
+}
+
+/// The key in a file that was named. One without a key in it is a mistake.
+fn read(file: &Path) -> anyhow::Result<Secret> {
+    let source = format!("{} (--key-file, PIZZA_KITCHEN_KEY_FILE)", file.display());
+    let key = Secret::read(file).with_context(|| format!("{source} cannot be read"))?;
+    key.check("kitchen's", &source)?;
+    Ok(key)
 }

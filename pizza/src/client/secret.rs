@@ -2,12 +2,15 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::bail;
 
 /// The longest key, in bytes. One that `pizza operator-key` makes has 52.
-pub(crate) const MAX_KEY: u64 = 512;
+const MAX_KEY: u64 = 512;
 
 /// A text that is never printed, in an error as little as anywhere else.
 #[derive(Clone)]
@@ -29,6 +32,16 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
+    /// The key that stands alone in a file.
+    pub(crate) fn read(file: &Path) -> io::Result<Self> {
+        let mut text = String::new();
+        // One byte more than a key may have is enough to refuse it.
+        File::open(file)?
+            .take(MAX_KEY + 1)
+            .read_to_string(&mut text)?;
+        Ok(Self(text.trim().to_owned()))
+    }
+
     /// The key itself, to be sent.
     pub(crate) fn text(&self) -> &str {
         &self.0

@@ -2,14 +2,14 @@
 //! shown.
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use pizza_api::Role;
 use url::{Host, Url};
 
-use super::secret::{MAX_KEY, Secret};
+use super::secret::Secret;
 use crate::keys;
 
 /// The key that is shown to the gateway, with where it comes from.
@@ -139,14 +139,12 @@ fn is_this_machine(url: &Url) -> bool {
 }
 
 /// Reads a key; none when there is no such file.
-fn read(file: &Path) -> std::io::Result<Option<Secret>> {
-    let file = match std::fs::File::open(file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
-    };
-    let mut text = String::new();
-    file.take(MAX_KEY + 1).read_to_string(&mut text)?;
-    Ok(text.parse().ok())
+fn read(file: &Path) -> io::Result<Option<Secret>> {
+    match Secret::read(file) {
+        Ok(secret) => Ok(Some(secret)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
