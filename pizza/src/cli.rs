@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Report(client::report::ReportArgs),
     /// Show or change how simulated kitchens are to behave
     KitchenSimulation(client::kitchen_simulation::KitchenSimulationArgs),
+    /// Ask a process whether it is well, for the health check of a container
+    Healthcheck(client::healthcheck::HealthcheckArgs),
     /// Show the menu of a gateway
     Menu(client::menu::MenuArgs),
     /// Place an order at a gateway

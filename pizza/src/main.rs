@@ -52,6 +52,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tickets(args) => client::tickets::run(args).await,
         Command::Report(args) => client::report::run(args).await,
         Command::KitchenSimulation(args) => client::kitchen_simulation::run(args).await,
+        Command::Healthcheck(args) => client::healthcheck::run(args).await,
         Command::Menu(args) => client::menu::run(args).await,
         Command::Order(args) => client::order::run(args).await,
         Command::Cancel(args) => client::cancel::run(args).await,

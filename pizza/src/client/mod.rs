@@ -5,6 +5,7 @@ pub(crate) mod cancel;
 pub(crate) mod customer_key;
 pub(crate) mod failures;
 pub(crate) mod gateway;
+pub(crate) mod healthcheck;
 pub(crate) mod kitchen_key;
 pub(crate) mod kitchen_simulation;
 pub(crate) mod menu;
