@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    audit, client, dev, gateway, keys, kitchen, reconciliation, replay, temporal_command, worker,
+    audit, client, dev, gateway, keys, kitchen, load, reconciliation, replay, temporal_command,
+    worker,
 };
 
 /// Pizza orders as durable sagas on Temporal.
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Failures(client::failures::FailuresArgs),
     /// Place one order for each scenario and compare each end with what is expected
     Scenarios(client::scenarios::ScenariosArgs),
+    /// Place many orders at gateways, and report how fast and how well they ended
+    Load(load::LoadArgs),
     /// Make an operator's key: the key on stdout, its entry for the gateway's configuration on stderr
     OperatorKey(keys::NewKeyArgs),
     /// Make a customer's key: the key on stdout, its entry for the gateway's configuration on stderr

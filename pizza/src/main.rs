@@ -1,12 +1,14 @@
 //! `pizza`: one binary, a subcommand for each role.
 
 mod audit;
+mod chance;
 mod cli;
 mod client;
 mod dev;
 mod gateway;
 mod keys;
 mod kitchen;
+mod load;
 mod logging;
 mod menu;
 mod open_files;
@@ -61,6 +63,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Status(args) => client::status::run(args).await,
         Command::Failures(args) => client::failures::run(args).await,
         Command::Scenarios(args) => client::scenarios::run(args).await,
+        Command::Load(args) => Box::pin(load::run(args)).await,
         // The client's futures are large; boxed, they stay off the stack.
         Command::Audit(args) => Box::pin(audit::run(args)).await,
         Command::Reconcile(args) => Box::pin(reconciliation::run(args)).await,

@@ -23,7 +23,8 @@ use pizza_activities::store::{Account, Store, now_ms};
 use crate::client::output;
 use crate::temporal::connect;
 use crate::worker::StoreArgs;
-use report::Report;
+pub(crate) use report::Verdict;
+use report::{Listener, Report};
 use rules::{InTemporal, Violation};
 use temporal::Temporal;
 
@@ -75,20 +76,43 @@ pub(crate) async fn run(args: AuditArgs) -> anyhow::Result<ExitCode> {
 
 /// The number of violations.
 async fn audit(args: &AuditArgs) -> anyhow::Result<u64> {
-    let store = Store::open_existing_read_only(&args.store.database_url).await?;
-    let temporal = if args.store_only {
-        None
+    let listener = if args.json {
+        Listener::Program
     } else {
+        Listener::Person
+    };
+    let report = examine(&args.store, !args.store_only, listener).await?;
+    report.finish();
+    Ok(report.violations())
+}
+
+/// Audits store and Temporal without a word, for those who report of it in
+/// their own way.
+///
+/// # Errors
+/// When either is not there, or stops answering.
+pub(crate) async fn verdict(store: &StoreArgs) -> anyhow::Result<Verdict> {
+    Ok(examine(store, true, Listener::Nobody).await?.verdict())
+}
+
+async fn examine(
+    store: &StoreArgs,
+    with_temporal: bool,
+    listener: Listener,
+) -> anyhow::Result<Report> {
+    let store = Store::open_existing_read_only(&store.database_url).await?;
+    let temporal = if with_temporal {
         Some(Temporal::new(connect().await?))
+    } else {
+        None
     };
     let mut audit = Audit {
-        report: Report::new(args.json, temporal.is_some()),
+        report: Report::new(listener, temporal.is_some()),
         books: Books { store, temporal },
     };
     audit.orders().await?;
     audit.workflows().await?;
-    audit.report.finish();
-    Ok(audit.report.violations())
+    Ok(audit.report)
 }
 
 /// An audit under way.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use serde_json::json;
 
 use super::rules::{Invariant, Violation};
@@ -13,9 +14,52 @@ const SHOWN: usize = 20;
 /// How often a long audit says how far it is.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
+/// To whom the audit speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listener {
+    /// Tables for a person.
+    Person,
+    /// Lines of JSON for a program.
+    Program,
+    /// Nobody: who asked for it looks at the verdict.
+    Nobody,
+}
+
+/// What an audit came to.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Verdict {
+    clean: bool,
+    orders: u64,
+    tasks: u64,
+    workflows: u64,
+    violations: u64,
+    invariants: Vec<Checked>,
+    /// The first violations of each invariant, where nobody was told of them
+    /// before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    found: Vec<Violation>,
+}
+
+impl Verdict {
+    /// How often something did not hold.
+    pub(crate) const fn violations(&self) -> u64 {
+        self.violations
+    }
+}
+
+/// How an invariant fared.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Checked {
+    invariant: Invariant,
+    checked: u64,
+    violations: u64,
+    left_out: Option<&'static str>,
+}
+
 /// What was found so far. It keeps no more than is shown at the end.
 pub(crate) struct Report {
-    json: bool,
+    listener: Listener,
     with_temporal: bool,
     orders: u64,
     tasks: u64,
@@ -31,9 +75,9 @@ struct Found {
 }
 
 impl Report {
-    pub(crate) fn new(json: bool, with_temporal: bool) -> Self {
+    pub(crate) fn new(listener: Listener, with_temporal: bool) -> Self {
         Self {
-            json,
+            listener,
             with_temporal,
             orders: 0,
             tasks: 0,
@@ -55,12 +99,12 @@ impl Report {
     }
 
     pub(crate) fn violation(&mut self, violation: Violation) {
-        if self.json {
+        if self.listener == Listener::Program {
             output::data(&json!(violation).to_string());
         }
         let found = &mut self.found[violation.invariant as usize];
         found.count += 1;
-        if !self.json && found.shown.len() < SHOWN {
+        if self.listener != Listener::Program && found.shown.len() < SHOWN {
             found.shown.push(violation);
         }
     }
@@ -85,10 +129,33 @@ impl Report {
 
     /// Prints the summary.
     pub(crate) fn finish(&self) {
-        if self.json {
-            self.print_json();
-        } else {
-            self.print();
+        match self.listener {
+            Listener::Person => self.print(),
+            Listener::Program => output::data(&json!(self.verdict()).to_string()),
+            Listener::Nobody => {}
+        }
+    }
+
+    /// What the audit came to.
+    pub(crate) fn verdict(&self) -> Verdict {
+        let found = self.found.iter();
+        let invariants = Invariant::ALL.into_iter().map(|invariant| {
+            let (checked, left_out) = self.checked(invariant);
+            Checked {
+                invariant,
+                checked,
+                violations: self.found[invariant as usize].count,
+                left_out,
+            }
+        });
+        Verdict {
+            clean: self.violations() == 0,
+            orders: self.orders,
+            tasks: self.tasks,
+            workflows: self.workflows,
+            violations: self.violations(),
+            invariants: invariants.collect(),
+            found: found.flat_map(|found| found.shown.clone()).collect(),
         }
     }
 
@@ -103,30 +170,6 @@ impl Report {
             }
             _ => (self.orders, None),
         }
-    }
-
-    fn print_json(&self) {
-        let invariants: Vec<_> = Invariant::ALL
-            .into_iter()
-            .map(|invariant| {
-                let (checked, left_out) = self.checked(invariant);
-                json!({
-                    "invariant": invariant,
-                    "checked": checked,
-                    "violations": self.found[invariant as usize].count,
-                    "leftOut": left_out,
-                })
-            })
-            .collect();
-        let summary = json!({
-            "clean": self.violations() == 0,
-            "orders": self.orders,
-            "tasks": self.tasks,
-            "workflows": self.workflows,
-            "violations": self.violations(),
-            "invariants": invariants,
-        });
-        output::data(&summary.to_string());
     }
 
     fn print(&self) {

@@ -35,12 +35,12 @@ pub(crate) struct ScenariosArgs {
 
 /// How an order ended, or is to end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-struct End {
-    status: String,
+pub(crate) struct End {
+    pub(crate) status: String,
     workflow: String,
-    money: String,
-    points: String,
-    parked: Vec<String>,
+    pub(crate) money: String,
+    pub(crate) points: String,
+    pub(crate) parked: Vec<String>,
 }
 
 impl End {
@@ -70,7 +70,7 @@ impl End {
 }
 
 /// The end of each scenario, as `docs/saga.md` has it.
-fn expected(scenario: ErrorOnStep) -> End {
+pub(crate) fn expected(scenario: ErrorOnStep) -> End {
     match scenario.number() {
         0 => End::new("DeliveryConfirmed", "charged", "awarded", None),
         1 | 2 => End::new("Cancelled", "notCharged", "none", None),

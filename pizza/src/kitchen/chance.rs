@@ -5,8 +5,8 @@
 //! tickets, whichever kitchen makes them, and however often it is restarted.
 
 use pizza_domain::{KitchenReport, OrderId};
-use sha2::{Digest, Sha256};
 
+use crate::chance::fraction;
 use crate::client::gateway::SimulationView;
 
 /// What goes wrong with one report.
@@ -33,18 +33,6 @@ impl Mishap {
             reordered: happens("reordered", simulation.reorder_rate),
         }
     }
-}
-
-/// A number from 0 to 1, without 1, that follows from a text alone, and is as
-/// good as any other.
-fn fraction(text: &str) -> f64 {
-    let digest = Sha256::digest(text);
-    let bits = digest
-        .iter()
-        .take(6)
-        .fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
-    // 48 bits, which an f64 holds.
-    bits as f64 / (1_u64 << 48) as f64
 }
 
 #[cfg(test)]

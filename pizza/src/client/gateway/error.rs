@@ -71,6 +71,18 @@ impl CallError {
         }
     }
 
+    /// Whether no answer came, or none that is whole. Whether the request was
+    /// done is not known then.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } => !source.is_builder(),
+            // What is whole, and is not JSON, was an answer.
+            Self::Unreadable(source) => !std::error::Error::source(source)
+                .is_some_and(|cause| cause.is::<serde_json::Error>()),
+            _ => false,
+        }
+    }
+
     /// Whether the next call will meet the same: there is no gateway, or none
     /// for this key.
     pub(crate) const fn concerns_all_calls(&self) -> bool {

@@ -19,7 +19,7 @@ use url::Url;
 use super::secret::Secret;
 
 pub(crate) use error::{CallError, Problem};
-pub(crate) use events::ChangeView;
+pub(crate) use events::{ChangeView, Changes};
 pub(crate) use failures::FailureQueues;
 pub(crate) use kitchen::{KitchenDoor, ReportAnswer, SimulationView, TicketView, TicketsView};
 
@@ -83,6 +83,8 @@ pub(crate) struct OrderView {
     #[serde(default)]
     pub(crate) owed: Vec<OwedView>,
     pub(crate) version: i64,
+    /// When it was accepted, by the gateway's clock.
+    pub(crate) placed_at: Option<String>,
 }
 
 impl OrderView {
@@ -198,6 +200,11 @@ impl Gateway {
             key: Some(key),
             ..self
         }
+    }
+
+    /// Where it is.
+    pub(crate) const fn url(&self) -> &Url {
+        &self.url
     }
 
     /// The menu, as it was sent.

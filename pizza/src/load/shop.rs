@@ -1,0 +1,218 @@
+//! The gateways, asked in turn, and again where that can do no harm.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pizza_domain::OrderId;
+use reqwest::StatusCode;
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::plan::Planned;
+use super::tally::{Tally, Told};
+use crate::client::gateway::{CallError, Changes, Gateway, OrderView, Problem};
+
+/// How often a request is sent at most.
+const TRIES: u32 = 5;
+
+/// The wait before a request is sent again, which doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// The gateways.
+pub(super) struct Shop {
+    gateways: Vec<Gateway>,
+    next: AtomicUsize,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(super) enum Reply<T> {
+    /// It was done.
+    Done(T),
+    /// It was turned away for now, by a limit or by what is away.
+    Refused,
+    /// Too late: the order has gone on.
+    TooLate,
+    /// Nobody answered. It may have been done.
+    Unanswered(String),
+    /// Anything else: an error.
+    Failed(String),
+}
+
+impl Shop {
+    pub(super) const fn new(gateways: Vec<Gateway>) -> Self {
+        Self {
+            gateways,
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    /// All of them.
+    pub(super) fn gateways(&self) -> &[Gateway] {
+        &self.gateways
+    }
+
+    /// The gateway whose turn it is.
+    fn gateway(&self) -> &Gateway {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        &self.gateways[turn % self.gateways.len()]
+    }
+
+    /// Every gateway answers, and to this customer.
+    pub(super) async fn check(&self) -> anyhow::Result<()> {
+        for gateway in &self.gateways {
+            gateway.orders(&[("limit", "1".to_owned())]).await?;
+        }
+        Ok(())
+    }
+
+    /// Places an order, under its key.
+    pub(super) async fn place(&self, order: &Planned, tally: &Tally) -> Reply<OrderId> {
+        let mut patience = Patience::new(tally);
+        loop {
+            let placed = self.gateway().place(&order.body, Some(&order.key)).await;
+            if let Some(reply) = patience.judge(placed).await {
+                return reply.map(|placed| placed.order_id);
+            }
+        }
+    }
+
+    /// Asks for another quantity.
+    pub(super) async fn amend(&self, id: OrderId, order: &Planned, tally: &Tally) -> Reply<()> {
+        let wanted = json!({ "quantity": order.amended_quantity() });
+        let mut patience = Patience::new(tally);
+        loop {
+            let amended = self.gateway().amend(id, &wanted, Some(&order.key)).await;
+            if let Some(reply) = patience.judge(amended).await {
+                return reply.map(drop);
+            }
+        }
+    }
+
+    /// Cancels an order.
+    pub(super) async fn cancel(&self, id: OrderId, tally: &Tally) -> Reply<()> {
+        let mut patience = Patience::new(tally);
+        loop {
+            let cancelled = self.gateway().cancel(id).await;
+            if let Some(reply) = patience.judge(cancelled).await {
+                return reply.map(drop);
+            }
+        }
+    }
+
+    /// Looks at an order.
+    pub(super) async fn order(&self, id: OrderId, tally: &Tally) -> Reply<OrderView> {
+        let mut patience = Patience::new(tally);
+        loop {
+            let order = self.gateway().order(id).await;
+            if let Some(reply) = patience.judge(order).await {
+                return reply;
+            }
+        }
+    }
+
+    /// The changes of an order after a version; none when it has ended.
+    pub(super) async fn changes(
+        &self,
+        id: OrderId,
+        after: i64,
+        tally: &Tally,
+    ) -> Reply<Option<Changes>> {
+        let mut patience = Patience::new(tally);
+        loop {
+            let changes = self.gateway().changes(id, after).await;
+            let changes = changes.map_err(anyhow::Error::from);
+            if let Some(reply) = patience.judge(changes).await {
+                return reply;
+            }
+        }
+    }
+}
+
+impl<T> Reply<T> {
+    fn map<U>(self, with: impl FnOnce(T) -> U) -> Reply<U> {
+        match self {
+            Self::Done(done) => Reply::Done(with(done)),
+            Self::Refused => Reply::Refused,
+            Self::TooLate => Reply::TooLate,
+            Self::Unanswered(error) => Reply::Unanswered(error),
+            Self::Failed(error) => Reply::Failed(error),
+        }
+    }
+}
+
+/// How often a request was sent, and may be sent again. Whatever is asked has
+/// one effect at most, however often it is sent.
+struct Patience<'a> {
+    tally: &'a Tally,
+    tries: u32,
+    pause: Duration,
+}
+
+impl<'a> Patience<'a> {
+    const fn new(tally: &'a Tally) -> Self {
+        Self {
+            tally,
+            tries: 1,
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    /// The answer, if another try would not change it; else waits until there
+    /// may be one.
+    async fn judge<T>(&mut self, answer: anyhow::Result<T>) -> Option<Reply<T>> {
+        let error = match answer {
+            Ok(answer) => return Some(Reply::Done(answer)),
+            Err(error) => error,
+        };
+        let (reply, wait) = meaning(&error);
+        if let Some(code) = turned_away(&error) {
+            self.tally.tell(Told::Refusal(code));
+        }
+        let Some(wait) = wait.filter(|_| self.tries < TRIES) else {
+            return Some(reply);
+        };
+        self.tally.tell(Told::Retry);
+        sleep(wait.max(self.pause)).await;
+        self.pause *= 2;
+        self.tries += 1;
+        None
+    }
+}
+
+/// What an error means, and, where another try may help, how long to wait at
+/// least.
+fn meaning<T>(error: &anyhow::Error) -> (Reply<T>, Option<Duration>) {
+    let call = error.downcast_ref::<CallError>();
+    match call.and_then(CallError::problem) {
+        Some(problem) if is_turned_away(problem) => (Reply::Refused, wait_for(problem)),
+        Some(problem) if problem.status == StatusCode::CONFLICT => (Reply::TooLate, None),
+        // Nobody answered, or not to the end: whether it was done, only
+        // asking again tells.
+        None if call.is_some_and(CallError::is_unanswered) => {
+            let unanswered = Reply::Unanswered(format!("{error:#}"));
+            (unanswered, Some(Duration::ZERO))
+        }
+        _ => (Reply::Failed(format!("{error:#}")), None),
+    }
+}
+
+/// The code of a refusal that is for now.
+fn turned_away(error: &anyhow::Error) -> Option<String> {
+    let problem = error.downcast_ref().and_then(CallError::problem)?;
+    is_turned_away(problem).then(|| problem.code.clone())
+}
+
+fn is_turned_away(problem: &Problem) -> bool {
+    matches!(
+        problem.status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    )
+}
+
+/// Who is turned away because there is too much to do stays away: the load
+/// is what is measured. What was away may have done it all the same.
+fn wait_for(problem: &Problem) -> Option<Duration> {
+    let too_much = problem.status == StatusCode::TOO_MANY_REQUESTS || problem.code == "overloaded";
+    (!too_much).then(|| problem.retry_after.unwrap_or_default())
+}
