@@ -48,6 +48,8 @@ mod doors;
 mod failures;
 mod finding;
 mod gateway_killed;
+mod guarded_temporal;
+mod guards;
 mod harness;
 mod idempotency;
 mod inspection;

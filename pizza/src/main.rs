@@ -5,6 +5,7 @@ mod cli;
 mod client;
 mod dev;
 mod gateway;
+mod guards;
 mod keys;
 mod kitchen;
 mod logging;
@@ -15,6 +16,7 @@ mod replay;
 mod shutdown;
 mod temporal;
 mod temporal_command;
+mod temporal_settings;
 mod worker;
 
 use std::process::ExitCode;
