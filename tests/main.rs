@@ -61,6 +61,7 @@ mod reconciliation;
 mod replay;
 mod scenarios;
 mod scenarios_command;
+mod supply_chain;
 mod temporal_away;
 mod timeline;
 mod watching;
