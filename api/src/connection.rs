@@ -20,22 +20,54 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::Limits;
+use crate::proxies::Peer;
+use crate::tls::Tls;
+
+/// What connections are served with.
+#[derive(Clone)]
+pub(crate) struct Served {
+    pub(crate) app: Router,
+    pub(crate) limits: Limits,
+    /// What connections are opened with; none for plain text.
+    pub(crate) tls: Option<Tls>,
+    /// Asks connections to finish what is under way.
+    pub(crate) shutdown: CancellationToken,
+    /// Ends them at once.
+    pub(crate) cut: CancellationToken,
+}
 
 /// Serves one connection to its end: its own, its time's, or the gateway's.
-/// `shutdown` asks it to finish what is under way, `cut` ends it at once.
-pub(crate) async fn serve(
-    stream: TcpStream,
-    app: Router,
-    limits: Limits,
-    shutdown: CancellationToken,
-    cut: CancellationToken,
-) {
-    let watch = Arc::new(Watch::new());
+pub(crate) async fn serve(stream: TcpStream, peer: Peer, served: Served) {
+    let accepted = Instant::now();
+    let Some(tls) = &served.tls else {
+        return converse(stream, peer, accepted, served).await;
+    };
+    // A handshake is no request: at the end of the gateway none is waited for.
+    let opened = tls.open(stream);
+    let opened = timeout_at(accepted + served.limits.first_request, opened);
+    let opened = served.shutdown.run_until_cancelled(opened).await;
+    if let Some(Ok(Some(stream))) = opened {
+        converse(stream, peer, accepted, served).await;
+    }
+}
+
+async fn converse<S>(stream: S, peer: Peer, accepted: Instant, served: Served)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Served {
+        app,
+        limits,
+        shutdown,
+        cut,
+        tls: _,
+    } = served;
+    let watch = Arc::new(Watch::new(accepted));
     let io = TokioIo::new(WatchedStream {
         stream,
         watch: Arc::clone(&watch),
@@ -45,6 +77,7 @@ pub(crate) async fn serve(
     let asked_to_close = closing.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(closing.clone());
+        request.extensions_mut().insert(peer);
         let usage = requests.request_began(request.version());
         let answer = app.clone().oneshot(request.map(Body::new));
         async move {
@@ -133,8 +166,7 @@ struct Usage {
 }
 
 impl Watch {
-    fn new() -> Self {
-        let accepted = Instant::now();
+    fn new(accepted: Instant) -> Self {
         Self {
             accepted,
             usage: Mutex::new(Usage {
@@ -246,12 +278,12 @@ impl HttpBody for UsedBody {
 }
 
 /// A stream that says when bytes come.
-struct WatchedStream {
-    stream: TcpStream,
+struct WatchedStream<S> {
+    stream: S,
     watch: Arc<Watch>,
 }
 
-impl AsyncRead for WatchedStream {
+impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -266,7 +298,7 @@ impl AsyncRead for WatchedStream {
     }
 }
 
-impl AsyncWrite for WatchedStream {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -318,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_watched_in_each_of_its_phases() {
-        let watch = Arc::new(Watch::new());
+        let watch = Arc::new(Watch::new(Instant::now()));
         let start = watch.accepted;
         let at = |after: u64, verdict| (start + seconds(after), verdict);
         assert_eq!(watch.deadline(&limits()), at(5, Verdict::Cut));
@@ -340,7 +372,7 @@ mod tests {
 
     #[test]
     fn pings_on_an_idle_http2_connection_are_no_header() {
-        let watch = Arc::new(Watch::new());
+        let watch = Arc::new(Watch::new(Instant::now()));
         drop(watch.request_began(Version::HTTP_2));
         let before = watch.deadline(&limits());
         watch.bytes_came();

@@ -14,6 +14,9 @@ use crate::feed::Feed;
 use crate::keys::Keyring;
 use crate::limits::Limits;
 use crate::problem::{ErrorCode, Problem};
+use crate::proxies::TrustedProxies;
+use crate::rate_limits::{RateLimiter, RateLimits};
+use crate::tls::Tls;
 use crate::usecases::{Changes, Settings, TemporalGateway, UseCases};
 use crate::viewer::Viewer;
 
@@ -28,10 +31,17 @@ pub struct Gateway {
     pub public_url: Option<PublicUrl>,
     /// What clients may take up.
     pub limits: Limits,
+    /// How often one client may ask.
+    pub rate_limits: RateLimits,
+    /// Whose word is believed on where a request came from.
+    pub proxies: TrustedProxies,
+    /// What the door is locked with; none for plain text.
+    pub tls: Option<Tls>,
 }
 
 impl Gateway {
-    /// A gateway with default settings and limits, which knows no keys.
+    /// A gateway with default settings and limits, which knows no keys, counts
+    /// nobody's requests, believes no proxy and speaks plain text.
     #[must_use]
     pub fn new(temporal: TemporalGateway, store: Store) -> Self {
         Self {
@@ -43,6 +53,9 @@ impl Gateway {
             keys: Keyring::default(),
             public_url: None,
             limits: Limits::default(),
+            rate_limits: RateLimits::default(),
+            proxies: TrustedProxies::default(),
+            tls: None,
         }
     }
 }
@@ -54,6 +67,8 @@ pub(crate) struct App {
     local_address: SocketAddr,
     /// One permit for each request that may be under way.
     pub(crate) requests: Semaphore,
+    /// Who asked how often.
+    pub(crate) rates: RateLimiter,
     /// One permit for each order that may be watched.
     watchers: Arc<Semaphore>,
     /// What wakes those who watch.
@@ -63,12 +78,14 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(gateway: Gateway, local_address: SocketAddr) -> Self {
         let requests = Semaphore::new(gateway.limits.requests);
+        let rates = RateLimiter::new(gateway.rate_limits);
         let watchers = Arc::new(Semaphore::new(gateway.limits.watchers));
         let feed = Feed::new(gateway.use_cases.store.clone());
         Self {
             gateway,
             local_address,
             requests,
+            rates,
             watchers,
             feed,
         }
@@ -99,11 +116,22 @@ impl App {
     /// The absolute address of an order's status, for a client that reached
     /// the gateway at `authority`.
     pub(crate) fn status_check(&self, authority: Option<&Authority>, order: OrderId) -> String {
+        let scheme = match self.gateway.tls {
+            Some(_) => Scheme::HTTPS,
+            None => Scheme::HTTP,
+        };
         match (&self.gateway.public_url, authority) {
             (Some(PublicUrl(base)), _) => format!("{base}/orders/{order}"),
-            (None, Some(authority)) => format!("http://{authority}/orders/{order}"),
-            (None, None) => format!("http://{}/orders/{order}", self.local_address),
+            (None, Some(authority)) => format!("{scheme}://{authority}/orders/{order}"),
+            (None, None) => format!("{scheme}://{}/orders/{order}", self.local_address),
         }
+    }
+
+    /// Where the pages on errors are: absolute where clients know the gateway
+    /// by an URL, else relative to the address that they asked.
+    pub(crate) fn error_pages(&self) -> String {
+        let base = self.gateway.public_url.as_ref();
+        format!("{}/errors/", base.map_or("", |PublicUrl(base)| base))
     }
 }
 

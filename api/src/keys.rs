@@ -14,7 +14,7 @@ const NAME_LENGTH: usize = 64;
 
 /// What the holder of a key is to the gateway. What each may do is said once
 /// for each door, where a role is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Whoever looks after the failure queues; sees every order.
     Operator,
@@ -25,7 +25,7 @@ pub enum Role {
 }
 
 /// The holder of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Principal {
     /// The name that the configuration gives them; audit trails carry it.
     pub name: String,

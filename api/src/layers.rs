@@ -47,7 +47,7 @@ async fn serve(State(app): State<Arc<App>>, mut request: Request, next: Next) ->
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| panicked(&*panic));
-        let response = about.finish(response);
+        let response = about.finish(response, &app);
         about.log(&response, started);
         response
     }
@@ -55,8 +55,32 @@ async fn serve(State(app): State<Arc<App>>, mut request: Request, next: Next) ->
     .await
 }
 
-/// Answers a request if there is room for it, and within the time allowed.
+/// Answers a request if its client does not ask too often, if there is room
+/// for it, and within the time allowed.
 async fn bounded(app: &App, about: &About, request: Request, next: Next) -> Response {
+    let gateway = &app.gateway;
+    let address = gateway
+        .proxies
+        .client(request.extensions(), request.headers());
+    if let Err(problem) = app.rates.admit(&request, &gateway.keys, address) {
+        return problem.into_response();
+    }
+    let response = with_room(app, about, request, next).await;
+    if lacks_a_key(&response)
+        && let Err(problem) = app.rates.wrong_key(address)
+    {
+        return problem.into_response();
+    }
+    response
+}
+
+/// Whether a request was turned away for want of a known key.
+fn lacks_a_key(response: &Response) -> bool {
+    let problem = response.extensions().get::<Problem>();
+    problem.is_some_and(|problem| problem.code == ErrorCode::Unauthenticated)
+}
+
+async fn with_room(app: &App, about: &About, request: Request, next: Next) -> Response {
     let permit = app.requests.try_acquire();
     if permit.is_err() && !about.is_probe {
         let detail = "too many requests are under way; try again in a moment";
@@ -115,11 +139,11 @@ impl About {
     }
 
     /// Gives the answer its final form, and the headers that all have.
-    fn finish(&self, response: Response) -> Response {
+    fn finish(&self, response: Response, app: &App) -> Response {
         let mut response = if self.is_grpc {
             grpc::status::finish(response)
         } else {
-            web::problem::finish(response, &self.path, &self.id)
+            web::problem::finish(response, &app.error_pages(), &self.path, &self.id)
         };
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, self.id.0.clone());

@@ -13,6 +13,10 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// The same when there were only too many requests at once.
 const RETRY_AFTER_OVERLOAD: Duration = Duration::from_secs(1);
 
+/// The longest wait that whoever asks too often is told of, in seconds. Rates
+/// go down to one in 100 s.
+const LONGEST_WAIT: u64 = 100;
+
 macro_rules! error_codes {
     ($($(#[$doc:meta])+ $variant:ident = $code:literal, $status:ident, $grpc:ident, $title:literal;)+) => {
         /// The stable code of an error. Codes are only ever added.
@@ -39,6 +43,16 @@ macro_rules! error_codes {
             #[must_use]
             pub const fn grpc(self) -> tonic::Code {
                 match self { $(Self::$variant => tonic::Code::$grpc),+ }
+            }
+
+            /// Its page for people, in Markdown: what it means, and what to do.
+            #[must_use]
+            pub const fn page(self) -> &'static str {
+                match self {
+                    $(Self::$variant => {
+                        include_str!(concat!("../../docs/errors/", $code, ".md"))
+                    }),+
+                }
             }
 
             /// A few words for people, the same each time.
@@ -103,6 +117,8 @@ error_codes! {
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, InvalidArgument, "The body must be JSON";
     /// Too many requests are under way.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, ResourceExhausted, "Too many requests are under way";
+    /// One client asks too often.
+    RateLimited = "rate-limited", TOO_MANY_REQUESTS, ResourceExhausted, "Too many requests";
     /// Temporal is away or did not answer in time.
     TemporalUnavailable = "temporal-unavailable", SERVICE_UNAVAILABLE, Unavailable, "Temporal cannot be reached";
     /// The store is away or did not answer in time.
@@ -152,7 +168,7 @@ impl Problem {
     /// A problem of this kind.
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         let retry_after = match code {
-            ErrorCode::Overloaded => Some(RETRY_AFTER_OVERLOAD),
+            ErrorCode::Overloaded | ErrorCode::RateLimited => Some(RETRY_AFTER_OVERLOAD),
             _ if code.status() == StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER),
             _ => None,
         };
@@ -162,6 +178,18 @@ impl Problem {
             field: None,
             retry_after,
             order_status: None,
+        }
+    }
+
+    /// The answer to one who asks too often. A wait is told in whole seconds,
+    /// never too short.
+    pub(crate) fn rate_limited(what: &str, whose: &str, wait: Duration) -> Self {
+        let seconds = wait.as_millis().div_ceil(1000);
+        let seconds = u64::try_from(seconds).map_or(LONGEST_WAIT, |it| it.clamp(1, LONGEST_WAIT));
+        let detail = format!("too many {what} {whose}; try again in {seconds} s");
+        Self {
+            retry_after: Some(Duration::from_secs(seconds)),
+            ..Self::new(ErrorCode::RateLimited, detail)
         }
     }
 
@@ -238,8 +266,12 @@ mod tests {
     fn whoever_may_try_again_is_told_when() {
         for code in ErrorCode::ALL {
             let retry_after = Problem::new(*code, "").retry_after;
-            let unavailable = code.status() == StatusCode::SERVICE_UNAVAILABLE;
-            assert_eq!(retry_after.is_some(), unavailable, "{code:?}");
+            let passes = [
+                StatusCode::SERVICE_UNAVAILABLE,
+                StatusCode::TOO_MANY_REQUESTS,
+            ];
+            let passes = passes.contains(&code.status());
+            assert_eq!(retry_after.is_some(), passes, "{code:?}");
             assert!(retry_after.is_none_or(|wait| (1..=5).contains(&wait.as_secs())));
         }
     }

@@ -9,7 +9,9 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::connection::Served;
 use crate::gateway::App;
+use crate::proxies::Peer;
 use crate::{Gateway, connection, grpc, http, layers};
 
 /// The pause after an accept that failed for want of a resource, file
@@ -17,8 +19,8 @@ use crate::{Gateway, connection, grpc, http, layers};
 /// some again.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
 
-/// Serves HTTP/1.1 and HTTP/2 (cleartext, prior knowledge) on `listener`
-/// until `shutdown`. Then no connection is accepted any more, requests under
+/// Serves HTTP/1.1 and HTTP/2 on `listener`, over TLS (ALPN) or in plain text
+/// (prior knowledge), until `shutdown`. Then no connection is accepted any more, requests under
 /// way have [`crate::Limits::grace`] to finish, and what is left is cut.
 ///
 /// # Errors
@@ -35,23 +37,35 @@ pub async fn run(
     let router = layers::around(http::router(&app).merge(grpc), &app);
     let slots = Slots::new(limits.connections);
     let cut = CancellationToken::new();
+    let served = Served {
+        app: router,
+        limits: limits.clone(),
+        tls: app.gateway.tls.clone(),
+        shutdown: shutdown.clone(),
+        cut: cut.clone(),
+    };
     let watched = grpc::health::watch(health, Arc::clone(&app), shutdown.clone());
     let accepting = async {
-        while let Some((stream, slot)) = next(&listener, &slots, &shutdown).await {
-            let connection = connection::serve(
-                stream,
-                router.clone(),
-                limits.clone(),
-                shutdown.clone(),
-                cut.clone(),
-            );
+        while let Some(((stream, peer), slot)) = next(&listener, &slots, &shutdown).await {
+            let connection = connection::serve(stream, peer, served.clone());
             tokio::spawn(async move {
                 connection.await;
                 drop(slot);
             });
         }
     };
-    tokio::join!(accepting, watched, app.feed.run(shutdown.clone()));
+    let certificate = async {
+        if let Some(tls) = &app.gateway.tls {
+            tls.follow(shutdown.clone()).await;
+        }
+    };
+    tokio::join!(
+        accepting,
+        watched,
+        certificate,
+        app.rates.forget(shutdown.clone()),
+        app.feed.run(shutdown.clone()),
+    );
     drop(listener);
     if timeout(limits.grace, slots.all_free()).await.is_err() {
         cut.cancel();
@@ -94,7 +108,7 @@ async fn next(
     listener: &TcpListener,
     slots: &Slots,
     shutdown: &CancellationToken,
-) -> Option<(TcpStream, Slot)> {
+) -> Option<((TcpStream, Peer), Slot)> {
     let arrival = async {
         let slot = slots.take().await?;
         Some((accept(listener).await, slot))
@@ -102,13 +116,13 @@ async fn next(
     shutdown.run_until_cancelled(arrival).await.flatten()
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Answers are small and written whole.
                 let _ = stream.set_nodelay(true);
-                return stream;
+                return (stream, Peer(peer));
             }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::output;
+use crate::guards::GuardsArgs;
 use crate::keys::KeysArgs;
 use crate::menu::MenuArgs;
 use crate::worker::StoreArgs;
@@ -40,6 +41,8 @@ pub(crate) struct GatewayArgs {
     json: bool,
     #[command(flatten)]
     settings: SettingsArgs,
+    #[command(flatten)]
+    guards: GuardsArgs,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -154,17 +157,20 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
     let settings = &args.settings;
     let checked = settings.check(args.listen.ip(), "--listen (PIZZA_LISTEN)")?;
     let is_open = checked.is_open();
+    let guards = args.guards.check()?;
     let (connection, client) = temporal::options()?;
     let listener = bind(args.listen, "--listen").await?;
     let store = Store::open(&args.store.database_url).await?;
     let address = listener.local_addr()?;
     if args.json {
-        let ready = json!({ "gateway": format!("http://{address}"), "open": is_open });
+        let url = format!("{}://{address}", guards.scheme());
+        let ready = json!({ "gateway": url, "open": is_open });
         output::data(&ready.to_string());
     }
-    tracing::info!(%address, open = is_open, "serving");
+    tracing::info!(%address, scheme = guards.scheme(), open = is_open, "serving");
     let mut gateway = Gateway::new(TemporalGateway::new(connection, client), store);
     gateway.use_cases.settings.fault_injection = args.fault_injection;
+    guards.mount(&mut gateway);
     serve(listener, gateway, settings, checked, shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }

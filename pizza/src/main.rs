@@ -6,6 +6,7 @@ mod cli;
 mod client;
 mod dev;
 mod gateway;
+mod guards;
 mod keys;
 mod kitchen;
 mod load;
@@ -17,6 +18,7 @@ mod replay;
 mod shutdown;
 mod temporal;
 mod temporal_command;
+mod temporal_settings;
 mod worker;
 
 use std::process::ExitCode;

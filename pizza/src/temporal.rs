@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use pizza_api::usecases::register_search_attributes;
-use temporalio_client::envconfig::LoadClientConfigProfileOptions;
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
 use tokio_util::sync::CancellationToken;
 use url::Url;
+
+use crate::temporal_settings;
 
 /// How long a connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,11 +22,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// The `TEMPORAL_*` variables and `temporal.toml`, read and checked.
 pub(crate) fn options() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
-    let (mut connection, client) =
-        ClientOptions::load_from_config(LoadClientConfigProfileOptions::default())
-            // The error is not `Send`; its text is what matters.
-            .map_err(|error| anyhow::anyhow!("{error}"))
-            .context("the Temporal connection settings (TEMPORAL_*, temporal.toml) are unusable")?;
+    let (mut connection, client) = temporal_settings::load()?;
     identify(&mut connection);
     Ok((connection, client))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap};
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder};
 use serde_json::{Value, json};
 use temporalio_common::telemetry::ensure_default_crypto_provider;
 
@@ -62,23 +62,30 @@ impl Gateway {
         Self::with_key(base, None)
     }
 
+    /// A client of the gateway at `base`, whose certificate was issued by this
+    /// authority.
+    pub(crate) fn trusting(base: &str, authority: &str) -> Self {
+        let authority = Certificate::from_pem(authority.as_bytes()).expect("a certificate");
+        Self::of(base, Client::builder().tls_certs_only([authority]))
+    }
+
     /// A client of the gateway at `base` that presents a key.
     pub(crate) fn with_key(base: &str, key: Option<&str>) -> Self {
-        // The SDK's features give the client TLS, and it wants a provider even
-        // where there is nothing to encrypt.
-        ensure_default_crypto_provider();
         let bearer = key.map(|key| {
             let value = format!("Bearer {key}").parse().expect("a header value");
             (AUTHORIZATION, value)
         });
-        let client = Client::builder()
-            .timeout(TIMEOUT)
-            .default_headers(bearer.into_iter().collect())
-            .build()
-            .expect("a client");
+        let headers = bearer.into_iter().collect();
+        Self::of(base, Client::builder().default_headers(headers))
+    }
+
+    fn of(base: &str, client: ClientBuilder) -> Self {
+        // The SDK's features give the client TLS, and it wants a provider even
+        // where there is nothing to encrypt.
+        ensure_default_crypto_provider();
         Self {
             base: base.to_owned(),
-            client,
+            client: client.timeout(TIMEOUT).build().expect("a client"),
         }
     }
 

@@ -2,12 +2,15 @@
 
 pub(crate) mod audit;
 pub(crate) mod books;
+#[path = "../../api/tests/it/certificates.rs"]
+pub(crate) mod certificates;
 pub(crate) mod cli;
 pub(crate) mod expected;
 pub(crate) mod failures;
 pub(crate) mod folder;
 pub(crate) mod gateway;
 pub(crate) mod grpc;
+pub(crate) mod guarded_temporal;
 pub(crate) mod history;
 pub(crate) mod ports;
 pub(crate) mod process;

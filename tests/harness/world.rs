@@ -32,6 +32,14 @@ const KITCHEN_KEYS: &str =
 /// gateway and the memory of both.
 const AT_ONCE: usize = 2;
 
+/// Journeys ask as often as they can, all from one address.
+const NO_RATE_LIMITS: [&str; 4] = [
+    "PIZZA_ORDERS_PER_SECOND",
+    "PIZZA_REQUESTS_PER_SECOND",
+    "PIZZA_STAFF_REQUESTS_PER_SECOND",
+    "PIZZA_WRONG_KEYS_PER_SECOND",
+];
+
 static WORLDS: Semaphore = Semaphore::const_new(AT_ONCE);
 
 /// What a world is to be like.
@@ -51,6 +59,8 @@ pub(crate) struct Setup {
     pub(crate) temporal: Option<String>,
     /// Whether the gateway simulates errors.
     pub(crate) fault_injection: bool,
+    /// What every process is told on top, by its variables.
+    pub(crate) variables: Vec<(String, String)>,
     /// What the gateway alone is told on top, by its variables.
     pub(crate) gateway_variables: Vec<(String, String)>,
 }
@@ -65,6 +75,7 @@ impl Default for Setup {
             gateway_flags: &[],
             temporal: None,
             fault_injection: true,
+            variables: Vec::new(),
             gateway_variables: Vec::new(),
         }
     }
@@ -177,7 +188,7 @@ impl World {
     /// Starts a gateway where the one before listened, and waits until it
     /// does.
     pub(crate) async fn start_gateway_again(&mut self) {
-        let address = self.gateway_url.trim_start_matches("http://");
+        let (_, address) = self.gateway_url.split_once("://").expect("a URL");
         self.listen = address.to_owned();
         self.start_gateway().await;
     }
@@ -200,6 +211,7 @@ impl World {
         }
         let mut variables = self.variables();
         variables.push(("TEMPORAL_ADDRESS".to_owned(), address.to_owned()));
+        variables.extend(NO_RATE_LIMITS.map(|name| (name.to_owned(), "0".to_owned())));
         variables.extend(self.setup.gateway_variables.iter().cloned());
         let mut process = Process::pizza(&self.folder, "gateway", &arguments, &variables);
         let announcement = process.announcement().await;
@@ -333,6 +345,7 @@ impl World {
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| (name.to_owned(), value))
+        .chain(self.setup.variables.iter().cloned())
         .collect()
     }
 

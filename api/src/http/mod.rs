@@ -4,6 +4,7 @@ mod amend_order;
 mod bulk;
 mod cancel_order;
 mod discard_failure;
+mod error_pages;
 mod failure_queues;
 mod failures;
 mod get_menu;
@@ -47,6 +48,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     let (routes, _) = openapi::routes().split_for_parts();
     routes
         .route("/openapi.json", axum::routing::get(openapi::serve))
+        .route("/errors", axum::routing::get(error_pages::index))
+        .route("/errors/{code}", axum::routing::get(error_pages::page))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         .with_state(Arc::clone(app))

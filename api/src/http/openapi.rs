@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
 use http::header;
+use utoipa::openapi::header::Header;
+use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Content, Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,6 +19,9 @@ use super::{
     watch_order,
 };
 use crate::gateway::App;
+
+/// The name of the answer to whoever asks too often.
+const TOO_OFTEN: &str = "TooManyRequests";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -100,11 +106,45 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 /// The OpenAPI 3.1 document, as it is committed and served.
 #[must_use]
 pub fn openapi_json() -> String {
-    let (_, document) = routes().split_for_parts();
+    let (_, mut document) = routes().split_for_parts();
+    describe_rate_limits(&mut document);
     // A document that was built from types can be serialized.
     let mut json = document.to_pretty_json().unwrap_or_default();
     json.push('\n');
     json
+}
+
+/// Adds what every operation but the probes may answer.
+fn describe_rate_limits(document: &mut utoipa::openapi::OpenApi) {
+    let answer: RefOr<utoipa::openapi::Response> = RefOr::Ref(Ref::from_response_name(TOO_OFTEN));
+    let mut wait = Header::default();
+    wait.description = Some("Seconds to wait before another try.".to_owned());
+    let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+    let described = ResponseBuilder::new()
+        .description("This client asks too often; nothing of the request was looked at.")
+        .header("Retry-After", wait)
+        .content("application/problem+json", problem)
+        .build();
+    let components = document.components.get_or_insert_default();
+    components
+        .responses
+        .insert(TOO_OFTEN.to_owned(), described.into());
+    for (path, item) in &mut document.paths.paths {
+        if probes::is_probe(path) {
+            continue;
+        }
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            responses.insert("429".to_owned(), answer.clone());
+        }
+    }
 }
 
 /// Serves the document.

@@ -14,8 +14,10 @@ use crate::problem::{ErrorCode, Problem};
 #[serde(rename_all = "camelCase")]
 #[schema(as = Problem)]
 pub(crate) struct ProblemBody<'a> {
-    /// `urn:cloud-pizza:problem:` and the code.
+    /// The address of a page on errors of this code: an absolute one where the
+    /// gateway knows its own, else one at the gateway, `/errors/` and the code.
     #[serde(rename = "type")]
+    #[schema(format = "uri-reference", example = "/errors/out-of-range")]
     kind: String,
     /// A few words for people, the same for each error of this code.
     title: &'a str,
@@ -52,15 +54,21 @@ impl IntoResponse for Problem {
 }
 
 /// Writes out the problem that an answer carries. An error that came about
-/// on the way here, and carries none, gets one.
-pub(crate) fn finish(mut response: Response, path: &str, request_id: &RequestId) -> Response {
+/// on the way here, and carries none, gets one. `pages` is where the pages on
+/// errors are.
+pub(crate) fn finish(
+    mut response: Response,
+    pages: &str,
+    path: &str,
+    request_id: &RequestId,
+) -> Response {
     let status = response.status();
     let carried = response.extensions_mut().remove::<Problem>();
     let Some(problem) = carried.or_else(|| foreign(status)) else {
         return response;
     };
     let body = ProblemBody {
-        kind: format!("urn:cloud-pizza:problem:{}", problem.code.as_str()),
+        kind: format!("{pages}{}", problem.code.as_str()),
         title: problem.code.title(),
         status: problem.code.status().as_u16(),
         detail: &problem.detail,

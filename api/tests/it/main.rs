@@ -1,7 +1,9 @@
 //! The gateway from outside, without a Temporal behind it.
 
 mod bad_input;
+mod certificates;
 mod customers;
+mod error_pages;
 mod failures;
 mod finding;
 mod grpc;
@@ -11,10 +13,12 @@ mod many_watchers;
 mod operators;
 mod overload;
 mod placing;
+mod rates;
 mod shop;
 mod slow_clients;
 mod store_alone;
 mod support;
 mod temporal_away;
 mod timeline;
+mod tls;
 mod watching;

@@ -218,7 +218,7 @@ pub(crate) async fn problem(response: Response) -> Value {
     assert_eq!(problem["status"], status);
     assert_eq!(problem["requestId"].as_str(), header("x-request-id"));
     let code = problem["code"].as_str().expect("a code");
-    assert_eq!(problem["type"], format!("urn:cloud-pizza:problem:{code}"));
+    assert_eq!(problem["type"], format!("/errors/{code}"));
     assert!(!problem["title"].as_str().expect("a title").is_empty());
     assert!(!problem["detail"].as_str().expect("a detail").is_empty());
     assert!(

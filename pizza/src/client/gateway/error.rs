@@ -1,6 +1,7 @@
 //! How a call of the gateway fails.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use reqwest::header::RETRY_AFTER;
@@ -26,6 +27,17 @@ pub(crate) enum CallError {
         url: Url,
         /// What went wrong.
         source: reqwest::Error,
+    },
+    /// Somebody answers who is not known to be the gateway.
+    #[error(
+        "the gateway at {url} cannot be trusted, or speaks no TLS: {fault}; is the URL right, and \
+         does --ca-certificate or PIZZA_CA_CERTIFICATE name who issued its certificate?"
+    )]
+    Untrusted {
+        /// Who was asked.
+        url: Url,
+        /// What is wrong.
+        fault: Box<rustls::Error>,
     },
     /// The gateway said no.
     #[error("{0}")]
@@ -88,7 +100,10 @@ impl CallError {
     pub(crate) const fn concerns_all_calls(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::NotAllowed { .. } | Self::NoBase(_)
+            Self::Unreachable { .. }
+                | Self::Untrusted { .. }
+                | Self::NotAllowed { .. }
+                | Self::NoBase(_)
         )
     }
 
@@ -99,7 +114,8 @@ impl CallError {
             Self::Unreachable { source, .. } => !source.is_builder(),
             Self::Refused(problem) => matches!(
                 problem.status,
-                StatusCode::BAD_GATEWAY
+                StatusCode::TOO_MANY_REQUESTS
+                    | StatusCode::BAD_GATEWAY
                     | StatusCode::SERVICE_UNAVAILABLE
                     | StatusCode::GATEWAY_TIMEOUT
             ),
@@ -112,7 +128,12 @@ impl CallError {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         const A_SECOND: Duration = Duration::from_secs(1);
         match self {
-            Self::Refused(problem) if problem.status == StatusCode::SERVICE_UNAVAILABLE => {
+            Self::Refused(problem)
+                if matches!(
+                    problem.status,
+                    StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+                ) =>
+            {
                 let wait = problem.retry_after.unwrap_or(A_SECOND);
                 Some(wait.min(LONGEST_RETRY_AFTER))
             }
@@ -152,11 +173,7 @@ impl Problem {
     /// Reads an answer that is not a good one.
     pub(super) async fn of(response: Response) -> Self {
         let status = response.status();
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|seconds| seconds.to_str().ok()?.parse().ok())
-            .map(Duration::from_secs);
+        let retry_after = retry_after(&response);
         let document = response.json::<Document>().await.unwrap_or(Document {
             code: String::new(),
             detail: String::new(),
@@ -168,6 +185,30 @@ impl Problem {
             retry_after,
         }
     }
+}
+
+/// How many seconds an answer asks to wait.
+pub(super) fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?;
+    let seconds = seconds.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// What is wrong with the other end's TLS, where that is why it cannot be
+/// asked.
+pub(super) fn tls_fault(error: &reqwest::Error) -> Option<Box<rustls::Error>> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let within = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        let within = within.and_then(|it| it.downcast_ref::<rustls::Error>());
+        if let Some(fault) = error.downcast_ref().or(within) {
+            return Some(Box::new(rustls::Error::clone(fault)));
+        }
+        cause = error.source();
+    }
+    None
 }
 
 impl fmt::Display for Problem {

@@ -5,17 +5,21 @@ mod events;
 mod failures;
 mod kitchen;
 
-use std::time::Duration;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Args;
 use pizza_domain::OrderId;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+use super::output;
 use super::secret::Secret;
 
 pub(crate) use error::{CallError, Problem};
@@ -26,6 +30,14 @@ pub(crate) use kitchen::{KitchenDoor, ReportAnswer, SimulationView, TicketView, 
 /// How long the gateway may take to answer. Longer than the gateway's own
 /// limit, so that its answer is heard.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long whoever is told to come again later waits for that, all waits
+/// together. A gateway that asks for more has its reasons; a person should
+/// hear them.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The largest file of certificates, in bytes. A whole system's are 250 KB.
+const MOST_CERTIFICATES: u64 = 1024 * 1024;
 
 /// Under this key a request acts once, however often it is sent.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -45,13 +57,37 @@ pub(crate) struct GatewayUrl {
         default_value = "http://127.0.0.1:8080"
     )]
     pub(crate) gateway: Url,
+    /// The certificates in PEM that an https gateway's own is to be issued by;
+    /// by default those that this machine trusts
+    #[arg(long, value_name = "FILE", env = "PIZZA_CA_CERTIFICATE")]
+    ca_certificate: Option<PathBuf>,
 }
 
 impl GatewayUrl {
     /// A client of this gateway. Nothing is sent yet.
     pub(crate) fn connect(&self) -> anyhow::Result<Gateway> {
-        Gateway::new(self.gateway.clone())
+        let authorities = match self.ca_certificate.as_deref() {
+            Some(path) if !path.as_os_str().is_empty() => Some(certificates(path)?),
+            _ => None,
+        };
+        Gateway::trusting(self.gateway.clone(), authorities)
     }
+}
+
+fn certificates(path: &Path) -> anyhow::Result<Vec<Certificate>> {
+    let named = || format!("--ca-certificate (PIZZA_CA_CERTIFICATE) {}", path.display());
+    let mut pem = Vec::new();
+    let file = File::open(path).with_context(named)?;
+    file.take(MOST_CERTIFICATES)
+        .read_to_end(&mut pem)
+        .with_context(named)?;
+    let certificates = Certificate::from_pem_bundle(&pem).with_context(named)?;
+    ensure!(
+        !certificates.is_empty(),
+        "{} holds no certificate in PEM",
+        named()
+    );
+    Ok(certificates)
 }
 
 /// A client of a gateway.
@@ -172,6 +208,12 @@ pub(crate) struct WorkflowsView {
 impl Gateway {
     /// A client of the gateway at `url`. Nothing is sent yet.
     pub(crate) fn new(url: Url) -> anyhow::Result<Self> {
+        Self::trusting(url, None)
+    }
+
+    /// The same, whose certificate is to be issued by one of these; none for
+    /// those that this machine trusts.
+    fn trusting(url: Url, authorities: Option<Vec<Certificate>>) -> anyhow::Result<Self> {
         // The message leaves the URL out: it may hold a password.
         ensure!(
             url.username().is_empty() && url.password().is_none(),
@@ -182,6 +224,9 @@ impl Gateway {
             .timeout(TIMEOUT)
             // What is sent to the gateway, keys included, is for the gateway.
             .redirect(redirect::Policy::none());
+        if let Some(authorities) = authorities {
+            client = client.tls_certs_only(authorities);
+        }
         if url.scheme() == "http" {
             // A proxy would read along.
             client = client.no_proxy();
@@ -291,15 +336,43 @@ impl Gateway {
         Ok(url)
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Response, CallError> {
+    /// Sends a request, and once more after a while where the gateway says
+    /// that this client asks too often: nothing came of it then.
+    async fn send(&self, mut request: RequestBuilder) -> Result<Response, CallError> {
+        let given_up = Instant::now() + PATIENCE;
+        loop {
+            let again = request.try_clone();
+            let response = self.send_once(request).await?;
+            let wait = asked_to_wait(&response).filter(|wait| Instant::now() + *wait <= given_up);
+            let (Some(wait), Some(again)) = (wait, again) else {
+                return Ok(response);
+            };
+            output::note(&format!(
+                "the gateway is asked too often; trying again in {} s",
+                wait.as_secs()
+            ));
+            tokio::time::sleep(wait).await;
+            request = again;
+        }
+    }
+
+    async fn send_once(&self, request: RequestBuilder) -> Result<Response, CallError> {
+        let url = || self.url.clone();
         request
             .send()
             .await
-            .map_err(|source| CallError::Unreachable {
-                url: self.url.clone(),
-                source,
+            .map_err(|source| match error::tls_fault(&source) {
+                Some(fault) => CallError::Untrusted { url: url(), fault },
+                None => CallError::Unreachable { url: url(), source },
             })
     }
+}
+
+/// How long this client is to wait since it asks too often.
+fn asked_to_wait(response: &Response) -> Option<Duration> {
+    (response.status() == StatusCode::TOO_MANY_REQUESTS)
+        .then(|| error::retry_after(response))
+        .flatten()
 }
 
 fn under_key(request: RequestBuilder, key: Option<&str>) -> RequestBuilder {
@@ -328,7 +401,10 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<T, CallError> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::client::stub::{Answer, Stub};
 
     #[test]
     fn a_url_with_a_password_is_refused_without_being_repeated() {
@@ -338,6 +414,65 @@ mod tests {
         ] {
             let error = Gateway::new(url.parse().expect("a URL")).expect_err(url);
             assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
+        }
+    }
+
+    fn too_often(wait: &str) -> Answer {
+        let headers = vec![("retry-after", wait.to_owned())];
+        (
+            429,
+            headers,
+            json!({ "code": "rate-limited", "detail": "later" }),
+        )
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_too_often_comes_again_when_told_to() {
+        let placed = json!({
+            "message": "", "orderId": OrderId::generate(), "statusCheck": "http://a",
+        });
+        let stub = Stub::start([too_often("1"), (201, Vec::new(), placed)]).await;
+        let gateway = Gateway::new(stub.url.clone()).expect("a gateway");
+        let order = json!({ "quantity": 3 });
+        gateway
+            .place(&order, Some("lunch"))
+            .await
+            .expect("an order");
+        let asked = stub.asked();
+        assert_eq!(asked.len(), 2);
+        for asked in asked {
+            assert_eq!(
+                (asked.json(), asked.header("idempotency-key")),
+                (order.clone(), "lunch")
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_is_to_wait_too_long_hears_of_it_at_once() {
+        for wait in ["60", "soon"] {
+            let stub = Stub::start([too_often(wait)]).await;
+            let gateway = Gateway::new(stub.url.clone()).expect("a gateway");
+            let error = gateway.menu().await.expect_err("refused");
+            assert!(
+                error.to_string().starts_with("rate-limited (429"),
+                "{error}"
+            );
+            assert!(error.may_pass());
+            assert_eq!(stub.asked().len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_file_that_holds_no_certificates_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let empty = folder.path().join("empty.pem");
+        std::fs::write(&empty, "nothing").expect("a file");
+        for path in [folder.path().join("none.pem"), empty] {
+            let error = certificates(&path).expect_err("no certificates");
+            let told = format!("{error:#}");
+            assert!(told.contains("PIZZA_CA_CERTIFICATE"), "{told}");
+            assert!(told.contains(&path.display().to_string()), "{told}");
         }
     }
 

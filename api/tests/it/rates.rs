@@ -1,0 +1,234 @@
+//! Whoever asks too often.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use pizza_api::proto::menu_service_client::MenuServiceClient;
+use pizza_api::proto::order_service_client::OrderServiceClient;
+use pizza_api::proto::{GetMenuRequest, PlaceOrderRequest, WatchOrderRequest};
+use pizza_api::{KeyHash, Rate, RateLimits, Role, TrustedProxies};
+use reqwest::Response;
+use tokio::time::Instant;
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::grpc::{channel, code};
+use crate::support::{OPERATOR_KEY, TestGateway, problem};
+
+const ANN: &str = "pizza_cu_of-ann";
+const BEN: &str = "pizza_cu_of-ben";
+
+/// Slow enough that no test sees a bucket fill up.
+fn slowly(burst: u32) -> Option<Rate> {
+    rate(0.01, burst)
+}
+
+fn rate(per_second: f64, burst: u32) -> Option<Rate> {
+    let burst = NonZeroU32::new(burst).expect("above 0");
+    Rate::per_second(per_second, burst).expect("a rate")
+}
+
+async fn limited(limits: RateLimits) -> TestGateway {
+    TestGateway::with(|gateway| gateway.rate_limits = limits).await
+}
+
+async fn with_customers(limits: RateLimits) -> TestGateway {
+    TestGateway::with(|gateway| {
+        gateway.rate_limits = limits;
+        for (name, key) in [("ann", ANN), ("ben", BEN)] {
+            let added = gateway
+                .keys
+                .add_hash(Role::Customer, name, KeyHash::of(key));
+            added.expect("a key");
+        }
+    })
+    .await
+}
+
+async fn asked(gateway: &TestGateway, key: &str) -> u16 {
+    let bearer = format!("Bearer {key}");
+    let answer = gateway.call("get", "/orders", Some(&bearer), "").await;
+    answer.status().as_u16()
+}
+
+/// What a refusal tells: the problem, and how long to wait.
+async fn refusal(answer: Response) -> (String, Duration) {
+    assert_eq!(answer.status(), 429);
+    let wait = answer.headers().get("retry-after").expect("a wait");
+    let wait = wait.to_str().expect("text").parse().expect("seconds");
+    let problem = problem(answer).await;
+    assert_eq!(problem["code"], "rate-limited");
+    let detail = problem["detail"].as_str().expect("a detail");
+    assert!(
+        detail.ends_with(&format!("; try again in {wait} s")),
+        "{detail}"
+    );
+    (detail.to_owned(), Duration::from_secs(wait))
+}
+
+#[tokio::test]
+async fn an_address_without_a_key_may_look_longer_than_it_may_order() {
+    let gateway = limited(RateLimits {
+        orders: slowly(2),
+        requests: slowly(5),
+        ..RateLimits::default()
+    })
+    .await;
+    for _ in 0..2 {
+        // Temporal is away: they came as far as that.
+        assert_eq!(gateway.post("/orders", "{}").await.status(), 503);
+    }
+    let (detail, wait) = refusal(gateway.post("/orders", "not looked at").await).await;
+    assert!(
+        detail.starts_with("too many orders and changes from this address"),
+        "{detail}"
+    );
+    assert!((50..=100).contains(&wait.as_secs()), "{wait:?}");
+    for _ in 0..2 {
+        assert_eq!(gateway.get("/menu").await.status(), 200);
+    }
+    let (detail, _) = refusal(gateway.get("/menu").await).await;
+    assert!(
+        detail.starts_with("too many requests from this address"),
+        "{detail}"
+    );
+    for probe in ["/healthz", "/readyz"] {
+        assert_ne!(gateway.get(probe).await.status(), 429, "{probe}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_as_long_as_told_is_served() {
+    let gateway = limited(RateLimits {
+        requests: rate(2.0, 1),
+        ..RateLimits::default()
+    })
+    .await;
+    let (refused, answer) = loop {
+        let asked = Instant::now();
+        let answer = gateway.get("/menu").await;
+        if answer.status() == 429 {
+            break (asked, answer);
+        }
+    };
+    let (_, wait) = refusal(answer).await;
+    assert_eq!(wait, Duration::from_secs(1));
+    loop {
+        let asked = Instant::now();
+        if gateway.get("/menu").await.status() == 200 {
+            break;
+        }
+        assert!(asked < refused + wait, "still refused after the wait");
+    }
+}
+
+#[tokio::test]
+async fn each_key_is_counted_for_itself_and_staff_by_another_measure() {
+    let gateway = with_customers(RateLimits {
+        requests: slowly(2),
+        staff: slowly(4),
+        ..RateLimits::default()
+    })
+    .await;
+    let counted = async |key: &str| {
+        let mut served = 0;
+        while asked(&gateway, key).await == 200 {
+            served += 1;
+        }
+        served
+    };
+    assert_eq!(counted(ANN).await, 2);
+    assert_eq!(counted(BEN).await, 2);
+    assert_eq!(counted(OPERATOR_KEY).await, 4);
+    let bearer = format!("Bearer {ANN}");
+    let refused = gateway.call("get", "/orders", Some(&bearer), "").await;
+    let (detail, _) = refusal(refused).await;
+    assert!(
+        detail.starts_with("too many requests under this key"),
+        "{detail}"
+    );
+}
+
+#[tokio::test]
+async fn a_guesser_of_keys_is_slowed_and_shuts_out_nobody() {
+    let gateway = with_customers(RateLimits {
+        wrong_keys: slowly(3),
+        ..RateLimits::default()
+    })
+    .await;
+    let mut told = Vec::new();
+    for number in 0..5 {
+        told.push(asked(&gateway, &format!("pizza_cu_{number}")).await);
+    }
+    assert_eq!(told, [401, 401, 401, 429, 429]);
+    let mut orders = OrderServiceClient::new(channel(&gateway).await);
+    let refused = orders.place_order(PlaceOrderRequest::default()).await;
+    let refused = refused.expect_err("no key");
+    assert_eq!(
+        (refused.code(), code(&refused)),
+        (Code::ResourceExhausted, "rate-limited")
+    );
+    assert_eq!(asked(&gateway, ANN).await, 200);
+    // What needs no key is not for keys to lock.
+    assert_eq!(gateway.get("/menu").await.status(), 200);
+}
+
+#[tokio::test]
+async fn grpc_is_counted_with_http_and_a_stream_at_its_opening() {
+    let gateway = limited(RateLimits {
+        requests: slowly(3),
+        orders: slowly(1),
+        ..RateLimits::default()
+    })
+    .await;
+    let channel = channel(&gateway).await;
+    let mut menu = MenuServiceClient::new(channel.clone());
+    let mut orders = OrderServiceClient::new(channel.clone());
+    assert_eq!(gateway.post("/orders", "{}").await.status(), 503);
+    let refused = orders.place_order(PlaceOrderRequest::default()).await;
+    let refused = refused.expect_err("the second order");
+    assert_eq!(
+        (refused.code(), code(&refused)),
+        (Code::ResourceExhausted, "rate-limited")
+    );
+    let wait = refused.metadata().get("retry-after").expect("a wait");
+    let wait: u64 = wait.to_str().expect("text").parse().expect("seconds");
+    assert!((50..=100).contains(&wait), "{wait}");
+    menu.get_menu(GetMenuRequest {})
+        .await
+        .expect("the third request");
+    let watched = orders.watch_order(WatchOrderRequest::default()).await;
+    assert_eq!(code(&watched.expect_err("the fourth")), "rate-limited");
+    for _ in 0..5 {
+        let mut health = HealthClient::new(channel.clone());
+        let probe = health.check(HealthCheckRequest::default());
+        probe.await.expect("a probe is not counted");
+    }
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_client_is_its_own() {
+    for is_trusted in [true, false] {
+        let gateway = TestGateway::with(|gateway| {
+            gateway.rate_limits.requests = slowly(1);
+            if is_trusted {
+                let networks = vec!["127.0.0.0/8".parse().expect("a network")];
+                gateway.proxies = TrustedProxies {
+                    networks,
+                    ..TrustedProxies::default()
+                };
+            }
+        })
+        .await;
+        let asked = async |forwarded: &str| {
+            let request = gateway.http.get(gateway.url("/menu"));
+            let answer = request.header("x-forwarded-for", forwarded).send().await;
+            answer.expect("an answer").status().as_u16()
+        };
+        assert_eq!(asked("198.51.100.1").await, 200);
+        assert_eq!(asked("6.6.6.6, 198.51.100.1").await, 429);
+        let neighbour = if is_trusted { 200 } else { 429 };
+        assert_eq!(asked("198.51.100.2").await, neighbour);
+    }
+}

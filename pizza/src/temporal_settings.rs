@@ -1,0 +1,95 @@
+//! How Temporal is reached, from the variables and the file that every
+//! Temporal tool reads, and one more variable: the API key may be in a file,
+//! as other secrets are.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use temporalio_client::envconfig::{DataSource, LoadClientConfigProfileOptions};
+use temporalio_client::{ClientOptions, ConnectionOptions};
+use temporalio_common::envconfig::load_client_config_profile;
+
+/// The variable that names the file of the API key.
+const API_KEY_FILE: &str = "TEMPORAL_API_KEY_FILE";
+
+/// The longest API key, in bytes. Those of Temporal Cloud have some hundreds.
+const LONGEST_API_KEY: usize = 16 * 1024;
+
+/// The settings, read and checked.
+pub(crate) fn load() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
+    const UNUSABLE: &str =
+        "the Temporal connection settings (TEMPORAL_*, temporal.toml) are unusable";
+    let mut profile = load_client_config_profile(LoadClientConfigProfileOptions::default(), None)
+        // The error is not `Send`; its text is what matters.
+        .map_err(|error| anyhow::anyhow!("{error}"))
+        .context(UNUSABLE)?;
+    if let Some(tls) = &profile.tls {
+        for (variable, source) in [
+            ("TEMPORAL_TLS_SERVER_CA_CERT_PATH", &tls.server_ca_cert),
+            ("TEMPORAL_TLS_CLIENT_CERT_PATH", &tls.client_cert),
+            ("TEMPORAL_TLS_CLIENT_KEY_PATH", &tls.client_key),
+        ] {
+            // The SDK's own complaint does not say which file it is.
+            if let Some(DataSource::Path(path)) = source {
+                File::open(path).with_context(|| format!("{variable} {path}"))?;
+            }
+        }
+    }
+    if let Some(path) = std::env::var_os(API_KEY_FILE).filter(|path| !path.is_empty()) {
+        ensure!(
+            profile.api_key.is_none(),
+            "there are two API keys for Temporal: one in {API_KEY_FILE}, one in TEMPORAL_API_KEY \
+             or temporal.toml"
+        );
+        profile.api_key = Some(api_key(Path::new(&path))?);
+    }
+    let namespace = profile.namespace.clone();
+    let client = ClientOptions::new(namespace.unwrap_or_else(|| "default".to_owned())).build();
+    let connection = ConnectionOptions::try_from(profile)
+        .map_err(|error| anyhow::anyhow!("{error}"))
+        .context(UNUSABLE)?;
+    Ok((connection, client))
+}
+
+/// Reads an API key. No error repeats it.
+fn api_key(path: &Path) -> anyhow::Result<String> {
+    let named = || format!("{API_KEY_FILE} {}", path.display());
+    let mut text = String::new();
+    let most = LONGEST_API_KEY as u64 + 1;
+    let file = File::open(path).with_context(named)?;
+    let read = file.take(most).read_to_string(&mut text);
+    read.with_context(named)?;
+    let key = text.trim();
+    let fits = key.bytes().all(|byte| byte.is_ascii_graphic());
+    ensure!(
+        fits && !key.is_empty() && text.len() <= LONGEST_API_KEY,
+        "{} holds no API key: one is printable ASCII without spaces, of at most {LONGEST_API_KEY} \
+         bytes",
+        named()
+    );
+    Ok(key.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_api_key_comes_from_a_file_and_is_in_no_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key");
+        std::fs::write(&path, "eyJhbGciOi.secret\n").expect("a file");
+        assert_eq!(api_key(&path).expect("a key"), "eyJhbGciOi.secret");
+        let long = "s".repeat(LONGEST_API_KEY + 1);
+        for bad in ["", " \n", "two secrets", "secr\u{e9}t", &long] {
+            std::fs::write(&path, bad).expect("a file");
+            let told = format!("{:#}", api_key(&path).expect_err(bad));
+            assert!(told.contains(API_KEY_FILE), "{told}");
+            assert!(!told.contains("ss") && !told.contains("two"), "{told}");
+        }
+        let none = api_key(&folder.path().join("none")).expect_err("no file");
+        assert!(format!("{none:#}").contains(API_KEY_FILE));
+    }
+}
