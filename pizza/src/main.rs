@@ -1,6 +1,7 @@
 //! `pizza`: one binary, a subcommand for each role.
 
 mod audit;
+mod build_id;
 mod cli;
 mod client;
 mod dev;
@@ -45,7 +46,8 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Dev(args) => dev::run(args).await,
+        // Futures that connect are large; boxed, they stay off the stack.
+        Command::Dev(args) => Box::pin(dev::run(args)).await,
         Command::Worker(args) => worker::run(args).await,
         Command::Gateway(args) => gateway::run(args).await,
         Command::Kitchen(args) => kitchen::run(args).await,
@@ -60,7 +62,6 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Status(args) => client::status::run(args).await,
         Command::Failures(args) => client::failures::run(args).await,
         Command::Scenarios(args) => client::scenarios::run(args).await,
-        // The client's futures are large; boxed, they stay off the stack.
         Command::Audit(args) => Box::pin(audit::run(args)).await,
         Command::Reconcile(args) => Box::pin(reconciliation::run(args)).await,
         Command::Replay(args) => Box::pin(replay::run(args, temporal::connect)).await,
