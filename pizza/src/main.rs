@@ -4,6 +4,7 @@ mod audit;
 mod build_id;
 mod cli;
 mod client;
+mod deploy;
 mod dev;
 mod gateway;
 mod keys;
@@ -27,7 +28,12 @@ use temporalio_common::telemetry::ensure_default_crypto_provider;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let command = Cli::parse().role();
+    let cli = Cli::parse();
+    if cli.version {
+        client::output::data(&format!("pizza {}", build_id::build_id()));
+        return ExitCode::SUCCESS;
+    }
+    let command = cli.role();
     logging::start();
     // The SDK's TLS leaves the choice of its cryptography to the process.
     ensure_default_crypto_provider();
@@ -64,6 +70,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Scenarios(args) => client::scenarios::run(args).await,
         Command::Audit(args) => Box::pin(audit::run(args)).await,
         Command::Reconcile(args) => Box::pin(reconciliation::run(args)).await,
+        Command::Deploy(args) => Box::pin(deploy::run(args)).await,
         Command::Replay(args) => Box::pin(replay::run(args, temporal::connect)).await,
         Command::OperatorKey(args) => keys::run(Role::Operator, &args),
         Command::CustomerKey(args) => keys::run(Role::Customer, &args),
