@@ -1,10 +1,11 @@
-//! Keeps what `pizza replay` needs of the Temporal API's descriptor set.
+//! Keeps what `pizza replay` needs of the Temporal API's descriptor set, and notes which commit the
+//! binary is built from.
 //!
 //! `temporalio-protos` compiles the API and tells dependent build scripts where it left the
 //! descriptor set. Only the file that defines a workflow history, and what it imports, is put into
 //! the binary: about a tenth of the whole.
 
-use std::{collections::HashSet, env, error::Error, fs, path::PathBuf};
+use std::{collections::HashSet, env, error::Error, fs, path::PathBuf, process::Command};
 
 use prost::Message;
 use prost_types::FileDescriptorSet;
@@ -16,8 +17,26 @@ const ROOT: &str = "temporal/api/history/v1/message.proto";
 /// The file in `OUT_DIR` that `replay::history_json` includes.
 const OUTPUT: &str = "history_descriptors.bin";
 
+/// The commit, for a build that has no git repository around it; and the name under which the
+/// binary is told of it (`src/build_id.rs`).
+const COMMIT: &str = "PIZZA_COMMIT";
+/// What the product is made of, as seen from this crate. A change in there that is not committed
+/// makes a build that no commit names.
+const SOURCES: [&str; 9] = [
+    "../Cargo.lock",
+    "../Cargo.toml",
+    "../activities",
+    "../api",
+    "../dev-server",
+    "../domain",
+    "../failure-queue",
+    "../workflows",
+    ".",
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
+    note_commit();
     println!("cargo::rerun-if-env-changed={DESCRIPTOR_SET}");
     let source = env::var(DESCRIPTOR_SET)
         .map_err(|error| format!("temporalio-protos did not export {DESCRIPTOR_SET}: {error}"))?;
@@ -50,4 +69,35 @@ fn closure(all: FileDescriptorSet, root: &str) -> Result<FileDescriptorSet, Stri
         kept.source_code_info = None;
     }
     Ok(FileDescriptorSet { file })
+}
+
+/// Tells the compiler which commit this is. Without git, or with changes that are not committed,
+/// nothing is told, and the binary is known by its checksum.
+fn note_commit() {
+    println!("cargo::rerun-if-env-changed={COMMIT}");
+    for source in SOURCES {
+        println!("cargo::rerun-if-changed={source}");
+    }
+    if let Some(commit) = env::var(COMMIT).ok().filter(|commit| !commit.is_empty()) {
+        println!("cargo::rustc-env={COMMIT}={commit}");
+        return;
+    }
+    // It gets a line with each commit and checkout; where there is none, cargo would always rerun.
+    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"])
+        && fs::exists(&log).unwrap_or_default()
+    {
+        println!("cargo::rerun-if-changed={log}");
+    }
+    let is_clean = git(&[&["status", "--porcelain", "--"], SOURCES.as_slice()].concat())
+        .is_some_and(|changes| changes.is_empty());
+    if is_clean && let Some(commit) = git(&["rev-parse", "--short=7", "HEAD"]) {
+        println!("cargo::rustc-env={COMMIT}={commit}");
+    }
+}
+
+/// What git prints; none where it is missing or refuses.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
 }

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    audit, client, dev, gateway, keys, kitchen, load, reconciliation, replay, temporal_command,
-    worker,
+    audit, client, deploy, dev, gateway, keys, kitchen, load, reconciliation, replay,
+    temporal_command, worker,
 };
 
 /// Pizza orders as durable sagas on Temporal.
@@ -13,11 +13,14 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(
     name = "pizza",
-    version,
     max_term_width = 100,
     args_conflicts_with_subcommands = true
 )]
 pub(crate) struct Cli {
+    /// Print which build this is
+    // Clap's own wants the text at each start, and it takes a moment to make.
+    #[arg(short = 'V', long)]
+    pub(crate) version: bool,
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
@@ -78,6 +81,8 @@ pub(crate) enum Command {
     Audit(audit::AuditArgs),
     /// Bring the orders' records in line with Temporal now, and count what was mended
     Reconcile(reconciliation::ReconcileArgs),
+    /// Deploy a build safely: check it, promote it, roll it back
+    Deploy(deploy::DeployArgs),
     /// Replay histories with this build's workflows
     Replay(replay::ReplayArgs),
     /// Run the Temporal CLI that `dev` uses, with the arguments that follow

@@ -28,7 +28,7 @@ use crate::keys::KeptKey;
 use crate::kitchen::cook;
 use crate::reconciliation::{self, ReconciliationArgs};
 use crate::temporal_command::{CliArgs, SETTING_NAMES};
-use crate::worker::Workers;
+use crate::worker::{Crew, RecycleArgs, Workers};
 use crate::{shutdown, temporal};
 
 /// Everything but the gateway listens on this machine alone.
@@ -63,6 +63,8 @@ pub(crate) struct DevArgs {
     settings: SettingsArgs,
     #[command(flatten)]
     reconciliation: ReconciliationArgs,
+    #[command(flatten)]
+    recycle: RecycleArgs,
 }
 
 /// Runs everything until a signal stops it.
@@ -96,7 +98,9 @@ async fn serve(
     server: &Server,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let client = temporal::connect_to(temporal::local_options(server.address())?).await?;
+    let options = temporal::local_options(server.address())?;
+    let connect = async || temporal::connect_to(options.clone()).await;
+    let client = connect().await?;
     register_search_attributes(&client).await?;
     let store = Store::open(&store_url(&args.data)).await?;
     let url = Url::parse(&format!("http://{}", reached_at(listener.local_addr()?)))?;
@@ -109,7 +113,10 @@ async fn serve(
     let key = ShownKey::known(Role::Kitchen, kept.kitchen.secret());
     let at_the_door = KitchenDoor::new(Gateway::new(url.clone())?, key);
     let cook = tokio::spawn(cook(at_the_door, shutdown.clone()));
-    let workers = Workers::new(&client, &store, &task_queue::ALL.map(str::to_owned))?;
+    let queues = task_queue::ALL.map(str::to_owned).to_vec();
+    // Nobody promotes builds here, and each `cargo run` may make another one.
+    let crew = Crew::new(store.clone(), queues, None, args.recycle)?;
+    let workers = Workers::new(crew, &client)?;
     reconciliation::keep(&client, &args.reconciliation).await;
     let hands = CancellationToken::new();
 
@@ -120,7 +127,7 @@ async fn serve(
         closed
     };
     let working = async {
-        let ended = workers.run(hands.clone()).await;
+        let ended = workers.run(&connect, &hands).await;
         shutdown.cancel();
         ended
     };

@@ -1,9 +1,11 @@
 //! `pizza`: one binary, a subcommand for each role.
 
 mod audit;
+mod build_id;
 mod chance;
 mod cli;
 mod client;
+mod deploy;
 mod dev;
 mod gateway;
 mod guards;
@@ -30,7 +32,12 @@ use temporalio_common::telemetry::ensure_default_crypto_provider;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let command = Cli::parse().role();
+    let cli = Cli::parse();
+    if cli.version {
+        client::output::data(&format!("pizza {}", build_id::build_id()));
+        return ExitCode::SUCCESS;
+    }
+    let command = cli.role();
     logging::start();
     // The SDK's TLS leaves the choice of its cryptography to the process.
     ensure_default_crypto_provider();
@@ -49,7 +56,8 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Dev(args) => dev::run(args).await,
+        // Futures that connect are large; boxed, they stay off the stack.
+        Command::Dev(args) => Box::pin(dev::run(args)).await,
         Command::Worker(args) => worker::run(args).await,
         Command::Gateway(args) => gateway::run(args).await,
         Command::Kitchen(args) => kitchen::run(args).await,
@@ -69,6 +77,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         // The client's futures are large; boxed, they stay off the stack.
         Command::Audit(args) => Box::pin(audit::run(args)).await,
         Command::Reconcile(args) => Box::pin(reconciliation::run(args)).await,
+        Command::Deploy(args) => Box::pin(deploy::run(args)).await,
         Command::Replay(args) => Box::pin(replay::run(args, temporal::connect)).await,
         Command::OperatorKey(args) => keys::run(Role::Operator, &args),
         Command::CustomerKey(args) => keys::run(Role::Customer, &args),

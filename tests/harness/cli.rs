@@ -45,6 +45,12 @@ impl Cli {
         self
     }
 
+    /// The same, with this variable on top.
+    pub(crate) fn with(mut self, variable: &str, value: &str) -> Self {
+        self.variables.push((variable.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Runs `pizza` with `arguments`.
     pub(crate) async fn pizza(&self, arguments: &[&str]) -> Output {
         self.with_input(arguments, "").await

@@ -14,6 +14,7 @@ pub(crate) struct Proxy {
     address: SocketAddr,
     answers_held: watch::Sender<bool>,
     requests_held: watch::Sender<bool>,
+    closed_to_new: watch::Sender<bool>,
     _serving: JoinSet<()>,
 }
 
@@ -26,12 +27,20 @@ impl Proxy {
         let address = listener.local_addr().expect("an address");
         let (answers_held, answers) = watch::channel(false);
         let (requests_held, requests) = watch::channel(false);
+        let (closed_to_new, closed) = watch::channel(false);
         let mut serving = JoinSet::new();
-        serving.spawn(accept(listener, target.to_owned(), requests, answers));
+        serving.spawn(accept(
+            listener,
+            target.to_owned(),
+            closed,
+            requests,
+            answers,
+        ));
         Self {
             address,
             answers_held,
             requests_held,
+            closed_to_new,
             _serving: serving,
         }
     }
@@ -39,6 +48,11 @@ impl Proxy {
     /// Where it listens, `host:port`.
     pub(crate) fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// Whether who comes new is turned away. Who is there stays.
+    pub(crate) fn close_to_new(&self, closed: bool) {
+        self.closed_to_new.send_replace(closed);
     }
 
     /// From now on nothing that the target says gets through.
@@ -55,11 +69,15 @@ impl Proxy {
 async fn accept(
     listener: TcpListener,
     target: String,
+    closed_to_new: watch::Receiver<bool>,
     requests_held: watch::Receiver<bool>,
     answers_held: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
+        if *closed_to_new.borrow() {
+            continue;
+        }
         let Ok(server) = TcpStream::connect(&target).await else {
             continue;
         };

@@ -180,6 +180,15 @@ impl World {
         self.run("worker", &[&["worker"], arguments].concat())
     }
 
+    /// Starts a worker that is told this on top, by its variables.
+    pub(crate) fn worker_told(&self, told: &[(&str, &str)]) -> Process {
+        let told = told
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let variables: Vec<_> = self.variables().into_iter().chain(told).collect();
+        Process::pizza(&self.folder, "worker", &["worker"], &variables)
+    }
+
     /// Starts a gateway on the world's Temporal, and waits until it listens.
     pub(crate) async fn start_gateway(&mut self) {
         self.start_gateway_on(&self.temporal.clone()).await;

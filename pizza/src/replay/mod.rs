@@ -5,7 +5,7 @@
 //! named, with the event at which it does.
 
 pub(crate) mod history_json;
-mod replayer;
+pub(crate) mod replayer;
 mod report;
 
 use std::{
@@ -19,7 +19,7 @@ use anyhow::Context;
 use clap::Args;
 use failure_queue::{BulkWorkflow, FailedTaskWorkflow, FailureQueueWorkflow};
 use futures::StreamExt;
-use pizza_workflows::{FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow};
+use pizza_workflows::{FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow, ReconciliationWorkflow};
 use temporalio_client::{
     Client, UntypedWorkflow, UntypedWorkflowHandle, WorkflowExecutionInfo,
     WorkflowFetchHistoryOptions, WorkflowListOptions,
@@ -28,7 +28,7 @@ use temporalio_common::protos::temporal::api::history::v1::{History, history_eve
 use temporalio_sdk::workflow_replayer::WorkflowReplayerOptions;
 
 use history_json::{read_history, start_of};
-use replayer::{Fault, Kind, Replayer};
+use replayer::{Fault, Kind, Replayed, Replayer};
 use report::{Identity, Report};
 
 /// How long to connect, to fetch one history or to wait for the next match of a query may take.
@@ -64,7 +64,40 @@ fn options() -> anyhow::Result<WorkflowReplayerOptions> {
         .register_workflow::<FailedTaskWorkflow>()?
         .register_workflow::<FailureQueueWorkflow>()?
         .register_workflow::<BulkWorkflow>()?
+        .register_workflow::<ReconciliationWorkflow>()?
         .build())
+}
+
+/// The workflow types of this build.
+pub(crate) fn workflow_types() -> anyhow::Result<Vec<String>> {
+    let definitions = options()?.workflows();
+    Ok(definitions
+        .workflow_definitions()
+        .map(|definition| definition.workflow_type.clone())
+        .collect())
+}
+
+/// How the replay of one run came out.
+pub(crate) struct ReplayedRun {
+    /// What the workflow did, or why that is not what its history says.
+    pub(crate) outcome: Result<Replayed, Fault>,
+    /// The type of the event at which it broke.
+    pub(crate) broken_event: Option<String>,
+}
+
+/// Replays a run that Temporal has. Takes at most two minutes and a bit.
+pub(crate) async fn replay_run(client: &Client, workflow_id: &str, run_id: &str) -> ReplayedRun {
+    let mut identity = Identity {
+        workflow_id: Some(workflow_id.to_owned()),
+        run_id: Some(run_id.to_owned()),
+        ..Identity::default()
+    };
+    let history = fetch(run_of(client, workflow_id, run_id)).await;
+    let outcome = replayed(Replayer::new(options), &mut identity, history).await;
+    ReplayedRun {
+        outcome,
+        broken_event: identity.broken_event,
+    }
 }
 
 /// Replays all that `args` name and prints a verdict for each on stdout, a summary on stderr.
@@ -168,12 +201,7 @@ impl Replays {
                 workflow_type: Some(found.workflow_type().to_owned()),
                 ..Identity::default()
             };
-            let info = WorkflowExecutionInfo::builder()
-                .namespace(client.options().namespace.clone())
-                .workflow_id(found.id())
-                .run_id(found.run_id())
-                .build();
-            let history = fetch(info.bind_untyped(client.clone())).await;
+            let history = fetch(run_of(client, found.id(), found.run_id())).await;
             self.replay(identity, history).await?;
         }
         if any {
@@ -199,25 +227,41 @@ impl Replays {
         mut identity: Identity,
         history: Result<History, Fault>,
     ) -> anyhow::Result<()> {
-        let outcome = match history {
-            Ok(mut history) => {
-                complete(&mut identity, &mut history);
-                let types: Vec<_> = history.events.iter().map(|e| e.event_type()).collect();
-                let outcome = self.replayer.replay(history).await;
-                identity.broken_event = outcome
-                    .as_ref()
-                    .err()
-                    .and_then(|fault| usize::try_from(fault.event_id? - 1).ok())
-                    .and_then(|index| types.get(index))
-                    .map(|event_type| format!("{event_type:?}"));
-                outcome
-            }
-            Err(fault) => Err(fault),
-        };
+        let outcome = replayed(self.replayer, &mut identity, history).await;
         self.report
             .verdict(&identity, &outcome)
             .context("cannot write to stdout")
     }
+}
+
+/// Replays one history, or passes on why there is none. Notes in `identity` what the history is and
+/// where it broke.
+async fn replayed(
+    replayer: Replayer,
+    identity: &mut Identity,
+    history: Result<History, Fault>,
+) -> Result<Replayed, Fault> {
+    let mut history = history?;
+    complete(identity, &mut history);
+    let types: Vec<_> = history.events.iter().map(|e| e.event_type()).collect();
+    let outcome = replayer.replay(history).await;
+    identity.broken_event = outcome
+        .as_ref()
+        .err()
+        .and_then(|fault| usize::try_from(fault.event_id? - 1).ok())
+        .and_then(|index| types.get(index))
+        .map(|event_type| format!("{event_type:?}"));
+    outcome
+}
+
+/// A run that Temporal has.
+fn run_of(client: &Client, workflow_id: &str, run_id: &str) -> UntypedWorkflowHandle<Client> {
+    WorkflowExecutionInfo::builder()
+        .namespace(client.options().namespace.clone())
+        .workflow_id(workflow_id)
+        .run_id(run_id)
+        .build()
+        .bind_untyped(client.clone())
 }
 
 /// Reads and parses one file, or stdin for `-`.

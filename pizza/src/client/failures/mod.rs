@@ -11,7 +11,7 @@ mod policy;
 mod queues;
 mod redrive;
 mod show;
-mod span;
+pub(crate) mod span;
 mod target;
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ const MIN_WAIT: Duration = Duration::from_millis(100);
 const MAX_WAIT: Duration = Duration::from_secs(30 * DAY);
 
 /// Reads an age in whole seconds, up to ten years.
-pub(super) fn age(text: &str) -> Result<Duration, String> {
+pub(crate) fn age(text: &str) -> Result<Duration, String> {
     let age = read(text)?;
     let fits = age.subsec_nanos() == 0 && !age.is_zero() && age <= MAX_AGE;
     fits.then_some(age)
@@ -25,7 +25,7 @@ pub(super) fn age(text: &str) -> Result<Duration, String> {
 }
 
 /// Reads a wait, from a tenth of a second to thirty days.
-pub(super) fn wait(text: &str) -> Result<Duration, String> {
+pub(crate) fn wait(text: &str) -> Result<Duration, String> {
     let wait = read(text)?;
     let fits = wait.subsec_nanos() % 1_000_000 == 0 && (MIN_WAIT..=MAX_WAIT).contains(&wait);
     fits.then_some(wait)
@@ -52,7 +52,7 @@ pub(super) fn seconds(span: Duration) -> Value {
 }
 
 /// A length of time for a person, in its two greatest units.
-pub(super) fn in_words(seconds: f64) -> String {
+pub(crate) fn in_words(seconds: f64) -> String {
     if seconds < 60.0 && seconds.fract() != 0.0 {
         return format!("{seconds}s");
     }

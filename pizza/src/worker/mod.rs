@@ -1,5 +1,8 @@
 //! The workers: one for each task queue.
 
+mod recycle;
+mod versioning;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,7 +11,6 @@ use clap::Args;
 use failure_queue::client::FailureQueues;
 use failure_queue::worker::FailureQueueActivities;
 use failure_queue::{BulkWorkflow, FailedTaskWorkflow, FailureQueueWorkflow};
-use futures::future::join_all;
 use pizza_activities::store::Store;
 use pizza_activities::{
     CustomerActivities, KitchenActivities, LoyaltyActivities, OrderActivities, Parties,
@@ -17,12 +19,17 @@ use pizza_activities::{
 use pizza_workflows::names::task_queue;
 use pizza_workflows::{FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow, ReconciliationWorkflow};
 use temporalio_client::Client;
+use temporalio_common::worker::WorkerDeploymentVersion;
 use temporalio_sdk::runtime::{AutoscalingOptions, PollerBehavior};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::reconciliation::{self, ReconciliationArgs};
 use crate::{shutdown, temporal};
+
+pub(crate) use recycle::RecycleArgs;
+use recycle::Shift;
+pub(crate) use versioning::{VersioningArgs, name_or_nothing};
 
 /// How long steps under way may take to end once the worker is stopped.
 const GRACEFUL_SHUTDOWN: Duration = Duration::from_secs(10);
@@ -41,6 +48,10 @@ pub(crate) struct WorkerArgs {
     queues: Vec<String>,
     #[command(flatten)]
     reconciliation: ReconciliationArgs,
+    #[command(flatten)]
+    versioning: VersioningArgs,
+    #[command(flatten)]
+    recycle: RecycleArgs,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -70,73 +81,110 @@ pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     } else {
         args.queues
     };
-    let workers = Workers::new(&client, &store, &queues)?;
+    let version = args.versioning.version();
+    let crew = Crew::new(store, queues, version, args.recycle)?;
+    let workers = Workers::new(crew, &client)?;
     // Only who runs it asks for it: nobody else may be there to.
-    if queues
-        .iter()
-        .any(|queue| queue == task_queue::RECONCILIATION)
-    {
+    if workers.crew.works_on(task_queue::RECONCILIATION) {
         reconciliation::keep(&client, &args.reconciliation).await;
     }
-    tracing::info!(?queues, "working");
-    workers.run(shutdown).await?;
+    drop(client);
+    workers.crew.announce();
+    workers.run(&temporal::connect, &shutdown).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the workers of this process are made of, again and again.
+pub(crate) struct Crew {
+    runtime: Runtime,
+    store: Store,
+    parties: Parties,
+    queues: Vec<String>,
+    version: Option<WorkerDeploymentVersion>,
+    recycle: RecycleArgs,
+}
+
+impl Crew {
+    /// Workers for `queues`, as this version of a deployment where there is
+    /// one.
+    pub(crate) fn new(
+        store: Store,
+        queues: Vec<String>,
+        version: Option<WorkerDeploymentVersion>,
+        recycle: RecycleArgs,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            runtime: Runtime::from_current_tokio(Default::default())?,
+            parties: Parties::simulated(&store),
+            store,
+            queues,
+            version,
+            recycle,
+        })
+    }
+
+    fn works_on(&self, queue: &str) -> bool {
+        self.queues.iter().any(|worked_on| worked_on == queue)
+    }
+
+    fn announce(&self) {
+        let queues = &self.queues;
+        match &self.version {
+            None => tracing::info!(?queues, "working"),
+            Some(version) => tracing::info!(
+                ?queues,
+                deployment = version.deployment_name,
+                build = version.build_id,
+                "working, as far as the build is promoted"
+            ),
+        }
+    }
+
+    /// A worker for each queue, on the connection of `client`.
+    fn workers(&self, client: &Client) -> anyhow::Result<Vec<Worker>> {
+        let make = |queue: &String| {
+            let options = options(queue, client, self)?;
+            Worker::new(&self.runtime, client.clone(), options)
+                .map_err(|error| anyhow::anyhow!("{error}"))
+                .with_context(|| format!("the worker of {queue} cannot be made"))
+        };
+        self.queues.iter().map(make).collect()
+    }
 }
 
 /// The workers of one process.
 pub(crate) struct Workers {
-    workers: Vec<Worker>,
+    crew: Crew,
+    first: Vec<Worker>,
 }
 
 impl Workers {
-    /// Makes a worker for each of `queues`.
-    pub(crate) fn new(client: &Client, store: &Store, queues: &[String]) -> anyhow::Result<Self> {
-        let runtime = Runtime::from_current_tokio(Default::default())?;
-        let parties = Parties::simulated(store);
-        let workers = queues
-            .iter()
-            .map(|queue| {
-                let options = options(queue, client, &parties, store)?;
-                Worker::new(&runtime, client.clone(), options)
-                    .map_err(|error| anyhow::anyhow!("{error}"))
-                    .with_context(|| format!("the worker of {queue} cannot be made"))
-            })
-            .collect::<anyhow::Result<_>>()?;
-        Ok(Self { workers })
+    /// Makes the first workers on the connection of `client`.
+    pub(crate) fn new(crew: Crew, client: &Client) -> anyhow::Result<Self> {
+        let first = crew.workers(client)?;
+        Ok(Self { crew, first })
     }
 
     /// Runs them until `shutdown`, and until what is under way has ended. A
-    /// worker that fails stops the others.
-    pub(crate) async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let handles: Vec<_> = self.workers.iter().map(Worker::shutdown_handle).collect();
-        let stop = shutdown.child_token();
-        let stopping = async {
-            stop.cancelled().await;
-            handles.iter().for_each(|shut_down| shut_down());
-        };
-        let running = join_all(self.workers.iter_mut().map(|worker| {
-            let stop = stop.clone();
-            async move {
-                let ended = worker.run().await;
-                stop.cancel();
-                ended
-            }
-        }));
-        let (ended, ()) = tokio::join!(running, stopping);
-        for result in ended {
-            result.map_err(|error| anyhow::anyhow!("{error}"))?;
-        }
-        Ok(())
+    /// worker that fails stops the others. Those that replace them work on
+    /// what `connect` makes: a client with the same settings, and a connection
+    /// of its own.
+    pub(crate) async fn run<C>(
+        self,
+        connect: &C,
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<()>
+    where
+        C: AsyncFn() -> anyhow::Result<Client>,
+    {
+        let first = Shift::new(self.first, shutdown);
+        recycle::run(first, &self.crew, connect, shutdown).await
     }
 }
 
 /// What the worker of a queue can do, and how it polls.
-fn options(
-    queue: &str,
-    client: &Client,
-    parties: &Parties,
-    store: &Store,
-) -> anyhow::Result<WorkerOptions> {
+fn options(queue: &str, client: &Client, crew: &Crew) -> anyhow::Result<WorkerOptions> {
+    let Crew { parties, store, .. } = crew;
     let polling = |maximum| {
         PollerBehavior::Autoscaling(
             AutoscalingOptions::builder()
@@ -147,6 +195,7 @@ fn options(
         )
     };
     let options = WorkerOptions::new(queue)
+        .deployment_options(versioning::deployment_options(crew.version.as_ref(), queue))
         .workflow_task_poller_behavior(polling(16))
         .activity_task_poller_behavior(polling(16))
         .sticky_queue_schedule_to_start_timeout(STICKY_TIMEOUT)
@@ -162,11 +211,6 @@ fn options(
                 store.clone(),
             ))
             .register_activities(loyalty)
-            // An order that is taken up again withdraws its ticket.
-            .register_activities(KitchenActivities::new(
-                parties.kitchen.clone(),
-                store.clone(),
-            ))
             .register_activities(CustomerActivities::new(parties.messenger.clone()))
             // An order that is taken up again has its ticket withdrawn.
             .register_activities(kitchen)

@@ -1,0 +1,147 @@
+//! Which workers are there.
+
+use std::collections::HashSet;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use pizza_workflows::names::task_queue;
+use temporalio_client::Client;
+use temporalio_common::protos::temporal::api::enums::v1::{TaskQueueType, WorkerVersioningMode};
+use temporalio_common::protos::temporal::api::taskqueue::v1::{PollerInfo, TaskQueue};
+use temporalio_common::protos::temporal::api::workflowservice::v1::DescribeTaskQueueRequest;
+use tokio::time::{Instant, sleep};
+
+use super::deployment::{ByQueue, asked, limited};
+
+/// A worker asks for work at least once a minute, for as long as a poll lasts.
+/// The server remembers those that ended for five minutes.
+const ASKED_WITHIN: Duration = Duration::from_secs(75);
+
+/// How often one looks for workers that are still starting.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// Both kinds of work on a queue; workers of ours do both.
+const KINDS: [TaskQueueType; 2] = [TaskQueueType::Workflow, TaskQueueType::Activity];
+
+/// The pollers of all queues.
+pub(super) struct Pollers(Vec<Poller>);
+
+struct Poller {
+    queue: &'static str,
+    kind: TaskQueueType,
+    identity: String,
+    /// The deployment and the build; none where it is not versioned.
+    version: Option<(String, String)>,
+}
+
+impl Pollers {
+    /// Those that asked for work within the last minute.
+    pub(super) async fn look(client: &Client) -> anyhow::Result<Self> {
+        let mut pollers = Vec::new();
+        for queue in task_queue::ALL {
+            for kind in KINDS {
+                for info in describe(client, queue, kind).await? {
+                    if has_asked_lately(&info) {
+                        pollers.push(Poller {
+                            queue,
+                            kind,
+                            version: version(&info),
+                            identity: info.identity,
+                        });
+                    }
+                }
+            }
+        }
+        Ok(Self(pollers))
+    }
+
+    /// The queues for which no worker of this build is there; without a
+    /// build, none that is not versioned.
+    pub(super) fn missing(&self, deployment: &str, build: Option<&str>) -> Vec<&'static str> {
+        let wanted = build.map(|build| (deployment.to_owned(), build.to_owned()));
+        task_queue::ALL
+            .into_iter()
+            .filter(|queue| {
+                !KINDS.into_iter().all(|kind| {
+                    self.0.iter().any(|poller| {
+                        poller.queue == *queue && poller.kind == kind && poller.version == wanted
+                    })
+                })
+            })
+            .collect()
+    }
+
+    /// How many processes of this build work on each queue.
+    pub(super) fn by_queue(&self, deployment: &str, build: &str) -> ByQueue {
+        let mut found = ByQueue::new();
+        for queue in task_queue::ALL {
+            let processes: HashSet<&str> = self
+                .0
+                .iter()
+                .filter(|poller| {
+                    let version = poller.version.as_ref();
+                    poller.queue == queue
+                        && version
+                            .is_some_and(|version| version.0 == deployment && version.1 == build)
+                })
+                .map(|poller| poller.identity.as_str())
+                .collect();
+            if !processes.is_empty() {
+                found.insert(queue.to_owned(), processes.len());
+            }
+        }
+        found
+    }
+}
+
+/// Waits until workers of the build are there for each queue. Gives the
+/// queues for which there are none after `patience`.
+pub(super) async fn missing(
+    client: &Client,
+    deployment: &str,
+    build: Option<&str>,
+    patience: Duration,
+) -> anyhow::Result<Vec<&'static str>> {
+    let given_up = Instant::now() + patience;
+    loop {
+        let missing = Pollers::look(client).await?.missing(deployment, build);
+        if missing.is_empty() || Instant::now() >= given_up {
+            return Ok(missing);
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn describe(
+    client: &Client,
+    queue: &str,
+    kind: TaskQueueType,
+) -> anyhow::Result<Vec<PollerInfo>> {
+    let request = DescribeTaskQueueRequest {
+        namespace: client.options().namespace.clone(),
+        task_queue: Some(TaskQueue {
+            name: queue.to_owned(),
+            ..Default::default()
+        }),
+        task_queue_type: kind.into(),
+        ..Default::default()
+    };
+    let mut service = client.connection().workflow_service();
+    let answer = service
+        .describe_task_queue(limited(request))
+        .await
+        .map_err(|status| asked(&format!("who works on {queue}"), status))?;
+    Ok(answer.into_inner().pollers)
+}
+
+fn has_asked_lately(info: &PollerInfo) -> bool {
+    let since = SystemTime::now() - ASKED_WITHIN;
+    let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let at = info.last_access_time.map_or(0, |time| time.seconds);
+    u64::try_from(at).unwrap_or_default() >= since.as_secs()
+}
+
+fn version(info: &PollerInfo) -> Option<(String, String)> {
+    let options = info.deployment_options.as_ref()?;
+    (options.worker_versioning_mode() == WorkerVersioningMode::Versioned)
+        .then(|| (options.deployment_name.clone(), options.build_id.clone()))
+}

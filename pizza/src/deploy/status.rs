@@ -1,0 +1,140 @@
+//! `pizza deploy status`: the builds, and which of them may be stopped.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+use temporalio_client::Client;
+use temporalio_common::worker::WorkerDeploymentVersion;
+
+use super::deployment::{
+    ByQueue, Deployment, Note, Routing, State, Version, count, version_attribute,
+};
+use super::pollers::Pollers;
+use super::sample::OPEN;
+use crate::client::output;
+
+/// What is open and stays with a build.
+const PINNED: &str = "TemporalWorkflowVersioningBehavior = 'Pinned'";
+
+/// A build, and what depends on it.
+struct Build {
+    version: Version,
+    note: Option<Note>,
+    /// Processes that ask for work, for each queue that has any.
+    pollers: ByQueue,
+    /// Open workflows whose last task it did.
+    open: u64,
+    /// Those of them that stay with it.
+    pinned: u64,
+}
+
+impl Build {
+    /// Whether nothing needs its workers any more.
+    fn may_be_stopped(&self) -> bool {
+        let is_used = matches!(self.version.state, State::Current | State::Ramping);
+        !is_used && self.pinned == 0
+    }
+
+    /// Whether workflows wait for workers that are not there.
+    fn strands(&self) -> bool {
+        self.pollers.is_empty() && self.pinned > 0
+    }
+}
+
+/// Prints the builds.
+pub(super) async fn run(
+    client: &Client,
+    version: &WorkerDeploymentVersion,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
+    let name = version.deployment_name.as_str();
+    let deployment = Deployment { client, name };
+    let standing = deployment.known().await?;
+    let pollers = Pollers::look(client).await?;
+    let mut builds = Vec::new();
+    for version in standing.versions {
+        let on = format!(
+            "{OPEN} AND TemporalWorkerDeploymentVersion = '{}'",
+            version_attribute(name, &version.build)
+        );
+        builds.push(Build {
+            note: deployment.note(&version.build).await?,
+            pollers: pollers.by_queue(name, &version.build),
+            open: count(client, &on).await?,
+            pinned: count(client, &format!("{on} AND {PINNED}")).await?,
+            version,
+        });
+    }
+    let unversioned = format!("{OPEN} AND TemporalWorkerDeploymentVersion IS NULL");
+    let unversioned = count(client, &unversioned).await?;
+    if as_json {
+        output::json(&to_json(&standing.routing, &builds, unversioned));
+    } else {
+        print(&standing.routing, &builds, unversioned);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(routing: &Routing, builds: &[Build], unversioned: u64) {
+    let columns = [
+        "build",
+        "state",
+        "workers",
+        "open",
+        "staying",
+        "may be stopped",
+    ];
+    let mut table = output::table(&columns);
+    for build in builds {
+        let state = match &routing.ramping {
+            Some(ramp) if ramp.build == build.version.build => format!("ramping {}%", ramp.percent),
+            _ => build.version.state.name().to_owned(),
+        };
+        let workers: Vec<String> = build
+            .pollers
+            .iter()
+            .map(|(queue, processes)| format!("{queue} {processes}"))
+            .collect();
+        table.add_row([
+            output::plain(&build.version.build),
+            state,
+            workers.join(", "),
+            build.open.to_string(),
+            build.pinned.to_string(),
+            if build.may_be_stopped() { "yes" } else { "no" }.to_owned(),
+        ]);
+    }
+    output::data(&table.to_string());
+    if routing.current.is_none() {
+        output::data("no build is current: what is new goes to workers that are not versioned");
+    }
+    if unversioned > 0 {
+        output::data(&format!(
+            "open and of no build yet: {unversioned} (the current one takes them)"
+        ));
+    }
+    for build in builds.iter().filter(|build| build.strands()) {
+        output::note(&format!(
+            "{} workflows stay with {}, and no worker of it is there: see the runbook, on deploys",
+            build.pinned, build.version.build
+        ));
+    }
+}
+
+fn to_json(routing: &Routing, builds: &[Build], unversioned: u64) -> Value {
+    let builds: Vec<Value> = builds
+        .iter()
+        .map(|build| {
+            json!({
+                "build": build.version.build,
+                "state": build.version.state,
+                "pollers": build.pollers,
+                "open": build.open,
+                "pinned": build.pinned,
+                "mayBeStopped": build.may_be_stopped(),
+                "note": build.note,
+            })
+        })
+        .collect();
+    json!({ "routing": routing, "builds": builds, "openWithoutBuild": unversioned })
+}

@@ -1,0 +1,247 @@
+//! Workers that are replaced while they work.
+//!
+//! The SDK's worker keeps a cancellation token for each activity that it ever
+//! ran, and frees them when it is dropped (see docs/decisions/0009). So every
+//! now and then new workers begin on a connection of their own, and then the
+//! old ones end what they have begun. Between them no task is without a worker.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use clap::Args;
+use futures::future::{LocalBoxFuture, join_all};
+use temporalio_client::Client;
+use temporalio_sdk::Worker;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::Crew;
+
+/// How long new workers have to run before the old ones are told to stop. One
+/// that cannot work at all ends at once.
+const HEAD_START: Duration = Duration::from_secs(1);
+
+/// How long after a replacement that failed the next one is tried.
+const TRY_AGAIN: Duration = Duration::from_secs(60);
+
+/// How far a wait may be from the one asked for, in hundredths: processes that
+/// were started at once are not to be replaced at once.
+const JITTER_PERCENT: u32 = 20;
+
+/// When the workers of this process are replaced.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct RecycleArgs {
+    /// Replace the workers in place every so many seconds, give or take a
+    /// fifth, which gives back memory; 0 is never
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "PIZZA_RECYCLE_EVERY_SECONDS",
+        default_value_t = 600,
+        value_parser = clap::value_parser!(u32).range(0..=604_800)
+    )]
+    recycle_every_seconds: u32,
+}
+
+impl RecycleArgs {
+    /// How long until the next replacement; none for never.
+    fn wait(self) -> Option<Duration> {
+        let every = Duration::from_secs(self.recycle_every_seconds.into());
+        let random = getrandom::u32().unwrap_or_default() % (2 * JITTER_PERCENT + 1);
+        (!every.is_zero()).then(|| every * (100 - JITTER_PERCENT + random) / 100)
+    }
+}
+
+/// Workers that run together: one for each queue, on one connection.
+pub(super) struct Shift {
+    running: LocalBoxFuture<'static, anyhow::Result<()>>,
+    stop: CancellationToken,
+}
+
+impl Shift {
+    /// These workers, until `shutdown`, or until they are told to stop, and
+    /// until what is under way has ended. One that fails stops the others.
+    pub(super) fn new(workers: Vec<Worker>, shutdown: &CancellationToken) -> Self {
+        let stop = shutdown.child_token();
+        let running = Box::pin(work(workers, stop.clone()));
+        Self { running, stop }
+    }
+}
+
+async fn work(mut workers: Vec<Worker>, stop: CancellationToken) -> anyhow::Result<()> {
+    let handles: Vec<_> = workers.iter().map(Worker::shutdown_handle).collect();
+    let stopping = async {
+        stop.cancelled().await;
+        handles.iter().for_each(|shut_down| shut_down());
+    };
+    let running = join_all(workers.iter_mut().map(|worker| {
+        let stop = stop.clone();
+        async move {
+            let ended = worker.run().await;
+            stop.cancel();
+            ended
+        }
+    }));
+    let (ended, ()) = tokio::join!(running, stopping);
+    for result in ended {
+        result.map_err(|error| anyhow::anyhow!("{error}"))?;
+    }
+    Ok(())
+}
+
+/// Runs a shift and those that follow it, until `shutdown`. `connect` makes a
+/// client with a connection of its own.
+///
+/// # Errors
+/// When the workers fail, other than those that were to replace others.
+pub(super) async fn run<C>(
+    mut current: Shift,
+    crew: &Crew,
+    connect: &C,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()>
+where
+    C: AsyncFn() -> anyhow::Result<Client>,
+{
+    loop {
+        let next = tokio::select! {
+            ended = &mut current.running => return ended,
+            next = replacement(crew, connect, shutdown) => next,
+        };
+        current = match replace(current, next).await {
+            ControlFlow::Continue(current) => current,
+            ControlFlow::Break(ended) => return ended,
+        };
+    }
+}
+
+/// Waits until it is time, and makes the workers that are to go on. While that
+/// fails, the ones that there are stay.
+async fn replacement<C>(crew: &Crew, connect: &C, shutdown: &CancellationToken) -> Shift
+where
+    C: AsyncFn() -> anyhow::Result<Client>,
+{
+    let Some(mut wait) = crew.recycle.wait() else {
+        return std::future::pending().await;
+    };
+    loop {
+        sleep(wait).await;
+        let made = async {
+            let client = connect().await?;
+            crew.workers(&client)
+        };
+        match made.await {
+            Ok(workers) => return Shift::new(workers, shutdown),
+            Err(error) => still_the_old_ones(&error),
+        }
+        wait = wait.min(TRY_AGAIN);
+    }
+}
+
+/// Lets `new` go on where `old` ends. Gives the shift that works from now on,
+/// or how the work ended.
+async fn replace(mut old: Shift, mut new: Shift) -> ControlFlow<anyhow::Result<()>, Shift> {
+    tokio::select! {
+        ended = &mut old.running => {
+            new.stop.cancel();
+            return ControlFlow::Break(ended.and(new.running.await));
+        }
+        ended = &mut new.running => {
+            if let Err(error) = ended {
+                still_the_old_ones(&error);
+            }
+            return ControlFlow::Continue(old);
+        }
+        () = sleep(HEAD_START) => {}
+    }
+    old.stop.cancel();
+    tokio::select! {
+        ended = &mut old.running => match ended {
+            Ok(()) => tracing::info!("the workers were replaced"),
+            // What it had begun is done again by the others.
+            Err(error) => tracing::error!(
+                error = format!("{error:#}"),
+                "workers that were replaced ended with an error"
+            ),
+        },
+        ended = &mut new.running => return ControlFlow::Break(ended.and(old.running.await)),
+    }
+    ControlFlow::Continue(new)
+}
+
+fn still_the_old_ones(error: &anyhow::Error) {
+    tracing::warn!(
+        error = format!("{error:#}"),
+        "the workers were not replaced; they go on, and it is tried again later"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A shift that ends as told, `after` it was told to stop or, when it
+    /// fails by itself, `after` its start.
+    fn shift(fails: bool, after: Duration) -> Shift {
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let running = Box::pin(async move {
+            if !fails {
+                stopped.cancelled().await;
+            }
+            sleep(after).await;
+            anyhow::ensure!(!fails, "it cannot work");
+            Ok(())
+        });
+        Shift { running, stop }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_old_ones_end_before_the_new_ones_are_alone() {
+        let (old, new) = (
+            shift(false, Duration::from_secs(9)),
+            shift(false, Duration::ZERO),
+        );
+        let (told_old, told_new) = (old.stop.clone(), new.stop.clone());
+        let began = tokio::time::Instant::now();
+        let ControlFlow::Continue(current) = replace(old, new).await else {
+            panic!("the new ones work");
+        };
+        assert!(began.elapsed() >= HEAD_START + Duration::from_secs(9));
+        assert!(told_old.is_cancelled() && !told_new.is_cancelled());
+        current.stop.cancel();
+        assert!(told_new.is_cancelled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn new_ones_that_cannot_work_leave_the_old_ones_alone() {
+        let (old, new) = (shift(false, Duration::ZERO), shift(true, HEAD_START / 2));
+        let told_old = old.stop.clone();
+        assert!(matches!(replace(old, new).await, ControlFlow::Continue(_)));
+        assert!(!told_old.is_cancelled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn old_ones_that_fail_end_the_work_as_they_always_did() {
+        let (old, new) = (shift(true, HEAD_START / 2), shift(false, Duration::ZERO));
+        let ControlFlow::Break(ended) = replace(old, new).await else {
+            panic!("the work ends");
+        };
+        assert!(ended.is_err());
+    }
+
+    #[test]
+    fn processes_are_not_replaced_all_at_once() {
+        let every = |seconds| RecycleArgs {
+            recycle_every_seconds: seconds,
+        };
+        assert_eq!(every(0).wait(), None);
+        let waits: Vec<_> = (0..100).filter_map(|_| every(100).wait()).collect();
+        assert!(
+            waits
+                .iter()
+                .all(|wait| (80..=120).contains(&wait.as_secs()))
+        );
+        assert!(waits.iter().any(|wait| *wait != waits[0]));
+    }
+}

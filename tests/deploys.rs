@@ -1,0 +1,478 @@
+//! A build takes over when it can go on with what is there, and not before.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use serde_json::{Value, json};
+use temporalio_client::{
+    Client, ClientOptions, Connection, ConnectionOptions, UntypedWorkflow, WorkflowExecution,
+    WorkflowFetchHistoryOptions, WorkflowListOptions,
+};
+use temporalio_common::protos::temporal::api::enums::v1::EventType;
+use temporalio_common::worker::{
+    VersioningBehavior, WorkerDeploymentOptions, WorkerDeploymentVersion,
+};
+use temporalio_sdk::{Runtime, Worker, WorkerOptions};
+use tokio::sync::oneshot;
+use url::Url;
+
+use crate::harness::cli::{Cli, Output};
+use crate::harness::process::Process;
+use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
+
+const DEPLOYMENT: &str = "shop";
+
+/// The commands of a build: the one binary under another name.
+fn build(world: &World, build: &str) -> Cli {
+    let cli = world.cli().with("TEMPORAL_DEPLOYMENT_NAME", DEPLOYMENT);
+    cli.with("TEMPORAL_WORKER_BUILD_ID", build)
+}
+
+/// A worker of a build.
+fn worker(world: &World, build: &str) -> Process {
+    world.worker_told(&[
+        ("TEMPORAL_DEPLOYMENT_NAME", DEPLOYMENT),
+        ("TEMPORAL_WORKER_BUILD_ID", build),
+    ])
+}
+
+#[tokio::test]
+async fn each_order_ends_on_the_build_that_it_began_with_while_builds_are_promoted_and_rolled_back()
+{
+    let mut world = World::found(Setup::default()).await;
+    let (old, new) = (build(&world, "old"), build(&world, "new"));
+    let _old_worker = worker(&world, "old");
+    world.start_gateway().await;
+    world.start_kitchen();
+    // It waits for the worker, and the second time there is nothing to do.
+    old.ok(&["deploy", "promote", "--first"]).await;
+    old.ok(&["deploy", "promote", "--first"]).await;
+    let gateway = world.gateway();
+    let slow = json!({ "perStepDelaySeconds": 0.5 });
+    let place = async |many: usize| -> Vec<String> {
+        futures::future::join_all((0..many).map(|_| gateway.place(slow.clone()))).await
+    };
+
+    let first = place(6).await;
+    let _new_worker = worker(&world, "new");
+    let promote = [
+        "deploy",
+        "promote",
+        "--ramp-steps",
+        "50,100",
+        "--every",
+        "3s",
+    ];
+    let (promoted, ramped) = tokio::join!(new.pizza(&promote), async {
+        eventually(SOON, "the new build has a share", async || {
+            let status = status(&old).await;
+            (status["routing"]["ramping"]["build"] == "new").then_some(())
+        })
+        .await;
+        place(12).await
+    });
+    assert_eq!(promoted.code, Some(0), "{promoted:?}");
+    let second = place(4).await;
+    // A parked task: it goes on with whichever build is current.
+    let parked = gateway.place(json!({ "errorOnStep": 3 })).await;
+    gateway.until_ended(&parked).await;
+    old.ok(&["deploy", "rollback"]).await;
+    let again = old.ok(&["deploy", "rollback"]).await;
+    assert!(
+        again.contains("old of shop is current since new"),
+        "{again}"
+    );
+    let third = place(4).await;
+    let task = format!("failed-add-loyalty-points-{parked}");
+    world.cli().ok(&["failures", "redrive", &task]).await;
+
+    let runs = Runs::of(&world).await;
+    for id in [&first, &ramped, &second, &third].into_iter().flatten() {
+        gateway.until(id, "DeliveryConfirmed").await;
+        world.final_history(&format!("order-{id}")).await;
+    }
+    runs.assert_no_task_failed().await;
+    let builds = |of: Vec<&String>| {
+        let runs = &runs;
+        async move {
+            let mut found = BTreeSet::new();
+            for id in of {
+                found.insert(runs.only_build_of(id).await);
+            }
+            found
+        }
+    };
+    assert_eq!(
+        builds(first.iter().collect()).await,
+        ["old".to_owned()].into()
+    );
+    assert_eq!(
+        builds(second.iter().collect()).await,
+        ["new".to_owned()].into()
+    );
+    assert_eq!(
+        builds(third.iter().collect()).await,
+        ["old".to_owned()].into()
+    );
+    // Of twelve at a half, none on one side happens once in two thousand runs.
+    let both = builds(ramped.iter().collect()).await;
+    assert_eq!(both, ["new".to_owned(), "old".to_owned()].into());
+    assert_eq!(
+        runs.builds(&task).await,
+        ["new".to_owned(), "old".to_owned()].into()
+    );
+    world.assert_audit_clean().await;
+
+    let status = eventually(SOON, "nothing is open on the new build", async || {
+        let status = status(&old).await;
+        (of_build(&status, "new")["open"] == 0).then_some(status)
+    })
+    .await;
+    assert_eq!(of_build(&status, "new")["mayBeStopped"], true, "{status}");
+    assert_eq!(of_build(&status, "old")["state"], "current", "{status}");
+    assert_eq!(of_build(&status, "old")["mayBeStopped"], false, "{status}");
+    assert_eq!(
+        of_build(&status, "new")["pollers"]["failures"],
+        1,
+        "{status}"
+    );
+}
+
+#[tokio::test]
+async fn a_build_that_would_break_what_is_open_is_not_promoted() {
+    let mut world = World::found(Setup {
+        kitchen: false,
+        ..Setup::default()
+    })
+    .await;
+    world.start_gateway().await;
+    let (hasty, new) = (build(&world, "hasty"), build(&world, "new"));
+    let _hands = InProcess::start::<variants::HastyOrder>(&world, "hasty").await;
+    let reason = "it is all that there is";
+    let skip = ["--force", "--skip-check", reason];
+    hasty
+        .ok(&[&["deploy", "promote"][..], &skip].concat())
+        .await;
+
+    let id = world.gateway().place(json!({})).await;
+    let workflow = format!("order-{id}");
+    eventually(SOON, "the order waits", async || {
+        let history = world.history(&workflow).await;
+        history.types().contains(&"TIMER_STARTED").then_some(())
+    })
+    .await;
+
+    let _new_worker = worker(&world, "new");
+    let broken = eventually(SOON, "the check sees the order", async || {
+        let checked = new.pizza(&["deploy", "check", "--json"]).await;
+        let report = report(&checked);
+        (report["broken"] != json!([])).then(|| (checked.code, report))
+    })
+    .await;
+    let (code, report_of_check) = broken;
+    assert_eq!(code, Some(1), "{report_of_check}");
+    let found = &report_of_check["broken"][0];
+    assert_eq!(found["workflowId"], workflow, "{found}");
+    assert_eq!(found["kind"], "nondeterminism", "{found}");
+    assert_eq!(found["event"], "TimerStarted", "{found}");
+    assert!(
+        found["runId"].is_string() && found["eventId"].is_number(),
+        "{found}"
+    );
+
+    let refused = new.pizza(&["deploy", "promote", "--json"]).await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("was not promoted"), "{refused:?}");
+    let now = status(&new).await;
+    assert_eq!(
+        now["routing"],
+        json!({ "current": "hasty", "ramping": null }),
+        "{now}"
+    );
+    assert_eq!(
+        of_build(&now, "hasty")["note"]["checkSkipped"],
+        reason,
+        "{now}"
+    );
+
+    // The order stays with its build, and that may be said.
+    let lenient = new
+        .pizza(&["deploy", "check", "--json", "--pinned-may-break"])
+        .await;
+    assert_eq!(lenient.code, Some(0), "{lenient:?}");
+    assert_eq!(
+        report(&lenient)["staysWithItsBuild"][0]["workflowId"],
+        workflow
+    );
+    // Nobody else can say it for the new build.
+    let for_another = hasty.pizza(&["deploy", "promote", "new"]).await;
+    assert_eq!(for_another.code, Some(1), "{for_another:?}");
+    assert!(
+        for_another.stderr.contains("cannot check new"),
+        "{for_another:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_ramp_ends_where_it_began_when_tasks_fail_on_the_new_build() {
+    let mut world = World::found(Setup {
+        kitchen: false,
+        ..Setup::default()
+    })
+    .await;
+    world.start_gateway().await;
+    let (hasty, bad) = (build(&world, "hasty"), build(&world, "bad"));
+    let _hands = InProcess::start::<variants::HastyOrder>(&world, "hasty").await;
+    let _bad_hands = InProcess::start::<variants::BrokenOrder>(&world, "bad").await;
+    let skip = ["--force", "--skip-check", "it is to be seen how it fails"];
+    let promote = [&["deploy", "promote"][..], &skip].concat();
+    hasty.ok(&promote).await;
+    let steps = ["--ramp-steps", "90,100", "--every", "1m"];
+    let ramp = [&promote[..], &steps].concat();
+    let (ramped, ()) = tokio::join!(bad.pizza(&ramp), async {
+        eventually(SOON, "the bad build has a share", async || {
+            let now = status(&hasty).await;
+            (now["routing"]["ramping"]["build"] == "bad").then_some(())
+        })
+        .await;
+        for _ in 0..4 {
+            world.gateway().place(json!({})).await;
+        }
+    });
+    assert_eq!(ramped.code, Some(1), "{ramped:?}");
+    assert!(ramped.stderr.contains("failed on bad"), "{ramped:?}");
+    let now = status(&hasty).await;
+    assert_eq!(
+        now["routing"],
+        json!({ "current": "hasty", "ramping": null }),
+        "{now}"
+    );
+}
+
+/// What `pizza deploy status` says.
+async fn status(cli: &Cli) -> Value {
+    let text = cli.ok(&["deploy", "status", "--json"]).await;
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn of_build<'a>(status: &'a Value, build: &str) -> &'a Value {
+    let builds = status["builds"].as_array().expect("builds");
+    let found = builds.iter().find(|found| found["build"] == build);
+    found.unwrap_or_else(|| panic!("no {build} in {status}"))
+}
+
+fn report(output: &Output) -> Value {
+    let [report] = &output.json_lines()[..] else {
+        panic!("one report: {output:?}");
+    };
+    report.clone()
+}
+
+/// The workflows of a world, as Temporal has them.
+struct Runs {
+    client: Client,
+}
+
+impl Runs {
+    async fn of(world: &World) -> Self {
+        Self {
+            client: client(world).await,
+        }
+    }
+
+    async fn list(&self, query: &str) -> Vec<WorkflowExecution> {
+        let list = self
+            .client
+            .list_workflows(query, WorkflowListOptions::default());
+        list.try_collect().await.expect("a list")
+    }
+
+    /// The builds that worked on a workflow.
+    async fn builds(&self, workflow: &str) -> BTreeSet<String> {
+        let query = format!("WorkflowId = '{workflow}'");
+        eventually(SOON, &query, async || {
+            let found = self.list(&query).await;
+            let builds: BTreeSet<String> = found.iter().flat_map(used).collect();
+            (!builds.is_empty()).then_some(builds)
+        })
+        .await
+    }
+
+    /// The build of an order and of its branches.
+    async fn only_build_of(&self, id: &str) -> String {
+        let mut builds = BTreeSet::new();
+        for part in ["", "-loyalty", "-fulfilment"] {
+            builds.extend(self.builds(&format!("order-{id}{part}")).await);
+        }
+        assert_eq!(builds.len(), 1, "{id}: {builds:?}");
+        builds.pop_first().expect("a build")
+    }
+
+    /// No workflow of the world met a build that would have done otherwise.
+    async fn assert_no_task_failed(&self) {
+        for run in self.list("StartTime > '2000-01-01T00:00:00Z'").await {
+            let handle = self.client.get_workflow_handle::<UntypedWorkflow>(run.id());
+            let history = handle.fetch_history(WorkflowFetchHistoryOptions::default());
+            for event in history.into_events().await.expect("a history") {
+                assert_ne!(
+                    event.event_type(),
+                    EventType::WorkflowTaskFailed,
+                    "{event:?}"
+                );
+            }
+        }
+    }
+}
+
+/// The builds that worked on a run, from the attribute that the server keeps.
+fn used(run: &WorkflowExecution) -> Vec<String> {
+    let attributes = run.raw().search_attributes.as_ref();
+    let versions = attributes
+        .and_then(|attributes| {
+            attributes
+                .indexed_fields
+                .get("TemporalUsedWorkerDeploymentVersions")
+        })
+        .map(|used| serde_json::from_slice::<Vec<String>>(&used.data).expect("a list"));
+    let prefix = format!("{DEPLOYMENT}:");
+    versions
+        .unwrap_or_default()
+        .into_iter()
+        .map(|version| version.trim_start_matches(&prefix).to_owned())
+        .collect()
+}
+
+async fn client(world: &World) -> Client {
+    let target = Url::parse(&format!("http://{}", world.temporal())).expect("an address");
+    let options = ConnectionOptions::new(target).build();
+    let connection = Connection::connect(options).await.expect("a connection");
+    Client::new(connection, ClientOptions::new(world.namespace()).build()).expect("a client")
+}
+
+/// A worker of orders in this process, for a build that there is no binary of.
+struct InProcess {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl InProcess {
+    async fn start<W>(world: &World, build: &str) -> Self
+    where
+        W: temporalio_workflow::WorkflowImplementation,
+        <W::Run as temporalio_common::WorkflowDefinition>::Input: Send,
+    {
+        let version = WorkerDeploymentVersion::builder()
+            .deployment_name(DEPLOYMENT)
+            .build_id(build)
+            .build();
+        let deployment = WorkerDeploymentOptions::new(version)
+            .use_worker_versioning(true)
+            .default_versioning_behavior(VersioningBehavior::Pinned)
+            .build();
+        let (address, namespace) = (world.temporal().to_owned(), world.namespace().to_owned());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (made, is_made) = oneshot::channel::<()>();
+        let work = async move {
+            let runtime = Runtime::from_current_tokio(Default::default()).expect("a runtime");
+            let target = Url::parse(&format!("http://{address}")).expect("an address");
+            let options = ConnectionOptions::new(target).build();
+            let connection = Connection::connect(options).await.expect("a connection");
+            let client = ClientOptions::new(namespace).build();
+            let client = Client::new(connection, client).expect("a client");
+            let options = WorkerOptions::new("orders")
+                .deployment_options(deployment)
+                .graceful_shutdown_period(Duration::from_secs(1))
+                .register_workflow::<W>()
+                .expect("a workflow")
+                .build();
+            let mut worker = Worker::new(&runtime, client, options).expect("a worker");
+            let shut_down = worker.shutdown_handle();
+            let _ = made.send(());
+            let stopping = async {
+                let _ = stopped.await;
+                shut_down();
+            };
+            let (ended, ()) = tokio::join!(worker.run(), stopping);
+            ended.expect("the worker worked");
+        };
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(work);
+        });
+        tokio::time::timeout(A_MINUTE, is_made)
+            .await
+            .expect("in time")
+            .expect("the worker is made");
+        Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for InProcess {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+            && !std::thread::panicking()
+        {
+            panic!("a worker in this process failed");
+        }
+    }
+}
+
+/// Builds of which there is no binary.
+mod variants {
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        reason = "the macros generate public items without documentation"
+    )]
+
+    use std::time::Duration;
+
+    use pizza_domain::Order;
+    use pizza_workflows::names::workflow_type;
+    use temporalio_macros::{workflow, workflow_methods};
+    use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
+
+    /// Waits before it does anything.
+    #[workflow]
+    pub struct HastyOrder;
+
+    #[workflow_methods]
+    impl HastyOrder {
+        #[init]
+        fn new(_ctx: &WorkflowContextView, _order: Order) -> Self {
+            Self
+        }
+
+        #[run(name = workflow_type::ORDER)]
+        pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+            ctx.timer(Duration::from_hours(1)).await;
+            Ok(())
+        }
+    }
+
+    /// Gets no task done.
+    #[workflow]
+    pub struct BrokenOrder;
+
+    #[workflow_methods]
+    impl BrokenOrder {
+        #[init]
+        fn new(_ctx: &WorkflowContextView, _order: Order) -> Self {
+            Self
+        }
+
+        #[run(name = workflow_type::ORDER)]
+        pub async fn run(_ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+            panic!("it cannot work");
+        }
+    }
+}
