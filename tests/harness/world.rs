@@ -313,7 +313,8 @@ impl World {
         self.gateway().order(id).await
     }
 
-    fn run(&self, name: &str, arguments: &[&str]) -> Process {
+    /// Starts `pizza` with these arguments, in this world.
+    pub(crate) fn run(&self, name: &str, arguments: &[&str]) -> Process {
         Process::pizza(&self.folder, name, arguments, &self.variables())
     }
 
