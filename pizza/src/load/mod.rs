@@ -348,7 +348,7 @@ mod tests {
             ("--rate 1 --duration 0s", "from 1s to 168h"),
             ("--rate 1 --duration 8000h", "from 1s to 168h"),
             ("--rate 1 --duration 10", "from 1s to 168h"),
-            ("--rate 1 --duration -10s", "--duration"),
+            ("--rate 1 --duration=-10s", "from 1s to 168h"),
             ("--concurrency 0 --orders 1", "--concurrency"),
             ("--concurrency 4001 --orders 1", "4000"),
             ("--concurrency 1 --orders 0", "--orders"),
