@@ -56,6 +56,7 @@ mod idempotency;
 mod inspection;
 mod kitchen;
 mod kitchen_reports;
+mod load;
 mod menu;
 mod races;
 mod reconciliation;

@@ -1,12 +1,14 @@
 //! Commands that run to their end: the product's clients, and the Temporal
-//! CLI through `pizza temporal`.
+//! CLI that `pizza temporal` becomes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
+use temporal_dev_server::{LocateOptions, cache_dir, locate};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::A_MINUTE;
@@ -58,7 +60,11 @@ impl Cli {
 
     /// Runs `pizza` with `arguments`, and with `input` on its stdin.
     pub(crate) async fn with_input(&self, arguments: &[&str], input: &str) -> Output {
-        let mut command = Command::new(PIZZA);
+        self.run(Path::new(PIZZA), arguments, input).await
+    }
+
+    async fn run(&self, program: &Path, arguments: &[&str], input: &str) -> Output {
+        let mut command = Command::new(program);
         for foreign in foreign_variables() {
             command.env_remove(foreign);
         }
@@ -71,14 +77,14 @@ impl Cli {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .expect("pizza starts");
+            .expect("it starts");
         let mut stdin = child.stdin.take().expect("a pipe");
         let input = input.to_owned();
         // A command that does not read its input is not to be waited for.
         let writing = tokio::spawn(async move { stdin.write_all(input.as_bytes()).await });
         let output = timeout(A_MINUTE * 3, child.wait_with_output())
             .await
-            .unwrap_or_else(|_| panic!("pizza {arguments:?} does not end"))
+            .unwrap_or_else(|_| panic!("{} {arguments:?} does not end", program.display()))
             .expect("the command ran");
         writing.abort();
         Output {
@@ -97,8 +103,13 @@ impl Cli {
     }
 
     /// Runs the Temporal CLI, which has to go well, and gives its stdout.
+    ///
+    /// Not through `pizza temporal`, which looks at the CLI anew each time:
+    /// that is two more processes for each of a thousand calls.
     pub(crate) async fn temporal(&self, arguments: &[&str]) -> String {
-        self.ok(&[&["temporal"], arguments].concat()).await
+        let output = self.run(temporal_cli().await, arguments, "").await;
+        assert_eq!(output.code, Some(0), "temporal {arguments:?}: {output:?}");
+        output.stdout
     }
 
     /// Runs the Temporal CLI with `-o json` and reads what it prints.
@@ -106,4 +117,18 @@ impl Cli {
         let text = self.temporal(&[arguments, &["-o", "json"]].concat()).await;
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
+}
+
+/// The Temporal CLI that `pizza temporal` becomes.
+async fn temporal_cli() -> &'static Path {
+    static FOUND: OnceCell<PathBuf> = OnceCell::const_new();
+    let find = || async {
+        let options = LocateOptions {
+            explicit: std::env::var_os("PIZZA_TEMPORAL_CLI").map(PathBuf::from),
+            cache: cache_dir("PIZZA_CACHE_DIR", "cloud-pizza"),
+            ..LocateOptions::default()
+        };
+        locate(&options).await.expect("a Temporal CLI").path
+    };
+    FOUND.get_or_init(find).await
 }

@@ -3,9 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use temporalio_client::{Connection, ConnectionOptions, Url};
+use temporalio_common::protos::temporal::api::common::v1::WorkflowExecution;
+use temporalio_common::protos::temporal::api::enums::v1::HistoryEventFilterType;
+use temporalio_common::protos::temporal::api::workflowservice::v1::GetWorkflowExecutionHistoryRequest;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
+use tonic::IntoRequest;
 use uuid::Uuid;
 
 use super::cli::Cli;
@@ -21,6 +26,10 @@ const FAST: [&str; 5] = [
     "matching.numTaskqueueReadPartitions=1",
     "matching.numTaskqueueWritePartitions=1",
 ];
+
+/// Lets the server's garbage grow to three times what lives before it is
+/// collected, which saves a tenth of its processor time.
+const GARBAGE: (&str, &str) = ("GOGC", "300");
 
 /// A dev server.
 pub(crate) struct Temporal {
@@ -62,7 +71,9 @@ impl Temporal {
         if let Some(path) = database {
             arguments.extend(["--db-filename", path]);
         }
-        let process = Process::pizza(&folder, "temporal", &arguments, &[]);
+        let (name, value) = GARBAGE;
+        let variables = [(name.to_owned(), value.to_owned())];
+        let process = Process::pizza(&folder, "temporal", &arguments, &variables);
         let mut server = Self {
             process,
             address: format!("127.0.0.1:{port}"),
@@ -118,4 +129,32 @@ impl Temporal {
             variables: vec![("TEMPORAL_ADDRESS".to_owned(), self.address.clone())],
         }
     }
+}
+
+/// Whether the latest run of a workflow has ended. The server keeps the
+/// question until it does, for some twenty seconds.
+pub(crate) async fn is_closed(address: &str, namespace: &str, workflow_id: &str) -> bool {
+    let target = Url::parse(&format!("http://{address}")).expect("an address");
+    let options = ConnectionOptions::new(target)
+        .identity("journeys".to_owned())
+        .build();
+    let Ok(connection) = Connection::connect(options).await else {
+        return false;
+    };
+    let mut request = GetWorkflowExecutionHistoryRequest {
+        namespace: namespace.to_owned(),
+        execution: Some(WorkflowExecution {
+            workflow_id: workflow_id.to_owned(),
+            run_id: String::new(),
+        }),
+        wait_new_event: true,
+        history_event_filter_type: HistoryEventFilterType::CloseEvent.into(),
+        ..Default::default()
+    }
+    .into_request();
+    request.set_timeout(SOON);
+    let mut service = connection.workflow_service();
+    let answer = service.get_workflow_execution_history(request).await;
+    let last = answer.ok().and_then(|answer| answer.into_inner().history);
+    last.is_some_and(|history| !history.events.is_empty())
 }

@@ -10,8 +10,10 @@ pub(crate) const SOON: Duration = Duration::from_secs(30);
 /// For what waits for retries, timeouts or the ends of many orders.
 pub(crate) const A_MINUTE: Duration = Duration::from_secs(60);
 
-/// How often a condition is looked at.
-const INTERVAL: Duration = Duration::from_millis(25);
+/// How soon a condition is looked at again: often at first, since most hold in
+/// a moment, and then less so, since to look costs a request or a process.
+const FIRST_INTERVAL: Duration = Duration::from_millis(10);
+const LONGEST_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Waits until `condition` gives something, and fails the test when it has
 /// not within `deadline`.
@@ -21,6 +23,7 @@ pub(crate) async fn eventually<T>(
     mut condition: impl AsyncFnMut() -> Option<T>,
 ) -> T {
     let until = Instant::now() + deadline;
+    let mut interval = FIRST_INTERVAL;
     loop {
         if let Some(found) = condition().await {
             return found;
@@ -30,6 +33,7 @@ pub(crate) async fn eventually<T>(
             "not within {} s: {what}",
             deadline.as_secs_f32()
         );
-        sleep(INTERVAL).await;
+        sleep(interval).await;
+        interval = (interval * 3 / 2).min(LONGEST_INTERVAL);
     }
 }

@@ -11,7 +11,7 @@ use super::cli::Cli;
 use super::gateway::Gateway;
 use super::history::History;
 use super::process::Process;
-use super::temporal::Temporal;
+use super::temporal::{Temporal, is_closed};
 use super::{SOON, eventually, folder};
 
 /// The key of the operator `journeys`.
@@ -310,6 +310,9 @@ impl World {
     pub(crate) async fn final_history(&self, workflow_id: &str) -> History {
         let what = format!("{workflow_id} ends");
         eventually(SOON, &what, async || {
+            if !is_closed(&self.temporal, &self.namespace, workflow_id).await {
+                return None;
+            }
             let history = self.history(workflow_id).await;
             history.has_ended().then_some(history)
         })
@@ -319,12 +322,20 @@ impl World {
     /// An order once its workflow has ended. The order's own record is final
     /// a moment before, and its points may still change then.
     pub(crate) async fn finished(&self, id: &str) -> Value {
-        self.gateway().until_ended(id).await;
-        self.final_history(&format!("order-{id}")).await;
+        self.gateway().watched_to_its_end(id).await;
+        let workflow = format!("order-{id}");
+        let what = format!("{workflow} ends");
+        eventually(SOON, &what, async || {
+            is_closed(&self.temporal, &self.namespace, &workflow)
+                .await
+                .then_some(())
+        })
+        .await;
         self.gateway().order(id).await
     }
 
-    fn run(&self, name: &str, arguments: &[&str]) -> Process {
+    /// Starts `pizza` with these arguments, in this world.
+    pub(crate) fn run(&self, name: &str, arguments: &[&str]) -> Process {
         Process::pizza(&self.folder, name, arguments, &self.variables())
     }
 

@@ -19,7 +19,7 @@ pub(crate) mod secret;
 pub(crate) mod shown_key;
 pub(crate) mod status;
 #[cfg(test)]
-mod stub;
+pub(crate) mod stub;
 pub(crate) mod tickets;
 mod timeline;
 mod watch;

@@ -14,22 +14,22 @@ use tokio::net::TcpListener;
 use url::Url;
 
 /// A prepared answer: a status, headers, a body.
-pub(super) type Answer = (u16, Vec<(&'static str, String)>, Value);
+pub(crate) type Answer = (u16, Vec<(&'static str, String)>, Value);
 
 /// What it was asked.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) line: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Asked {
+    pub(crate) line: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Asked {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().expect("text"))
@@ -44,13 +44,13 @@ struct Script {
 
 /// The stub. Its last answer is repeated.
 #[derive(Clone)]
-pub(super) struct Stub {
-    pub(super) url: Url,
+pub(crate) struct Stub {
+    pub(crate) url: Url,
     script: Arc<Mutex<Script>>,
 }
 
 impl Stub {
-    pub(super) async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
+    pub(crate) async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
         // The client wants one even where there is nothing to encrypt.
         ensure_default_crypto_provider();
         let script = Arc::new(Mutex::new(Script {
@@ -68,7 +68,7 @@ impl Stub {
     }
 
     /// What it was asked so far.
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.script.lock().expect("no panic").asked.clone()
     }
 }

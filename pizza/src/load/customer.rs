@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use pizza_domain::OrderId;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::ends::{Asked, wrong_end};
+use super::ends::{Asked, has_right_status, wrong_end};
 use super::mix::Scenario;
 use super::plan::Planned;
 use super::shop::{Reply, Shop};
@@ -152,7 +152,9 @@ async fn last_look(
 ) -> Result<OrderView, String> {
     let mut order = look(shop, id, tally).await?;
     let settling = async {
-        while wrong_end(planned, asked, &order).is_some() {
+        while wrong_end(planned, asked, &order).is_some()
+            && has_right_status(planned, asked, &order)
+        {
             sleep(LOOK_EVERY).await;
             order = look(shop, id, tally).await?;
         }

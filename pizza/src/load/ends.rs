@@ -48,6 +48,13 @@ pub(super) fn wrong_end(planned: &Planned, asked: Asked, order: &OrderView) -> O
     })
 }
 
+/// Whether the order's status is that of a right end: what differs besides may
+/// still be written.
+pub(super) fn has_right_status(planned: &Planned, asked: Asked, order: &OrderView) -> bool {
+    let right = right_ends(planned, asked);
+    right.iter().any(|end| end.status == order.status)
+}
+
 fn right_ends(planned: &Planned, asked: Asked) -> Vec<End> {
     let quantity = planned.quantity;
     let scenario = match planned.scenario {

@@ -305,3 +305,89 @@ impl LoadArgs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::json;
+
+    use super::*;
+    use crate::client::stub::Stub;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        load: LoadArgs,
+    }
+
+    fn read(arguments: &str) -> Result<LoadArgs, String> {
+        let words = std::iter::once("load").chain(arguments.split_whitespace());
+        let line = Line::try_parse_from(words).map_err(|error| error.to_string())?;
+        Ok(line.load)
+    }
+
+    #[test]
+    fn a_load_is_open_or_closed_and_has_an_end() {
+        let open = read("--rate 2.5 --duration 10m").expect("an open loop");
+        assert!(matches!(open.course(), Course::Open { rate, .. } if rate == 2.5));
+        assert_eq!(open.duration, Some(Duration::from_secs(600)));
+        let closed = read("--concurrency 8 --orders 100 --key k").expect("a closed loop");
+        assert!(matches!(closed.course(), Course::Closed { concurrency: 8 }));
+        assert_eq!((closed.plan().customers, open.plan().customers), (0, 100));
+    }
+
+    #[test]
+    fn a_bad_flag_is_named_with_its_limit() {
+        for (arguments, part) in [
+            ("--orders 1", "--rate"),
+            ("--rate 1", "--duration"),
+            ("--rate 1 --concurrency 1 --orders 1", "--concurrency"),
+            ("--rate 0 --orders 1", "from 0.01 to 10000"),
+            ("--rate NaN --orders 1", "from 0.01 to 10000"),
+            ("--rate inf --orders 1", "from 0.01 to 10000"),
+            ("--rate 1 --duration 0s", "from 1s to 168h"),
+            ("--rate 1 --duration 8000h", "from 1s to 168h"),
+            ("--rate 1 --duration 10", "from 1s to 168h"),
+            ("--rate 1 --duration=-10s", "from 1s to 168h"),
+            ("--concurrency 0 --orders 1", "--concurrency"),
+            ("--concurrency 4001 --orders 1", "4000"),
+            ("--concurrency 1 --orders 0", "--orders"),
+            ("--concurrency 1 --orders 1 --mix 9=1", "--mix"),
+            ("--concurrency 1 --orders 1 --pace 3601", "from 0 to 3600"),
+            ("--concurrency 1 --orders 1 --pace NaN", "from 0 to 3600"),
+            ("--concurrency 1 --orders 1 --watch-pid x", "--watch-pid"),
+            (
+                "--concurrency 1 --orders 1 --settle-seconds 0",
+                "--settle-seconds",
+            ),
+            (
+                "--concurrency 1 --orders 1 --max-in-flight 1",
+                "--max-in-flight",
+            ),
+        ] {
+            let error = read(arguments).err().unwrap_or_default();
+            assert!(error.contains(part), "{arguments}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_simulates_no_errors_is_told_before_the_start() {
+        let refusal = json!({ "code": "fault-injection-disabled", "detail": "no" });
+        let stub = Stub::start([(403, Vec::new(), refusal)]).await;
+        let shop = Shop::new(vec![Gateway::new(stub.url.clone()).expect("a gateway")]);
+        let plan = |mix: &str| Plan {
+            mix: mix.parse().expect("a mix"),
+            ..read("--rate 1 --orders 1").expect("flags").plan()
+        };
+        let error = ask_for_errors(&shop, &plan("none=3,6=1"), None).await;
+        let error = error.expect_err("it cannot be").to_string();
+        assert!(
+            error.contains("refundPayment needs a gateway that simulates"),
+            "{error}"
+        );
+        assert_eq!(stub.asked().len(), 1);
+        let asked = ask_for_errors(&shop, &plan("none=3,cancel=1"), None).await;
+        assert_eq!(asked.expect("nothing to ask"), None);
+        assert_eq!(stub.asked().len(), 1);
+    }
+}

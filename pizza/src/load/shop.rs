@@ -216,3 +216,102 @@ fn wait_for(problem: &Problem) -> Option<Duration> {
     let too_much = problem.status == StatusCode::TOO_MANY_REQUESTS || problem.code == "overloaded";
     (!too_much).then(|| problem.retry_after.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::client::stub::{Answer, Stub};
+    use crate::load::plan::Plan;
+
+    const ID: &str = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
+
+    fn problem(status: u16, code: &str) -> Answer {
+        let body = json!({ "code": code, "detail": "not now" });
+        (status, vec![("retry-after", "0".to_owned())], body)
+    }
+
+    fn placed() -> Answer {
+        let body = json!({ "message": "", "orderId": ID, "statusCheck": "" });
+        (201, Vec::new(), body)
+    }
+
+    fn planned() -> Planned {
+        let plan = Plan {
+            seed: 1,
+            mix: "none=1".parse().expect("a mix"),
+            pace_seconds: 0.0,
+            customers: 0,
+            run: Uuid::new_v4(),
+        };
+        plan.order(0)
+    }
+
+    /// What placing an order came to, the keys that it was sent under, and
+    /// the refusals that were counted.
+    async fn place(answers: Vec<Answer>) -> (Reply<OrderId>, Vec<String>, Vec<(String, u64)>) {
+        let stub = Stub::start(answers).await;
+        let shop = Shop::new(vec![Gateway::new(stub.url.clone()).expect("a gateway")]);
+        let tally = Tally::new();
+        let reply = shop.place(&planned(), &tally).await;
+        let asked = stub.asked();
+        let keys = asked
+            .iter()
+            .map(|it| it.header("idempotency-key").to_owned());
+        let refusals = tally.counts().refusals.clone();
+        (reply, keys.collect(), refusals.into_iter().collect())
+    }
+
+    #[tokio::test]
+    async fn who_is_turned_away_by_a_limit_stays_away_and_is_counted() {
+        for (status, code) in [(429, "rate-limited"), (503, "overloaded")] {
+            let (reply, keys, refusals) = place(vec![problem(status, code), placed()]).await;
+            assert!(matches!(reply, Reply::Refused), "{reply:?}");
+            assert_eq!(keys.len(), 1);
+            assert_eq!(refusals, [(code.to_owned(), 1)]);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_away_is_asked_again_under_the_same_key() {
+        let away = problem(503, "temporal-unavailable");
+        let (reply, keys, refusals) = place(vec![away, placed()]).await;
+        assert!(
+            matches!(reply, Reply::Done(id) if id.to_string() == ID),
+            "{reply:?}"
+        );
+        assert_eq!(keys.len(), 2);
+        assert!(!keys[0].is_empty() && keys[0] == keys[1], "{keys:?}");
+        assert_eq!(refusals, [("temporal-unavailable".to_owned(), 1)]);
+    }
+
+    #[tokio::test]
+    async fn a_bad_request_is_an_error_at_once_and_no_refusal() {
+        let (reply, keys, refusals) = place(vec![problem(422, "out-of-range")]).await;
+        assert!(
+            matches!(&reply, Reply::Failed(error) if error.contains("out-of-range")),
+            "{reply:?}"
+        );
+        assert_eq!((keys.len(), refusals.len()), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_answer_is_asked_again_and_the_next_one_too() {
+        let stub = Stub::start([(200, Vec::new(), Value::Null), placed()]).await;
+        let away = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let nobody = format!("http://{}", away.local_addr().expect("an address"));
+        drop(away);
+        let urls = [nobody.parse().expect("a URL"), stub.url.clone()];
+        let gateways = urls.map(|url| Gateway::new(url).expect("a gateway"));
+        let shop = Shop::new(gateways.into());
+        let tally = Tally::new();
+        // Nobody, then an answer that is none, then nobody again, then yes.
+        let reply = shop.place(&planned(), &tally).await;
+        assert!(matches!(&reply, Reply::Failed(_)), "{reply:?}");
+        let reply = shop.place(&planned(), &tally).await;
+        assert!(matches!(&reply, Reply::Done(_)), "{reply:?}");
+        assert!(tally.counts().retries >= 2);
+    }
+}
