@@ -8,7 +8,7 @@ use utoipa::openapi::header::Header;
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr};
-use utoipa::{Modify, OpenApi};
+use utoipa::{Modify, OpenApi, PartialSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -117,7 +117,7 @@ pub fn openapi_json() -> String {
 /// Adds what every operation but the probes may answer.
 fn describe_rate_limits(document: &mut utoipa::openapi::OpenApi) {
     let answer: RefOr<utoipa::openapi::Response> = RefOr::Ref(Ref::from_response_name(TOO_OFTEN));
-    let mut wait = Header::default();
+    let mut wait = Header::new(u32::schema());
     wait.description = Some("Seconds to wait before another try.".to_owned());
     let problem = Content::new(Some(Ref::from_schema_name("Problem")));
     let described = ResponseBuilder::new()

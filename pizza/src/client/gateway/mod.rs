@@ -429,7 +429,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_asks_too_often_comes_again_when_told_to() {
         let placed = json!({
-            "message": "", "orderId": OrderId::generate(), "statusCheck": "http://a",
+            "message": "", "orderId": OrderId::from_uuid(uuid::Uuid::new_v4()), "statusCheck": "http://a",
         });
         let stub = Stub::start([too_often("1"), (201, Vec::new(), placed)]).await;
         let gateway = Gateway::new(stub.url.clone()).expect("a gateway");
