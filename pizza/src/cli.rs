@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    audit, client, dev, gateway, keys, kitchen, reconciliation, replay, temporal_command, worker,
+    audit, client, dev, gateway, keys, kitchen, migrate, reconciliation, replay, temporal_command,
+    worker,
 };
 
 /// Pizza orders as durable sagas on Temporal.
@@ -69,6 +70,8 @@ pub(crate) enum Command {
     CustomerKey(keys::NewKeyArgs),
     /// Make a kitchen's key: the key on stdout, its entry for the gateway's configuration on stderr
     KitchenKey(keys::NewKeyArgs),
+    /// Bring the store's schema up to date, and end
+    Migrate(migrate::MigrateArgs),
     /// Prove for every order that its books are right, or say for which they are not
     Audit(audit::AuditArgs),
     /// Bring the orders' records in line with Temporal now, and count what was mended

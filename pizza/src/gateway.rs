@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::client::output;
 use crate::keys::KeysArgs;
 use crate::menu::MenuArgs;
-use crate::worker::StoreArgs;
+use crate::store_args::StoreArgs;
 use crate::{open_files, shutdown, temporal};
 
 #[derive(Args, Debug)]
@@ -155,8 +155,9 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
     let checked = settings.check(args.listen.ip(), "--listen (PIZZA_LISTEN)")?;
     let is_open = checked.is_open();
     let (connection, client) = temporal::options()?;
+    let store = args.store.options()?;
     let listener = bind(args.listen, "--listen").await?;
-    let store = Store::open(&args.store.database_url).await?;
+    let store = Store::open(store).await?;
     let address = listener.local_addr()?;
     if args.json {
         let ready = json!({ "gateway": format!("http://{address}"), "open": is_open });

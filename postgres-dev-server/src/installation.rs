@@ -150,9 +150,7 @@ async fn usable(programs: &Path) -> Result<Installation, String> {
         major = major_in(&text)
             .ok_or_else(|| because(format!("`--version` answered {:?}", text.trim())))?;
         if major < OLDEST {
-            return Err(because(format!(
-                "version {major} is older than {OLDEST}"
-            )));
+            return Err(because(format!("version {major} is older than {OLDEST}")));
         }
     }
     Ok(Installation {
@@ -175,7 +173,10 @@ mod tests {
     #[test]
     fn only_a_postgresqls_answer_is_a_version() {
         for (text, major) in [
-            ("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", Some(15)),
+            (
+                "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)",
+                Some(15),
+            ),
             ("initdb (PostgreSQL) 18beta1", Some(18)),
             ("postgres (PostgreSQL) devel", None),
             ("mysqld 8.0", None),

@@ -276,7 +276,8 @@ async fn init(
         .arg("--pwfile")
         .arg(&secret)
         .arg("--pgdata")
-        .arg(data(folder));
+        .arg(data(folder))
+        .stdout(Stdio::null());
     user::run_as(&mut command, user::of_server(), folder);
     let output = pinned_wheel::output_of(command, INIT_DEADLINE)
         .await

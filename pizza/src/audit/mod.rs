@@ -21,8 +21,8 @@ use clap::Args;
 use pizza_activities::store::{Account, Store, now_ms};
 
 use crate::client::output;
+use crate::store_args::StoreArgs;
 use crate::temporal::connect;
-use crate::worker::StoreArgs;
 use report::Report;
 use rules::{InTemporal, Violation};
 use temporal::Temporal;
@@ -75,7 +75,7 @@ pub(crate) async fn run(args: AuditArgs) -> anyhow::Result<ExitCode> {
 
 /// The number of violations.
 async fn audit(args: &AuditArgs) -> anyhow::Result<u64> {
-    let store = Store::open_existing_read_only(&args.store.database_url).await?;
+    let store = Store::open_existing_read_only(args.store.options()?).await?;
     let temporal = if args.store_only {
         None
     } else {
