@@ -54,6 +54,7 @@ mod inspection;
 mod kitchen;
 mod kitchen_reports;
 mod menu;
+mod postgres;
 mod races;
 mod reconciliation;
 mod replay;

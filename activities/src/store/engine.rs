@@ -1,10 +1,13 @@
 //! The two engines, and all that differs between them.
 
+use std::time::Duration;
+
 use pizza_domain::OrderId;
 use sqlx::any::AnyPoolOptions;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
-use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Transaction};
+use tokio::time::timeout;
 
 use super::{StoreError, StoreOptions, postgres, sqlite};
 
@@ -22,6 +25,20 @@ pub(super) enum Access {
     Write,
     /// To look at what is there.
     Read,
+}
+
+/// Whether a connection that is given back can be used again. One on which
+/// nobody answers is not waited for. One that is still in a transaction has
+/// lost count: a full SQLite rolls back by itself, and the driver does not
+/// notice; it would fail whatever begins on it for as long as it lives.
+async fn is_of_use(
+    connection: &mut AnyConnection,
+    patience: Duration,
+) -> Result<bool, sqlx::Error> {
+    match timeout(patience, connection.ping()).await {
+        Ok(answer) => answer.map(|()| !connection.is_in_transaction()),
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
+    }
 }
 
 impl Engine {
@@ -61,12 +78,16 @@ impl Engine {
 
     /// The pool, not yet opened.
     pub(super) fn pool(self, options: &StoreOptions, access: Access) -> AnyPoolOptions {
+        let patience = options.timeout;
         let pool = AnyPoolOptions::new()
             .max_connections(options.connections)
-            .acquire_timeout(options.timeout);
+            .acquire_timeout(patience)
+            // One that the server has ended is noticed before it is used.
+            .test_before_acquire(true)
+            .after_release(move |connection, _| Box::pin(is_of_use(connection, patience)));
         match self {
-            Self::Sqlite => sqlite::pool(pool, options.timeout, access),
-            Self::Postgres => postgres::pool(pool, options.timeout),
+            Self::Sqlite => sqlite::prepared(pool, patience, access),
+            Self::Postgres => pool,
         }
     }
 
@@ -145,15 +166,19 @@ impl Engine {
         }
     }
 
-    /// Whether a database can be a store at all; otherwise how it keeps
-    /// texts.
-    pub(super) async fn foreign_encoding(
-        self,
-        connection: &mut AnyConnection,
-    ) -> Result<Option<String>, sqlx::Error> {
-        match self {
-            Self::Sqlite => Ok(None),
-            Self::Postgres => postgres::foreign_encoding(connection).await,
-        }
+    /// Opens the database once, before there is a pool: that would try again
+    /// and again, and keep the reason to itself. How the database keeps texts,
+    /// where that is not as a store has to.
+    pub(super) async fn try_out(self, url: &str) -> Result<Option<String>, sqlx::Error> {
+        let mut connection = AnyConnection::connect(url).await?;
+        let encoding = match self {
+            Self::Sqlite => {
+                sqlite::read_header(&mut connection).await?;
+                None
+            }
+            Self::Postgres => postgres::foreign_encoding(&mut connection).await?,
+        };
+        connection.close().await?;
+        Ok(encoding)
     }
 }

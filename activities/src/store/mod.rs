@@ -149,8 +149,8 @@ impl Store {
         DRIVERS.call_once(install_default_drivers);
         let opening = async {
             let url = engine.url(&options, access);
-            let pool = engine.pool(&options, access).connect(&url).await?;
-            let encoding = engine.foreign_encoding(&mut *pool.acquire().await?).await?;
+            let encoding = engine.try_out(&url).await?;
+            let pool = engine.pool(&options, access).connect_lazy(&url)?;
             Ok((pool, encoding))
         };
         let (pool, encoding) = timeout(options.patience(), opening)

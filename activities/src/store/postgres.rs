@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use pizza_domain::OrderId;
-use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::Migrator;
-use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor, SqlSafeStr};
-use tokio::time::timeout;
+use sqlx::{AnyConnection, AssertSqlSafe, Executor, SqlSafeStr};
 
 use super::StoreOptions;
 use super::engine::Access;
@@ -56,22 +54,6 @@ pub(super) fn url(options: &StoreOptions, access: Access) -> String {
     }
     add("options", &settings);
     url
-}
-
-/// A connection that the server has ended is noticed before it is used (the
-/// pool asks), and one that nobody answers on is not waited for for ever when
-/// it is given back.
-pub(super) fn pool(options: AnyPoolOptions, patience: Duration) -> AnyPoolOptions {
-    options
-        .test_before_acquire(true)
-        .after_release(move |connection, _| {
-            Box::pin(async move {
-                match timeout(patience, connection.ping()).await {
-                    Ok(answer) => answer.map(|()| true),
-                    Err(_) => Err(sqlx::Error::PoolTimedOut),
-                }
-            })
-        })
 }
 
 /// Takes the lock of an order until the transaction's end. It is not a row's:

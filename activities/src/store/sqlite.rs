@@ -10,8 +10,12 @@ use sqlx::{AnyConnection, AssertSqlSafe, Executor};
 
 use super::engine::Access;
 
-/// The pool, each of whose connections is prepared for what it is for.
-pub(super) fn pool(options: AnyPoolOptions, patience: Duration, access: Access) -> AnyPoolOptions {
+/// The same pool, each of whose connections is prepared for what it is for.
+pub(super) fn prepared(
+    options: AnyPoolOptions,
+    patience: Duration,
+    access: Access,
+) -> AnyPoolOptions {
     options.after_connect(move |connection, _| {
         Box::pin(async move {
             wait_when_busy(connection, patience).await?;
@@ -34,6 +38,12 @@ async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     connection.execute("PRAGMA journal_mode = WAL").await?;
     connection.execute("PRAGMA synchronous = NORMAL").await?;
     connection.execute("PRAGMA foreign_keys = ON").await?;
+    Ok(())
+}
+
+/// Reads the file, which fails where it is none of SQLite's.
+pub(super) async fn read_header(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    connection.execute("PRAGMA schema_version").await?;
     Ok(())
 }
 

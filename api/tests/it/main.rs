@@ -14,6 +14,7 @@ mod placing;
 mod shop;
 mod slow_clients;
 mod store_alone;
+mod store_away;
 mod support;
 mod temporal_away;
 mod timeline;
