@@ -65,7 +65,7 @@ async fn twenty_orders_survive_the_death_of_everything() {
     let gateway = dev.gateway();
     let wish = || json!({ "perStepDelaySeconds": 0.3 });
     let ids = join_all((0..ORDERS).map(|_| gateway.place(wish()))).await;
-    let mut books = Books::open(&data.join("pizza.db")).await;
+    let mut books = Books::open(&format!("sqlite:{}", data.join("pizza.db").display())).await;
     eventually(A_MINUTE, "some orders are charged", async || {
         let charged = books.number("SELECT count(*) FROM payments").await;
         (charged >= 5).then_some(())

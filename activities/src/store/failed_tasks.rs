@@ -70,23 +70,26 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn owed(&self, order: OrderId) -> Result<Vec<OwedTask>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT task_id, queue, message_type, state FROM failed_tasks \
+        self.within(async {
+            let rows = sqlx::query(
+                "SELECT task_id, queue, message_type, state FROM failed_tasks \
              WHERE order_id = $1 AND state <> 'done' ORDER BY queue, task_id",
-        )
-        .bind(order.to_string())
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(OwedTask {
-                    task_id: row.try_get("task_id")?,
-                    queue: row.try_get("queue")?,
-                    message_type: row.try_get("message_type")?,
-                    state: read_state(&row.try_get::<String, _>("state")?)?,
+            )
+            .bind(order.to_string())
+            .fetch_all(&self.pool)
+            .await?;
+            rows.iter()
+                .map(|row| {
+                    Ok(OwedTask {
+                        task_id: row.try_get("task_id")?,
+                        queue: row.try_get("queue")?,
+                        message_type: row.try_get("message_type")?,
+                        state: read_state(&row.try_get::<String, _>("state")?)?,
+                    })
                 })
-            })
-            .collect()
+                .collect()
+        })
+        .await
     }
 
     /// Since when the oldest task of a queue waits, in milliseconds since the
@@ -95,14 +98,17 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn oldest_parked_at_ms(&self, queue: &str) -> Result<Option<i64>, StoreError> {
-        let row = sqlx::query(
-            "SELECT MIN(parked_at_ms) AS oldest FROM failed_tasks \
+        self.within(async {
+            let row = sqlx::query(
+                "SELECT MIN(parked_at_ms) AS oldest FROM failed_tasks \
              WHERE state = 'parked' AND queue = $1",
-        )
-        .bind(queue.to_owned())
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(row.try_get("oldest")?)
+            )
+            .bind(queue.to_owned())
+            .fetch_one(&self.pool)
+            .await?;
+            Ok(row.try_get("oldest")?)
+        })
+        .await
     }
 
     /// Books what became of a task, and lets the order's record say what it
@@ -110,25 +116,28 @@ impl Store {
     /// one holds, whichever is told last, so that what is over stays over. A
     /// later run of the same order may park the same task anew.
     pub(crate) async fn record_failed_task(&self, change: &TaskChange) -> Result<(), StoreError> {
-        let order = order_of(change)?;
-        let mut transaction = self.begin().await?;
-        match FailedTaskState::of(change.state) {
-            FailedTaskState::Parked => park(&mut transaction, order, change).await?,
-            resolved => resolve(&mut transaction, order, change, resolved).await?,
-        }
-        // What a task that is done owed, its own activity has written.
-        if let Some(message_type) = MessageType::from_name(&change.message_type)
-            && owes(&mut transaction, &change.task_id).await?
-        {
-            let owed = Change {
-                money: message_type.money(),
-                points: message_type.points(),
-                ..Change::default()
-            };
-            apply(&mut transaction, order, owed).await?;
-        }
-        transaction.commit().await?;
-        Ok(())
+        self.within(async {
+            let order = order_of(change)?;
+            let mut transaction = self.begin(order).await?;
+            match FailedTaskState::of(change.state) {
+                FailedTaskState::Parked => park(&mut transaction, order, change).await?,
+                resolved => resolve(&mut transaction, order, change, resolved).await?,
+            }
+            // What a task that is done owed, its own activity has written.
+            if let Some(message_type) = MessageType::from_name(&change.message_type)
+                && owes(&mut transaction, &change.task_id).await?
+            {
+                let owed = Change {
+                    money: message_type.money(),
+                    points: message_type.points(),
+                    ..Change::default()
+                };
+                apply(&mut transaction, order, owed).await?;
+            }
+            transaction.commit().await?;
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -27,36 +27,39 @@ impl Store {
         key: &str,
         request: &KeptRequest,
     ) -> Result<KeptRequest, StoreError> {
-        let ids: Vec<String> = request.order_ids.iter().map(ToString::to_string).collect();
-        sqlx::query(
-            "INSERT INTO idempotency_keys \
+        self.within(async {
+            let ids: Vec<String> = request.order_ids.iter().map(ToString::to_string).collect();
+            sqlx::query(
+                "INSERT INTO idempotency_keys \
              (customer_id, idempotency_key, fingerprint, order_ids, created_at_ms) \
              VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (customer_id, idempotency_key) DO NOTHING",
-        )
-        .bind(customer.as_str().to_owned())
-        .bind(key.to_owned())
-        .bind(request.fingerprint.clone())
-        .bind(ids.join(" "))
-        .bind(now_ms())
-        .execute(&self.pool)
-        .await?;
-        let row = sqlx::query(
-            "SELECT fingerprint, order_ids FROM idempotency_keys \
+            )
+            .bind(customer.as_str().to_owned())
+            .bind(key.to_owned())
+            .bind(request.fingerprint.clone())
+            .bind(ids.join(" "))
+            .bind(now_ms())
+            .execute(&self.pool)
+            .await?;
+            let row = sqlx::query(
+                "SELECT fingerprint, order_ids FROM idempotency_keys \
              WHERE customer_id = $1 AND idempotency_key = $2",
-        )
-        .bind(customer.as_str().to_owned())
-        .bind(key.to_owned())
-        .fetch_one(&self.pool)
-        .await?;
-        let order_ids: Result<Vec<OrderId>, InvalidField> = row
-            .try_get::<String, _>("order_ids")?
-            .split(' ')
-            .map(str::parse)
-            .collect();
-        Ok(KeptRequest {
-            fingerprint: row.try_get("fingerprint")?,
-            order_ids: order_ids?,
+            )
+            .bind(customer.as_str().to_owned())
+            .bind(key.to_owned())
+            .fetch_one(&self.pool)
+            .await?;
+            let order_ids: Result<Vec<OrderId>, InvalidField> = row
+                .try_get::<String, _>("order_ids")?
+                .split(' ')
+                .map(str::parse)
+                .collect();
+            Ok(KeptRequest {
+                fingerprint: row.try_get("fingerprint")?,
+                order_ids: order_ids?,
+            })
         })
+        .await
     }
 }

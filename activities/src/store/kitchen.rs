@@ -59,8 +59,9 @@ impl Store {
         ticket: &Ticket,
         silent: bool,
     ) -> Result<(), StoreError> {
+        self.within(async {
         let now = now_ms();
-        let mut transaction = self.begin().await?;
+        let mut transaction = self.begin(ticket.order_id).await?;
         // Mostly there is none: whoever reports has the ticket. But who knows
         // the order may report on it before it is on the list.
         let reports = reports(&mut transaction, ticket.order_id).await?;
@@ -89,6 +90,7 @@ impl Store {
         .await?;
         transaction.commit().await?;
         Ok(())
+        }).await
     }
 
     /// The open tickets, the most urgent first, from behind a place on; at
@@ -102,11 +104,12 @@ impl Store {
         after: Option<TicketPlace>,
         limit: u32,
     ) -> Result<Vec<OpenTicket>, StoreError> {
-        let (due_at_ms, order) = match after {
-            Some(place) => (place.due_at_ms, place.order_id.to_string()),
-            None => (i64::MIN, String::new()),
-        };
-        let rows = sqlx::query(
+        self.within(async {
+            let (due_at_ms, order) = match after {
+                Some(place) => (place.due_at_ms, place.order_id.to_string()),
+                None => (i64::MIN, String::new()),
+            };
+            let rows = sqlx::query(
             "SELECT order_id, flavour, size, quantity, stage, pace_ms, received_at_ms, due_at_ms, \
              silent, COALESCE(due_at_ms, 0) AS due, \
              COALESCE((SELECT MAX(taken_at_ms) FROM kitchen_reports \
@@ -121,7 +124,9 @@ impl Store {
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(open_ticket).collect()
+            rows.iter().map(open_ticket).collect()
+        })
+        .await
     }
 
     /// Whether the kitchen was ever handed this ticket.
@@ -129,12 +134,16 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn has_ticket(&self, order: OrderId) -> Result<bool, StoreError> {
-        let found: Option<i64> =
-            sqlx::query_scalar("SELECT received_at_ms FROM kitchen_tickets WHERE order_id = $1")
-                .bind(order.to_string())
-                .fetch_optional(&self.pool)
-                .await?;
-        Ok(found.is_some())
+        self.within(async {
+            let found: Option<i64> = sqlx::query_scalar(
+                "SELECT received_at_ms FROM kitchen_tickets WHERE order_id = $1",
+            )
+            .bind(order.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+            Ok(found.is_some())
+        })
+        .await
     }
 
     /// The reports that were taken on a ticket.
@@ -143,63 +152,75 @@ impl Store {
     /// When the store does not answer, or holds what this version never
     /// writes.
     pub async fn kitchen_reports(&self, order: OrderId) -> Result<Vec<TicketReport>, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        reports(&mut connection, order).await
+        self.within(async {
+            let mut connection = self.pool.acquire().await?;
+            reports(&mut connection, order).await
+        })
+        .await
     }
 
     /// Writes a kitchen report that was taken: to the list of reports, to the
     /// order's record, to the ticket.
     pub(crate) async fn record_report(&self, report: &RecordedReport) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        list_report(
-            &mut transaction,
-            report.order_id,
-            report.report,
-            report.report_id.as_ref(),
-            report.reason.as_ref(),
-        )
-        .await?;
-        if report.report != KitchenReport::Rejected {
-            let status = report.report.order_status();
-            super::orders::apply(&mut transaction, report.order_id, status.into()).await?;
-        }
-        move_ticket(
-            &mut transaction,
-            report.order_id,
-            report.report,
-            report.due_at_ms,
-        )
-        .await?;
-        transaction.commit().await?;
-        Ok(())
+        self.within(async {
+            let mut transaction = self.begin(report.order_id).await?;
+            list_report(
+                &mut transaction,
+                report.order_id,
+                report.report,
+                report.report_id.as_ref(),
+                report.reason.as_ref(),
+            )
+            .await?;
+            if report.report != KitchenReport::Rejected {
+                let status = report.report.order_status();
+                super::orders::apply(&mut transaction, report.order_id, status.into()).await?;
+            }
+            move_ticket(
+                &mut transaction,
+                report.order_id,
+                report.report,
+                report.due_at_ms,
+            )
+            .await?;
+            transaction.commit().await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Changes what a ticket is about that the kitchen has not accepted.
     pub(crate) async fn amend_ticket(&self, ticket: &Ticket) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE kitchen_tickets SET flavour = $1, size = $2, quantity = $3, due_at_ms = $4 \
+        self.within(async {
+            sqlx::query(
+                "UPDATE kitchen_tickets SET flavour = $1, size = $2, quantity = $3, due_at_ms = $4 \
              WHERE order_id = $5 AND stage = 'received'",
-        )
-        .bind(ticket.flavour.as_str().to_owned())
-        .bind(ticket.size.as_str())
-        .bind(i64::from(ticket.quantity.get()))
-        .bind(due_at_ms(ticket, now_ms()))
-        .bind(ticket.order_id.to_string())
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+            )
+            .bind(ticket.flavour.as_str().to_owned())
+            .bind(ticket.size.as_str())
+            .bind(i64::from(ticket.quantity.get()))
+            .bind(due_at_ms(ticket, now_ms()))
+            .bind(ticket.order_id.to_string())
+            .execute(&self.pool)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Ends the work on a ticket, unless it is done.
     pub(crate) async fn withdraw_ticket(&self, order: OrderId) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE kitchen_tickets SET stage = 'withdrawn', next_report_at_ms = NULL \
+        self.within(async {
+            sqlx::query(
+                "UPDATE kitchen_tickets SET stage = 'withdrawn', next_report_at_ms = NULL \
              WHERE order_id = $1 AND stage <> 'delivered'",
-        )
-        .bind(order.to_string())
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+            )
+            .bind(order.to_string())
+            .execute(&self.pool)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 }
 

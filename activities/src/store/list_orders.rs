@@ -4,7 +4,7 @@ use pizza_domain::{CustomerId, OrderId, OrderStatus, Step};
 use pizza_workflows::parking::MessageType;
 use sqlx::AssertSqlSafe;
 
-use super::orders::read;
+use super::orders::{COLUMNS, read};
 use super::{OrderRecord, Store, StoreError};
 
 /// Which orders are meant. What is none does not matter.
@@ -14,8 +14,7 @@ pub struct OrderFilter {
     pub status: Option<OrderStatus>,
     /// Whose they are.
     pub customer_id: Option<CustomerId>,
-    /// What is on them, in any case of its letters that the database knows:
-    /// SQLite those from A to Z, PostgreSQL those of its locale.
+    /// What is on them, in any case of its letters from A to Z.
     pub flavour: Option<String>,
     /// They were accepted after this, in milliseconds since the Unix epoch.
     pub placed_after_ms: Option<i64>,
@@ -79,8 +78,8 @@ impl Conditions {
             all.sql.push(format!("customer_id = {customer}"));
         }
         if let Some(flavour) = &filter.flavour {
-            let flavour = all.text(flavour);
-            all.sql.push(format!("LOWER(flavour) = LOWER({flavour})"));
+            let flavour = all.text(flavour.to_ascii_lowercase());
+            all.sql.push(format!("LOWER(flavour) = {flavour}"));
         }
         if let Some(at) = filter.placed_after_ms {
             let at = all.place(Value::Number(at));
@@ -133,24 +132,27 @@ impl Store {
         after: Option<OrderPosition>,
         most: u32,
     ) -> Result<Vec<OrderRecord>, StoreError> {
-        let mut all = Conditions::of(filter, after);
-        let most = all.place(Value::Number(most.into()));
-        let mut statement = "SELECT * FROM orders".to_owned();
-        if !all.sql.is_empty() {
-            statement.push_str(" WHERE ");
-            statement.push_str(&all.sql.join(" AND "));
-        }
-        statement.push_str(" ORDER BY placed_at_ms DESC, order_id DESC LIMIT ");
-        statement.push_str(&most);
-        // Made of the texts above; what comes from outside is bound.
-        let mut query = sqlx::query(AssertSqlSafe(statement));
-        for value in all.values {
-            query = match value {
-                Value::Text(text) => query.bind(text),
-                Value::Number(number) => query.bind(number),
-            };
-        }
-        let rows = query.fetch_all(&self.pool).await?;
-        rows.iter().map(read).collect()
+        self.within(async {
+            let mut all = Conditions::of(filter, after);
+            let most = all.place(Value::Number(most.into()));
+            let mut statement = format!("SELECT {COLUMNS} FROM orders");
+            if !all.sql.is_empty() {
+                statement.push_str(" WHERE ");
+                statement.push_str(&all.sql.join(" AND "));
+            }
+            statement.push_str(" ORDER BY placed_at_ms DESC, order_id DESC LIMIT ");
+            statement.push_str(&most);
+            // Made of the texts above; what comes from outside is bound.
+            let mut query = sqlx::query(AssertSqlSafe(statement));
+            for value in all.values {
+                query = match value {
+                    Value::Text(text) => query.bind(text),
+                    Value::Number(number) => query.bind(number),
+                };
+            }
+            let rows = query.fetch_all(&self.pool).await?;
+            rows.iter().map(read).collect()
+        })
+        .await
     }
 }

@@ -30,16 +30,19 @@ impl Store {
     /// Books an award, unless the order's award was called off. Booking it
     /// again changes nothing.
     pub(crate) async fn book_award(&self, points: &Points) -> Result<Award, StoreError> {
-        let mut transaction = self.begin().await?;
-        let award = match booked(&mut transaction, points.order_id, "void").await? {
-            Some(_) => Award::CalledOff,
-            None => {
-                book(&mut transaction, points, "award", points.points).await?;
-                Award::Given
-            }
-        };
-        transaction.commit().await?;
-        Ok(award)
+        self.within(async {
+            let mut transaction = self.begin(points.order_id).await?;
+            let award = match booked(&mut transaction, points.order_id, "void").await? {
+                Some(_) => Award::CalledOff,
+                None => {
+                    book(&mut transaction, points, "award", points.points).await?;
+                    Award::Given
+                }
+            };
+            transaction.commit().await?;
+            Ok(award)
+        })
+        .await
     }
 
     /// Books the reclaim of an award, or calls off the award that is not
@@ -47,20 +50,24 @@ impl Store {
     /// order was rolled back. Takes back what was awarded, whatever the
     /// caller believes.
     pub(crate) async fn book_reclaim(&self, points: &Points) -> Result<Reclaim, StoreError> {
-        let mut transaction = self.begin().await?;
-        let reclaim = match booked(&mut transaction, points.order_id, "award").await? {
-            Some(awarded) => {
-                let left = awarded + points_difference(&mut transaction, points.order_id).await?;
-                book(&mut transaction, points, "reclaim", -left).await?;
-                Reclaim::Taken
-            }
-            None => {
-                book(&mut transaction, points, "void", 0).await?;
-                Reclaim::NothingAwarded
-            }
-        };
-        transaction.commit().await?;
-        Ok(reclaim)
+        self.within(async {
+            let mut transaction = self.begin(points.order_id).await?;
+            let reclaim = match booked(&mut transaction, points.order_id, "award").await? {
+                Some(awarded) => {
+                    let left =
+                        awarded + points_difference(&mut transaction, points.order_id).await?;
+                    book(&mut transaction, points, "reclaim", -left).await?;
+                    Reclaim::Taken
+                }
+                None => {
+                    book(&mut transaction, points, "void", 0).await?;
+                    Reclaim::NothingAwarded
+                }
+            };
+            transaction.commit().await?;
+            Ok(reclaim)
+        })
+        .await
     }
 }
 

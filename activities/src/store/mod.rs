@@ -2,43 +2,55 @@
 //! parties, in one SQL database.
 //!
 //! The statements are plain enough for SQLite and for PostgreSQL alike, so
-//! they go through sqlx's `Any` driver. SQLite is the embedded default.
+//! they go through sqlx's `Any` driver. SQLite is the embedded default. What
+//! differs between the two is in `engine.rs` and the two files beside it.
 
 mod accounts;
 mod amendments;
 mod changes;
 mod customers;
+mod engine;
+mod error;
 mod failed_tasks;
 mod idempotency_keys;
 mod kitchen;
 mod kitchen_simulation;
 mod list_orders;
 mod loyalty;
+mod options;
 mod orders;
 mod payments;
+mod postgres;
 mod reconciliation;
 mod sqlite;
+#[cfg(test)]
+pub(crate) mod test_databases;
 #[cfg(test)]
 mod tests;
 mod timeline;
 
 use std::fmt;
 use std::sync::Once;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use sqlx::any::{AnyPoolOptions, install_default_drivers};
-use sqlx::migrate::Migrator;
-use sqlx::{Any, AnyPool, Transaction};
+use pizza_domain::OrderId;
+use sqlx::any::install_default_drivers;
+use sqlx::migrate::Migration;
+use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use tokio::time::timeout;
 
 pub use accounts::{
     Account, AdjustmentRow, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow,
 };
 pub use changes::{LatestChange, OrderChange};
+use engine::{Access, Engine};
+pub use error::StoreError;
 pub use failed_tasks::{FailedTaskState, OwedTask};
 pub use idempotency_keys::KeptRequest;
 pub use kitchen::{OpenTicket, TicketPlace};
 pub use list_orders::{OrderFilter, OrderPosition};
 pub use loyalty::{Award, Reclaim};
+pub use options::StoreOptions;
 pub(crate) use orders::Change;
 pub use orders::OrderRecord;
 pub use payments::Refund;
@@ -47,187 +59,169 @@ pub use timeline::{
     PizzaThen, ReportEvent,
 };
 
-/// How long a caller waits for a free connection, or for another process to
-/// let go of the database, before it is told that the store is busy.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Connections of one process. SQLite has one writer at a time; the others
-/// serve readers.
-const CONNECTIONS: u32 = 8;
-
 /// The database, opened and migrated. Clones share its connections.
 #[derive(Clone)]
 pub struct Store {
     pool: AnyPool,
-    /// What begins a writing transaction. SQLite has to be told up front that
-    /// it will write, or two that began by reading block each other.
-    begin: &'static str,
+    engine: Engine,
+    options: StoreOptions,
 }
 
-/// Why the store could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The database cannot be opened or brought to this version's schema.
-    #[error("the store at {url} cannot be opened")]
-    Open {
-        /// Where it was looked for.
-        url: String,
-        /// What went wrong.
-        source: sqlx::Error,
-    },
-    /// There is no database, and none was to be made.
-    #[error("there is no store at {url}")]
-    Missing {
-        /// Where it was looked for.
-        url: String,
-    },
-    /// The database is none of ours, or older than this version.
-    #[error(
-        "the store at {url} has not the schema of this version; \
-         a worker or a gateway of this version brings it up to date"
-    )]
-    Outdated {
-        /// Where it is.
-        url: String,
-    },
-    /// The schema is not one that this version can bring up to date.
-    #[error("the store's schema cannot be brought up to date")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
-    /// The database is away, locked or full.
-    #[error("the store did not answer")]
-    Unavailable(#[from] sqlx::Error),
-    /// A parked task that belongs to no order cannot be booked.
-    #[error("the task names no order or no customer: {0}")]
-    ForeignTask(#[source] pizza_domain::InvalidField),
-    /// A row holds what this version never writes.
-    #[error("the store holds an unreadable value: {0}")]
-    Corrupt(#[from] pizza_domain::InvalidField),
+/// What bringing the schema up to date came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Migrated {
+    /// The last migration that this version knows.
+    pub version: i64,
+    /// How many were made now.
+    pub made: usize,
 }
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
 static DRIVERS: Once = Once::new();
 
-fn migrations() -> Migrator {
-    sqlx::migrate!("./migrations")
-}
-
-fn is_sqlite(url: &str) -> bool {
-    url.starts_with("sqlite:")
-}
-
-fn pool_options() -> AnyPoolOptions {
-    AnyPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(BUSY_TIMEOUT)
-}
-
 impl Store {
-    /// Opens the database at `url`, `sqlite:PATH` for example, creates it and
-    /// its folder where there is none, and brings its schema up to date.
+    /// Opens the database at a URL, `sqlite:PATH` or `postgres://...`, and
+    /// brings its schema up to date. SQLite's file and its folder are made
+    /// where there is none.
     ///
     /// # Errors
     /// When it cannot be opened or migrated.
-    pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let store = if is_sqlite(url) {
-            sqlite::make_folder(url).map_err(|source| StoreError::Open {
-                url: without_password(url),
-                source,
-            })?;
-            let options =
-                pool_options().after_connect(|connection, _| Box::pin(sqlite::prepare(connection)));
-            Self::connect(url, &sqlite::creating(url), options).await?
-        } else {
-            Self::connect(url, url, pool_options()).await?
-        };
+    pub async fn open(options: impl Into<StoreOptions>) -> Result<Self, StoreError> {
+        let store = Self::connect(options.into(), Access::Write).await?;
         store.migrate().await?;
         Ok(store)
     }
 
-    /// Opens the database at `url` to look at it: creates nothing, migrates
+    /// Brings the schema of the database at a URL up to date, and does
+    /// nothing else.
+    ///
+    /// # Errors
+    /// When it cannot be opened or migrated.
+    pub async fn migrate_only(options: impl Into<StoreOptions>) -> Result<Migrated, StoreError> {
+        let store = Self::connect(options.into(), Access::Write).await?;
+        let migrated = store.migrate().await;
+        store.close().await;
+        migrated
+    }
+
+    /// Opens the database at a URL to look at it: creates nothing, migrates
     /// nothing, and cannot write.
     ///
     /// # Errors
     /// When there is none, when it has not the schema of this version or of a
     /// later one, or when it cannot be opened.
-    pub async fn open_existing_read_only(url: &str) -> Result<Self, StoreError> {
-        let store = if is_sqlite(url) {
-            if !sqlite::exists(url) {
-                return Err(StoreError::Missing {
-                    url: without_password(url),
-                });
-            }
-            let options = pool_options()
-                .after_connect(|connection, _| Box::pin(sqlite::prepare_to_read(connection)));
-            Self::connect(url, &sqlite::reading(url), options).await?
-        } else {
-            Self::connect(url, url, pool_options()).await?
-        };
-        if store.is_of_this_version().await {
+    pub async fn open_existing_read_only(
+        options: impl Into<StoreOptions>,
+    ) -> Result<Self, StoreError> {
+        let options = options.into();
+        let engine = Engine::of(&options.url)?;
+        if engine == Engine::Sqlite && !sqlite::exists(&options.url) {
+            return Err(StoreError::Missing {
+                url: options.shown_url(),
+            });
+        }
+        let store = Self::connect(options, Access::Read).await?;
+        if store.migrations_to_make().await? == 0 {
             Ok(store)
         } else {
             Err(StoreError::Outdated {
-                url: without_password(url),
+                url: store.options.shown_url(),
             })
         }
     }
 
-    async fn connect(
-        url: &str,
-        full_url: &str,
-        options: AnyPoolOptions,
-    ) -> Result<Self, StoreError> {
+    async fn connect(options: StoreOptions, access: Access) -> Result<Self, StoreError> {
+        let engine = Engine::of(&options.url)?;
+        let cannot = |source| StoreError::Open {
+            url: options.shown_url(),
+            source,
+        };
+        if engine == Engine::Sqlite && access == Access::Write {
+            sqlite::make_folder(&options.url).map_err(cannot)?;
+        }
         DRIVERS.call_once(install_default_drivers);
-        let pool = options
-            .connect(full_url)
+        let opening = async {
+            let url = engine.url(&options, access);
+            let encoding = engine.try_out(&url).await?;
+            let pool = engine.pool(&options, access).connect_lazy(&url)?;
+            Ok((pool, encoding))
+        };
+        let (pool, encoding) = timeout(options.patience(), opening)
             .await
-            .map_err(|source| StoreError::Open {
-                url: without_password(url),
-                source,
-            })?;
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+            .map_err(cannot)?;
+        if let Some(encoding) = encoding {
+            return Err(StoreError::Encoding {
+                url: options.shown_url(),
+                encoding,
+            });
+        }
         Ok(Self {
             pool,
-            begin: if is_sqlite(url) {
-                "BEGIN IMMEDIATE"
-            } else {
-                "BEGIN"
-            },
+            engine,
+            options,
         })
     }
 
-    /// Whether every migration that this version knows was made. A database
-    /// without the list of them is none of ours.
-    async fn is_of_this_version(&self) -> bool {
-        let made: Result<Vec<i64>, _> =
-            sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success")
-                .fetch_all(&self.pool)
-                .await;
-        made.is_ok_and(|made| {
-            migrations()
-                .iter()
-                .all(|migration| made.contains(&migration.version))
+    /// How many of the migrations that this version knows were not made as it
+    /// knows them. A database without the list of them is none of ours.
+    async fn migrations_to_make(&self) -> Result<usize, StoreError> {
+        self.within(async {
+            let made = self.made(&mut *self.pool.acquire().await?).await?;
+            let migrations = self.engine.migrations();
+            let is_made = |migration: &&Migration| {
+                let same = (migration.version, migration.checksum.to_vec());
+                made.contains(&same)
+            };
+            Ok(migrations.iter().filter(|it| !is_made(it)).count())
         })
+        .await
     }
 
-    /// Brings the schema up to date, all of it or nothing. SQLite has no lock
-    /// for migrations as such, so a writing transaction stands in for one:
-    /// of several processes that start at once, one migrates and the others
-    /// find it done.
-    ///
-    /// A schema that is ahead of this version is left alone: migrations only
-    /// add, so that the previous version's processes go on beside the next's.
-    async fn migrate(&self) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        migrations()
-            .set_ignore_missing(true)
+    /// The migrations that were made, with the checksums of what they were
+    /// then.
+    async fn made(
+        &self,
+        connection: &mut AnyConnection,
+    ) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        let is_there: i64 = sqlx::query_scalar(self.engine.has_list_of_migrations())
+            .fetch_one(&mut *connection)
+            .await?;
+        if is_there == 0 {
+            return Ok(Vec::new());
+        }
+        let list = "SELECT version, checksum FROM _sqlx_migrations WHERE success";
+        Ok(sqlx::query_as(list).fetch_all(connection).await?)
+    }
+
+    /// Brings the schema up to date, all of it or nothing: of several
+    /// processes that start at once, one migrates and the others find it
+    /// done. Where nothing is to be done, nothing is locked, and no right to
+    /// change the schema is needed.
+    async fn migrate(&self) -> Result<Migrated, StoreError> {
+        let migrations = self.engine.migrations();
+        let version = migrations.iter().map(|it| it.version).max().unwrap_or(0);
+        if self.migrations_to_make().await? == 0 {
+            return Ok(Migrated { version, made: 0 });
+        }
+        let mut transaction = self
+            .engine
+            .begin_migration(&self.pool, &self.options)
+            .await?;
+        let before = self.made(&mut transaction).await?.len();
+        migrations
             .run_direct(None, &mut *transaction, false)
             .await?;
+        let made = self.made(&mut transaction).await?.len() - before;
         transaction.commit().await?;
-        Ok(())
+        Ok(Migrated { version, made })
     }
 
     /// Answers when the database does.
@@ -235,8 +229,11 @@ impl Store {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
-        Ok(())
+        self.within(async {
+            sqlx::query("SELECT 1").execute(&self.pool).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Closes the connections once they are free.
@@ -244,17 +241,30 @@ impl Store {
         self.pool.close().await;
     }
 
-    /// Begins a transaction that writes.
-    async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        Ok(self.pool.begin_with(self.begin).await?)
+    /// Begins a transaction that reads an order and writes to it, and shuts
+    /// others out that would do the same. Every write that depends on what
+    /// was read before it begins like this; one that is a single statement
+    /// need not.
+    async fn begin(&self, order: OrderId) -> Result<Transaction<'static, Any>, StoreError> {
+        Ok(self.engine.begin(&self.pool, order).await?)
     }
-}
 
-/// A URL for an error's text, which stands in logs.
-fn without_password(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://...@{host}"),
-        _ => url.to_owned(),
+    /// Begins a transaction that sees the store as it is at one moment.
+    async fn snapshot(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        Ok(self.engine.snapshot(&self.pool).await?)
+    }
+
+    /// Carries out an operation, or gives it up: a server that was lost
+    /// without a word would otherwise be waited for for ever. Each operation
+    /// of the store goes through here.
+    async fn within<T>(
+        &self,
+        operation: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let waited = self.options.patience();
+        timeout(waited, operation)
+            .await
+            .unwrap_or(Err(StoreError::TooSlow { waited }))
     }
 }
 

@@ -21,34 +21,40 @@ impl Store {
     /// Books a charge, unless the order's charge was called off. Whether it
     /// stands, booked now or before.
     pub(crate) async fn book_charge(&self, payment: &Payment) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        let void = booked(&mut transaction, payment.order_id, "void").await?;
-        let stands = void.is_none();
-        if stands {
-            book(&mut transaction, payment, "charge", payment.amount.minor()).await?;
-        }
-        transaction.commit().await?;
-        Ok(stands)
+        self.within(async {
+            let mut transaction = self.begin(payment.order_id).await?;
+            let void = booked(&mut transaction, payment.order_id, "void").await?;
+            let stands = void.is_none();
+            if stands {
+                book(&mut transaction, payment, "charge", payment.amount.minor()).await?;
+            }
+            transaction.commit().await?;
+            Ok(stands)
+        })
+        .await
     }
 
     /// Books a refund of what was charged, whatever the caller believes that
     /// is, or calls off the charge that is not there.
     pub(crate) async fn book_refund(&self, payment: &Payment) -> Result<Refund, StoreError> {
-        let id = payment.order_id;
-        let mut transaction = self.begin().await?;
-        let refund = match booked(&mut transaction, id, "charge").await? {
-            Some(charged) => {
-                let left = charged + payment_difference(&mut transaction, id).await?;
-                book(&mut transaction, payment, "refund", left).await?;
-                Refund::Given
-            }
-            None => {
-                book(&mut transaction, payment, "void", payment.amount.minor()).await?;
-                Refund::NothingCharged
-            }
-        };
-        transaction.commit().await?;
-        Ok(refund)
+        self.within(async {
+            let id = payment.order_id;
+            let mut transaction = self.begin(id).await?;
+            let refund = match booked(&mut transaction, id, "charge").await? {
+                Some(charged) => {
+                    let left = charged + payment_difference(&mut transaction, id).await?;
+                    book(&mut transaction, payment, "refund", left).await?;
+                    Refund::Given
+                }
+                None => {
+                    book(&mut transaction, payment, "void", payment.amount.minor()).await?;
+                    Refund::NothingCharged
+                }
+            };
+            transaction.commit().await?;
+            Ok(refund)
+        })
+        .await
     }
 }
 

@@ -21,29 +21,35 @@ impl Store {
         after: &Place,
         limit: u32,
     ) -> Result<Vec<Place>, StoreError> {
-        let rows = sqlx::query(OPEN)
-            .bind(unchanged_since_ms)
-            .bind(after.updated_at_ms)
-            .bind(after.order_id.clone())
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await?;
-        let place = |row: &sqlx::any::AnyRow| {
-            Ok(Place {
-                updated_at_ms: row.try_get("updated_at_ms")?,
-                order_id: row.try_get("order_id")?,
-            })
-        };
-        rows.iter().map(place).collect()
+        self.within(async {
+            let rows = sqlx::query(OPEN)
+                .bind(unchanged_since_ms)
+                .bind(after.updated_at_ms)
+                .bind(after.order_id.clone())
+                .bind(i64::from(limit))
+                .fetch_all(&self.pool)
+                .await?;
+            let place = |row: &sqlx::any::AnyRow| {
+                Ok(Place {
+                    updated_at_ms: row.try_get("updated_at_ms")?,
+                    order_id: row.try_get("order_id")?,
+                })
+            };
+            rows.iter().map(place).collect()
+        })
+        .await
     }
 
     /// Whether a customer was told of the end of an order.
     pub(crate) async fn was_told(&self, id: OrderId) -> Result<bool, StoreError> {
-        let told = sqlx::query("SELECT 1 FROM notifications WHERE order_id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
-        Ok(told.is_some())
+        self.within(async {
+            let told = sqlx::query("SELECT 1 FROM notifications WHERE order_id = $1")
+                .bind(id.to_string())
+                .fetch_optional(&self.pool)
+                .await?;
+            Ok(told.is_some())
+        })
+        .await
     }
 }
 
@@ -52,16 +58,10 @@ mod tests {
     use std::time::Duration;
 
     use pizza_domain::{Order, OrderRequest, OrderStatus, Prices, StageDeadlines};
-    use tempfile::TempDir;
     use uuid::Uuid;
 
+    use super::super::test_databases::{TestEngine, database, on_each_engine};
     use super::*;
-
-    async fn store() -> (Store, TempDir) {
-        let folder = TempDir::new().expect("a folder");
-        let url = format!("sqlite:{}", folder.path().join("pizza.db").display());
-        (Store::open(&url).await.expect("a store"), folder)
-    }
 
     /// An order that last changed at this time.
     async fn order_of(store: &Store, updated_at_ms: i64) -> OrderId {
@@ -78,18 +78,18 @@ mod tests {
         id
     }
 
-    #[tokio::test]
-    async fn open_orders_come_page_by_page_the_longest_unchanged_first() {
-        let (store, _folder) = store().await;
+    async fn open_orders_come_page_by_page_the_longest_unchanged_first(engine: TestEngine) {
+        let database = database(engine).await;
+        let store = &database.store;
         // Two of the same time, which the place tells apart.
         let mut expected = Vec::new();
         for at_ms in [30, 10, 20, 20] {
-            expected.push((at_ms, order_of(&store, at_ms).await.to_string()));
+            expected.push((at_ms, order_of(store, at_ms).await.to_string()));
         }
         expected.sort();
-        order_of(&store, 31).await;
+        order_of(store, 31).await;
         for end in [OrderStatus::DeliveryConfirmed, OrderStatus::Cancelled] {
-            let ended = order_of(&store, 5).await;
+            let ended = order_of(store, 5).await;
             store.change_order(ended, end).await.expect("changed");
             let aged = "UPDATE orders SET updated_at_ms = 5 WHERE order_id = $1";
             let aged = sqlx::query(aged).bind(ended.to_string());
@@ -106,19 +106,38 @@ mod tests {
         assert_eq!(found, expected);
     }
 
-    #[tokio::test]
-    async fn looking_for_open_orders_reads_no_others() {
-        let (store, _folder) = store().await;
-        let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {OPEN}")))
+    async fn looking_for_open_orders_reads_no_others(engine: TestEngine) {
+        let database = database(engine).await;
+        let (explain, index) = match engine {
+            TestEngine::Sqlite => (
+                "EXPLAIN QUERY PLAN",
+                "SEARCH orders USING INDEX orders_open",
+            ),
+            TestEngine::Postgres => ("EXPLAIN", "using orders_open"),
+        };
+        let mut connection = database.store.pool.acquire().await.expect("a connection");
+        if engine == TestEngine::Postgres {
+            // Of a table without rows it would read all.
+            let choosy = sqlx::query("SET enable_seqscan = off");
+            choosy.execute(&mut *connection).await.expect("set");
+        }
+        let plan = sqlx::query(sqlx::AssertSqlSafe(format!("{explain} {OPEN}")))
             .bind(1_i64)
             .bind(1_i64)
             .bind("")
             .bind(1_i64)
-            .fetch_one(&store.pool)
+            .fetch_all(&mut *connection)
             .await
             .expect("a plan");
-        let plan: String = plan.get("detail");
-        assert!(plan.contains("orders_open"), "{plan}");
-        assert!(plan.starts_with("SEARCH"), "{plan}");
+        let steps = plan.iter().map(|row| row.get::<String, _>(row.len() - 1));
+        let plan = steps.collect::<Vec<_>>().join("\n");
+        let found = plan.to_lowercase().contains(&index.to_lowercase())
+            || plan.contains("USING COVERING INDEX orders_open");
+        assert!(found, "{plan}");
     }
+
+    on_each_engine!(
+        open_orders_come_page_by_page_the_longest_unchanged_first,
+        looking_for_open_orders_reads_no_others,
+    );
 }

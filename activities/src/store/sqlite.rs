@@ -2,52 +2,69 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
+use sqlx::any::AnyPoolOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AnyConnection, Executor};
+use sqlx::{AnyConnection, AssertSqlSafe, Executor};
 
-use super::BUSY_TIMEOUT;
+use super::engine::Access;
+
+/// The same pool, each of whose connections is prepared for what it is for.
+pub(super) fn prepared(
+    options: AnyPoolOptions,
+    patience: Duration,
+    access: Access,
+) -> AnyPoolOptions {
+    options.after_connect(move |connection, _| {
+        Box::pin(async move {
+            wait_when_busy(connection, patience).await?;
+            match access {
+                Access::Write => prepare(connection).await,
+                // Changes nothing about the file, and refuses to.
+                Access::Read => {
+                    connection.execute("PRAGMA query_only = ON").await?;
+                    Ok(())
+                }
+            }
+        })
+    })
+}
 
 /// Readers beside one writer (WAL), which waits its turn instead of failing.
 /// With `synchronous = NORMAL` a commit survives the death of every process;
 /// only a power cut may take the last ones.
-pub(super) async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    wait_when_busy(connection).await?;
+async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     connection.execute("PRAGMA journal_mode = WAL").await?;
     connection.execute("PRAGMA synchronous = NORMAL").await?;
     connection.execute("PRAGMA foreign_keys = ON").await?;
     Ok(())
 }
 
-/// Changes nothing about the file, and refuses to.
-pub(super) async fn prepare_to_read(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    wait_when_busy(connection).await?;
-    connection.execute("PRAGMA query_only = ON").await?;
+/// Reads the file, which fails where it is none of SQLite's.
+pub(super) async fn read_header(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    connection.execute("PRAGMA schema_version").await?;
     Ok(())
 }
 
-async fn wait_when_busy(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    let busy_timeout = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
-    connection
-        .execute(sqlx::AssertSqlSafe(busy_timeout))
-        .await?;
+async fn wait_when_busy(
+    connection: &mut AnyConnection,
+    patience: Duration,
+) -> Result<(), sqlx::Error> {
+    let busy_timeout = format!("PRAGMA busy_timeout = {}", patience.as_millis());
+    connection.execute(AssertSqlSafe(busy_timeout)).await?;
     Ok(())
 }
 
-/// The URL with the wish to create the file where there is none.
-pub(super) fn creating(url: &str) -> String {
-    with_mode(url, "rwc")
-}
-
-/// The URL with the wish to use the file as it is. That it is only read is
-/// for the connection to see to: beside a writer even a reader needs to write
-/// the list of readers.
-pub(super) fn reading(url: &str) -> String {
-    with_mode(url, "rw")
-}
-
-fn with_mode(url: &str, mode: &str) -> String {
+/// The URL with the wish to create the file where there is none, or to use it
+/// as it is. That it is only read is for the connection to see to: beside a
+/// writer even a reader needs to write the list of readers.
+pub(super) fn url(url: &str, access: Access) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
+    let mode = match access {
+        Access::Write => "rwc",
+        Access::Read => "rw",
+    };
     format!("{url}{separator}mode={mode}")
 }
 

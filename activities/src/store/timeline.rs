@@ -137,10 +137,13 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn business_history(&self, order: OrderId) -> Result<BusinessHistory, StoreError> {
-        let mut snapshot = self.pool.begin().await?;
-        let history = read(&mut snapshot, order).await?;
-        snapshot.rollback().await?;
-        Ok(history)
+        self.within(async {
+            let mut snapshot = self.snapshot().await?;
+            let history = read(&mut snapshot, order).await?;
+            snapshot.rollback().await?;
+            Ok(history)
+        })
+        .await
     }
 }
 
@@ -214,7 +217,9 @@ impl Rows<'_> {
         read: impl Fn(&AnyRow) -> Result<T, sqlx::Error>,
     ) -> Result<Vec<T>, StoreError> {
         let query = format!("SELECT * FROM {table} WHERE order_id = $1 ORDER BY {by} LIMIT $2");
+        // All columns, whichever there are: not to be prepared for later.
         let rows = sqlx::query(AssertSqlSafe(query))
+            .persistent(false)
             .bind(self.order.clone())
             .bind(MOST_ROWS + 1)
             .fetch_all(&mut *self.connection)
@@ -300,16 +305,10 @@ mod tests {
     use pizza_domain::{Order, OrderRequest, OrderStatus, Prices, StageDeadlines};
     use uuid::Uuid;
 
+    use super::super::test_databases::{TestEngine, database, on_each_engine};
     use super::*;
 
     const ID: &str = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
-
-    /// A store, and the folder that it lives in.
-    async fn store() -> (Store, tempfile::TempDir) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let url = format!("sqlite:{}", folder.path().join("pizza.db").display());
-        (Store::open(&url).await.expect("a store"), folder)
-    }
 
     async fn write(store: &Store, statement: &'static str) {
         let query = sqlx::query(statement).bind(ID);
@@ -322,9 +321,9 @@ mod tests {
         Order::accept(OrderRequest::default(), id, Prices::FIRST, stages, 7)
     }
 
-    #[tokio::test]
-    async fn everything_about_an_order_is_told_and_nothing_about_another() {
-        let (store, _folder) = store().await;
+    async fn everything_about_an_order_is_told_and_nothing_about_another(engine: TestEngine) {
+        let database = database(engine).await;
+        let store = &database.store;
         let order = order(ID);
         let other = self::order(&Uuid::new_v4().to_string());
         for order in [&order, &other] {
@@ -344,7 +343,7 @@ mod tests {
             "INSERT INTO failed_tasks VALUES ('task', $1, 'guest', 'refund-payment', \
              'RefundPaymentFailed', 'discarded', 50, 60, 'ann', 'paid by hand')",
         ] {
-            write(&store, statement).await;
+            write(store, statement).await;
         }
         let told = store.business_history(order.order_id).await.expect("told");
         let changes: Vec<_> = told.changes.iter().map(|it| it.status.as_str()).collect();
@@ -383,9 +382,9 @@ mod tests {
         assert_eq!(rest, (&vec![], &vec![], &vec![], &vec![]));
     }
 
-    #[tokio::test]
-    async fn no_more_than_a_thousand_of_a_kind_are_told() {
-        let (store, _folder) = store().await;
+    async fn no_more_than_a_thousand_of_a_kind_are_told(engine: TestEngine) {
+        let database = database(engine).await;
+        let store = &database.store;
         let id = ID.parse().expect("an id");
         let mut total = 0;
         for (number, truncated) in [(1_000, false), (1_001, true)] {
@@ -401,4 +400,9 @@ mod tests {
             assert_eq!((told.amendments.len(), told.truncated), (1_000, truncated));
         }
     }
+
+    on_each_engine!(
+        everything_about_an_order_is_told_and_nothing_about_another,
+        no_more_than_a_thousand_of_a_kind_are_told,
+    );
 }

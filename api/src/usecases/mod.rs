@@ -298,9 +298,10 @@ impl UseCaseError {
 
 impl From<StoreError> for UseCaseError {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Corrupt(_) => Self::Internal(error.into()),
-            _ => Self::StoreUnavailable(error),
+        if error.may_pass() {
+            Self::StoreUnavailable(error)
+        } else {
+            Self::Internal(error.into())
         }
     }
 }

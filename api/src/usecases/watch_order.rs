@@ -70,7 +70,7 @@ impl Changes {
             }
             self.watcher.woken().await;
             while let Err(error) = self.read().await {
-                if let StoreError::Corrupt(_) = error {
+                if !error.may_pass() {
                     tracing::error!(%error, "an order cannot be watched any more");
                     return None;
                 }

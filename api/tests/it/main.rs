@@ -17,6 +17,7 @@ mod rates;
 mod shop;
 mod slow_clients;
 mod store_alone;
+mod store_away;
 mod support;
 mod temporal_away;
 mod timeline;

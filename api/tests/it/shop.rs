@@ -1,13 +1,14 @@
 //! Orders as a worker would write them, whose functions for that are its own.
 
 use pizza_activities::store::now_ms;
-use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
+use sqlx::any::install_default_drivers;
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 
 use crate::support::TestGateway;
 
 /// The store, behind the gateway's back.
 pub(crate) struct Shop {
-    connection: SqliteConnection,
+    connection: AnyConnection,
 }
 
 /// An order to write; each has the same pizza but for the flavour.
@@ -41,7 +42,8 @@ pub(crate) fn id(number: u32) -> String {
 
 impl Shop {
     pub(crate) async fn of(gateway: &TestGateway) -> Self {
-        let connection = SqliteConnection::connect(&gateway.store_url);
+        install_default_drivers();
+        let connection = AnyConnection::connect(&gateway.store_url);
         Self {
             connection: connection.await.expect("the store"),
         }
@@ -86,7 +88,7 @@ impl Shop {
 
     /// The same, by a clock that shows this.
     pub(crate) async fn change_at(&mut self, id: &str, status: &str, at_ms: i64) {
-        self.execute("BEGIN IMMEDIATE").await;
+        self.execute("BEGIN").await;
         self.execute(&format!(
             "UPDATE orders SET status = '{status}', version = version + 1, \
              updated_at_ms = {at_ms} WHERE order_id = '{id}'"

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pizza_activities::store::Store;
+use pizza_activities::store::{Store, StoreOptions};
 use pizza_api::usecases::TemporalGateway;
 use pizza_api::{Gateway, KeyHash, Limits, Role};
 use reqwest::{Method, Response};
@@ -31,7 +31,7 @@ pub(crate) struct TestGateway {
     pub(crate) http: reqwest::Client,
     shutdown: CancellationToken,
     running: JoinHandle<std::io::Result<()>>,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl TestGateway {
@@ -45,8 +45,18 @@ impl TestGateway {
 
     pub(crate) async fn with(change: impl FnOnce(&mut Gateway)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let store_url = format!("sqlite:{}", folder.path().join("pizza.db").display());
-        let store = Store::open(&store_url).await.expect("a store");
+        let file = folder.path().join("pizza.db");
+        let options = StoreOptions::new(format!("sqlite:{}", file.display()));
+        Self {
+            _folder: Some(folder),
+            ..Self::on(options, change).await
+        }
+    }
+
+    /// On a store that is there already.
+    pub(crate) async fn on(options: StoreOptions, change: impl FnOnce(&mut Gateway)) -> Self {
+        let store_url = options.url.clone();
+        let store = Store::open(options).await.expect("a store");
         let mut gateway = Gateway::new(nobody().await, store);
         gateway.use_cases.settings.temporal_timeout = Duration::from_millis(500);
         gateway.use_cases.settings.report_timeout = Duration::from_millis(500);
@@ -70,7 +80,7 @@ impl TestGateway {
             http: http_client(),
             shutdown,
             running,
-            _folder: folder,
+            _folder: None,
         }
     }
 

@@ -18,11 +18,11 @@ use crate::support::{TestGateway, problem};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Events as they come.
-struct Events(Pin<Box<SseStream<reqwest::Body>>>);
+pub(crate) struct Events(Pin<Box<SseStream<reqwest::Body>>>);
 
 impl Events {
     /// Watches an order, as one who saw `after` last.
-    async fn of(gateway: &TestGateway, order: &str, after: Option<&str>) -> Self {
+    pub(crate) async fn of(gateway: &TestGateway, order: &str, after: Option<&str>) -> Self {
         let response = watch(gateway, order, after).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -31,7 +31,7 @@ impl Events {
     }
 
     /// The next event's id and data; none at the end.
-    async fn next(&mut self) -> Option<(i64, Value)> {
+    pub(crate) async fn next(&mut self) -> Option<(i64, Value)> {
         let event = timeout(PATIENCE, self.0.next()).await.expect("in time")?;
         let event = event.expect("an event");
         assert_eq!(event.event.as_deref(), Some("change"));

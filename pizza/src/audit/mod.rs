@@ -21,8 +21,8 @@ use clap::Args;
 use pizza_activities::store::{Account, Store, now_ms};
 
 use crate::client::output;
+use crate::store_args::StoreArgs;
 use crate::temporal::connect;
-use crate::worker::StoreArgs;
 pub(crate) use report::Verdict;
 use report::{Listener, Report};
 use rules::{InTemporal, Violation};
@@ -100,7 +100,7 @@ async fn examine(
     with_temporal: bool,
     listener: Listener,
 ) -> anyhow::Result<Report> {
-    let store = Store::open_existing_read_only(&store.database_url).await?;
+    let store = Store::open_existing_read_only(store.options()?).await?;
     let temporal = if with_temporal {
         Some(Temporal::new(connect().await?))
     } else {

@@ -32,7 +32,7 @@ use uuid::Uuid;
 use crate::client::gateway::{CallError, Gateway, GatewayUrl};
 use crate::client::output;
 use crate::client::secret::Secret;
-use crate::worker::StoreArgs;
+use crate::store_args::StoreArgs;
 use crate::{audit, open_files, shutdown};
 use course::{Course, Load, Until};
 use mix::Mix;

@@ -25,6 +25,7 @@ use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::reconciliation::{self, ReconciliationArgs};
+use crate::store_args::StoreArgs;
 use crate::{shutdown, temporal};
 
 pub(crate) use recycle::RecycleArgs;
@@ -56,23 +57,10 @@ pub(crate) struct WorkerArgs {
     store: StoreArgs,
 }
 
-/// Where the store is.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct StoreArgs {
-    /// The store, as `sqlite:PATH`; by default the one that `pizza dev` keeps
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "DATABASE_URL",
-        default_value = "sqlite:.pizza/pizza.db"
-    )]
-    pub(crate) database_url: String,
-}
-
 /// Runs the workers until a signal stops them.
 pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal();
-    let store = Store::open(&args.store.database_url).await?;
+    let store = Store::open(args.store.options()?).await?;
     let Some(client) = temporal::connect_patiently(&shutdown).await? else {
         return Ok(ExitCode::SUCCESS);
     };

@@ -4,8 +4,9 @@ use pizza_domain::KitchenReport::{self, Accepted, Cooked, Delivered, PickedUp, R
 use pizza_domain::{KitchenSimulation, OrderId};
 use pizza_workflows::steps::{RecordedReport, Ticket};
 
+use super::super::test_databases::{TestEngine, database, on_each_engine};
 use super::super::{OpenTicket, Store};
-use super::{database, order, ticket};
+use super::{order, ticket};
 
 /// A ticket that has to be accepted within this time.
 fn within(accept_within_ms: u64) -> Ticket {
@@ -29,9 +30,8 @@ async fn open(store: &Store) -> Vec<OpenTicket> {
     store.open_tickets(None, 100).await.expect("answered")
 }
 
-#[tokio::test]
-async fn open_tickets_are_listed_the_most_urgent_first_and_page_by_page() {
-    let store = &database().await.store;
+async fn open_tickets_are_listed_the_most_urgent_first_and_page_by_page(engine: TestEngine) {
+    let store = &database(engine).await.store;
     let mut tickets = Vec::new();
     for within_ms in [60_000, 20_000, 40_000] {
         let ticket = within(within_ms);
@@ -60,9 +60,8 @@ async fn open_tickets_are_listed_the_most_urgent_first_and_page_by_page() {
     assert_eq!(paged, listed);
 }
 
-#[tokio::test]
-async fn a_ticket_goes_forward_with_each_report_and_leaves_the_list_at_its_end() {
-    let store = &database().await.store;
+async fn a_ticket_goes_forward_with_each_report_and_leaves_the_list_at_its_end(engine: TestEngine) {
+    let store = &database(engine).await.store;
     let ticket = within(10_000);
     let id = ticket.order_id;
     store.book_ticket(&ticket, false).await.expect("booked");
@@ -97,9 +96,8 @@ async fn a_ticket_goes_forward_with_each_report_and_leaves_the_list_at_its_end()
     assert_eq!(reports.len(), 4);
 }
 
-#[tokio::test]
-async fn a_ticket_that_is_withdrawn_or_rejected_is_not_listed_and_stays_so() {
-    let store = &database().await.store;
+async fn a_ticket_that_is_withdrawn_or_rejected_is_not_listed_and_stays_so(engine: TestEngine) {
+    let store = &database(engine).await.store;
     let (withdrawn, rejected) = (within(10_000), within(10_000));
     for ticket in [&withdrawn, &rejected] {
         store.book_ticket(ticket, false).await.expect("booked");
@@ -131,9 +129,8 @@ async fn a_ticket_that_is_withdrawn_or_rejected_is_not_listed_and_stays_so() {
     );
 }
 
-#[tokio::test]
-async fn a_report_that_overtakes_the_hand_over_counts() {
-    let store = &database().await.store;
+async fn a_report_that_overtakes_the_hand_over_counts(engine: TestEngine) {
+    let store = &database(engine).await.store;
     let early = within(10_000);
     let accepted = recorded(early.order_id, Accepted, Some(1));
     store.record_report(&accepted).await.expect("recorded");
@@ -158,9 +155,8 @@ async fn a_report_that_overtakes_the_hand_over_counts() {
     );
 }
 
-#[tokio::test]
-async fn the_kitchens_simulation_is_kept() {
-    let store = &database().await.store;
+async fn the_kitchens_simulation_is_kept(engine: TestEngine) {
+    let store = &database(engine).await.store;
     let kept = async || store.kitchen_simulation().await.expect("answered");
     assert_eq!(kept().await, KitchenSimulation::default());
     let unreliable = KitchenSimulation {
@@ -177,3 +173,11 @@ async fn the_kitchens_simulation_is_kept() {
         assert_eq!(kept().await, simulation);
     }
 }
+
+on_each_engine!(
+    open_tickets_are_listed_the_most_urgent_first_and_page_by_page,
+    a_ticket_goes_forward_with_each_report_and_leaves_the_list_at_its_end,
+    a_ticket_that_is_withdrawn_or_rejected_is_not_listed_and_stays_so,
+    a_report_that_overtakes_the_hand_over_counts,
+    the_kitchens_simulation_is_kept,
+);

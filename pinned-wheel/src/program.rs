@@ -1,0 +1,61 @@
+//! Programs of this machine: finding them, and running them with a deadline.
+
+use std::{
+    env,
+    ffi::OsStr,
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use tokio::{
+    process::Command,
+    time::{sleep, timeout},
+};
+
+/// The program of this name on a search path like `PATH`.
+#[must_use]
+pub fn find_program(name: &str, search_path: &OsStr) -> Option<PathBuf> {
+    env::split_paths(search_path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|path| fs::metadata(path).is_ok_and(|metadata| is_executable(&metadata)))
+}
+
+/// Whether this is a file that somebody may execute.
+#[must_use]
+pub fn is_executable(metadata: &fs::Metadata) -> bool {
+    metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
+}
+
+/// Runs a command to its end, or kills it at the deadline. Its stderr is kept, its stdout where
+/// the caller piped it.
+///
+/// A binary that another process still holds open for writing is "busy" for a moment; that can
+/// be any child just forked from here that has not yet run its own program.
+///
+/// # Errors
+/// A line that says why it did not run to its end. How it ended is in the output.
+pub async fn output_of(mut command: Command, deadline: Duration) -> Result<Output, String> {
+    command
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let run = async {
+        let child = loop {
+            match command.spawn() {
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                    sleep(Duration::from_millis(20)).await;
+                }
+                result => break result?,
+            }
+        };
+        child.wait_with_output().await
+    };
+    match timeout(deadline, run).await {
+        Ok(result) => result.map_err(|error| format!("it does not run: {error}")),
+        Err(_) => Err(format!("not done after {} s", deadline.as_secs())),
+    }
+}

