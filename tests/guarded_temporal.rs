@@ -80,14 +80,14 @@ async fn worker_gateway_and_audit_show_a_certificate_and_an_api_key() {
                 ("TEMPORAL_TLS_CLIENT_CERT_PATH", certificate),
                 ("TEMPORAL_TLS_CLIENT_KEY_PATH", key),
             ],
-            "received fatal alert: UnknownCA",
+            "does it know who issued TEMPORAL_TLS_CLIENT_CERT_PATH?",
         ),
         (
             vec![
                 ("TEMPORAL_TLS_CLIENT_CERT_PATH", String::new()),
                 ("TEMPORAL_TLS_CLIENT_KEY_PATH", String::new()),
             ],
-            "received fatal alert: CertificateRequired",
+            "does it want a certificate (TEMPORAL_TLS_CLIENT_CERT_PATH,",
         ),
         (
             vec![("TEMPORAL_TLS_CLIENT_KEY_PATH", String::new())],

@@ -55,8 +55,7 @@ async fn serve(State(app): State<Arc<App>>, mut request: Request, next: Next) ->
     .await
 }
 
-/// Answers a request if its client does not ask too often, if there is room
-/// for it, and within the time allowed.
+/// Answers a request whose client does not ask too often.
 async fn bounded(app: &App, about: &About, request: Request, next: Next) -> Response {
     let gateway = &app.gateway;
     let address = gateway
@@ -80,6 +79,7 @@ fn lacks_a_key(response: &Response) -> bool {
     problem.is_some_and(|problem| problem.code == ErrorCode::Unauthenticated)
 }
 
+/// Answers a request if there is room for it, and within the time allowed.
 async fn with_room(app: &App, about: &About, request: Request, next: Next) -> Response {
     let permit = app.requests.try_acquire();
     if permit.is_err() && !about.is_probe {

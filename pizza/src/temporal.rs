@@ -79,13 +79,12 @@ pub(crate) async fn connect_to(
     (connection, client): (ConnectionOptions, ClientOptions),
 ) -> anyhow::Result<Client> {
     let address = connection.target.to_string();
+    let advice = temporal_settings::advice(&connection);
     let connected = tokio::time::timeout(CONNECT_TIMEOUT, Connection::connect(connection))
         .await
         .with_context(|| {
             format!("Temporal at {address} did not answer within {CONNECT_TIMEOUT:?}")
         })?
-        .with_context(|| {
-            format!("Temporal at {address} cannot be reached; is the address right?")
-        })?;
+        .with_context(|| format!("Temporal at {address} cannot be reached; {advice}"))?;
     Ok(Client::new(connected, client)?)
 }

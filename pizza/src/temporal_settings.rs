@@ -53,6 +53,23 @@ pub(crate) fn load() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
     Ok((connection, client))
 }
 
+/// What to look at when Temporal cannot be reached by these settings. A server
+/// that wants another certificate often just closes the connection: in TLS 1.3
+/// the client has its handshake behind it by then.
+pub(crate) fn advice(connection: &ConnectionOptions) -> &'static str {
+    let tls = connection.tls_options.as_ref();
+    match tls.map(|tls| tls.client_tls_options.is_some()) {
+        None => "is the address right?",
+        Some(false) => {
+            "is the address right, and does it want a certificate (TEMPORAL_TLS_CLIENT_CERT_PATH, \
+             TEMPORAL_TLS_CLIENT_KEY_PATH) or an API key (TEMPORAL_API_KEY_FILE)?"
+        }
+        Some(true) => {
+            "is the address right, and does it know who issued TEMPORAL_TLS_CLIENT_CERT_PATH?"
+        }
+    }
+}
+
 /// Reads an API key. No error repeats it.
 fn api_key(path: &Path) -> anyhow::Result<String> {
     let named = || format!("{API_KEY_FILE} {}", path.display());

@@ -199,16 +199,20 @@ pub(super) fn retry_after(response: &Response) -> Option<Duration> {
 pub(super) fn tls_fault(error: &reqwest::Error) -> Option<Box<rustls::Error>> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        let within = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        let within = within.and_then(|it| it.downcast_ref::<rustls::Error>());
-        if let Some(fault) = error.downcast_ref().or(within) {
-            return Some(Box::new(rustls::Error::clone(fault)));
+        if let Some(fault) = fault_within(error) {
+            return Some(Box::new(fault.clone()));
         }
         cause = error.source();
     }
     None
+}
+
+/// An error of input and output does not name what it wraps as its cause.
+fn fault_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    match error.downcast_ref::<io::Error>() {
+        Some(wrapping) => fault_within(wrapping.get_ref()?),
+        None => error.downcast_ref(),
+    }
 }
 
 impl fmt::Display for Problem {
