@@ -1,0 +1,38 @@
+//! Encryption of what Temporal keeps: payloads, and the texts of failures.
+//!
+//! A [`Cipher`] is a Temporal payload codec. What it writes is the whole
+//! payload, metadata and all, under AES-256-GCM; outside it are the marks that
+//! Temporal's own samples use: `encoding: binary/encrypted`, the cipher's name
+//! and the id of the key. The first of its [`Keys`] writes, all of them read,
+//! and what is not encrypted is read as it is, so that encryption can be
+//! switched on, and keys changed, while workflows run.
+//!
+//! [`data_converter`] is what a client and a worker are given. Its failures
+//! carry their messages and stack traces as payloads, so that these are
+//! encrypted, too ([`failures`]).
+//!
+//! # How much one key may write
+//!
+//! Each payload has a random nonce of 96 bits. Two payloads under one key and
+//! one nonce would give both away, so a key must not write more than 2^32
+//! payloads: up to there, the chance that any two share a nonce is below
+//! 2^-32 (NIST SP 800-38D, section 8.3). A key is changed long before that.
+
+mod cipher;
+pub mod failures;
+mod keys;
+mod reading;
+
+use temporalio_common::data_converters::{DataConverter, PayloadConverter};
+
+pub use cipher::{CIPHER, Cipher, ENCRYPTED, OpenError};
+pub use failures::EncodedFailures;
+pub use keys::{InvalidKeyId, InvalidKeys, KeyFault, KeyId, Keys};
+pub use reading::open_what_can_be_opened;
+
+/// The converter for a client or a worker whose payloads and failures are to
+/// be encrypted.
+#[must_use]
+pub fn data_converter(cipher: Cipher) -> DataConverter {
+    DataConverter::new(PayloadConverter::default(), EncodedFailures, cipher)
+}
