@@ -28,6 +28,7 @@ pub use grpc::proto;
 pub use http::openapi_json;
 pub use keys::{InvalidKeys, KeyFault, KeyHash, Keyring, Principal, Role, is_key_name};
 pub use limits::Limits;
+pub use operator::bearer;
 pub use problem::{ErrorCode, Problem};
 pub use server::run;
 pub use viewer::Viewer;

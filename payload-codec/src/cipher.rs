@@ -64,9 +64,11 @@ pub enum OpenError {
 
 /// Why a payload could not be encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum SealError {
+pub enum SealError {
+    /// A nonce could not be drawn.
     #[error("the system has no random numbers")]
     Random,
+    /// It has more than 64 GiB.
     #[error("the payload is too long to be encrypted")]
     TooLong,
 }
@@ -91,10 +93,7 @@ impl Cipher {
     /// # Errors
     /// When the system has no random numbers, or the payload is longer than
     /// 64 GiB.
-    pub fn seal(
-        &self,
-        payload: &Payload,
-    ) -> Result<Payload, impl std::error::Error + Send + Sync + 'static> {
+    pub fn seal(&self, payload: &Payload) -> Result<Payload, SealError> {
         let mut nonce = [0; NONCE_LEN];
         if SystemRandom::new().fill(&mut nonce).is_err() {
             return Err(SealError::Random);
@@ -141,7 +140,10 @@ impl Cipher {
             return Err(OpenError::UnknownCipher);
         }
         let id = mark(marks, METADATA_KEY_ID);
-        let key = self.keys.find(id).ok_or_else(|| OpenError::UnknownKey(told(id)))?;
+        let key = self
+            .keys
+            .find(id)
+            .ok_or_else(|| OpenError::UnknownKey(told(id)))?;
         let (nonce, sealed) = payload
             .data
             .split_first_chunk::<NONCE_LEN>()
@@ -168,7 +170,8 @@ impl PayloadCodec for Cipher {
     ) -> BoxFuture<'static, Result<Vec<Payload>, PayloadConversionError>> {
         let sealed = payloads.iter().map(|payload| self.seal(payload));
         let sealed: Result<_, _> = sealed.collect();
-        ready(sealed.map_err(|error| PayloadConversionError::EncodingError(Box::new(error)))).boxed()
+        ready(sealed.map_err(|error| PayloadConversionError::EncodingError(Box::new(error))))
+            .boxed()
     }
 
     fn decode(
@@ -178,13 +181,19 @@ impl PayloadCodec for Cipher {
     ) -> BoxFuture<'static, Result<Vec<Payload>, PayloadConversionError>> {
         let opened = payloads.into_iter().map(|payload| self.open(payload));
         let opened: Result<_, _> = opened.collect();
-        ready(opened.map_err(|error| PayloadConversionError::EncodingError(Box::new(error)))).boxed()
+        ready(opened.map_err(|error| PayloadConversionError::EncodingError(Box::new(error))))
+            .boxed()
     }
 }
 
 /// Whether a payload is marked as an encrypted one.
 pub(crate) fn is_encrypted(payload: &Payload) -> bool {
     mark(&payload.metadata, ENCODING) == ENCRYPTED.as_bytes()
+}
+
+/// The id of the key that a payload is encrypted with, if it is.
+pub(crate) fn key_id_of(payload: &Payload) -> Option<String> {
+    is_encrypted(payload).then(|| told(mark(&payload.metadata, METADATA_KEY_ID)))
 }
 
 fn mark<'a>(metadata: &'a HashMap<String, Vec<u8>>, name: &str) -> &'a [u8] {
@@ -279,7 +288,11 @@ mod tests {
         let sealed = cipher(&[OLD])
             .seal_with(*b"twelve bytes", &payload)
             .expect("sealed");
-        let hex: String = sealed.data.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = sealed
+            .data
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         assert_eq!(hex, KNOWN_ANSWER);
         let marks = |name| String::from_utf8_lossy(mark(&sealed.metadata, name)).into_owned();
         assert_eq!(
@@ -315,7 +328,11 @@ mod tests {
     #[test]
     fn what_is_not_encrypted_is_read_as_it_is() {
         let cipher = cipher(&[NEW]);
-        for plain in [Payload::default(), payload("json/plain", b"1"), payload("", b"")] {
+        for plain in [
+            Payload::default(),
+            payload("json/plain", b"1"),
+            payload("", b""),
+        ] {
             assert_eq!(cipher.open(plain.clone()), Ok(plain));
         }
     }
@@ -335,11 +352,20 @@ mod tests {
         };
         let id = |id: &str| id.to_owned();
         for (bad, error) in [
-            (with(METADATA_KEY_ID, b"none"), OpenError::UnknownKey(id("none"))),
-            (with(METADATA_KEY_ID, &[b'k'; 900]), OpenError::UnknownKey("k".repeat(64))),
+            (
+                with(METADATA_KEY_ID, b"none"),
+                OpenError::UnknownKey(id("none")),
+            ),
+            (
+                with(METADATA_KEY_ID, &[b'k'; 900]),
+                OpenError::UnknownKey("k".repeat(64)),
+            ),
             (with(METADATA_KEY_ID, b""), OpenError::UnknownKey(id(""))),
             (with(METADATA_KEY_ID, b"old"), OpenError::Altered(id("old"))),
-            (with(METADATA_CIPHER, b"AES/GCM/NoPadding"), OpenError::UnknownCipher),
+            (
+                with(METADATA_CIPHER, b"AES/GCM/NoPadding"),
+                OpenError::UnknownCipher,
+            ),
             (cut(0), OpenError::Truncated),
             (cut(27), OpenError::Truncated),
             (cut(28), OpenError::Altered(id("new"))),

@@ -25,10 +25,10 @@ mod reading;
 
 use temporalio_common::data_converters::{DataConverter, PayloadConverter};
 
-pub use cipher::{CIPHER, Cipher, ENCRYPTED, OpenError};
+pub use cipher::{CIPHER, Cipher, ENCRYPTED, OpenError, SealError};
 pub use failures::EncodedFailures;
 pub use keys::{InvalidKeyId, InvalidKeys, KeyFault, KeyId, Keys};
-pub use reading::open_what_can_be_opened;
+pub use reading::{key_ids, open_what_can_be_opened};
 
 /// The converter for a client or a worker whose payloads and failures are to
 /// be encrypted.

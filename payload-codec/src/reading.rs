@@ -1,5 +1,7 @@
 //! Reading what the server hands out raw: histories.
 
+use std::collections::BTreeSet;
+
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use temporalio_common::data_converters::{
@@ -9,6 +11,8 @@ use temporalio_common::payload_visitor::{
     AsyncPayloadVisitor, PayloadField, PayloadFieldData, PayloadVisitable,
 };
 use temporalio_common::protos::temporal::api::common::v1::Payload;
+
+use crate::cipher;
 
 /// Decrypts every payload of a message that `codec` can decrypt. The others
 /// stay as they are: whoever reads a history without a key learns less, and not
@@ -45,17 +49,45 @@ impl AsyncPayloadVisitor for Opening<'_> {
         field: PayloadField<'a>,
     ) -> BoxFuture<'a, Result<(), PayloadConversionError>> {
         async move {
-            let payloads = match field.data {
-                PayloadFieldData::Single(payload) => std::slice::from_mut(payload),
-                PayloadFieldData::Repeated(payloads) => payloads.as_mut_slice(),
-                PayloadFieldData::Payloads(payloads) => payloads.payloads.as_mut_slice(),
-            };
-            for payload in payloads {
+            for payload in payloads_of(field) {
                 self.open(payload).await;
             }
             Ok(())
         }
         .boxed()
+    }
+}
+
+/// The ids of the keys that a message's payloads are encrypted with, in their
+/// order.
+pub async fn key_ids<M: PayloadVisitable>(message: &mut M) -> BTreeSet<String> {
+    let mut listing = Listing(BTreeSet::new());
+    // It never fails.
+    let _ = message.visit_payloads_mut(&mut listing).await;
+    listing.0
+}
+
+struct Listing(BTreeSet<String>);
+
+impl AsyncPayloadVisitor for Listing {
+    fn visit<'a>(
+        &'a mut self,
+        field: PayloadField<'a>,
+    ) -> BoxFuture<'a, Result<(), PayloadConversionError>> {
+        async move {
+            self.0
+                .extend(payloads_of(field).iter().filter_map(cipher::key_id_of));
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+fn payloads_of(field: PayloadField<'_>) -> &mut [Payload] {
+    match field.data {
+        PayloadFieldData::Single(payload) => std::slice::from_mut(payload),
+        PayloadFieldData::Repeated(payloads) => payloads.as_mut_slice(),
+        PayloadFieldData::Payloads(payloads) => payloads.payloads.as_mut_slice(),
     }
 }
 
@@ -82,7 +114,11 @@ mod tests {
             ..Payload::default()
         };
         let gone = lost.seal(&plain("gone")).expect("sealed");
-        let payloads = vec![ours.seal(&plain("ours")).expect("sealed"), gone.clone(), plain("open")];
+        let payloads = vec![
+            ours.seal(&plain("ours")).expect("sealed"),
+            gone.clone(),
+            plain("open"),
+        ];
         let started = WorkflowExecutionStartedEventAttributes {
             input: Some(Payloads { payloads }),
             ..Default::default()
@@ -93,6 +129,8 @@ mod tests {
                 ..Default::default()
             }],
         };
+        let ids = key_ids(&mut history).await;
+        assert_eq!(ids.into_iter().collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(open_what_can_be_opened(&mut history, &ours).await, 1);
         let Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) =
             &history.events[0].attributes

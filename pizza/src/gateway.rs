@@ -155,6 +155,7 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
     let checked = settings.check(args.listen.ip(), "--listen (PIZZA_LISTEN)")?;
     let is_open = checked.is_open();
     let (connection, client) = temporal::options()?;
+    let cipher = temporal::cipher()?;
     let listener = bind(args.listen, "--listen").await?;
     let store = Store::open(&args.store.database_url).await?;
     let address = listener.local_addr()?;
@@ -163,7 +164,8 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
         output::data(&ready.to_string());
     }
     tracing::info!(%address, open = is_open, "serving");
-    let mut gateway = Gateway::new(TemporalGateway::new(connection, client), store);
+    let temporal = TemporalGateway::new(connection, client).with_cipher(cipher);
+    let mut gateway = Gateway::new(temporal, store);
     gateway.use_cases.settings.fault_injection = args.fault_injection;
     serve(listener, gateway, settings, checked, shutdown).await?;
     Ok(ExitCode::SUCCESS)

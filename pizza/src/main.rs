@@ -3,6 +3,8 @@
 mod audit;
 mod cli;
 mod client;
+mod codec_keys;
+mod codec_server;
 mod dev;
 mod gateway;
 mod keys;
@@ -26,7 +28,9 @@ use temporalio_common::telemetry::ensure_default_crypto_provider;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let command = Cli::parse().role();
+    let cli = Cli::parse();
+    codec_keys::use_those_of(cli.codec_keys());
+    let command = cli.role();
     logging::start();
     // The SDK's TLS leaves the choice of its cryptography to the process.
     ensure_default_crypto_provider();
@@ -67,6 +71,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::OperatorKey(args) => keys::run(Role::Operator, &args),
         Command::CustomerKey(args) => keys::run(Role::Customer, &args),
         Command::KitchenKey(args) => keys::run(Role::Kitchen, &args),
+        Command::CodecServer(args) => codec_server::run(args).await,
+        Command::CodecKey(args) => codec_keys::run(&args),
         Command::Temporal(args) => temporal_command::run(args).await,
     }
 }

@@ -4,11 +4,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use payload_codec::{Cipher, data_converter};
 use pizza_api::usecases::register_search_attributes;
 use temporalio_client::envconfig::LoadClientConfigProfileOptions;
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
 use tokio_util::sync::CancellationToken;
 use url::Url;
+
+use crate::codec_keys;
 
 /// How long a connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,7 +30,7 @@ pub(crate) fn options() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
             .map_err(|error| anyhow::anyhow!("{error}"))
             .context("the Temporal connection settings (TEMPORAL_*, temporal.toml) are unusable")?;
     identify(&mut connection);
-    Ok((connection, client))
+    Ok((connection, encrypting(client)?))
 }
 
 /// The settings of a server on this machine, `host:port`.
@@ -36,7 +39,22 @@ pub(crate) fn local_options(address: &str) -> anyhow::Result<(ConnectionOptions,
         .with_context(|| format!("{address} is not an address"))?;
     let mut connection = ConnectionOptions::new(target).build();
     identify(&mut connection);
-    Ok((connection, ClientOptions::new("default").build()))
+    let client = ClientOptions::new("default").build();
+    Ok((connection, encrypting(client)?))
+}
+
+/// The settings of a client that encrypts, where there are keys. Every role
+/// that talks to Temporal has its settings from here.
+fn encrypting(mut client: ClientOptions) -> anyhow::Result<ClientOptions> {
+    if let Some(cipher) = cipher()? {
+        client.data_converter = data_converter(cipher);
+    }
+    Ok(client)
+}
+
+/// What encrypts; none without `--codec-keys`.
+pub(crate) fn cipher() -> anyhow::Result<Option<Cipher>> {
+    codec_keys::cipher()
 }
 
 fn identify(connection: &mut ConnectionOptions) {
