@@ -45,6 +45,7 @@ mod cost;
 mod delivered_or_refunded;
 mod dev;
 mod doors;
+mod encryption;
 mod failures;
 mod finding;
 mod gateway_killed;

@@ -7,7 +7,7 @@
 //! and what is not encrypted is read as it is, so that encryption can be
 //! switched on, and keys changed, while workflows run.
 //!
-//! [`data_converter`] is what a client and a worker are given. Its failures
+//! [`encrypting`] makes a client and its workers use it. Its failures
 //! carry their messages and stack traces as payloads, so that these are
 //! encrypted, too ([`failures`]).
 //!
@@ -19,20 +19,30 @@
 //! 2^-32 (NIST SP 800-38D, section 8.3). A key is changed long before that.
 
 mod cipher;
+mod descriptions;
 pub mod failures;
 mod keys;
 mod reading;
 
+use std::sync::Arc;
+
+use temporalio_client::ClientOptions;
 use temporalio_common::data_converters::{DataConverter, PayloadConverter};
 
 pub use cipher::{CIPHER, Cipher, ENCRYPTED, OpenError, SealError};
+pub use descriptions::OpenDescriptions;
 pub use failures::EncodedFailures;
 pub use keys::{InvalidKeyId, InvalidKeys, KeyFault, KeyId, Keys};
 pub use reading::{key_ids, open_what_can_be_opened};
 
-/// The converter for a client or a worker whose payloads and failures are to
-/// be encrypted.
+/// The options of a client that encrypts payloads and failures; a worker that
+/// is made of it does so, too.
 #[must_use]
-pub fn data_converter(cipher: Cipher) -> DataConverter {
-    DataConverter::new(PayloadConverter::default(), EncodedFailures, cipher)
+pub fn encrypting(mut client: ClientOptions, cipher: &Cipher) -> ClientOptions {
+    let converter = PayloadConverter::default();
+    client.data_converter = DataConverter::new(converter, EncodedFailures, cipher.clone());
+    // Next to the server: what is before it sees plain descriptions.
+    let open = OpenDescriptions(cipher.clone());
+    client.client_interceptors.push(Arc::new(open));
+    client
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use payload_codec::{Cipher, data_converter};
+use payload_codec::Cipher;
 use pizza_api::usecases::register_search_attributes;
 use temporalio_client::envconfig::LoadClientConfigProfileOptions;
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
@@ -45,11 +45,11 @@ pub(crate) fn local_options(address: &str) -> anyhow::Result<(ConnectionOptions,
 
 /// The settings of a client that encrypts, where there are keys. Every role
 /// that talks to Temporal has its settings from here.
-fn encrypting(mut client: ClientOptions) -> anyhow::Result<ClientOptions> {
-    if let Some(cipher) = cipher()? {
-        client.data_converter = data_converter(cipher);
-    }
-    Ok(client)
+fn encrypting(client: ClientOptions) -> anyhow::Result<ClientOptions> {
+    Ok(match cipher()? {
+        Some(cipher) => payload_codec::encrypting(client, &cipher),
+        None => client,
+    })
 }
 
 /// What encrypts; none without `--codec-keys`.

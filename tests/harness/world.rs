@@ -1,6 +1,8 @@
 //! A shop of its own: a namespace, a store, and its processes.
 
+use std::fs::Permissions;
 use std::ops::Deref;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -51,6 +53,8 @@ pub(crate) struct Setup {
     pub(crate) temporal: Option<String>,
     /// Whether the gateway simulates errors.
     pub(crate) fault_injection: bool,
+    /// What is in the file of codec keys, if there is one.
+    pub(crate) codec_keys: Option<String>,
     /// What the gateway alone is told on top, by its variables.
     pub(crate) gateway_variables: Vec<(String, String)>,
 }
@@ -65,6 +69,7 @@ impl Default for Setup {
             gateway_flags: &[],
             temporal: None,
             fault_injection: true,
+            codec_keys: None,
             gateway_variables: Vec::new(),
         }
     }
@@ -139,6 +144,30 @@ impl World {
             kitchen: None,
             _place: place,
         }
+    }
+
+    /// From now on these are the codec keys, for whatever is started.
+    pub(crate) fn use_codec_keys(&mut self, lines: &str) {
+        self.setup.codec_keys = Some(lines.to_owned());
+    }
+
+    /// Starts a codec server for a UI at `origin`, and gives it with its URL.
+    pub(crate) async fn codec_server(&self, origin: &str) -> (Process, String) {
+        let arguments = [
+            "codec-server",
+            "--json",
+            "--listen",
+            "127.0.0.1:0",
+            "--ui-origin",
+            origin,
+        ];
+        let mut process = self.run("codec-server", &arguments);
+        let announcement = process.announcement().await;
+        let url = announcement["codecServer"]
+            .as_str()
+            .expect("a URL")
+            .to_owned();
+        (process, url)
     }
 
     /// Starts worker and gateway at the same time, and the kitchen, if there
@@ -315,6 +344,12 @@ impl World {
             std::fs::write(&settings, "").expect("a file");
         }
         let store = self.folder.join("pizza.db");
+        let keys = self.setup.codec_keys.as_ref().map(|lines| {
+            let file = self.folder.join("codec.keys");
+            std::fs::write(&file, lines).expect("a file");
+            std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("allowed");
+            file.display().to_string()
+        });
         let every = self.setup.reconcile_every_seconds.to_string();
         let grace = self.setup.reconcile_grace_seconds.to_string();
         [
@@ -329,6 +364,7 @@ impl World {
             ("PIZZA_RECONCILE_GRACE_SECONDS", grace),
             ("PIZZA_KITCHEN_KEYS", KITCHEN_KEYS.to_owned()),
             ("PIZZA_KITCHEN_KEY", KITCHEN_KEY.to_owned()),
+            ("PIZZA_CODEC_KEYS", keys.unwrap_or_default()),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
