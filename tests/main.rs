@@ -46,6 +46,7 @@ mod delivered_or_refunded;
 mod deploys;
 mod dev;
 mod doors;
+mod encryption;
 mod failures;
 mod finding;
 mod gateway_killed;

@@ -31,6 +31,7 @@ pub use grpc::proto;
 pub use http::openapi_json;
 pub use keys::{InvalidKeys, KeyFault, KeyHash, Keyring, Principal, Role, is_key_name};
 pub use limits::Limits;
+pub use operator::bearer;
 pub use problem::{ErrorCode, Problem};
 pub use proxies::{ForwardedHeader, TrustedProxies};
 pub use rate_limits::{Rate, RateError, RateLimits};

@@ -64,7 +64,8 @@ fn authenticate(keys: &Keyring, headers: &HeaderMap) -> Result<Operator, Problem
 }
 
 /// The one bearer token of a request. Of two, nobody could say which counts.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+#[must_use]
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(only), None) = (given.next(), given.next()) else {
         return None;

@@ -106,6 +106,10 @@ pub struct Order {
     /// it was ended from outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<Recovery>,
+    /// What stands for the customer in search attributes, which are never
+    /// encrypted; where it is missing, their id does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_alias: Option<String>,
 }
 
 /// What is left to do for an order whose workflow was ended from outside.
@@ -167,6 +171,7 @@ impl Order {
             placed_at_ms,
             simulation: request.simulation,
             recovery: None,
+            customer_alias: None,
         };
         order.price();
         order

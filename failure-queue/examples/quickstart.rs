@@ -89,6 +89,7 @@ impl CancelOrder {
             message_type: "RefundFailed".to_owned(),
             id: order.clone(),
             subject: BTreeMap::from([("OrderId".to_owned(), order)]),
+            aliases: BTreeMap::new(),
             policy: StepPolicy {
                 attempts: Some(3),
                 first_wait: Duration::from_millis(100),

@@ -38,6 +38,10 @@ pub struct ParkableStep {
     /// What it belongs to: keyword search attributes by name, which the
     /// namespace must have. They are never encrypted.
     pub subject: BTreeMap<String, String>,
+    /// What stands in a search attribute in place of what the subject says,
+    /// where that must not be read there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub aliases: BTreeMap<String, String>,
     /// When it is tried again before it has failed for good.
     pub policy: StepPolicy,
     /// Under this key its effect happens once. It is part of the step's input,
@@ -253,7 +257,12 @@ fn search_attributes(step: &ParkableStep, failure: &StepFailure, at_ms: i64) -> 
     let indexed_fields = step
         .subject
         .iter()
-        .map(|(name, value)| (name.clone(), keyword(value)))
+        .map(|(name, value)| {
+            (
+                name.clone(),
+                keyword(step.aliases.get(name).unwrap_or(value)),
+            )
+        })
         .collect();
     let mut attributes = SearchAttributes::from_proto(&Proto { indexed_fields });
     for own in [

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    audit, client, deploy, dev, gateway, keys, kitchen, load, migrate, reconciliation, replay,
-    temporal_command, worker,
+    audit, client, codec_keys, codec_server, deploy, dev, gateway, keys, kitchen, load, migrate,
+    reconciliation, replay, temporal_command, worker,
 };
 
 /// Pizza orders as durable sagas on Temporal.
@@ -25,9 +25,16 @@ pub(crate) struct Cli {
     command: Option<Command>,
     #[command(flatten)]
     dev: dev::DevArgs,
+    #[command(flatten)]
+    codec_keys: codec_keys::CodecKeysArgs,
 }
 
 impl Cli {
+    /// Where the keys are that encrypt what Temporal keeps.
+    pub(crate) fn codec_keys(&self) -> codec_keys::CodecKeysArgs {
+        self.codec_keys.clone()
+    }
+
     /// The role to take.
     pub(crate) fn role(self) -> Command {
         self.command.unwrap_or(Command::Dev(self.dev))
@@ -87,6 +94,10 @@ pub(crate) enum Command {
     Deploy(deploy::DeployArgs),
     /// Replay histories with this build's workflows
     Replay(replay::ReplayArgs),
+    /// Decrypt what the Temporal UI and CLI show, for operators
+    CodecServer(codec_server::CodecServerArgs),
+    /// Make a key for `--codec-keys`: a line of the file, on stdout
+    CodecKey(codec_keys::NewCodecKeyArgs),
     /// Run the Temporal CLI that `dev` uses, with the arguments that follow
     Temporal(temporal_command::TemporalArgs),
 }
@@ -99,6 +110,17 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_role_is_told_of_the_codec_keys_after_its_name() {
+        for role in ["dev", "worker", "gateway", "audit", "codec-server"] {
+            let cli = Cli::parse_from(["pizza", role, "--codec-keys", "a.keys"]);
+            let told = format!("{:?}", cli.codec_keys());
+            assert!(told.contains("a.keys"), "{role}: {told}");
+        }
+        let cli = Cli::parse_from(["pizza", "--codec-keys", "a.keys"]);
+        assert!(format!("{:?}", cli.codec_keys()).contains("a.keys"));
     }
 
     #[test]

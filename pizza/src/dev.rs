@@ -71,6 +71,7 @@ pub(crate) struct DevArgs {
 pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal();
     let mut checked = args.settings.check(args.ip, "--ip")?;
+    temporal::cipher()?;
     prepare_folder(&args.data)?;
     let kept = KeptKeys::add_to(&mut checked.keys, &args.data)?;
     let listener = gateway::bind(SocketAddr::new(args.ip, args.port), "--port").await?;
@@ -106,7 +107,7 @@ async fn serve(
     let url = Url::parse(&format!("http://{}", reached_at(listener.local_addr()?)))?;
     let is_open = checked.is_open();
 
-    let temporal = TemporalGateway::from_client(client.clone());
+    let temporal = TemporalGateway::from_client(client.clone()).with_cipher(temporal::cipher()?);
     let mut gateway = pizza_api::Gateway::new(temporal, store.clone());
     gateway.use_cases.settings.fault_injection = true;
     let door = gateway::serve(listener, gateway, &args.settings, checked, shutdown.clone());

@@ -160,6 +160,7 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
     let guards = args.guards.check()?;
     let (connection, client) = temporal::options()?;
     let store = args.store.options()?;
+    let cipher = temporal::cipher()?;
     let listener = bind(args.listen, "--listen").await?;
     let store = Store::open(store).await?;
     let address = listener.local_addr()?;
@@ -169,7 +170,8 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
         output::data(&ready.to_string());
     }
     tracing::info!(%address, scheme = guards.scheme(), open = is_open, "serving");
-    let mut gateway = Gateway::new(TemporalGateway::new(connection, client), store);
+    let temporal = TemporalGateway::new(connection, client).with_cipher(cipher);
+    let mut gateway = Gateway::new(temporal, store);
     gateway.use_cases.settings.fault_injection = args.fault_injection;
     guards.mount(&mut gateway);
     serve(listener, gateway, settings, checked, shutdown).await?;

@@ -122,6 +122,37 @@ pub(crate) struct KeysArgs {
     kitchen_keys_file: Option<PathBuf>,
 }
 
+/// Whom the codec server lets in.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OperatorKeysArgs {
+    /// Whose keys may read what is encrypted: `name:hash` entries as `pizza
+    /// operator-key` makes them, with commas between them
+    #[arg(
+        long,
+        value_name = "ENTRIES",
+        env = "PIZZA_OPERATOR_KEYS",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    operator_keys: Entries,
+}
+
+impl OperatorKeysArgs {
+    /// The keys that were given; there must be some.
+    pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
+        let (flag, variable) = setting(Role::Operator);
+        let mut keys = Keyring::default();
+        keys.add(Role::Operator, &self.operator_keys.0)
+            .with_context(|| format!("{flag} ({variable}) cannot be read"))?;
+        ensure!(
+            keys.knows(Role::Operator),
+            "nobody could be let in: {flag} ({variable}) sets whom, `pizza operator-key` makes keys"
+        );
+        Ok(keys)
+    }
+}
+
 /// Entries as they were given. They are read once the command line is, since
 /// its errors repeat what they are about.
 #[derive(Clone)]

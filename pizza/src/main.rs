@@ -5,6 +5,8 @@ mod build_id;
 mod chance;
 mod cli;
 mod client;
+mod codec_keys;
+mod codec_server;
 mod deploy;
 mod dev;
 mod gateway;
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         client::output::data(&format!("pizza {}", build_id::build_id()));
         return ExitCode::SUCCESS;
     }
+    codec_keys::use_those_of(cli.codec_keys());
     let command = cli.role();
     logging::start();
     // The SDK's TLS leaves the choice of its cryptography to the process.
@@ -85,6 +88,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::OperatorKey(args) => keys::run(Role::Operator, &args),
         Command::CustomerKey(args) => keys::run(Role::Customer, &args),
         Command::KitchenKey(args) => keys::run(Role::Kitchen, &args),
+        Command::CodecServer(args) => codec_server::run(args).await,
+        Command::CodecKey(args) => codec_keys::run(&args),
         Command::Temporal(args) => temporal_command::run(args).await,
     }
 }

@@ -4,12 +4,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use payload_codec::Cipher;
 use pizza_api::usecases::register_search_attributes;
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::temporal_settings;
+use crate::{codec_keys, temporal_settings};
 
 /// How long a connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,7 +25,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) fn options() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
     let (mut connection, client) = temporal_settings::load()?;
     identify(&mut connection);
-    Ok((connection, client))
+    Ok((connection, encrypting(client)?))
 }
 
 /// The settings of a server on this machine, `host:port`.
@@ -33,7 +34,22 @@ pub(crate) fn local_options(address: &str) -> anyhow::Result<(ConnectionOptions,
         .with_context(|| format!("{address} is not an address"))?;
     let mut connection = ConnectionOptions::new(target).build();
     identify(&mut connection);
-    Ok((connection, ClientOptions::new("default").build()))
+    let client = ClientOptions::new("default").build();
+    Ok((connection, encrypting(client)?))
+}
+
+/// The settings of a client that encrypts, where there are keys. Every role
+/// that talks to Temporal has its settings from here.
+fn encrypting(client: ClientOptions) -> anyhow::Result<ClientOptions> {
+    Ok(match cipher()? {
+        Some(cipher) => payload_codec::encrypting(client, &cipher),
+        None => client,
+    })
+}
+
+/// What encrypts; none without `--codec-keys`.
+pub(crate) fn cipher() -> anyhow::Result<Option<Cipher>> {
+    codec_keys::cipher()
 }
 
 fn identify(connection: &mut ConnectionOptions) {

@@ -1,6 +1,8 @@
 //! A shop of its own: a namespace, a store, and its processes.
 
+use std::fs::Permissions;
 use std::ops::Deref;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -88,6 +90,8 @@ pub(crate) struct Setup {
     pub(crate) fault_injection: bool,
     /// What every process is told on top, by its variables.
     pub(crate) variables: Vec<(String, String)>,
+    /// What is in the file of codec keys, if there is one.
+    pub(crate) codec_keys: Option<String>,
     /// What the gateway alone is told on top, by its variables.
     pub(crate) gateway_variables: Vec<(String, String)>,
 }
@@ -104,6 +108,7 @@ impl Default for Setup {
             engine: Engine::Sqlite,
             fault_injection: true,
             variables: Vec::new(),
+            codec_keys: None,
             gateway_variables: Vec::new(),
         }
     }
@@ -181,6 +186,30 @@ impl World {
             kitchen: None,
             _place: place,
         }
+    }
+
+    /// From now on these are the codec keys, for whatever is started.
+    pub(crate) fn use_codec_keys(&mut self, lines: &str) {
+        self.setup.codec_keys = Some(lines.to_owned());
+    }
+
+    /// Starts a codec server for a UI at `origin`, and gives it with its URL.
+    pub(crate) async fn codec_server(&self, origin: &str) -> (Process, String) {
+        let arguments = [
+            "codec-server",
+            "--json",
+            "--listen",
+            "127.0.0.1:0",
+            "--ui-origin",
+            origin,
+        ];
+        let mut process = self.run("codec-server", &arguments);
+        let announcement = process.announcement().await;
+        let url = announcement["codecServer"]
+            .as_str()
+            .expect("a URL")
+            .to_owned();
+        (process, url)
     }
 
     /// Starts worker and gateway at the same time, and the kitchen, if there
@@ -382,6 +411,12 @@ impl World {
         if !settings.exists() {
             std::fs::write(&settings, "").expect("a file");
         }
+        let keys = self.setup.codec_keys.as_ref().map(|lines| {
+            let file = self.folder.join("codec.keys");
+            std::fs::write(&file, lines).expect("a file");
+            std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("allowed");
+            file.display().to_string()
+        });
         let every = self.setup.reconcile_every_seconds.to_string();
         let grace = self.setup.reconcile_grace_seconds.to_string();
         [
@@ -396,6 +431,7 @@ impl World {
             ("PIZZA_RECONCILE_GRACE_SECONDS", grace),
             ("PIZZA_KITCHEN_KEYS", KITCHEN_KEYS.to_owned()),
             ("PIZZA_KITCHEN_KEY", KITCHEN_KEY.to_owned()),
+            ("PIZZA_CODEC_KEYS", keys.unwrap_or_default()),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())

@@ -400,12 +400,18 @@ fn child(order: &Order, id: String, task_queue: &str, summary: &str) -> ChildWor
         .build()
 }
 
+/// What the customer of an order is called where nothing is encrypted.
+fn searchable_customer(order: &Order) -> String {
+    let alias = order.customer_alias.clone();
+    alias.unwrap_or_else(|| order.customer_id.to_string())
+}
+
 /// The search attributes of an order's workflows.
 #[must_use]
 pub fn search_attributes(order: &Order) -> SearchAttributes {
     SearchAttributes::new([
         search_attribute::ORDER_ID.value_set(order.order_id.to_string()),
-        search_attribute::CUSTOMER_ID.value_set(order.customer_id.to_string()),
+        search_attribute::CUSTOMER_ID.value_set(searchable_customer(order)),
     ])
 }
 

@@ -114,6 +114,11 @@ pub(crate) fn parkable(order: &Order, message_type: MessageType) -> ParkableStep
             subject(search_attribute::ORDER_ID.name(), order.order_id),
             subject(search_attribute::CUSTOMER_ID.name(), &order.customer_id),
         ]),
+        aliases: order
+            .customer_alias
+            .iter()
+            .map(|alias| subject(search_attribute::CUSTOMER_ID.name(), alias))
+            .collect(),
         policy: policy_of(step),
         idempotency_key: idempotency_key(order.order_id, step),
         failures_task_queue: task_queue::FAILURES.to_owned(),

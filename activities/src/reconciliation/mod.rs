@@ -60,7 +60,7 @@ use std::time::Duration;
 
 use failure_queue::Bytes;
 use futures::{StreamExt, stream};
-use pizza_domain::{CancelReason, Order, OrderId, OrderStatus, Recovery};
+use pizza_domain::{CancelReason, CustomerId, Order, OrderId, OrderStatus, Recovery};
 use pizza_workflows::steps::{
     Place, ReconciledPage, ReconciliationCounts, ReconciliationPage, ReconciliationPart,
     StatusChange, reconciliation,
@@ -138,6 +138,17 @@ impl ReconciliationActivities {
             temporal: Temporal::new(client),
             store,
         }
+    }
+
+    /// Lets `alias` stand for customers in the search attributes of the orders
+    /// that are taken up again.
+    #[must_use]
+    pub fn with_aliases(
+        mut self,
+        alias: impl Fn(&CustomerId) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.temporal = self.temporal.with_alias(Box::new(alias));
+        self
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use failure_queue::Bytes;
-use pizza_domain::{CancelReason, Order, OrderId, Recovery};
+use pizza_domain::{CancelReason, CustomerId, Order, OrderId, Recovery};
 use pizza_workflows::names::{
     MEMO_ORDER, failure_type, fulfilment_workflow_id, order_of_workflow_id, order_workflow_id,
     task_queue, workflow_type,
@@ -80,11 +80,25 @@ pub(super) type ByItself = bool;
 /// The server that the orders run on.
 pub(super) struct Temporal {
     client: Client,
+    alias: Option<CustomerAlias>,
 }
+
+/// What stands for a customer in search attributes.
+pub(super) type CustomerAlias = Box<dyn Fn(&CustomerId) -> String + Send + Sync>;
 
 impl Temporal {
     pub(super) const fn new(client: Client) -> Self {
-        Self { client }
+        Self {
+            client,
+            alias: None,
+        }
+    }
+
+    pub(super) fn with_alias(self, alias: CustomerAlias) -> Self {
+        Self {
+            alias: Some(alias),
+            ..self
+        }
     }
 
     /// How the workflow of an order stands, by its last run.
@@ -175,7 +189,14 @@ impl Temporal {
 
     /// Takes an order up again: a new run of its workflow under the same id.
     /// Whether it was begun here; a run that there is, is not touched.
-    pub(super) async fn take_up(&self, order: Order, recovery: Recovery) -> Result<bool, Trouble> {
+    pub(super) async fn take_up(
+        &self,
+        mut order: Order,
+        recovery: Recovery,
+    ) -> Result<bool, Trouble> {
+        if let Some(alias) = &self.alias {
+            order.customer_alias = Some(alias(&order.customer_id));
+        }
         let mut memo = MemoValues::new();
         memo.insert(MEMO_ORDER, order.clone());
         let options =

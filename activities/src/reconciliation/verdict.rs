@@ -107,6 +107,8 @@ pub(super) fn order_as_it_was(
         placed_at_ms: record.placed_at_ms,
         simulation,
         recovery: None,
+        // Whoever takes the order up knows it.
+        customer_alias: None,
     })
 }
 

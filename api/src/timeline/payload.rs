@@ -1,5 +1,6 @@
 //! What payloads, failures and times of a history say.
 
+use payload_codec::failures;
 use serde_json::Value;
 use temporalio_common::protos::temporal::api::common::v1::{Payload, Payloads};
 use temporalio_common::protos::temporal::api::failure::v1::Failure;
@@ -51,7 +52,7 @@ pub(super) fn fault(failure: &Failure) -> Fault {
     Fault {
         outcome,
         code: short(code),
-        message: short(&told.message),
+        message: short(&failures::message(told)),
     }
 }
 

@@ -7,9 +7,11 @@ use std::time::Duration;
 use failure_queue::client::{Error, FailureQueues};
 use failure_queue::names::failed_task_workflow_id;
 use failure_queue::{BulkFilter, InvalidRequest};
+use payload_codec::Cipher;
 use pizza_domain::{CustomerId, InvalidField, OrderId};
 use pizza_workflows::names::{search_attribute, task_queue};
 use pizza_workflows::parking::MessageType;
+use temporalio_client::Client;
 
 use super::temporal::TemporalError;
 use super::{UseCaseError, UseCases, Violation};
@@ -232,8 +234,26 @@ impl UseCases {
             .temporal
             .connected(self.settings.temporal_timeout)
             .await?;
-        Ok(FailureQueues::new(client, task_queue::FAILURES, limit))
+        let cipher = self.temporal.cipher().cloned();
+        Ok(failure_queues(client, limit, cipher))
     }
+}
+
+/// The failure queues that `client` finds. Where there is a `cipher`, tasks of
+/// a customer are looked for by their aliases, too.
+#[must_use]
+pub fn failure_queues(client: Client, limit: Duration, cipher: Option<Cipher>) -> FailureQueues {
+    let queues = FailureQueues::new(client, task_queue::FAILURES, limit);
+    let Some(cipher) = cipher else {
+        return queues;
+    };
+    queues.spelled(move |name, value| {
+        let mut spellings = vec![value.to_owned()];
+        if name == search_attribute::CUSTOMER_ID.name() {
+            spellings.extend(cipher.keys().aliases(value));
+        }
+        spellings
+    })
 }
 
 impl From<Error> for UseCaseError {

@@ -41,7 +41,7 @@ pub use amend_order::{AmendOrder, Amended};
 pub use bulk::{BulkPreview, BulkStarted, StartBulk};
 pub use discard_failure::DiscardFailure;
 pub use failure_queues::FailureQueue;
-pub use failures::{FailureFilter, FailureId, IdempotencyKey};
+pub use failures::{FailureFilter, FailureId, IdempotencyKey, failure_queues};
 pub(crate) use failures::{IDEMPOTENCY_KEY, order_and_customer};
 pub use get_menu::{Offer, OfferedFlavour};
 pub use get_order::OrderState;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use failure_queue::client::update::{
     COMPLETED_WITHOUT_ANSWER, failure_text, types, until_processed,
 };
+use payload_codec::{Cipher, open_what_can_be_opened};
 use pizza_domain::{Amendment, Order, OrderId, OrderStatus, ReportRefusal, TicketReport};
 use pizza_workflows::names::{
     MEMO_ORDER, failure_type, fulfilment_workflow_id, order_workflow_id, task_queue, workflow_type,
@@ -41,6 +42,7 @@ use temporalio_common::search_attributes::SearchAttributes;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tonic::{Code, IntoRequest, Status};
+use uuid::Uuid;
 
 use super::{IdempotencyKey, register_search_attributes};
 
@@ -50,6 +52,8 @@ use super::{IdempotencyKey, register_search_attributes};
 #[derive(Clone)]
 pub struct TemporalGateway {
     shared: Arc<Shared>,
+    /// Encrypts what its client sends; none where nothing is encrypted.
+    cipher: Option<Cipher>,
 }
 
 struct Shared {
@@ -172,6 +176,7 @@ impl TemporalGateway {
                 target: Some((connection, client)),
                 client: OnceCell::new(),
             }),
+            cipher: None,
         }
     }
 
@@ -183,7 +188,21 @@ impl TemporalGateway {
                 target: None,
                 client: OnceCell::new_with(Some(client)),
             }),
+            cipher: None,
         }
+    }
+
+    /// Lets an alias that `cipher` makes stand for a customer where nothing is
+    /// encrypted: in search attributes. Its client's data converter is to be
+    /// made with the same one.
+    #[must_use]
+    pub fn with_cipher(mut self, cipher: Option<Cipher>) -> Self {
+        self.cipher = cipher;
+        self
+    }
+
+    pub(super) const fn cipher(&self) -> Option<&Cipher> {
+        self.cipher.as_ref()
     }
 
     /// The client, once it is connected.
@@ -217,9 +236,12 @@ impl TemporalGateway {
     /// it was accepted at then.
     pub(super) async fn start_order(
         &self,
-        order: Order,
+        mut order: Order,
         limit: Duration,
     ) -> Result<(), TemporalError> {
+        let customer = order.customer_id.to_string();
+        let cipher = self.cipher();
+        order.customer_alias = cipher.map(|cipher| cipher.keys().alias(&customer));
         let mut memo = MemoValues::new();
         memo.insert(MEMO_ORDER, order.clone());
         let options =
@@ -290,7 +312,7 @@ impl TemporalGateway {
                 let update = FulfilmentWorkflow::report;
                 fulfilment.execute_update(update, report.clone(), options.clone())
             };
-            match until_processed(send).await {
+            match until_processed(&client, send).await {
                 Ok(receipt) => Ok(Report::Taken(receipt.status)),
                 Err(error) => update_error(error),
             }
@@ -311,7 +333,7 @@ impl TemporalGateway {
         self.within(limit, async |client| {
             let saga = client.get_workflow_handle::<OrderWorkflow>(order_workflow_id(id));
             let send = || saga.execute_update(OrderWorkflow::cancel, (), options.clone());
-            changed(until_processed(send).await)
+            changed(until_processed(&client, send).await)
         })
         .await
     }
@@ -327,13 +349,13 @@ impl TemporalGateway {
     ) -> Result<Changed<AmendReceipt>, TemporalError> {
         let options = WorkflowExecuteUpdateOptions::builder()
             .rpc_options(rpc_options(limit))
-            .maybe_update_id(key.map(|key| format!("amend-{}", String::from(key))))
+            .maybe_update_id(key.map(amendment_id))
             .build();
         self.within(limit, async |client| {
             let saga = client.get_workflow_handle::<OrderWorkflow>(order_workflow_id(id));
             let send =
                 || saga.execute_update(OrderWorkflow::amend, amendment.clone(), options.clone());
-            changed(until_processed(send).await)
+            changed(until_processed(&client, send).await)
         })
         .await
     }
@@ -422,7 +444,7 @@ impl TemporalGateway {
             request.set_timeout(limit);
             let mut service = client.connection().workflow_service();
             match service.get_workflow_execution_history(request).await {
-                Ok(page) => Ok(Some(page.into_inner())),
+                Ok(page) => Ok(Some(opened(page.into_inner(), &client).await)),
                 Err(status) if status.code() == Code::NotFound => Ok(None),
                 Err(status) => Err(TemporalError::Rpc(status)),
             }
@@ -458,6 +480,26 @@ impl TemporalGateway {
         };
         self.shared.client.get_or_try_init(connect).await.cloned()
     }
+}
+
+/// The id of an amendment that was sent under a key. Ids are never encrypted,
+/// and the key is the client's own text.
+fn amendment_id(key: IdempotencyKey) -> String {
+    let key = Uuid::new_v5(&Uuid::NAMESPACE_OID, String::from(key).as_bytes());
+    format!("amend-{key}")
+}
+
+/// A page of a history with its payloads decrypted, as far as there are keys.
+async fn opened(
+    mut page: GetWorkflowExecutionHistoryResponse,
+    client: &Client,
+) -> GetWorkflowExecutionHistoryResponse {
+    let codec = client.options().data_converter.codec();
+    let unread = open_what_can_be_opened(&mut page, codec).await;
+    if unread > 0 {
+        tracing::warn!(unread, "payloads of a history cannot be decrypted");
+    }
+    page
 }
 
 fn listed(info: WorkflowExecutionInfo) -> ListedWorkflow {

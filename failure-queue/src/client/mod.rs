@@ -16,6 +16,7 @@ pub mod update;
 mod visibility;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use temporalio_client::{
@@ -33,6 +34,10 @@ pub use tasks::{ListedTask, Page, StateFilter, TaskFilter, TaskPage};
 /// again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
+/// The values that a search attribute (its name comes first) may have for a
+/// value of a subject.
+type Spellings = Arc<dyn Fn(&str, &str) -> Vec<String> + Send + Sync>;
+
 /// The failure queues of a namespace. Clones are cheap.
 ///
 /// What lists and counts tell is a moment behind what Temporal does.
@@ -41,6 +46,7 @@ pub struct FailureQueues {
     client: Client,
     task_queue: String,
     limit: Duration,
+    spellings: Spellings,
 }
 
 impl fmt::Debug for FailureQueues {
@@ -62,7 +68,20 @@ impl FailureQueues {
             client,
             task_queue: task_queue.into(),
             limit,
+            spellings: Arc::new(|_, value| vec![value.to_owned()]),
         }
+    }
+
+    /// Looks for a subject under each of the values that `spellings` gives for
+    /// the name of a search attribute and a value: where aliases stand there
+    /// ([`crate::ParkableStep::aliases`]).
+    #[must_use]
+    pub fn spelled(
+        mut self,
+        spellings: impl Fn(&str, &str) -> Vec<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.spellings = Arc::new(spellings);
+        self
     }
 
     /// Makes a call within the limit.

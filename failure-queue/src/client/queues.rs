@@ -129,7 +129,7 @@ impl FailureQueues {
                 let set_policy = FailureQueueWorkflow::set_policy;
                 handle.execute_update(set_policy, request.clone(), self.update_options())
             };
-            Ok(until_processed(send).await?)
+            Ok(until_processed(&self.client, send).await?)
         })
         .await
     }

@@ -34,7 +34,7 @@ impl FailureQueues {
                 let redrive = FailedTaskWorkflow::redrive;
                 task.execute_update(redrive, request.clone(), self.update_options())
             };
-            match until_processed(send).await {
+            match until_processed(&self.client, send).await {
                 Ok(answer) => Ok(answer),
                 Err(error) => Err(self.update_error(id, error).await),
             }
@@ -68,7 +68,7 @@ impl FailureQueues {
                 let discard = FailedTaskWorkflow::discard;
                 task.execute_update(discard, request.clone(), self.update_options())
             };
-            match until_processed(send).await {
+            match until_processed(&self.client, send).await {
                 Ok(()) => Ok(()),
                 Err(error) => Err(self.update_error(id, error).await),
             }

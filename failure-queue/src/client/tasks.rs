@@ -83,7 +83,9 @@ impl FailureQueues {
     pub async fn list(&self, filter: &TaskFilter, page: Page) -> Result<TaskPage, Error> {
         filter.tasks.check()?;
         let has_token = !page.token.is_empty();
-        let listing = self.listing(visibility::query(filter), page).await;
+        let listing = self
+            .listing(visibility::query(filter, &self.spellings), page)
+            .await;
         let listing = listing.map_err(|error| match error {
             // A token that Temporal did not make: it does not always say so.
             Error::Unavailable(status) if has_token && status.code() == Code::Unknown => {
@@ -110,7 +112,8 @@ impl FailureQueues {
     /// When Temporal is away.
     pub async fn count(&self, filter: &TaskFilter) -> Result<u64, Error> {
         filter.tasks.check()?;
-        self.counted(visibility::query(filter)).await
+        self.counted(visibility::query(filter, &self.spellings))
+            .await
     }
 
     /// A task, open or closed, with its audit trail.

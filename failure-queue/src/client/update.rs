@@ -3,9 +3,14 @@
 
 use std::iter::successors;
 
+use temporalio_client::Client;
 use temporalio_client::errors::WorkflowUpdateError;
+use temporalio_common::data_converters::{
+    NoopDecodeHint, SerializationContextData, WorkflowSerializationContext,
+};
 use temporalio_common::protos::temporal::api::failure::v1::Failure;
 use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
+use temporalio_common_full::payload_visitor::decode_payloads;
 use tokio::time::sleep;
 use tonic::Code;
 
@@ -19,12 +24,16 @@ pub const COMPLETED_WITHOUT_ANSWER: &str = "AcceptedUpdateCompletedWorkflow";
 /// had it.
 pub const UNPROCESSED: &str = "UnprocessedUpdate";
 
-/// Sends an update, and again as often as it is lost. It has no deadline of
-/// its own.
+/// Sends an update by `client`, and again as often as it is lost. It has no
+/// deadline of its own. What a failure says is read as the client's data
+/// converter wrote it: the client itself hands it on as it came.
 ///
 /// # Errors
 /// Those of an update that was not lost.
-pub async fn until_processed<T, F>(send: impl Fn() -> F) -> Result<T, WorkflowUpdateError>
+pub async fn until_processed<T, F>(
+    client: &Client,
+    send: impl Fn() -> F,
+) -> Result<T, WorkflowUpdateError>
 where
     F: Future<Output = Result<T, WorkflowUpdateError>>,
 {
@@ -32,9 +41,30 @@ where
         match send().await {
             // Its workflow task was lost, with whatever it had done.
             Err(error) if is_lost(&error) => sleep(ASK_AGAIN).await,
+            Err(WorkflowUpdateError::Failed(failure)) => {
+                let failure = in_plain(client, *failure).await;
+                return Err(WorkflowUpdateError::Failed(Box::new(failure)));
+            }
             result => return result,
         }
     }
+}
+
+/// The failure in plain words. Where it cannot be read it stays as it came:
+/// its type still says what it means.
+async fn in_plain(client: &Client, failure: Failure) -> Failure {
+    let context = SerializationContextData::Workflow(WorkflowSerializationContext::new());
+    let converter = &client.options().data_converter;
+    let mut opened = failure.clone();
+    if decode_payloads(&mut opened, converter.codec(), &context)
+        .await
+        .is_err()
+    {
+        return failure;
+    }
+    converter
+        .to_error(&context, opened, NoopDecodeHint)
+        .map_or(failure, |error| error.failure().clone())
 }
 
 /// Whether an update had no effect because the workflow task that it came

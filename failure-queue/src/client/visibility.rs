@@ -6,15 +6,15 @@ use std::fmt::Write;
 use serde::de::DeserializeOwned;
 use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionInfo;
 
-use super::{ListedTask, StateFilter, TaskFilter};
+use super::{ListedTask, Spellings, StateFilter, TaskFilter};
 use crate::names::{search_attribute, workflow_type};
 use crate::task::TaskState;
 
 /// The query for the tasks that a filter lets through.
-pub(super) fn query(filter: &TaskFilter) -> String {
+pub(super) fn query(filter: &TaskFilter, spellings: &Spellings) -> String {
     let mut query = format!("WorkflowType = '{}'", workflow_type::FAILED_TASK);
+    // Writing to a string does not fail.
     let mut and = |name: &str, operator: &str, value: &str| {
-        // Writing to a string does not fail.
         let _ = write!(query, " AND {name} {operator} '{}'", escaped(value));
     };
     match filter.state {
@@ -40,7 +40,15 @@ pub(super) fn query(filter: &TaskFilter) -> String {
         and(parked_at, ">=", &rfc_3339(after));
     }
     for (name, value) in &tasks.subject {
-        and(name, "=", value);
+        let values = spellings(name, value);
+        let quoted: Vec<_> = values
+            .iter()
+            .map(|it| format!("'{}'", escaped(it)))
+            .collect();
+        let _ = match quoted.as_slice() {
+            [only] => write!(query, " AND {name} = {only}"),
+            several => write!(query, " AND {name} IN ({})", several.join(", ")),
+        };
     }
     query
 }
@@ -106,8 +114,28 @@ fn read<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::bulk::BulkFilter;
+
+    fn plain() -> Spellings {
+        Arc::new(|_, value| vec![value.to_owned()])
+    }
+
+    #[test]
+    fn a_subject_is_looked_for_under_all_its_spellings() {
+        let mut filter = TaskFilter::default();
+        let subject = ("CustomerId".to_owned(), "o'neil".to_owned());
+        filter.tasks.subject.extend([subject]);
+        let open = "WorkflowType = 'FailedTask' AND ExecutionStatus = 'Running' AND CustomerId";
+        assert_eq!(query(&filter, &plain()), format!(r"{open} = 'o\'neil'"));
+        let spellings: Spellings = Arc::new(|name, value| vec![value.to_owned(), name.to_owned()]);
+        assert_eq!(
+            query(&filter, &spellings),
+            format!(r"{open} IN ('o\'neil', 'CustomerId')")
+        );
+    }
 
     #[test]
     fn a_filter_cannot_leave_its_quotes() {
@@ -120,7 +148,7 @@ mod tests {
             state: StateFilter::Open,
         };
         assert_eq!(
-            query(&filter),
+            query(&filter, &plain()),
             "WorkflowType = 'FailedTask' AND ExecutionStatus = 'Running' \
              AND FailureQueue = 'a\\' OR WorkflowType = \\'b' \
              AND FailureParkedAt < '1970-01-01T00:00:01.500Z'"

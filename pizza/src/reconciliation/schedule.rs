@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use payload_codec::key_ids;
 use pizza_workflows::names::{schedule, task_queue};
 use pizza_workflows::{Reconciliation, ReconciliationWorkflow};
 use temporalio_client::schedules::{
     CreateScheduleOptions, ScheduleAction, ScheduleDescription, ScheduleDescriptionAction,
-    ScheduleError, ScheduleOverlapPolicy, ScheduleSpec, ScheduleUpdate,
+    ScheduleError, ScheduleOverlapPolicy, ScheduleSpec,
 };
 use temporalio_client::{Client, RetryOptions, RpcOptions};
+use temporalio_common::data_converters::SerializationContextData;
 use tonic::Code;
 
 use super::ReconciliationArgs;
@@ -52,18 +54,39 @@ async fn make(client: &Client, args: &ReconciliationArgs) -> Result<(), Schedule
     // What a new one cannot be given, and what an old one has otherwise.
     let handle = client.get_schedule_handle(schedule::RECONCILE_ORDERS);
     let description = handle.describe(rpc_options()).await?;
-    if is_as_wished(&description, args).await {
+    if is_as_wished(&description, args).await && is_readable_for_long(client, &description).await {
         return Ok(());
     }
-    let wished = args.clone();
-    let update = move |update: &mut ScheduleUpdate| {
-        update
-            .set_spec(ScheduleSpec::from_interval(wished.every()))
-            .set_action(action(&wished))
-            .set_overlap_policy(ScheduleOverlapPolicy::Skip)
-            .set_catchup_window(CATCH_UP);
+    let mut update = description.into_update();
+    update
+        .set_spec(ScheduleSpec::from_interval(args.every()))
+        .set_action(action(args))
+        .set_overlap_policy(ScheduleOverlapPolicy::Skip)
+        .set_catchup_window(CATCH_UP);
+    // Not `update`, which would read the input that is there: its key may be
+    // lost.
+    handle.send_update(update, rpc_options()).await
+}
+
+/// Whether the schedule's input is written as this process would: it lives
+/// longer than the keys that are to be removed.
+async fn is_readable_for_long(client: &Client, description: &ScheduleDescription) -> bool {
+    let converter = &client.options().data_converter;
+    let wished = converter
+        .to_payload(&SerializationContextData::None, &())
+        .await;
+    let Some(mut action) = description
+        .raw()
+        .schedule
+        .as_ref()
+        .and_then(|schedule| schedule.action.clone())
+    else {
+        return false;
     };
-    handle.update(update, rpc_options()).await
+    match wished {
+        Ok(mut wished) => key_ids(&mut action).await == key_ids(&mut wished).await,
+        Err(_) => false,
+    }
 }
 
 fn action(args: &ReconciliationArgs) -> ScheduleAction {

@@ -19,11 +19,13 @@ use anyhow::Context;
 use clap::Args;
 use failure_queue::{BulkWorkflow, FailedTaskWorkflow, FailureQueueWorkflow};
 use futures::StreamExt;
+use payload_codec::EncodedFailures;
 use pizza_workflows::{FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow, ReconciliationWorkflow};
 use temporalio_client::{
     Client, UntypedWorkflow, UntypedWorkflowHandle, WorkflowExecutionInfo,
     WorkflowFetchHistoryOptions, WorkflowListOptions,
 };
+use temporalio_common::data_converters::{DataConverter, DefaultPayloadCodec, PayloadConverter};
 use temporalio_common::protos::temporal::api::history::v1::{History, history_event::Attributes};
 use temporalio_sdk::workflow_replayer::WorkflowReplayerOptions;
 
@@ -57,7 +59,14 @@ pub(crate) struct ReplayArgs {
 
 /// The workflows of this build.
 fn options() -> anyhow::Result<WorkflowReplayerOptions> {
+    // What was encrypted is not any more, but failures still have their texts in payloads.
+    let converter = DataConverter::new(
+        PayloadConverter::default(),
+        EncodedFailures,
+        DefaultPayloadCodec,
+    );
     Ok(WorkflowReplayerOptions::new()
+        .data_converter(converter)
         .register_workflow::<OrderWorkflow>()?
         .register_workflow::<LoyaltyWorkflow>()?
         .register_workflow::<FulfilmentWorkflow>()?

@@ -18,6 +18,7 @@ use temporalio_sdk::workflow_replayer::{
 use tokio::sync::oneshot;
 
 use super::history_json;
+use crate::codec_keys;
 
 /// How long one replay may take. A history of 50 events takes some 10 ms.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -90,6 +91,14 @@ pub(crate) enum Replayed {
     NotBegun,
 }
 
+/// Decrypts a history that is encrypted.
+async fn decrypt(history: &mut History) -> Result<(), Fault> {
+    let opened = async { codec_keys::open(history, codec_keys::cipher()?.as_ref()).await };
+    opened
+        .await
+        .map_err(|error| Fault::new(Kind::Unreadable, format!("{error:#}")))
+}
+
 /// Replays histories with the workflows that a function registers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Replayer {
@@ -115,7 +124,8 @@ impl Replayer {
     ///
     /// # Errors
     /// What was wrong, and where.
-    pub(crate) async fn replay(self, history: History) -> Result<Replayed, Fault> {
+    pub(crate) async fn replay(self, mut history: History) -> Result<Replayed, Fault> {
+        decrypt(&mut history).await?;
         self.check(&history.events)?;
         if !has_begun(&history.events) {
             return Ok(Replayed::NotBegun);

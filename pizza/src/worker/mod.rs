@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use failure_queue::client::FailureQueues;
 use failure_queue::worker::FailureQueueActivities;
 use failure_queue::{BulkWorkflow, FailedTaskWorkflow, FailureQueueWorkflow};
 use pizza_activities::store::Store;
@@ -16,6 +15,7 @@ use pizza_activities::{
     CustomerActivities, KitchenActivities, LoyaltyActivities, OrderActivities, Parties,
     PaymentActivities, ReconciliationActivities,
 };
+use pizza_api::usecases::failure_queues;
 use pizza_workflows::names::task_queue;
 use pizza_workflows::{FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow, ReconciliationWorkflow};
 use temporalio_client::Client;
@@ -170,6 +170,16 @@ impl Workers {
     }
 }
 
+fn reconciliation(client: &Client, store: &Store) -> anyhow::Result<ReconciliationActivities> {
+    let activities = ReconciliationActivities::new(client.clone(), store.clone());
+    Ok(match temporal::cipher()? {
+        Some(cipher) => {
+            activities.with_aliases(move |customer| cipher.keys().alias(&customer.to_string()))
+        }
+        None => activities,
+    })
+}
+
 /// What the worker of a queue can do, and how it polls.
 fn options(queue: &str, client: &Client, crew: &Crew) -> anyhow::Result<WorkerOptions> {
     let Crew { parties, store, .. } = crew;
@@ -217,17 +227,17 @@ fn options(queue: &str, client: &Client, crew: &Crew) -> anyhow::Result<WorkerOp
             .register_workflow::<FailedTaskWorkflow>()?
             .register_workflow::<FailureQueueWorkflow>()?
             .register_workflow::<BulkWorkflow>()?
-            .register_activities(FailureQueueActivities::new(FailureQueues::new(
+            .register_activities(FailureQueueActivities::new(failure_queues(
                 client.clone(),
-                task_queue::FAILURES,
                 BULK_TASK_TIMEOUT,
+                temporal::cipher()?,
             )))
             // It tells the order's record what became of a task.
             .register_activities(OrderActivities::new(store.clone()))
             .build(),
         task_queue::RECONCILIATION => options
             .register_workflow::<ReconciliationWorkflow>()?
-            .register_activities(ReconciliationActivities::new(client.clone(), store.clone()))
+            .register_activities(reconciliation(client, store)?)
             .build(),
         other => anyhow::bail!("there is no task queue {other}"),
     })

@@ -140,6 +140,7 @@ impl World {
             message_type: "Refund".to_owned(),
             id: id.to_owned(),
             subject: BTreeMap::from([("OrderId".to_owned(), id.to_owned())]),
+            aliases: BTreeMap::new(),
             policy: StepPolicy::once(),
             idempotency_key: id.to_owned(),
             failures_task_queue: self.failures.clone(),

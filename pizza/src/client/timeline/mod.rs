@@ -16,6 +16,7 @@ use temporalio_common::protos::temporal::api::history::v1::History;
 use super::gateway::Gateway;
 use super::output;
 use crate::replay::history_json::read_history;
+use crate::{codec_keys, temporal};
 
 /// Tells what happened to an order.
 pub(super) async fn of_order(
@@ -36,9 +37,17 @@ pub(super) async fn of_order(
 
 /// Tells what happened by the histories in these files alone.
 pub(super) async fn of_files(files: Vec<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
-    let timeline = tokio::task::spawn_blocking(move || read(&files))
-        .await
-        .context("reading a file was interrupted")??;
+    let cipher = temporal::cipher()?;
+    let (files, mut histories) =
+        tokio::task::spawn_blocking(move || read_all(&files).map(|histories| (files, histories)))
+            .await
+            .context("reading a file was interrupted")??;
+    for (file, history) in files.iter().zip(&mut histories) {
+        codec_keys::open(history, cipher.as_ref())
+            .await
+            .map_err(|error| anyhow!("{}: {error:#}", output::plain(&name(file))))?;
+    }
+    let timeline = merged(&files, &histories)?;
     if json {
         output::data(&serde_json::to_string(&timeline)?);
     } else {
@@ -47,15 +56,19 @@ pub(super) async fn of_files(files: Vec<PathBuf>, json: bool) -> anyhow::Result<
     Ok(ExitCode::SUCCESS)
 }
 
-/// The timeline of the histories in these files. An error names its file.
-fn read(files: &[PathBuf]) -> anyhow::Result<Timeline> {
-    let histories = files
+/// The histories in these files. An error names its file.
+fn read_all(files: &[PathBuf]) -> anyhow::Result<Vec<History>> {
+    files
         .iter()
         .map(|file| {
             read_history(file).map_err(|error| anyhow!("{}: {error}", output::plain(&name(file))))
         })
-        .collect::<anyhow::Result<Vec<History>>>()?;
-    from_histories(&histories).map_err(|foreign| {
+        .collect()
+}
+
+/// The timeline of these histories. An error names its file.
+fn merged(files: &[PathBuf], histories: &[History]) -> anyhow::Result<Timeline> {
+    from_histories(histories).map_err(|foreign| {
         let file = files
             .get(foreign.place)
             .map_or_else(String::new, |it| name(it));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pizza_api::timeline::{Entry, Kind, Outcome, SourceState, Timeline};
 
-use super::{draw, read};
+use super::{draw, merged, read_all};
 
 /// The recorded histories.
 fn histories() -> PathBuf {
@@ -239,4 +239,9 @@ fn a_file_that_cannot_be_told_is_named() {
 fn a_history_that_is_given_twice_is_told_once() {
     let once = timeline(&["0-none.loyalty"]);
     assert_eq!(timeline(&["0-none.loyalty", "0-none.loyalty"]), once);
+}
+
+/// The timeline of the histories in these files.
+fn read(files: &[PathBuf]) -> anyhow::Result<Timeline> {
+    merged(files, &read_all(files)?)
 }
