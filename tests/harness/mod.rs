@@ -16,6 +16,7 @@ pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod recording;
+pub(crate) mod runs;
 pub(crate) mod temporal;
 pub(crate) mod wait;
 pub(crate) mod world;

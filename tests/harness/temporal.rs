@@ -18,8 +18,10 @@ use super::process::Process;
 use super::{SOON, eventually, folder, ports};
 
 /// A server that answers in milliseconds instead of in its default steps of
-/// 50 ms and, for timers, a second.
-const FAST: [&str; 5] = [
+/// 50 ms and, for timers, a second; and that ends the polls of a worker that
+/// stops, as `pizza dev`'s does.
+const SETTINGS: [&str; 6] = [
+    "frontend.enableCancelWorkerPollsOnShutdown=true",
     "history.transferProcessorMaxPollRPS=400",
     "history.timerProcessorMaxPollRPS=400",
     "history.timerProcessorMaxTimeShift=\"10ms\"",
@@ -64,7 +66,7 @@ impl Temporal {
             "--log-level",
             "warn",
         ];
-        for value in FAST {
+        for value in SETTINGS {
             arguments.extend(["--dynamic-config-value", value]);
         }
         let database = database.map(|path| path.to_str().expect("a UTF-8 path"));

@@ -57,6 +57,10 @@ const LATENCY_FLAGS: [&str; 5] = [
     "system.forceSearchAttributesCacheRefreshOnRead=false",
 ];
 
+/// A worker that stops lets its polls end, and the server ends them at once. Without it a worker
+/// drops them, and a task that was just handed to one is lost until its timeout.
+const ENDED_POLLS: &str = "frontend.enableCancelWorkerPollsOnShutdown=true";
+
 /// Also for latency. No server started by hand carries it with its database file, so it also
 /// tells our own servers from others.
 const MARK: &str = "history.timerProcessorMaxTimeShift=\"10ms\"";
@@ -320,7 +324,7 @@ fn server_command(config: &DevServerConfig, ports: Ports) -> Command {
     for (name, kind) in &config.search_attributes {
         command.args(["--search-attribute", &format!("{name}={kind}")]);
     }
-    for value in LATENCY_FLAGS.into_iter().chain([MARK]) {
+    for value in LATENCY_FLAGS.into_iter().chain([ENDED_POLLS, MARK]) {
         command.args(["--dynamic-config-value", value]);
     }
     command.process_group(0).kill_on_drop(true);

@@ -1,9 +1,8 @@
 //! A worker deployment as Temporal knows it, and every change of it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 use temporalio_client::Client;
 use temporalio_common::protos::temporal::api::common::v1::Payload;
@@ -16,11 +15,15 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeWorkerDeploymentVersionRequest, SetWorkerDeploymentCurrentVersionRequest,
     SetWorkerDeploymentRampingVersionRequest, UpdateWorkerDeploymentVersionMetadataRequest,
 };
+use tokio::time::{Instant, sleep};
 use tonic::{Code, IntoRequest, Request, Status};
 
 /// The longest wait for one answer. A change of the routing is an update of a
 /// workflow of the server's, and takes some of it.
 const ANSWER: Duration = Duration::from_secs(20);
+
+/// How often one looks for a build that is still starting.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// How often a change is tried again when others changed something that it
 /// does not depend on.
@@ -153,8 +156,13 @@ impl Deployment<'_> {
             namespace: self.client.options().namespace.clone(),
             deployment_name: self.name.to_owned(),
         };
-        let mut service = self.client.connection().workflow_service();
-        let answer = match service.describe_worker_deployment(limited(request)).await {
+        let answer = patiently(Code::ResourceExhausted, async || {
+            let mut service = self.client.connection().workflow_service();
+            service
+                .describe_worker_deployment(limited(request.clone()))
+                .await
+        });
+        let answer = match answer.await {
             Ok(answer) => answer.into_inner(),
             Err(status) if status.code() == Code::NotFound => return Ok(None),
             Err(status) => return Err(asked("how the deployment stands", status)),
@@ -191,6 +199,32 @@ impl Deployment<'_> {
                 self.name, self.name
             )
         })
+    }
+
+    /// How it stands, once the server knows this build of it: it takes note of
+    /// one a moment after its first worker asked for work.
+    pub(super) async fn with_build(
+        &self,
+        build: &str,
+        patience: Duration,
+    ) -> anyhow::Result<Standing> {
+        let given_up = Instant::now() + patience;
+        loop {
+            if let Some(standing) = self.standing().await?
+                && standing
+                    .versions
+                    .iter()
+                    .any(|version| version.build == build)
+            {
+                return Ok(standing);
+            }
+            ensure!(
+                Instant::now() < given_up,
+                "no worker of the build {build} of {} was ever seen",
+                self.name
+            );
+            sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// Makes a change for which `seen` was the reason. Others may have changed
@@ -295,11 +329,14 @@ impl Deployment<'_> {
             deployment_version: Some(self.version(build)),
             ..Default::default()
         };
-        let mut service = self.client.connection().workflow_service();
-        let answer = service
-            .describe_worker_deployment_version(limited(request))
-            .await
-            .map_err(|status| asked("about a build", status))?;
+        let answer = patiently(Code::ResourceExhausted, async || {
+            let mut service = self.client.connection().workflow_service();
+            service
+                .describe_worker_deployment_version(limited(request.clone()))
+                .await
+        })
+        .await
+        .map_err(|status| asked("about a build", status))?;
         let entry = answer
             .into_inner()
             .worker_deployment_version_info
@@ -322,11 +359,15 @@ impl Deployment<'_> {
             identity: self.client.connection().identity().to_owned(),
             ..Default::default()
         };
-        let mut service = self.client.connection().workflow_service();
-        service
-            .update_worker_deployment_version_metadata(limited(request))
-            .await
-            .map_err(|status| asked("to keep a note", status))?;
+        // A build is listed a moment before there is a place for notes on it.
+        patiently(Code::NotFound, async || {
+            let mut service = self.client.connection().workflow_service();
+            service
+                .update_worker_deployment_version_metadata(limited(request.clone()))
+                .await
+        })
+        .await
+        .map_err(|status| asked("to keep a note", status))?;
         Ok(())
     }
 
@@ -334,6 +375,23 @@ impl Deployment<'_> {
         WorkerDeploymentVersion {
             build_id: build.to_owned(),
             deployment_name: self.name.to_owned(),
+        }
+    }
+}
+
+/// Asks again while the answer is this error, and gives up after [`ANSWER`]:
+/// the server holds those who ask for one deployment to a rate of their own.
+async fn patiently<T>(
+    passing: Code,
+    ask: impl AsyncFn() -> Result<T, Status>,
+) -> Result<T, Status> {
+    let given_up = Instant::now() + ANSWER;
+    loop {
+        match ask().await {
+            Err(status) if status.code() == passing && Instant::now() < given_up => {
+                sleep(LOOK_AGAIN).await;
+            }
+            answer => return answer,
         }
     }
 }
@@ -403,6 +461,3 @@ fn version(summary: WorkerDeploymentVersionSummary) -> Version {
             .map(|time| time.seconds * 1000 + i64::from(time.nanos) / 1_000_000),
     }
 }
-
-/// Which queues' workers of a build poll, by queue: see [`super::pollers`].
-pub(super) type ByQueue = BTreeMap<String, usize>;

@@ -121,7 +121,8 @@ impl<'a> Watch<'a> {
         self.failed_task().await
     }
 
-    /// A workflow task that failed on the build.
+    /// A workflow task that failed since the build got work, and on it as far
+    /// as the event tells.
     async fn failed_task(&self) -> anyhow::Result<Option<String>> {
         let client = self.deployment.client;
         // One that never got a task done has no version yet, and one that goes
@@ -137,7 +138,7 @@ impl<'a> Watch<'a> {
             // One that ended and is gone meanwhile was no trouble.
             if let Some(message) = self.failure(&events.unwrap_or_default()) {
                 return Ok(Some(format!(
-                    "a workflow task of {} failed on {}: {message}",
+                    "a workflow task of {} failed since {} got work: {message}",
                     run.workflow_id, self.build
                 )));
             }

@@ -1,6 +1,6 @@
 //! Which workers are there.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pizza_workflows::names::task_queue;
@@ -10,14 +10,11 @@ use temporalio_common::protos::temporal::api::taskqueue::v1::{PollerInfo, TaskQu
 use temporalio_common::protos::temporal::api::workflowservice::v1::DescribeTaskQueueRequest;
 use tokio::time::{Instant, sleep};
 
-use super::deployment::{ByQueue, asked, limited};
+use super::deployment::{LOOK_AGAIN, asked, limited};
 
 /// A worker asks for work at least once a minute, for as long as a poll lasts.
 /// The server remembers those that ended for five minutes.
 const ASKED_WITHIN: Duration = Duration::from_secs(75);
-
-/// How often one looks for workers that are still starting.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Both kinds of work on a queue; workers of ours do both.
 const KINDS: [TaskQueueType; 2] = [TaskQueueType::Workflow, TaskQueueType::Activity];
@@ -71,8 +68,8 @@ impl Pollers {
     }
 
     /// How many processes of this build work on each queue.
-    pub(super) fn by_queue(&self, deployment: &str, build: &str) -> ByQueue {
-        let mut found = ByQueue::new();
+    pub(super) fn by_queue(&self, deployment: &str, build: &str) -> BTreeMap<&'static str, usize> {
+        let mut found = BTreeMap::new();
         for queue in task_queue::ALL {
             let processes: HashSet<&str> = self
                 .0
@@ -86,7 +83,7 @@ impl Pollers {
                 .map(|poller| poller.identity.as_str())
                 .collect();
             if !processes.is_empty() {
-                found.insert(queue.to_owned(), processes.len());
+                found.insert(queue, processes.len());
             }
         }
         found

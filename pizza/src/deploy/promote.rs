@@ -139,7 +139,7 @@ pub(super) async fn run(
             missing.join(", ")
         );
     }
-    let before = deployment.known().await?;
+    let before = deployment.with_build(build, args.wait).await?;
     if before.routing.current.as_deref() == Some(build) && before.routing.ramping.is_none() {
         return Ok(done(
             &format!("{name} is current already"),

@@ -1,14 +1,13 @@
 //! `pizza deploy status`: the builds, and which of them may be stopped.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use temporalio_client::Client;
 use temporalio_common::worker::WorkerDeploymentVersion;
 
-use super::deployment::{
-    ByQueue, Deployment, Note, Routing, State, Version, count, version_attribute,
-};
+use super::deployment::{Deployment, Note, Routing, State, Version, count, version_attribute};
 use super::pollers::Pollers;
 use super::sample::OPEN;
 use crate::client::output;
@@ -21,7 +20,7 @@ struct Build {
     version: Version,
     note: Option<Note>,
     /// Processes that ask for work, for each queue that has any.
-    pollers: ByQueue,
+    pollers: BTreeMap<&'static str, usize>,
     /// Open workflows whose last task it did.
     open: u64,
     /// Those of them that stay with it.

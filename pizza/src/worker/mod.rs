@@ -129,12 +129,13 @@ impl Crew {
     }
 
     /// A worker for each queue, on the connection of `client`.
-    fn workers(&self, client: &Client) -> anyhow::Result<Vec<Worker>> {
+    fn workers(&self, client: &Client) -> anyhow::Result<Vec<(String, Worker)>> {
         let make = |queue: &String| {
             let options = options(queue, client, self)?;
-            Worker::new(&self.runtime, client.clone(), options)
+            let worker = Worker::new(&self.runtime, client.clone(), options)
                 .map_err(|error| anyhow::anyhow!("{error}"))
-                .with_context(|| format!("the worker of {queue} cannot be made"))
+                .with_context(|| format!("the worker of {queue} cannot be made"))?;
+            Ok((queue.clone(), worker))
         };
         self.queues.iter().map(make).collect()
     }
@@ -143,14 +144,19 @@ impl Crew {
 /// The workers of one process.
 pub(crate) struct Workers {
     crew: Crew,
-    first: Vec<Worker>,
+    client: Client,
+    first: Vec<(String, Worker)>,
 }
 
 impl Workers {
     /// Makes the first workers on the connection of `client`.
     pub(crate) fn new(crew: Crew, client: &Client) -> anyhow::Result<Self> {
         let first = crew.workers(client)?;
-        Ok(Self { crew, first })
+        Ok(Self {
+            crew,
+            client: client.clone(),
+            first,
+        })
     }
 
     /// Runs them until `shutdown`, and until what is under way has ended. A
@@ -165,7 +171,7 @@ impl Workers {
     where
         C: AsyncFn() -> anyhow::Result<Client>,
     {
-        let first = Shift::new(self.first, shutdown);
+        let first = Shift::new(self.first, self.client, shutdown);
         recycle::run(first, &self.crew, connect, shutdown).await
     }
 }

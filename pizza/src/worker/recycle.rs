@@ -11,15 +11,25 @@ use std::time::Duration;
 use clap::Args;
 use futures::future::{LocalBoxFuture, join_all};
 use temporalio_client::Client;
+use temporalio_common::protos::temporal::api::enums::v1::TaskQueueType;
+use temporalio_common::protos::temporal::api::workflowservice::v1::ShutdownWorkerRequest;
 use temporalio_sdk::Worker;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tonic::IntoRequest;
 
 use super::Crew;
 
 /// How long new workers have to run before the old ones are told to stop. One
 /// that cannot work at all ends at once.
 const HEAD_START: Duration = Duration::from_secs(1);
+
+/// How long old workers still take what the server had handed to them when it
+/// was told that they are leaving.
+const LAST_TASKS: Duration = Duration::from_millis(500);
+
+/// How long the server may take to be told.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// How long after a replacement that failed the next one is tried.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
@@ -56,15 +66,74 @@ impl RecycleArgs {
 pub(super) struct Shift {
     running: LocalBoxFuture<'static, anyhow::Result<()>>,
     stop: CancellationToken,
+    /// Tells the server that they are leaving.
+    leaving: Option<LocalBoxFuture<'static, ()>>,
 }
 
 impl Shift {
     /// These workers, until `shutdown`, or until they are told to stop, and
     /// until what is under way has ended. One that fails stops the others.
-    pub(super) fn new(workers: Vec<Worker>, shutdown: &CancellationToken) -> Self {
+    pub(super) fn new(
+        workers: Vec<(String, Worker)>,
+        client: Client,
+        shutdown: &CancellationToken,
+    ) -> Self {
         let stop = shutdown.child_token();
-        let running = Box::pin(work(workers, stop.clone()));
-        Self { running, stop }
+        let requests = workers
+            .iter()
+            .map(|(queue, worker)| leave(&client, queue, worker))
+            .collect();
+        let workers = workers.into_iter().map(|(_, worker)| worker).collect();
+        Self {
+            running: Box::pin(work(workers, stop.clone())),
+            stop,
+            leaving: Some(Box::pin(tell(client, requests))),
+        }
+    }
+
+    /// Has the server hand nothing more to these workers, lets them take what
+    /// it did, and stops them. The SDK tells the server, too, but has stopped
+    /// listening then. A server that does not know this call does nothing.
+    fn hand_over(&mut self) -> impl Future<Output = ()> + use<> {
+        let (leaving, stop) = (self.leaving.take(), self.stop.clone());
+        async move {
+            if let Some(leaving) = leaving {
+                leaving.await;
+            }
+            sleep(LAST_TASKS).await;
+            stop.cancel();
+            // Whoever waits, waits for the end of the workers.
+            std::future::pending().await
+        }
+    }
+}
+
+async fn tell(client: Client, leaving: Vec<ShutdownWorkerRequest>) {
+    let told = leaving.into_iter().map(|request| {
+        let mut service = client.connection().workflow_service();
+        let mut request = request.into_request();
+        request.set_timeout(ANSWER);
+        async move { service.shutdown_worker(request).await }
+    });
+    for answer in join_all(told).await {
+        if let Err(status) = answer {
+            tracing::debug!(status = status.message(), "leaving was not understood");
+        }
+    }
+}
+
+fn leave(client: &Client, queue: &str, worker: &Worker) -> ShutdownWorkerRequest {
+    ShutdownWorkerRequest {
+        namespace: client.options().namespace.clone(),
+        identity: client.connection().identity().to_owned(),
+        reason: "replaced in place".to_owned(),
+        worker_instance_key: worker.worker_instance_key().to_string(),
+        task_queue: queue.to_owned(),
+        task_queue_types: vec![
+            TaskQueueType::Workflow.into(),
+            TaskQueueType::Activity.into(),
+        ],
+        ..Default::default()
     }
 }
 
@@ -128,10 +197,10 @@ where
         sleep(wait).await;
         let made = async {
             let client = connect().await?;
-            crew.workers(&client)
+            anyhow::Ok((crew.workers(&client)?, client))
         };
         match made.await {
-            Ok(workers) => return Shift::new(workers, shutdown),
+            Ok((workers, client)) => return Shift::new(workers, client, shutdown),
             Err(error) => still_the_old_ones(&error),
         }
         wait = wait.min(TRY_AGAIN);
@@ -142,10 +211,7 @@ where
 /// or how the work ended.
 async fn replace(mut old: Shift, mut new: Shift) -> ControlFlow<anyhow::Result<()>, Shift> {
     tokio::select! {
-        ended = &mut old.running => {
-            new.stop.cancel();
-            return ControlFlow::Break(ended.and(new.running.await));
-        }
+        ended = &mut old.running => return over(ended, new).await,
         ended = &mut new.running => {
             if let Err(error) = ended {
                 still_the_old_ones(&error);
@@ -154,7 +220,7 @@ async fn replace(mut old: Shift, mut new: Shift) -> ControlFlow<anyhow::Result<(
         }
         () = sleep(HEAD_START) => {}
     }
-    old.stop.cancel();
+    let handing_over = old.hand_over();
     tokio::select! {
         ended = &mut old.running => match ended {
             Ok(()) => tracing::info!("the workers were replaced"),
@@ -164,9 +230,16 @@ async fn replace(mut old: Shift, mut new: Shift) -> ControlFlow<anyhow::Result<(
                 "workers that were replaced ended with an error"
             ),
         },
-        ended = &mut new.running => return ControlFlow::Break(ended.and(old.running.await)),
+        ended = &mut new.running => return over(ended, old).await,
+        () = handing_over => {}
     }
     ControlFlow::Continue(new)
+}
+
+/// Ends the work after one shift ended by itself: the other one ends, too.
+async fn over(ended: anyhow::Result<()>, other: Shift) -> ControlFlow<anyhow::Result<()>, Shift> {
+    other.stop.cancel();
+    ControlFlow::Break(ended.and(other.running.await))
 }
 
 fn still_the_old_ones(error: &anyhow::Error) {
@@ -180,50 +253,60 @@ fn still_the_old_ones(error: &anyhow::Error) {
 mod tests {
     use super::*;
 
-    /// A shift that ends as told, `after` it was told to stop or, when it
-    /// fails by itself, `after` its start.
-    fn shift(fails: bool, after: Duration) -> Shift {
+    /// A shift that works until it is told to stop, or one that cannot work.
+    fn shift(works: bool) -> Shift {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let running = Box::pin(async move {
-            if !fails {
-                stopped.cancelled().await;
-            }
-            sleep(after).await;
-            anyhow::ensure!(!fails, "it cannot work");
+            anyhow::ensure!(works, "it cannot work");
+            stopped.cancelled().await;
             Ok(())
         });
-        Shift { running, stop }
+        Shift {
+            running,
+            stop,
+            leaving: None,
+        }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_old_ones_end_before_the_new_ones_are_alone() {
-        let (old, new) = (
-            shift(false, Duration::from_secs(9)),
-            shift(false, Duration::ZERO),
-        );
+    #[tokio::test]
+    async fn the_old_ones_end_and_the_new_ones_go_on() {
+        let (old, new) = (shift(true), shift(true));
         let (told_old, told_new) = (old.stop.clone(), new.stop.clone());
-        let began = tokio::time::Instant::now();
         let ControlFlow::Continue(current) = replace(old, new).await else {
             panic!("the new ones work");
         };
-        assert!(began.elapsed() >= HEAD_START + Duration::from_secs(9));
         assert!(told_old.is_cancelled() && !told_new.is_cancelled());
         current.stop.cancel();
         assert!(told_new.is_cancelled());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
+    async fn a_shutdown_in_the_middle_of_it_ends_both() {
+        let (mut old, new) = (shift(true), shift(true));
+        let (stop_old, stop_new) = (old.stop.clone(), new.stop.clone());
+        old.leaving = Some(Box::pin(async move {
+            stop_old.cancel();
+            stop_new.cancel();
+        }));
+        let ended = match replace(old, new).await {
+            ControlFlow::Continue(last) => last.running.await,
+            ControlFlow::Break(ended) => ended,
+        };
+        assert!(ended.is_ok());
+    }
+
+    #[tokio::test]
     async fn new_ones_that_cannot_work_leave_the_old_ones_alone() {
-        let (old, new) = (shift(false, Duration::ZERO), shift(true, HEAD_START / 2));
+        let (old, new) = (shift(true), shift(false));
         let told_old = old.stop.clone();
         assert!(matches!(replace(old, new).await, ControlFlow::Continue(_)));
         assert!(!told_old.is_cancelled());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn old_ones_that_fail_end_the_work_as_they_always_did() {
-        let (old, new) = (shift(true, HEAD_START / 2), shift(false, Duration::ZERO));
+        let (old, new) = (shift(false), shift(true));
         let ControlFlow::Break(ended) = replace(old, new).await else {
             panic!("the work ends");
         };
