@@ -7,7 +7,7 @@ use crate::harness::history::History;
 
 /// Of parent and children together, for a delivered order. Each of the
 /// kitchen's four reports is an update in a workflow task of its own.
-const MOST_EVENTS: usize = 64;
+pub(crate) const MOST_EVENTS: usize = 64;
 
 /// As [`History::billable_actions`] counts them.
 const MOST_ACTIONS: usize = 18;

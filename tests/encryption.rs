@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use serde_json::{Value, json};
 
+use crate::cost::MOST_EVENTS;
 use crate::harness::temporal::Temporal;
 use crate::harness::world::OPERATOR_KEY;
 use crate::harness::{A_MINUTE, SOON, Setup, World, eventually, folder, ports};
@@ -239,13 +240,22 @@ async fn the_temporal_cli_reads_through_the_codec_server_and_replays_read_with_t
     let bare = world.final_history(&workflow).await;
     assert!(!bare.decoded.to_string().contains(FLAVOUR));
 
+    let (mut events, mut encrypted) = (0, 0);
     for branch in ["", "-loyalty", "-fulfilment"] {
         let history = world.final_history(&format!("{workflow}{branch}")).await;
         let mut plain = Vec::new();
         plain_payloads(&history.printed, "", &mut plain);
         let unknown: Vec<_> = plain.iter().filter(|path| !may_be_plain(path)).collect();
         assert!(unknown.is_empty(), "{branch}: {unknown:?}");
+        events += history.events().len() - history.lost_task_events();
+        encrypted += history
+            .printed
+            .to_string()
+            .matches("encryption-key-id")
+            .count();
     }
+    println!("a delivered order: {events} events, {encrypted} encrypted payloads in them");
+    assert!(events <= MOST_EVENTS, "no more than without: {events}");
 
     let ui = "http://127.0.0.1:8233";
     let (server, url) = world.codec_server(ui).await;
@@ -365,11 +375,10 @@ async fn keys_change_while_orders_run_and_a_worker_that_lacks_one_catches_up_whe
     let workflow = format!("order-{second}");
     let failed = eventually(A_MINUTE, "the worker says which key it lacks", async || {
         let history = world.history(&workflow).await;
-        let failed = history.events().iter().find_map(|event| {
+        history.events().iter().find_map(|event| {
             let failed = &event["workflowTaskFailedEventAttributes"];
             failed["failure"]["message"].as_str().map(str::to_owned)
-        });
-        failed
+        })
     })
     .await;
     assert!(failed.contains("no key has the id \"2026-b\""), "{failed}");
