@@ -59,6 +59,7 @@ mod reconciliation;
 mod replay;
 mod scenarios;
 mod scenarios_command;
+mod telemetry;
 mod temporal_away;
 mod timeline;
 mod watching;

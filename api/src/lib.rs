@@ -19,6 +19,7 @@ mod operator;
 mod problem;
 mod server;
 pub mod timeline;
+mod trace;
 mod unique_json;
 pub mod usecases;
 mod viewer;

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::client::output;
 use crate::keys::KeysArgs;
 use crate::menu::MenuArgs;
+use crate::telemetry::{MetricsArgs, Part};
 use crate::worker::StoreArgs;
 use crate::{open_files, shutdown, temporal};
 
@@ -40,6 +41,8 @@ pub(crate) struct GatewayArgs {
     json: bool,
     #[command(flatten)]
     settings: SettingsArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -154,9 +157,14 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
     let settings = &args.settings;
     let checked = settings.check(args.listen.ip(), "--listen (PIZZA_LISTEN)")?;
     let is_open = checked.is_open();
+    // Before the client, which is counted from its first call on.
+    let metrics = args.metrics.open(vec![Part::Gateway]).await?;
     let (connection, client) = temporal::options()?;
     let listener = bind(args.listen, "--listen").await?;
     let store = Store::open(&args.store.database_url).await?;
+    if let Some(metrics) = metrics {
+        metrics.serve(&store, &shutdown);
+    }
     let address = listener.local_addr()?;
     if args.json {
         let ready = json!({ "gateway": format!("http://{address}"), "open": is_open });

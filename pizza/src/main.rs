@@ -7,12 +7,12 @@ mod dev;
 mod gateway;
 mod keys;
 mod kitchen;
-mod logging;
 mod menu;
 mod open_files;
 mod reconciliation;
 mod replay;
 mod shutdown;
+mod telemetry;
 mod temporal;
 mod temporal_command;
 mod worker;
@@ -27,7 +27,6 @@ use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let command = Cli::parse().role();
-    logging::start();
     // The SDK's TLS leaves the choice of its cryptography to the process.
     ensure_default_crypto_provider();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -37,7 +36,15 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return report(&error.into()),
     };
+    let telemetry = {
+        let _inside = runtime.enter();
+        match telemetry::start(command.service()) {
+            Ok(telemetry) => telemetry,
+            Err(error) => return report(&error),
+        }
+    };
     let done = runtime.block_on(run(command));
+    telemetry.finish();
     // What is still running has had its time to end; do not wait for more.
     runtime.shutdown_background();
     done.unwrap_or_else(|error| report(&error))

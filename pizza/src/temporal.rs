@@ -10,6 +10,8 @@ use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::telemetry;
+
 /// How long a connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -27,7 +29,7 @@ pub(crate) fn options() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
             .map_err(|error| anyhow::anyhow!("{error}"))
             .context("the Temporal connection settings (TEMPORAL_*, temporal.toml) are unusable")?;
     identify(&mut connection);
-    Ok((connection, client))
+    Ok((connection, telemetry::traced(client)))
 }
 
 /// The settings of a server on this machine, `host:port`.
@@ -36,12 +38,14 @@ pub(crate) fn local_options(address: &str) -> anyhow::Result<(ConnectionOptions,
         .with_context(|| format!("{address} is not an address"))?;
     let mut connection = ConnectionOptions::new(target).build();
     identify(&mut connection);
-    Ok((connection, ClientOptions::new("default").build()))
+    let client = ClientOptions::new("default").build();
+    Ok((connection, telemetry::traced(client)))
 }
 
 fn identify(connection: &mut ConnectionOptions) {
     connection.identity = format!("pizza@{}", std::process::id());
     connection.connect_timeout = Some(CONNECT_TIMEOUT);
+    connection.metrics_meter = telemetry::client_meter();
 }
 
 /// Connects by the variables and the file.

@@ -22,6 +22,7 @@ use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::reconciliation::{self, ReconciliationArgs};
+use crate::telemetry::{self, WorkerMetricsArgs};
 use crate::{shutdown, temporal};
 
 /// How long steps under way may take to end once the worker is stopped.
@@ -42,6 +43,8 @@ pub(crate) struct WorkerArgs {
     #[command(flatten)]
     reconciliation: ReconciliationArgs,
     #[command(flatten)]
+    metrics: WorkerMetricsArgs,
+    #[command(flatten)]
     store: StoreArgs,
 }
 
@@ -61,14 +64,19 @@ pub(crate) struct StoreArgs {
 /// Runs the workers until a signal stops them.
 pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal();
-    let store = Store::open(&args.store.database_url).await?;
-    let Some(client) = temporal::connect_patiently(&shutdown).await? else {
-        return Ok(ExitCode::SUCCESS);
-    };
     let queues = if args.queues.is_empty() {
         task_queue::ALL.map(str::to_owned).to_vec()
     } else {
         args.queues
+    };
+    // Before the client, which is counted from its first call on.
+    let metrics = args.metrics.open(&queues).await?;
+    let store = Store::open(&args.store.database_url).await?;
+    if let Some(metrics) = metrics {
+        metrics.serve(&store, &shutdown);
+    }
+    let Some(client) = temporal::connect_patiently(&shutdown).await? else {
+        return Ok(ExitCode::SUCCESS);
     };
     let workers = Workers::new(&client, &store, &queues)?;
     // Only who runs it asks for it: nobody else may be there to.
@@ -91,7 +99,7 @@ pub(crate) struct Workers {
 impl Workers {
     /// Makes a worker for each of `queues`.
     pub(crate) fn new(client: &Client, store: &Store, queues: &[String]) -> anyhow::Result<Self> {
-        let runtime = Runtime::from_current_tokio(Default::default())?;
+        let runtime = Runtime::from_current_tokio(telemetry::runtime_options()?)?;
         let parties = Parties::simulated(store);
         let workers = queues
             .iter()

@@ -18,4 +18,4 @@ pub(crate) mod wait;
 pub(crate) mod world;
 
 pub(crate) use wait::{A_MINUTE, SOON, eventually};
-pub(crate) use world::{Setup, World};
+pub(crate) use world::{Setup, Shared, World};

@@ -53,6 +53,8 @@ pub(crate) struct Setup {
     pub(crate) fault_injection: bool,
     /// What the gateway alone is told on top, by its variables.
     pub(crate) gateway_variables: Vec<(String, String)>,
+    /// What the worker alone is told on top, by its variables.
+    pub(crate) worker_variables: Vec<(String, String)>,
 }
 
 impl Default for Setup {
@@ -66,6 +68,7 @@ impl Default for Setup {
             temporal: None,
             fault_injection: true,
             gateway_variables: Vec::new(),
+            worker_variables: Vec::new(),
         }
     }
 }
@@ -160,6 +163,7 @@ impl World {
     pub(crate) fn start_worker_on(&mut self, address: &str) {
         let mut variables = self.variables();
         variables.push(("TEMPORAL_ADDRESS".to_owned(), address.to_owned()));
+        variables.extend(self.setup.worker_variables.iter().cloned());
         let worker = Process::pizza(&self.folder, "worker", &["worker"], &variables);
         self.worker = Some(worker);
     }
@@ -352,7 +356,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    async fn of(cell: &'static OnceCell<World>, setup: Setup) -> Self {
+    /// The world of this cell, which is started for the first who asks.
+    pub(crate) async fn of(cell: &'static OnceCell<World>, setup: Setup) -> Self {
         let start = || async {
             let mut world = World::new(setup, None).await;
             world.start_all().await;

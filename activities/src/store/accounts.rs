@@ -118,6 +118,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.accounts_after", level = "debug", skip_all)]
     pub async fn accounts_after(
         &self,
         order_id: &str,
@@ -139,6 +140,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.accounts", level = "debug", skip_all)]
     pub async fn accounts(&self, ids: Vec<String>) -> Result<Vec<Account>, StoreError> {
         let mut snapshot = self.pool.begin().await?;
         let accounts = read(&mut snapshot, ids).await?;

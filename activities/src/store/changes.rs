@@ -60,6 +60,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.changes_from", level = "debug", skip_all)]
     pub async fn changes_from(
         &self,
         id: OrderId,
@@ -87,6 +88,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.changed_after", level = "debug", skip_all)]
     pub async fn changed_after(&self, at_ms: i64) -> Result<Vec<LatestChange>, StoreError> {
         let rows = sqlx::query(
             "SELECT order_id, version, changed_at_ms FROM order_changes \
@@ -103,6 +105,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.last_changed_at_ms", level = "debug", skip_all)]
     pub async fn last_changed_at_ms(&self) -> Result<Option<i64>, StoreError> {
         let row = sqlx::query("SELECT MAX(changed_at_ms) AS at FROM order_changes")
             .fetch_one(&self.pool)
@@ -115,6 +118,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.latest_changes", level = "debug", skip_all)]
     pub async fn latest_changes(&self, ids: &[OrderId]) -> Result<Vec<LatestChange>, StoreError> {
         let mut latest = Vec::with_capacity(ids.len());
         for ids in ids.chunks(ORDERS_AT_ONCE) {

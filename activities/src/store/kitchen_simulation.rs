@@ -13,6 +13,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.kitchen_simulation", level = "debug", skip_all)]
     pub async fn kitchen_simulation(&self) -> Result<KitchenSimulation, StoreError> {
         let row = sqlx::query(
             "SELECT paused, delay_ms, lose_ppm, repeat_ppm, reorder_ppm, seed \
@@ -42,6 +43,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.set_kitchen_simulation", level = "debug", skip_all)]
     pub async fn set_kitchen_simulation(
         &self,
         simulation: &KitchenSimulation,

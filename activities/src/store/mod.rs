@@ -14,6 +14,7 @@ mod kitchen;
 mod kitchen_simulation;
 mod list_orders;
 mod loyalty;
+mod measures;
 mod orders;
 mod payments;
 mod reconciliation;
@@ -30,6 +31,8 @@ use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyPool, Transaction};
 
+use crate::meters::StoreFault;
+
 pub use accounts::{
     Account, AdjustmentRow, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow,
 };
@@ -39,6 +42,7 @@ pub use idempotency_keys::KeptRequest;
 pub use kitchen::{OpenTicket, TicketPlace};
 pub use list_orders::{OrderFilter, OrderPosition};
 pub use loyalty::{Award, Reclaim};
+pub use measures::{Connections, Waiting};
 pub(crate) use orders::Change;
 pub use orders::OrderRecord;
 pub use payments::Refund;
@@ -95,13 +99,22 @@ pub enum StoreError {
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// The database is away, locked or full.
     #[error("the store did not answer")]
-    Unavailable(#[from] sqlx::Error),
+    Unavailable(#[source] sqlx::Error),
     /// A parked task that belongs to no order cannot be booked.
     #[error("the task names no order or no customer: {0}")]
     ForeignTask(#[source] pizza_domain::InvalidField),
     /// A row holds what this version never writes.
     #[error("the store holds an unreadable value: {0}")]
     Corrupt(#[from] pizza_domain::InvalidField),
+}
+
+impl From<sqlx::Error> for StoreError {
+    /// The one way in which a statement's failure becomes ours, so it is
+    /// counted here.
+    fn from(error: sqlx::Error) -> Self {
+        StoreFault::of(&error).count();
+        Self::Unavailable(error)
+    }
 }
 
 impl fmt::Debug for Store {

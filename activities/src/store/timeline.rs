@@ -136,6 +136,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.business_history", level = "debug", skip_all)]
     pub async fn business_history(&self, order: OrderId) -> Result<BusinessHistory, StoreError> {
         let mut snapshot = self.pool.begin().await?;
         let history = read(&mut snapshot, order).await?;

@@ -16,6 +16,8 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// What was found so far. It keeps no more than is shown at the end.
 pub(crate) struct Report {
     json: bool,
+    /// Whether nothing is printed.
+    silent: bool,
     with_temporal: bool,
     orders: u64,
     tasks: u64,
@@ -34,6 +36,7 @@ impl Report {
     pub(crate) fn new(json: bool, with_temporal: bool) -> Self {
         Self {
             json,
+            silent: false,
             with_temporal,
             orders: 0,
             tasks: 0,
@@ -41,6 +44,29 @@ impl Report {
             found: Default::default(),
             said_at: Instant::now(),
         }
+    }
+
+    /// A report on the store alone that is only read.
+    pub(crate) fn silent() -> Self {
+        Self {
+            silent: true,
+            ..Self::new(false, false)
+        }
+    }
+
+    /// How often a promise was not kept.
+    pub(crate) fn violations_of(&self, invariant: Invariant) -> u64 {
+        self.found[invariant as usize].count
+    }
+
+    /// The violations that a person would be shown.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = &Violation> {
+        self.found.iter().flat_map(|found| &found.shown)
+    }
+
+    /// How many orders were judged.
+    pub(crate) const fn orders(&self) -> u64 {
+        self.orders
     }
 
     /// Counts an order that was judged, with its tasks.
@@ -67,7 +93,7 @@ impl Report {
 
     /// Says how far the audit is, now and then.
     pub(crate) fn progress(&mut self) {
-        if self.said_at.elapsed() < PROGRESS_EVERY {
+        if self.silent || self.said_at.elapsed() < PROGRESS_EVERY {
             return;
         }
         self.said_at = Instant::now();
