@@ -67,6 +67,7 @@ mod replay;
 mod scenarios;
 mod scenarios_command;
 mod supply_chain;
+mod telemetry;
 mod temporal_away;
 mod timeline;
 mod watching;

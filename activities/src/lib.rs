@@ -8,6 +8,7 @@ mod customers;
 mod fault;
 mod kitchen;
 mod loyalty;
+pub mod meters;
 mod orders;
 mod payments;
 mod reconciliation;

@@ -10,6 +10,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pizza_activities::meters::{self, Present};
 use pizza_activities::store::{LatestChange, OrderChange, OrderRecord, Store, StoreError};
 use pizza_domain::OrderId;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -82,6 +83,7 @@ impl Feed {
             shared: Arc::clone(&self.shared),
             order_id,
             latest,
+            _counted: Present::of(meters::WATCHERS),
         }
     }
 
@@ -175,6 +177,7 @@ pub(crate) struct Watcher {
     shared: Arc<Shared>,
     order_id: OrderId,
     latest: watch::Receiver<i64>,
+    _counted: Present,
 }
 
 impl Watcher {

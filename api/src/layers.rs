@@ -12,14 +12,17 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
+use metrics::{counter, histogram};
+use pizza_activities::meters::{self, Present};
 use tokio::time::timeout;
-use tracing::Instrument;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
-use crate::{grpc, http as web};
+use crate::{grpc, http as web, trace};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken from a client, in characters.
@@ -34,20 +37,23 @@ pub(crate) fn around(routes: Router, app: &Arc<App>) -> Router {
 #[derive(Clone, Debug)]
 pub(crate) struct ReachedAt(pub(crate) Authority);
 
-/// Serves one request: names it, bounds it, answers it, logs it.
+/// Serves one request: names it, bounds it, answers it, measures and logs it.
 async fn serve(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let about = About::new(&request);
     if let Some(authority) = authority(&request) {
         request.extensions_mut().insert(ReachedAt(authority));
     }
-    let span = tracing::info_span!("request", request_id = %about.id);
+    let _under_way = Present::of(meters::REQUESTS_IN_FLIGHT);
+    let span = about.span();
+    trace::go_on(&span, request.headers());
     async {
         let response = AssertUnwindSafe(bounded(&app, &about, request, next))
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| panicked(&*panic));
         let response = about.finish(response, &app);
+        about.measure(&response, started);
         about.log(&response, started);
         response
     }
@@ -113,7 +119,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
 /// What is known of a request from its header alone.
 struct About {
     id: RequestId,
-    method: http::Method,
+    method: Method,
     version: Version,
     /// The path as it was asked for, still percent-encoded.
     path: String,
@@ -138,6 +144,98 @@ impl About {
         }
     }
 
+    /// Its span. Whoever only asks whether there is anything new, as probes
+    /// and kitchens do many times a second, leaves no trace.
+    fn span(&self) -> Span {
+        let (method, route) = (self.known_method(), self.route());
+        let name = if self.is_grpc {
+            route.trim_start_matches('/').to_owned()
+        } else {
+            format!("{method} {route}")
+        };
+        macro_rules! span {
+            ($level:ident) => {
+                tracing::$level!(
+                    "request",
+                    otel.name = name,
+                    otel.kind = "server",
+                    otel.status_code = Empty,
+                    http.request.method = method,
+                    http.route = route,
+                    http.response.status_code = Empty,
+                    rpc.response.status_code = Empty,
+                    request_id = %self.id,
+                    order_id = Empty,
+                )
+            };
+        }
+        if self.is_probe || self.asks_for_news() {
+            span!(debug_span)
+        } else {
+            span!(info_span)
+        }
+    }
+
+    /// The route, of which there are few whatever clients ask for.
+    fn route(&self) -> &str {
+        self.route.as_ref().map_or("unmatched", MatchedPath::as_str)
+    }
+
+    /// The method, where it is one that the standard knows.
+    fn known_method(&self) -> &'static str {
+        const KNOWN: [&str; 9] = [
+            "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE",
+        ];
+        let method = self.method.as_str();
+        KNOWN
+            .into_iter()
+            .find(|known| *known == method)
+            .unwrap_or("_OTHER")
+    }
+
+    /// Counts the request, and tells its span how it was answered.
+    fn measure(&self, response: &Response, started: Instant) {
+        let seconds = started.elapsed();
+        let span = Span::current();
+        let status = response.status();
+        if self.is_grpc {
+            let code = grpc::status::code(response.headers());
+            let (service, method) = self.call(code);
+            span.record("otel.name", format!("{service}/{method}"));
+            span.record("rpc.response.status_code", format!("{code:?}"));
+            let labels = [
+                ("service", service.to_owned()),
+                ("method", method.to_owned()),
+            ];
+            histogram!(meters::GRPC_REQUEST_SECONDS.name, &labels).record(seconds);
+            let [service, method] = labels;
+            let labels = [service, method, ("code", format!("{code:?}"))];
+            counter!(meters::GRPC_REQUESTS.name, &labels).increment(1);
+        } else {
+            span.record("http.response.status_code", status.as_u16());
+            let route = self.route().to_owned();
+            let labels = [("route", route), ("method", self.known_method().to_owned())];
+            histogram!(meters::HTTP_REQUEST_SECONDS.name, &labels).record(seconds);
+            let [route, method] = labels;
+            let labels = [route, method, ("code", status.as_str().to_owned())];
+            counter!(meters::HTTP_REQUESTS.name, &labels).increment(1);
+        }
+        if status.is_server_error() {
+            span.record("otel.status_code", "ERROR");
+        }
+    }
+
+    /// Service and method of a call. The path of one that nobody serves is
+    /// the client's invention.
+    fn call(&self, code: tonic::Code) -> (&str, &str) {
+        let path = self.path.trim_start_matches('/');
+        match path.split_once('/') {
+            Some(call) if self.route.is_some() && code != tonic::Code::Unimplemented => call,
+            Some((service, _)) if self.route.is_some() => (service, "unknown"),
+            _ => ("unmatched", "unknown"),
+        }
+    }
+
     /// Gives the answer its final form, and the headers that all have.
     fn finish(&self, response: Response, app: &App) -> Response {
         let mut response = if self.is_grpc {
@@ -152,6 +250,7 @@ impl About {
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         );
+        trace::tell(headers);
         let cut_off = response.status() == http::StatusCode::REQUEST_TIMEOUT;
         if cut_off && self.version < Version::HTTP_2 {
             // The rest of the body is not worth waiting for.
@@ -161,24 +260,23 @@ impl About {
         response
     }
 
-    /// One line for each request; nothing of what the customer sent.
-    /// Whether it only asked whether there is anything new, as a kitchen does
+    /// Whether it only asks whether there is anything new, as a kitchen does
     /// many times a second.
-    fn is_poll(&self, response: &Response) -> bool {
-        let route = self.route.as_ref().map_or("", MatchedPath::as_str);
-        self.method == http::Method::GET && web::is_polled(route) && response.status().is_success()
+    fn asks_for_news(&self) -> bool {
+        self.method == Method::GET && web::is_polled(self.route())
     }
 
+    /// One line for each request; nothing of what the customer sent.
     fn log(&self, response: &Response, started: Instant) {
-        let method = self.method.as_str();
-        let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
+        let (method, route) = (self.known_method(), self.route());
         let status = response.status().as_u16();
         let latency_ms = (started.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
         let grpc_code = response
             .headers()
             .get(tonic::Status::GRPC_STATUS)
             .and_then(|code| code.to_str().ok());
-        if self.is_probe || self.is_poll(response) {
+        let is_routine = self.asks_for_news() && response.status().is_success();
+        if self.is_probe || is_routine {
             tracing::debug!(method, route, status, latency_ms, grpc_code, "request");
         } else {
             tracing::info!(method, route, status, latency_ms, grpc_code, "request");

@@ -22,6 +22,7 @@ mod rate_limits;
 mod server;
 pub mod timeline;
 mod tls;
+mod trace;
 mod unique_json;
 pub mod usecases;
 mod viewer;

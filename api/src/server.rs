@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use pizza_activities::meters::{self, Present};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -47,10 +48,11 @@ pub async fn run(
     let watched = grpc::health::watch(health, Arc::clone(&app), shutdown.clone());
     let accepting = async {
         while let Some(((stream, peer), slot)) = next(&listener, &slots, &shutdown).await {
+            let open = Present::of(meters::CONNECTIONS);
             let connection = connection::serve(stream, peer, served.clone());
             tokio::spawn(async move {
                 connection.await;
-                drop(slot);
+                drop((slot, open));
             });
         }
     };

@@ -102,6 +102,18 @@ pub(crate) enum Command {
     Temporal(temporal_command::TemporalArgs),
 }
 
+impl Command {
+    /// The name under which the role traces; none for one that does not.
+    pub(crate) const fn service(&self) -> Option<&'static str> {
+        match self {
+            Self::Dev(_) => Some("pizza-dev"),
+            Self::Worker(_) => Some("pizza-worker"),
+            Self::Gateway(_) => Some("pizza-gateway"),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

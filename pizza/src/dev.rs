@@ -27,6 +27,7 @@ use crate::gateway::{self, Checked, SettingsArgs};
 use crate::keys::KeptKey;
 use crate::kitchen::cook;
 use crate::reconciliation::{self, ReconciliationArgs};
+use crate::telemetry::{MetricsArgs, Part};
 use crate::temporal_command::{CliArgs, SETTING_NAMES};
 use crate::worker::{Crew, RecycleArgs, Workers};
 use crate::{shutdown, temporal};
@@ -65,6 +66,8 @@ pub(crate) struct DevArgs {
     reconciliation: ReconciliationArgs,
     #[command(flatten)]
     recycle: RecycleArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
 }
 
 /// Runs everything until a signal stops it.
@@ -99,11 +102,18 @@ async fn serve(
     server: &Server,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    // Before the client, which is counted from its first call on.
+    let parts = task_queue::ALL.map(|queue| Part::Worker(queue.to_owned()));
+    let parts = parts.into_iter().chain([Part::Gateway]).collect();
+    let metrics = args.metrics.open(parts).await?;
     let options = temporal::local_options(server.address())?;
     let connect = async || temporal::connect_to(options.clone()).await;
     let client = connect().await?;
     register_search_attributes(&client).await?;
     let store = Store::open(&store_url(&args.data)).await?;
+    if let Some(metrics) = metrics {
+        metrics.serve(&store, &shutdown);
+    }
     let url = Url::parse(&format!("http://{}", reached_at(listener.local_addr()?)))?;
     let is_open = checked.is_open();
 

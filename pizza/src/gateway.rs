@@ -21,6 +21,7 @@ use crate::guards::GuardsArgs;
 use crate::keys::KeysArgs;
 use crate::menu::MenuArgs;
 use crate::store_args::StoreArgs;
+use crate::telemetry::{MetricsArgs, Part};
 use crate::{open_files, shutdown, temporal};
 
 #[derive(Args, Debug)]
@@ -43,6 +44,8 @@ pub(crate) struct GatewayArgs {
     settings: SettingsArgs,
     #[command(flatten)]
     guards: GuardsArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -158,11 +161,16 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
     let checked = settings.check(args.listen.ip(), "--listen (PIZZA_LISTEN)")?;
     let is_open = checked.is_open();
     let guards = args.guards.check()?;
+    // Before the client, which is counted from its first call on.
+    let metrics = args.metrics.open(vec![Part::Gateway]).await?;
     let (connection, client) = temporal::options()?;
     let store = args.store.options()?;
     let cipher = temporal::cipher()?;
     let listener = bind(args.listen, "--listen").await?;
     let store = Store::open(store).await?;
+    if let Some(metrics) = metrics {
+        metrics.serve(&store, &shutdown);
+    }
     let address = listener.local_addr()?;
     if args.json {
         let url = format!("{}://{address}", guards.scheme());

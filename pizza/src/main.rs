@@ -14,7 +14,6 @@ mod guards;
 mod keys;
 mod kitchen;
 mod load;
-mod logging;
 mod menu;
 mod migrate;
 mod open_files;
@@ -22,6 +21,7 @@ mod reconciliation;
 mod replay;
 mod shutdown;
 mod store_args;
+mod telemetry;
 mod temporal;
 mod temporal_command;
 mod temporal_settings;
@@ -43,7 +43,6 @@ fn main() -> ExitCode {
     }
     codec_keys::use_those_of(cli.codec_keys());
     let command = cli.role();
-    logging::start();
     // The SDK's TLS leaves the choice of its cryptography to the process.
     ensure_default_crypto_provider();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -53,7 +52,15 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return report(&error.into()),
     };
+    let telemetry = {
+        let _inside = runtime.enter();
+        match telemetry::start(command.service()) {
+            Ok(telemetry) => telemetry,
+            Err(error) => return report(&error),
+        }
+    };
     let done = runtime.block_on(run(command));
+    telemetry.finish();
     // What is still running has had its time to end; do not wait for more.
     runtime.shutdown_background();
     done.unwrap_or_else(|error| report(&error))

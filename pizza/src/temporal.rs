@@ -10,7 +10,7 @@ use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{codec_keys, temporal_settings};
+use crate::{codec_keys, telemetry, temporal_settings};
 
 /// How long a connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,7 +25,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) fn options() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
     let (mut connection, client) = temporal_settings::load()?;
     identify(&mut connection);
-    Ok((connection, encrypting(client)?))
+    Ok((connection, telemetry::traced(encrypting(client)?)))
 }
 
 /// The settings of a server on this machine, `host:port`.
@@ -35,7 +35,7 @@ pub(crate) fn local_options(address: &str) -> anyhow::Result<(ConnectionOptions,
     let mut connection = ConnectionOptions::new(target).build();
     identify(&mut connection);
     let client = ClientOptions::new("default").build();
-    Ok((connection, encrypting(client)?))
+    Ok((connection, telemetry::traced(encrypting(client)?)))
 }
 
 /// The settings of a client that encrypts, where there are keys. Every role
@@ -55,6 +55,7 @@ pub(crate) fn cipher() -> anyhow::Result<Option<Cipher>> {
 fn identify(connection: &mut ConnectionOptions) {
     connection.identity = format!("pizza@{}", std::process::id());
     connection.connect_timeout = Some(CONNECT_TIMEOUT);
+    connection.metrics_meter = telemetry::client_meter();
 }
 
 /// Connects by the variables and the file.

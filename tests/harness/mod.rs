@@ -22,4 +22,4 @@ pub(crate) mod wait;
 pub(crate) mod world;
 
 pub(crate) use wait::{A_MINUTE, SOON, eventually};
-pub(crate) use world::{Engine, Setup, World};
+pub(crate) use world::{Engine, Setup, Shared, World};

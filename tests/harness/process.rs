@@ -23,7 +23,7 @@ const GUARD: &str = "read -r line; kill -9 \"-$1\"";
 const TAIL: usize = 25;
 
 /// Variables of whoever runs the tests that would change what is tested.
-const FOREIGN: [&str; 4] = ["TEMPORAL_", "PIZZA_", "DATABASE_URL", "RUST_LOG"];
+const FOREIGN: [&str; 5] = ["TEMPORAL_", "PIZZA_", "DATABASE_URL", "RUST_LOG", "OTEL_"];
 
 /// Those of them that say where the Temporal CLI is.
 const KEPT: [&str; 2] = ["PIZZA_CACHE_DIR", "PIZZA_TEMPORAL_CLI"];

@@ -94,6 +94,8 @@ pub(crate) struct Setup {
     pub(crate) codec_keys: Option<String>,
     /// What the gateway alone is told on top, by its variables.
     pub(crate) gateway_variables: Vec<(String, String)>,
+    /// What the worker alone is told on top, by its variables.
+    pub(crate) worker_variables: Vec<(String, String)>,
 }
 
 impl Default for Setup {
@@ -110,6 +112,7 @@ impl Default for Setup {
             variables: Vec::new(),
             codec_keys: None,
             gateway_variables: Vec::new(),
+            worker_variables: Vec::new(),
         }
     }
 }
@@ -231,6 +234,7 @@ impl World {
     pub(crate) fn start_worker_on(&mut self, address: &str) {
         let mut variables = self.variables();
         variables.push(("TEMPORAL_ADDRESS".to_owned(), address.to_owned()));
+        variables.extend(self.setup.worker_variables.iter().cloned());
         let worker = Process::pizza(&self.folder, "worker", &["worker"], &variables);
         self.worker = Some(worker);
     }
@@ -451,7 +455,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    async fn of(cell: &'static OnceCell<World>, setup: Setup) -> Self {
+    /// The world of this cell, which is started for the first who asks.
+    pub(crate) async fn of(cell: &'static OnceCell<World>, setup: Setup) -> Self {
         let start = || async {
             let mut world = World::new(setup, None).await;
             world.start_all().await;

@@ -71,6 +71,7 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::time::interval;
 
+use crate::meters::Reconciled;
 use crate::store::{OrderRecord, Store, StoreError};
 use temporal::{ByItself, Fulfilment, Standing, Temporal, Workflow};
 use verdict::{Outside, order_as_it_was, recovery_of, was_left_undone};
@@ -411,24 +412,29 @@ fn counted(
             Ok(Finding::Running) => counts.running += 1,
             Ok(Finding::DeliveryConfirmed) => {
                 counts.delivery_confirmed += 1;
+                Reconciled::DeliveryConfirmed.count();
                 tracing::info!(order_id, "its workflow completed: written as delivered");
             }
             Ok(Finding::Cancelled) => {
                 counts.cancelled += 1;
+                Reconciled::Cancelled.count();
                 tracing::info!(order_id, "its workflow failed: written as cancelled");
             }
             Ok(Finding::RolledBack(outside)) => {
                 counts.rolled_back += 1;
+                Reconciled::RolledBack.count();
                 let code = outside.code();
                 tracing::warn!(order_id, code, "ended from outside: being rolled back");
             }
             Ok(Finding::RecoveredDelivered(outside)) => {
                 counts.recovered_delivered += 1;
+                Reconciled::RecoveredDelivered.count();
                 let code = outside.code();
                 tracing::warn!(order_id, code, "ended from outside: delivered all the same");
             }
             Err(Trouble::Stuck(error)) => {
                 counts.stuck += 1;
+                Reconciled::Stuck.count();
                 tracing::warn!(order_id, error, "cannot be brought in line");
             }
             Err(trouble @ Trouble::Fault(_)) => fault = Some(trouble),

@@ -131,6 +131,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.accounts_after", level = "debug", skip_all)]
     pub async fn accounts_after(
         &self,
         order_id: &str,
@@ -155,6 +156,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.accounts", level = "debug", skip_all)]
     pub async fn accounts(&self, ids: Vec<String>) -> Result<Vec<Account>, StoreError> {
         self.within(async {
             let mut snapshot = self.snapshot().await?;

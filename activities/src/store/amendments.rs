@@ -44,6 +44,7 @@ struct Entry<'a> {
 
 impl Store {
     /// Writes what the customer amended. Writing it again changes nothing.
+    #[tracing::instrument(name = "store.record_amendment", level = "debug", skip_all)]
     pub(crate) async fn record_amendment(
         &self,
         recorded: &RecordedAmendment,
@@ -76,6 +77,7 @@ impl Store {
 
     /// Books the difference to an amended order's price, unless that, or the
     /// whole payment, was called off. Whether it stands, booked now or before.
+    #[tracing::instrument(name = "store.book_payment_adjustment", level = "debug", skip_all)]
     pub(crate) async fn book_payment_adjustment(
         &self,
         adjustment: &PaymentAdjustment,
@@ -87,6 +89,7 @@ impl Store {
     }
 
     /// Takes a difference back, and keeps it from being booked.
+    #[tracing::instrument(name = "store.void_payment_adjustment", level = "debug", skip_all)]
     pub(crate) async fn void_payment_adjustment(
         &self,
         adjustment: &PaymentAdjustment,
@@ -96,6 +99,7 @@ impl Store {
 
     /// Books the points that an amended order earns more or less, unless they
     /// were called off. Whether that stands, booked now or before.
+    #[tracing::instrument(name = "store.book_points_adjustment", level = "debug", skip_all)]
     pub(crate) async fn book_points_adjustment(
         &self,
         adjustment: &PointsAdjustment,
@@ -105,6 +109,7 @@ impl Store {
     }
 
     /// Takes an adjustment of points back, and keeps it from being booked.
+    #[tracing::instrument(name = "store.void_points_adjustment", level = "debug", skip_all)]
     pub(crate) async fn void_points_adjustment(
         &self,
         adjustment: &PointsAdjustment,

@@ -60,6 +60,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.changes_from", level = "debug", skip_all)]
     pub async fn changes_from(
         &self,
         id: OrderId,
@@ -90,6 +91,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.changed_after", level = "debug", skip_all)]
     pub async fn changed_after(&self, at_ms: i64) -> Result<Vec<LatestChange>, StoreError> {
         self.within(async {
             let rows = sqlx::query(
@@ -109,6 +111,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.last_changed_at_ms", level = "debug", skip_all)]
     pub async fn last_changed_at_ms(&self) -> Result<Option<i64>, StoreError> {
         self.within(async {
             let row = sqlx::query("SELECT MAX(changed_at_ms) AS at FROM order_changes")
@@ -124,6 +127,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.latest_changes", level = "debug", skip_all)]
     pub async fn latest_changes(&self, ids: &[OrderId]) -> Result<Vec<LatestChange>, StoreError> {
         self.within(async {
             let mut latest = Vec::with_capacity(ids.len());

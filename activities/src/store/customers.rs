@@ -6,6 +6,7 @@ use super::{Store, StoreError, now_ms};
 
 impl Store {
     /// Books that a customer was told. Booking it again changes nothing.
+    #[tracing::instrument(name = "store.book_notification", level = "debug", skip_all)]
     pub(crate) async fn book_notification(
         &self,
         notification: &Notification,

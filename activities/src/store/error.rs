@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::error::DatabaseError;
 
 use super::engine::Engine;
+use crate::meters::StoreFault;
 
 /// Why the store could not be used. No text holds a password.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +88,10 @@ impl StoreError {
 }
 
 impl From<sqlx::Error> for StoreError {
+    /// The one way in which a statement's failure becomes ours, so it is
+    /// counted here.
     fn from(error: sqlx::Error) -> Self {
+        StoreFault::of(&error).count();
         if is_broken(&error) {
             Self::Broken(error)
         } else {

@@ -7,6 +7,7 @@ use pizza_workflows::names::search_attribute;
 use pizza_workflows::parking::MessageType;
 use sqlx::{AnyConnection, Row};
 
+use super::measures::Ended;
 use super::orders::{Change, apply};
 use super::{Store, StoreError};
 use failure_queue::{TaskChange, TaskState};
@@ -69,6 +70,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.owed", level = "debug", skip_all)]
     pub async fn owed(&self, order: OrderId) -> Result<Vec<OwedTask>, StoreError> {
         self.within(async {
             let rows = sqlx::query(
@@ -97,6 +99,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.oldest_parked_at_ms", level = "debug", skip_all)]
     pub async fn oldest_parked_at_ms(&self, queue: &str) -> Result<Option<i64>, StoreError> {
         self.within(async {
             let row = sqlx::query(
@@ -115,6 +118,7 @@ impl Store {
     /// owes, as one. It may be told twice, and late: of two changes the later
     /// one holds, whichever is told last, so that what is over stays over. A
     /// later run of the same order may park the same task anew.
+    #[tracing::instrument(name = "store.record_failed_task", level = "debug", skip_all)]
     pub(crate) async fn record_failed_task(&self, change: &TaskChange) -> Result<(), StoreError> {
         self.within(async {
             let order = order_of(change)?;
@@ -123,6 +127,7 @@ impl Store {
                 FailedTaskState::Parked => park(&mut transaction, order, change).await?,
                 resolved => resolve(&mut transaction, order, change, resolved).await?,
             }
+            let mut ended = Ended::default();
             // What a task that is done owed, its own activity has written.
             if let Some(message_type) = MessageType::from_name(&change.message_type)
                 && owes(&mut transaction, &change.task_id).await?
@@ -132,9 +137,10 @@ impl Store {
                     points: message_type.points(),
                     ..Change::default()
                 };
-                apply(&mut transaction, order, owed).await?;
+                ended = apply(&mut transaction, order, owed).await?;
             }
             transaction.commit().await?;
+            self.measure(order, ended).await;
             Ok(())
         })
         .await

@@ -21,6 +21,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.keep_request", level = "debug", skip_all)]
     pub async fn keep_request(
         &self,
         customer: &CustomerId,

@@ -10,6 +10,8 @@ use pizza_workflows::steps::{RecordedReport, Ticket};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
+use super::measures::Ended;
+use super::orders::apply;
 use super::{Store, StoreError, now_ms};
 
 /// The stage of a ticket that nothing was reported on.
@@ -54,6 +56,7 @@ pub struct TicketPlace {
 
 impl Store {
     /// Books a ticket. Booking it again changes nothing.
+    #[tracing::instrument(name = "store.book_ticket", level = "debug", skip_all)]
     pub(crate) async fn book_ticket(
         &self,
         ticket: &Ticket,
@@ -99,6 +102,7 @@ impl Store {
     /// # Errors
     /// When the store does not answer, or holds what this version never
     /// writes.
+    #[tracing::instrument(name = "store.open_tickets", level = "debug", skip_all)]
     pub async fn open_tickets(
         &self,
         after: Option<TicketPlace>,
@@ -133,6 +137,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.has_ticket", level = "debug", skip_all)]
     pub async fn has_ticket(&self, order: OrderId) -> Result<bool, StoreError> {
         self.within(async {
             let found: Option<i64> = sqlx::query_scalar(
@@ -151,6 +156,7 @@ impl Store {
     /// # Errors
     /// When the store does not answer, or holds what this version never
     /// writes.
+    #[tracing::instrument(name = "store.kitchen_reports", level = "debug", skip_all)]
     pub async fn kitchen_reports(&self, order: OrderId) -> Result<Vec<TicketReport>, StoreError> {
         self.within(async {
             let mut connection = self.pool.acquire().await?;
@@ -161,6 +167,7 @@ impl Store {
 
     /// Writes a kitchen report that was taken: to the list of reports, to the
     /// order's record, to the ticket.
+    #[tracing::instrument(name = "store.record_report", level = "debug", skip_all)]
     pub(crate) async fn record_report(&self, report: &RecordedReport) -> Result<(), StoreError> {
         self.within(async {
             let mut transaction = self.begin(report.order_id).await?;
@@ -172,9 +179,10 @@ impl Store {
                 report.reason.as_ref(),
             )
             .await?;
+            let mut ended = Ended::default();
             if report.report != KitchenReport::Rejected {
                 let status = report.report.order_status();
-                super::orders::apply(&mut transaction, report.order_id, status.into()).await?;
+                ended = apply(&mut transaction, report.order_id, status.into()).await?;
             }
             move_ticket(
                 &mut transaction,
@@ -184,12 +192,14 @@ impl Store {
             )
             .await?;
             transaction.commit().await?;
+            self.measure(report.order_id, ended).await;
             Ok(())
         })
         .await
     }
 
     /// Changes what a ticket is about that the kitchen has not accepted.
+    #[tracing::instrument(name = "store.amend_ticket", level = "debug", skip_all)]
     pub(crate) async fn amend_ticket(&self, ticket: &Ticket) -> Result<(), StoreError> {
         self.within(async {
             sqlx::query(
@@ -209,6 +219,7 @@ impl Store {
     }
 
     /// Ends the work on a ticket, unless it is done.
+    #[tracing::instrument(name = "store.withdraw_ticket", level = "debug", skip_all)]
     pub(crate) async fn withdraw_ticket(&self, order: OrderId) -> Result<(), StoreError> {
         self.within(async {
             sqlx::query(
@@ -276,7 +287,7 @@ pub(super) async fn move_ticket(
     Ok(())
 }
 
-async fn reports(
+pub(super) async fn reports(
     connection: &mut AnyConnection,
     order: OrderId,
 ) -> Result<Vec<TicketReport>, StoreError> {

@@ -13,6 +13,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.kitchen_simulation", level = "debug", skip_all)]
     pub async fn kitchen_simulation(&self) -> Result<KitchenSimulation, StoreError> {
         self.within(async {
             let row = sqlx::query(
@@ -46,6 +47,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.set_kitchen_simulation", level = "debug", skip_all)]
     pub async fn set_kitchen_simulation(
         &self,
         simulation: &KitchenSimulation,

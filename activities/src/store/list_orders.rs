@@ -126,6 +126,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.list_orders", level = "debug", skip_all)]
     pub async fn list_orders(
         &self,
         filter: &OrderFilter,

@@ -29,6 +29,7 @@ pub enum Reclaim {
 impl Store {
     /// Books an award, unless the order's award was called off. Booking it
     /// again changes nothing.
+    #[tracing::instrument(name = "store.book_award", level = "debug", skip_all)]
     pub(crate) async fn book_award(&self, points: &Points) -> Result<Award, StoreError> {
         self.within(async {
             let mut transaction = self.begin(points.order_id).await?;
@@ -49,6 +50,7 @@ impl Store {
     /// there: one that waits in a failure queue must not be given after its
     /// order was rolled back. Takes back what was awarded, whatever the
     /// caller believes.
+    #[tracing::instrument(name = "store.book_reclaim", level = "debug", skip_all)]
     pub(crate) async fn book_reclaim(&self, points: &Points) -> Result<Reclaim, StoreError> {
         self.within(async {
             let mut transaction = self.begin(points.order_id).await?;

@@ -8,6 +8,7 @@ use pizza_workflows::steps::StatusChange;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
+use super::measures::Ended;
 use super::{Store, StoreError, kitchen, now_ms};
 
 /// The columns of an order, all by name: a statement that asks for whatever
@@ -81,6 +82,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.order", level = "debug", skip_all)]
     pub async fn order(&self, id: OrderId) -> Result<Option<OrderRecord>, StoreError> {
         self.within(async {
             let mut connection = self.pool.acquire().await?;
@@ -90,6 +92,7 @@ impl Store {
     }
 
     /// Writes an order as Pending. Writing it again changes nothing.
+    #[tracing::instrument(name = "store.create_order", level = "debug", skip_all)]
     pub(crate) async fn create_order(&self, order: &Order) -> Result<(), StoreError> {
         self.within(async {
             let mut transaction = self.begin(order.order_id).await?;
@@ -103,6 +106,7 @@ impl Store {
     /// Changes an order. A status that the order may not take any more is
     /// passed over, as are money and points that would go back, and a change
     /// that changes nothing.
+    #[tracing::instrument(name = "store.change_order", level = "debug", skip_all)]
     pub(crate) async fn change_order(
         &self,
         id: OrderId,
@@ -110,19 +114,21 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.within(async {
             let mut transaction = self.begin(id).await?;
-            apply(&mut transaction, id, change.into()).await?;
+            let ended = apply(&mut transaction, id, change.into()).await?;
             transaction.commit().await?;
+            self.measure(id, ended).await;
             Ok(())
         })
         .await
     }
 
     /// Writes a status, and the kitchen report that brought it about.
+    #[tracing::instrument(name = "store.set_order_status", level = "debug", skip_all)]
     pub(crate) async fn set_order_status(&self, change: &StatusChange) -> Result<(), StoreError> {
         self.within(async {
             let id = change.order_id;
             let mut transaction = self.begin(id).await?;
-            apply(&mut transaction, id, change.status.into()).await?;
+            let ended = apply(&mut transaction, id, change.status.into()).await?;
             if change.status == OrderStatus::DeliveryConfirmed {
                 let report_id = change.report.as_ref().and_then(|it| it.report_id.as_ref());
                 let event = KitchenReport::Delivered;
@@ -130,12 +136,14 @@ impl Store {
                 kitchen::move_ticket(&mut transaction, id, event, None).await?;
             }
             transaction.commit().await?;
+            self.measure(id, ended).await;
             Ok(())
         })
         .await
     }
 
     /// Ends an order as Cancelled; writes it first where its creation failed.
+    #[tracing::instrument(name = "store.cancel_order", level = "debug", skip_all)]
     pub(crate) async fn cancel_order(
         &self,
         order: &Order,
@@ -148,8 +156,9 @@ impl Store {
                 cancelled: Some(reason),
                 ..OrderStatus::Cancelled.into()
             };
-            apply(&mut transaction, order.order_id, change).await?;
+            let ended = apply(&mut transaction, order.order_id, change).await?;
             transaction.commit().await?;
+            self.measure(order.order_id, ended).await;
             Ok(())
         })
         .await
@@ -237,14 +246,15 @@ async fn insert(connection: &mut AnyConnection, order: &Order) -> Result<(), Sto
     Ok(())
 }
 
-/// Applies a change inside the caller's transaction.
+/// Applies a change inside the caller's transaction. Whether that ended the
+/// order is to be measured once it is committed.
 pub(super) async fn apply(
     connection: &mut AnyConnection,
     id: OrderId,
     change: Change,
-) -> Result<(), StoreError> {
+) -> Result<Ended, StoreError> {
     let Some(record) = find(connection, id).await? else {
-        return Ok(());
+        return Ok(Ended::default());
     };
     let status = change
         .status
@@ -263,7 +273,7 @@ pub(super) async fn apply(
         _ => None,
     };
     if (status, money, points) == (record.status, record.money, record.points) {
-        return Ok(());
+        return Ok(Ended::default());
     }
     sqlx::query(
         "UPDATE orders SET status = $1, money = $2, points = $3, cancel_step = $4, \
@@ -280,7 +290,12 @@ pub(super) async fn apply(
     .bind(id.to_string())
     .execute(&mut *connection)
     .await?;
-    log_change(connection, id).await
+    log_change(connection, id).await?;
+    Ok(if status.is_final() && !record.status.is_final() {
+        Ended::as_now(status, cancelled)
+    } else {
+        Ended::default()
+    })
 }
 
 /// Writes what an order is about now, inside the caller's transaction.

@@ -15,6 +15,7 @@ const OPEN: &str = "SELECT updated_at_ms, order_id FROM orders \
 impl Store {
     /// The orders without an end that have not changed since, the longest
     /// unchanged first, after a place; no more than `limit`.
+    #[tracing::instrument(name = "store.open_orders", level = "debug", skip_all)]
     pub(crate) async fn open_orders(
         &self,
         unchanged_since_ms: i64,
@@ -41,6 +42,7 @@ impl Store {
     }
 
     /// Whether a customer was told of the end of an order.
+    #[tracing::instrument(name = "store.was_told", level = "debug", skip_all)]
     pub(crate) async fn was_told(&self, id: OrderId) -> Result<bool, StoreError> {
         self.within(async {
             let told = sqlx::query("SELECT 1 FROM notifications WHERE order_id = $1")

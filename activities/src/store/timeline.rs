@@ -136,6 +136,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
+    #[tracing::instrument(name = "store.business_history", level = "debug", skip_all)]
     pub async fn business_history(&self, order: OrderId) -> Result<BusinessHistory, StoreError> {
         self.within(async {
             let mut snapshot = self.snapshot().await?;

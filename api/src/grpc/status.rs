@@ -38,6 +38,12 @@ pub(super) fn of(problem: &Problem) -> Status {
     Status::with_metadata(problem.code.grpc(), &problem.detail, metadata)
 }
 
+/// The code of an answer, as far as its header tells: that of a stream comes
+/// at its end.
+pub(crate) fn code(headers: &http::HeaderMap) -> Code {
+    Status::from_header_map(headers).map_or(Code::Ok, |status| status.code())
+}
+
 /// Writes out the problem that an answer carries, or the error that came
 /// about in the protocol's own code, as a status with a code of ours.
 pub(crate) fn finish(mut response: Response) -> Response {

@@ -6,6 +6,7 @@ use pizza_activities::store::{OrderRecord, OwedTask, now_ms};
 use pizza_domain::{MoneyState, Order, OrderId, OrderStatus, PointsState};
 
 use super::{UseCaseError, UseCases};
+use crate::trace::about_order;
 use crate::viewer::Viewer;
 
 /// How an order stands.
@@ -47,6 +48,7 @@ impl UseCases {
         viewer: &Viewer,
         id: OrderId,
     ) -> Result<OrderRecord, UseCaseError> {
+        about_order(id);
         let record = match self.store.order(id).await? {
             Some(record) => Some(record),
             None => {

@@ -6,6 +6,7 @@
 //! once. So nothing has to be known of how far the first attempt came.
 
 use futures::future::try_join_all;
+use pizza_activities::meters::Replay;
 use pizza_activities::store::KeptRequest;
 use pizza_domain::{ErrorOnStep, OrderId, OrderRequest};
 use serde_json::json;
@@ -59,6 +60,7 @@ impl UseCases {
         if kept == asked {
             return Ok(new);
         }
+        Replay::PlaceOrder.count();
         // Temporal forgets an order some time after its end, and would start
         // it anew. The record of it stays.
         let looked_up = kept.order_ids.into_iter().map(async |order_id| {

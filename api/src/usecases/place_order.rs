@@ -1,6 +1,7 @@
 //! Places an order, or, for `ALL`, one for each scenario.
 
 use futures::future::join_all;
+use pizza_activities::meters;
 use pizza_activities::store::now_ms;
 use pizza_domain::{
     CustomerId, ErrorOnStep, Flavour, InvalidField, Order, OrderId, OrderRequest, Pace, Quantity,
@@ -9,6 +10,7 @@ use pizza_domain::{
 
 use super::idempotency::new_orders;
 use super::{IdempotencyKey, TemporalError, UseCaseError, UseCases, Violation};
+use crate::trace::about_order;
 use crate::viewer::Viewer;
 
 /// What a client asks for, not checked yet. What is none has a default.
@@ -81,6 +83,9 @@ impl UseCases {
             Some(key) => self.orders_under(&key, &request, scenarios).await?,
             None => new_orders(scenarios.len()),
         };
+        if let Some(first) = wanted.first() {
+            about_order(first.order_id);
+        }
         let starts = wanted
             .iter()
             .zip(scenarios)
@@ -89,7 +94,11 @@ impl UseCases {
                     return (wanted.order_id, Ok(()));
                 }
                 let order = self.accept(&request, wanted.order_id, *scenario);
-                (wanted.order_id, self.start(order).await)
+                let started = self.start(order).await;
+                if started.is_ok() {
+                    meters::order_accepted();
+                }
+                (wanted.order_id, started)
             });
         let placed = all_or_error(join_all(starts).await)?;
         let mut placed = placed

@@ -1,11 +1,13 @@
 //! Hands the kitchen's word to the saga.
 
+use pizza_activities::meters::Replay;
 use pizza_domain::{
     InvalidField, KitchenReport, OrderId, OrderStatus, ReportRefusal, TicketProgress, TicketReport,
 };
 
 use super::temporal::{Fulfilment, Report, TemporalError};
 use super::{UseCaseError, UseCases, Violation};
+use crate::trace::about_order;
 
 /// How often a report is handed on at most: the saga may begin to wait for it
 /// between two looks.
@@ -50,6 +52,7 @@ impl UseCases {
         request: ReportKitchenEvent,
     ) -> Result<ReportAnswer, UseCaseError> {
         check_reason(&request.report)?;
+        about_order(request.ticket_id);
         for _ in 0..TRIES {
             let report = request.report.clone();
             let limit = self.settings.report_timeout;
@@ -144,6 +147,7 @@ fn answer_to(
 ) -> Result<ReportAnswer, UseCaseError> {
     match refusal {
         ReportRefusal::Repeated => {
+            Replay::ReportKitchenEvent.count();
             // The store may be a moment behind what the report brought about.
             let brought = request.report.report.order_status();
             let now = status.filter(|status| status.rank() > brought.rank());

@@ -15,7 +15,7 @@ mod tests;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use pizza_activities::store::{Account, Store, now_ms};
@@ -25,6 +25,7 @@ use crate::store_args::StoreArgs;
 use crate::temporal::connect;
 pub(crate) use report::Verdict;
 use report::{Listener, Report};
+pub(crate) use rules::Invariant;
 use rules::{InTemporal, Violation};
 use temporal::Temporal;
 
@@ -40,6 +41,10 @@ const LOOK_AGAIN: [Duration; 3] = [
     Duration::from_millis(1000),
     Duration::from_millis(1500),
 ];
+
+/// How much longer than a page the rest after it is, for an audit beside the
+/// daily work: it takes a fourth of a connection, and no more.
+const REST: u32 = 3;
 
 /// The exit code of an audit that could not be made.
 const NOT_AUDITED: u8 = 2;
@@ -109,16 +114,55 @@ async fn examine(
     let mut audit = Audit {
         report: Report::new(listener, temporal.is_some()),
         books: Books { store, temporal },
+        rest: 0,
     };
     audit.orders().await?;
     audit.workflows().await?;
     Ok(audit.report)
 }
 
+/// What an audit that nobody looks at found.
+pub(crate) struct Tally {
+    pub(crate) orders: u64,
+    report: Report,
+}
+
+impl Tally {
+    /// How often a promise was not kept.
+    pub(crate) fn violations_of(&self, invariant: Invariant) -> u64 {
+        self.report.violations_of(invariant)
+    }
+
+    /// Violations of each promise, as many as a person would be shown.
+    pub(crate) fn violations(&self) -> impl Iterator<Item = &Violation> {
+        self.report.shown()
+    }
+}
+
+/// Audits the store alone beside its daily work: page by page, and with a rest
+/// after each that is longer than the page took.
+pub(crate) async fn of_store(store: Store) -> anyhow::Result<Tally> {
+    let mut audit = Audit {
+        report: Report::silent(),
+        books: Books {
+            store,
+            temporal: None,
+        },
+        rest: REST,
+    };
+    audit.orders().await?;
+    Ok(Tally {
+        orders: audit.report.orders(),
+        report: audit.report,
+    })
+}
+
 /// An audit under way.
 struct Audit {
     books: Books,
     report: Report,
+    /// How much longer than a page the rest after it is.
+    rest: u32,
 }
 
 impl Audit {
@@ -127,6 +171,7 @@ impl Audit {
         let mut suspects = Vec::new();
         let mut after = String::new();
         loop {
+            let began = Instant::now();
             let page = self.books.store.accounts_after(&after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after.clone_from(&last.order_id);
@@ -144,6 +189,7 @@ impl Audit {
                 self.confirm(&mut suspects, Side::Store).await?;
             }
             self.report.progress();
+            tokio::time::sleep(began.elapsed() * self.rest).await;
         }
         self.confirm(&mut suspects, Side::Store).await
     }

@@ -87,6 +87,26 @@ impl Report {
         }
     }
 
+    /// A report on the store alone that is only read.
+    pub(crate) fn silent() -> Self {
+        Self::new(Listener::Nobody, false)
+    }
+
+    /// How often a promise was not kept.
+    pub(crate) fn violations_of(&self, invariant: Invariant) -> u64 {
+        self.found[invariant as usize].count
+    }
+
+    /// The violations that a person would be shown.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = &Violation> {
+        self.found.iter().flat_map(|found| &found.shown)
+    }
+
+    /// How many orders were judged.
+    pub(crate) const fn orders(&self) -> u64 {
+        self.orders
+    }
+
     /// Counts an order that was judged, with its tasks.
     pub(crate) fn order(&mut self, tasks: usize) {
         self.orders += 1;
@@ -111,7 +131,7 @@ impl Report {
 
     /// Says how far the audit is, now and then.
     pub(crate) fn progress(&mut self) {
-        if self.said_at.elapsed() < PROGRESS_EVERY {
+        if self.listener == Listener::Nobody || self.said_at.elapsed() < PROGRESS_EVERY {
             return;
         }
         self.said_at = Instant::now();

@@ -29,7 +29,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use url::Url;
 use uuid::Uuid;
 
-use crate::client::gateway::{CallError, Gateway, GatewayUrl};
+use crate::client::gateway::{CallError, Gateway, TrustArgs};
 use crate::client::output;
 use crate::client::secret::Secret;
 use crate::store_args::StoreArgs;
@@ -102,6 +102,8 @@ pub(crate) struct LoadArgs {
         default_value = "http://127.0.0.1:8080"
     )]
     gateways: Vec<Url>,
+    #[command(flatten)]
+    trust: TrustArgs,
     /// The customer's key, where the gateway wants one; better given in the variable
     ///
     /// Arguments are seen by everybody on the machine.
@@ -267,8 +269,7 @@ impl LoadArgs {
             key.check("customer's", "PIZZA_KEY or --key")?;
         }
         let connect = |url: &Url| {
-            let gateway = url.clone();
-            let gateway = GatewayUrl { gateway }.connect()?;
+            let gateway = self.trust.connect(url)?;
             Ok(match &key {
                 Some(key) => gateway.with_key(key.clone()),
                 None => gateway,

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::reconciliation::{self, ReconciliationArgs};
 use crate::store_args::StoreArgs;
+use crate::telemetry::{self, WorkerMetricsArgs};
 use crate::{shutdown, temporal};
 
 pub(crate) use recycle::RecycleArgs;
@@ -54,20 +55,27 @@ pub(crate) struct WorkerArgs {
     #[command(flatten)]
     recycle: RecycleArgs,
     #[command(flatten)]
+    metrics: WorkerMetricsArgs,
+    #[command(flatten)]
     store: StoreArgs,
 }
 
 /// Runs the workers until a signal stops them.
 pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal();
-    let store = Store::open(args.store.options()?).await?;
-    let Some(client) = temporal::connect_patiently(&shutdown).await? else {
-        return Ok(ExitCode::SUCCESS);
-    };
     let queues = if args.queues.is_empty() {
         task_queue::ALL.map(str::to_owned).to_vec()
     } else {
         args.queues
+    };
+    // Before the client, which is counted from its first call on.
+    let metrics = args.metrics.open(&queues).await?;
+    let store = Store::open(args.store.options()?).await?;
+    if let Some(metrics) = metrics {
+        metrics.serve(&store, &shutdown);
+    }
+    let Some(client) = temporal::connect_patiently(&shutdown).await? else {
+        return Ok(ExitCode::SUCCESS);
     };
     let version = args.versioning.version();
     let crew = Crew::new(store, queues, version, args.recycle)?;
@@ -102,7 +110,7 @@ impl Crew {
         recycle: RecycleArgs,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            runtime: Runtime::from_current_tokio(Default::default())?,
+            runtime: Runtime::from_current_tokio(telemetry::runtime_options()?)?,
             parties: Parties::simulated(&store),
             store,
             queues,

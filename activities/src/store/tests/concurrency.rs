@@ -380,7 +380,7 @@ async fn a_change_that_is_committed_after_a_later_one_is_found_by_its_time(engin
     }
     let mut transaction = store.begin(slow.order_id).await.expect("begun");
     let paying = OrderStatus::PaymentProcessing;
-    super::super::orders::apply(&mut transaction, slow.order_id, paying.into())
+    let _not_measured = super::super::orders::apply(&mut transaction, slow.order_id, paying.into())
         .await
         .expect("changed");
     store

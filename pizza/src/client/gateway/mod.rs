@@ -57,20 +57,34 @@ pub(crate) struct GatewayUrl {
         default_value = "http://127.0.0.1:8080"
     )]
     pub(crate) gateway: Url,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+impl GatewayUrl {
+    /// A client of this gateway. Nothing is sent yet.
+    pub(crate) fn connect(&self) -> anyhow::Result<Gateway> {
+        self.trust.connect(&self.gateway)
+    }
+}
+
+/// Whom a client believes that it is the gateway.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TrustArgs {
     /// The certificates in PEM that an https gateway's own is to be issued by;
     /// by default those that this machine trusts
     #[arg(long, value_name = "FILE", env = "PIZZA_CA_CERTIFICATE")]
     ca_certificate: Option<PathBuf>,
 }
 
-impl GatewayUrl {
-    /// A client of this gateway. Nothing is sent yet.
-    pub(crate) fn connect(&self) -> anyhow::Result<Gateway> {
+impl TrustArgs {
+    /// A client of the gateway at `url`. Nothing is sent yet.
+    pub(crate) fn connect(&self, url: &Url) -> anyhow::Result<Gateway> {
         let authorities = match self.ca_certificate.as_deref() {
             Some(path) if !path.as_os_str().is_empty() => Some(certificates(path)?),
             _ => None,
         };
-        Gateway::trusting(self.gateway.clone(), authorities)
+        Gateway::trusting(url.clone(), authorities)
     }
 }
 

@@ -1,0 +1,244 @@
+//! Traces: one for each order, from the request to the statements.
+//!
+//! The SDK's plugin makes the spans of clients, workflows and activities, and
+//! carries the trace in the headers of starts, signals and updates; `tracing`'s
+//! spans of the gateway and of the store nest with them, since entering one
+//! makes it the current one of OpenTelemetry, and one that begins takes that
+//! for its parent.
+
+use std::env;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use futures::future::BoxFuture;
+use opentelemetry::trace::{TraceContextExt, TracerProvider};
+use opentelemetry::{Context, KeyValue, global};
+use opentelemetry_otlp::SpanExporter;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
+use pizza_workflows::names::message;
+use temporalio_client::errors::WorkflowUpdateError;
+use temporalio_client::{
+    ClientInterceptor, Next, StartWorkflowUpdateInput, StartWorkflowUpdateOutput,
+};
+use temporalio_sdk::SimplePlugin;
+use temporalio_sdk::opentelemetry::{OpenTelemetryPlugin, TRACE_HEADER_KEY, WorkflowIdGenerator};
+use tracing::Metadata;
+use tracing_subscriber::filter::dynamic_filter_fn;
+use tracing_subscriber::{Layer, Registry};
+use url::Url;
+
+use super::discreet::Discreet;
+
+/// Where traces go; without it, there are none.
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// The same for traces alone, which goes before.
+const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+
+/// How long the end of a process waits for a collector.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// The samplers of the specification that this build has.
+const SAMPLERS: [&str; 6] = [
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+];
+
+static ARE_ON: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process traces.
+pub(super) fn are_on() -> bool {
+    ARE_ON.load(Ordering::Relaxed)
+}
+
+/// Tracing that was switched on.
+pub(super) struct Traces {
+    provider: SdkTracerProvider,
+}
+
+impl Traces {
+    /// Tracing under the name of a service, by the variables of the
+    /// specification; none unless they say where to.
+    ///
+    /// # Errors
+    /// When a variable cannot be obeyed. It is named.
+    pub(super) fn from_env(service: &'static str) -> anyhow::Result<Option<Self>> {
+        let Some(endpoint) = endpoint()? else {
+            return Ok(None);
+        };
+        check_protocol("OTEL_EXPORTER_OTLP_PROTOCOL")?;
+        check_protocol("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")?;
+        check_sampler()?;
+        // The variables of the endpoint, of headers and of timeouts are read
+        // by the exporter itself.
+        let exporter = SpanExporter::builder()
+            .with_tonic()
+            .build()
+            .with_context(|| format!("traces cannot be sent to {endpoint}"))?;
+        let provider = SdkTracerProvider::builder()
+            .with_id_generator(WorkflowIdGenerator::default())
+            .with_resource(resource(service))
+            .with_span_processor(BatchSpanProcessor::builder(Discreet::new(exporter)).build())
+            .build();
+        global::set_tracer_provider(provider.clone());
+        global::set_text_map_propagator(TraceContextPropagator::new());
+        ARE_ON.store(true, Ordering::Relaxed);
+        Ok(Some(Self { provider }))
+    }
+
+    /// What makes spans of `tracing`'s. Without the events in them, whose
+    /// texts are for logs.
+    pub(super) fn layer(&self) -> impl Layer<Registry> + Send + Sync + use<> {
+        tracing_opentelemetry::layer()
+            .with_tracer(self.provider.tracer("pizza"))
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_target(false)
+            .with_level(false)
+            .with_filter(
+                dynamic_filter_fn(|metadata, _| is_traced(metadata))
+                    .with_callsite_filter(is_of_interest_to_traces),
+            )
+    }
+
+    /// Sends what is left, if the collector takes it in time.
+    pub(super) fn finish(self) {
+        if let Err(error) = self.provider.shutdown_with_timeout(FLUSH) {
+            tracing::warn!(%error, "the last traces may be lost");
+        }
+    }
+}
+
+/// A request, or what the store does within a trace: what it does beside,
+/// for those who only ask for news, belongs to none.
+fn is_traced(metadata: &Metadata<'_>) -> bool {
+    is_a_request(metadata)
+        || (is_of_the_store(metadata) && Context::map_current(|here| here.has_active_span()))
+}
+
+fn is_a_request(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span()
+        && metadata.target().starts_with("pizza_api")
+        && *metadata.level() <= tracing::Level::INFO
+}
+
+fn is_of_the_store(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && metadata.target().starts_with("pizza_activities")
+}
+
+fn is_of_interest_to_traces(metadata: &Metadata<'_>) -> tracing::subscriber::Interest {
+    if is_a_request(metadata) {
+        tracing::subscriber::Interest::always()
+    } else if is_of_the_store(metadata) {
+        tracing::subscriber::Interest::sometimes()
+    } else {
+        tracing::subscriber::Interest::never()
+    }
+}
+
+/// What carries traces through a client of Temporal and the workers that use
+/// it, in the order in which calls pass.
+pub(super) fn plugins() -> [SimplePlugin; 2] {
+    let carrier = OpenTelemetryPlugin::builder()
+        // Not the baggage, which is the client's to fill.
+        .propagator(TraceContextPropagator::new())
+        .build();
+    let kitchen = SimplePlugin::builder("kitchen-reports")
+        .client_interceptors(vec![Arc::new(KitchenReports) as Arc<dyn ClientInterceptor>])
+        .build();
+    [carrier, kitchen]
+}
+
+/// Leaves a kitchen's report, once it is with the workflow, to the order's own
+/// trace: the steps of an order stand in one, whoever reports on it.
+struct KitchenReports;
+
+impl ClientInterceptor for KitchenReports {
+    fn start_workflow_update<'a>(
+        &'a self,
+        mut input: StartWorkflowUpdateInput,
+        next: Next<
+            'a,
+            StartWorkflowUpdateInput,
+            BoxFuture<'a, Result<StartWorkflowUpdateOutput, WorkflowUpdateError>>,
+        >,
+    ) -> BoxFuture<'a, Result<StartWorkflowUpdateOutput, WorkflowUpdateError>> {
+        if input.update_name == message::REPORT_KITCHEN_EVENT
+            && let Some(header) = &mut input.options.header
+        {
+            header.fields.remove(TRACE_HEADER_KEY);
+        }
+        next.run(input)
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// Where to, if anywhere.
+fn endpoint() -> anyhow::Result<Option<String>> {
+    let is_off = |name: &str| variable(name).is_some_and(|it| it.eq_ignore_ascii_case("true"));
+    if is_off("OTEL_SDK_DISABLED") || variable("OTEL_TRACES_EXPORTER").as_deref() == Some("none") {
+        return Ok(None);
+    }
+    let told = [TRACES_ENDPOINT, ENDPOINT]
+        .into_iter()
+        .find_map(|name| Some((name, variable(name)?)));
+    let Some((name, endpoint)) = told else {
+        return Ok(None);
+    };
+    let is_usable = Url::parse(&endpoint).is_ok_and(|url| url.scheme() == "http" && url.has_host());
+    if !is_usable {
+        bail!(
+            "{name} must be the http:// URL of a collector that takes OTLP over gRPC, such as \
+             http://127.0.0.1:4317 (for one that wants TLS, run a collector beside the process)"
+        );
+    }
+    Ok(Some(endpoint))
+}
+
+fn check_protocol(name: &str) -> anyhow::Result<()> {
+    match variable(name).as_deref() {
+        None | Some("grpc") => Ok(()),
+        Some(_) => bail!("{name} must be grpc, the one protocol that this build speaks"),
+    }
+}
+
+fn check_sampler() -> anyhow::Result<()> {
+    let Some(sampler) = variable("OTEL_TRACES_SAMPLER") else {
+        return Ok(());
+    };
+    if !SAMPLERS.contains(&sampler.as_str()) {
+        bail!("OTEL_TRACES_SAMPLER must be one of {}", SAMPLERS.join(" "));
+    }
+    if sampler.ends_with("traceidratio") {
+        let share = variable("OTEL_TRACES_SAMPLER_ARG");
+        let is_share = |text: &String| text.parse().is_ok_and(|it: f64| (0.0..=1.0).contains(&it));
+        if !share.is_none_or(|text| is_share(&text)) {
+            bail!("OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1");
+        }
+    }
+    Ok(())
+}
+
+/// Who traces. What the environment says goes before.
+fn resource(service: &'static str) -> Resource {
+    let named = variable("OTEL_SERVICE_NAME").is_some()
+        || variable("OTEL_RESOURCE_ATTRIBUTES").is_some_and(|it| it.contains("service.name="));
+    let resource = Resource::builder()
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
+    if named {
+        resource.build()
+    } else {
+        resource.with_service_name(service).build()
+    }
+}

@@ -1,0 +1,205 @@
+//! An order is one trace, from the request to the statements.
+
+use serde_json::{Value, json};
+
+use super::Told;
+use super::collector::{Collector, Trace};
+use crate::harness::{SOON, eventually};
+
+/// What every delivered order does, each under its name in the trace.
+const OF_A_DELIVERED_ORDER: [&str; 24] = [
+    "POST /orders",
+    "StartWorkflow:PizzaOrder",
+    "RunWorkflow:PizzaOrder",
+    "StartActivity:createOrder",
+    "RunActivity:createOrder",
+    "store.create_order",
+    "RunActivity:processPayment",
+    "store.book_charge",
+    "StartChildWorkflow:PizzaLoyalty",
+    "RunWorkflow:PizzaLoyalty",
+    "RunActivity:addLoyaltyPoints",
+    "store.book_award",
+    "StartChildWorkflow:PizzaFulfilment",
+    "RunWorkflow:PizzaFulfilment",
+    "RunActivity:prepareOrder",
+    "store.book_ticket",
+    "ValidateUpdate:reportKitchenEvent",
+    "HandleUpdate:reportKitchenEvent",
+    "RunActivity:recordKitchenReport",
+    "store.record_report",
+    "RunActivity:setOrderStatus",
+    "store.set_order_status",
+    "store.change_order",
+    "StartActivity:processPayment",
+];
+
+/// Places an order, and gives its id and the id of its trace.
+async fn placed(told: &Told, order: &Value, traceparent: Option<&str>) -> (String, String) {
+    let gateway = told.gateway();
+    let mut request = gateway.client.post(gateway.at("/orders")).json(order);
+    if let Some(traceparent) = traceparent {
+        request = request.header("traceparent", traceparent);
+    }
+    let answer = gateway.send(request).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let parts: Vec<_> = answer.header("traceresponse").split('-').collect();
+    let [version, trace, span, flags] = parts[..] else {
+        panic!("no trace: {answer:?}");
+    };
+    assert_eq!((version, span.len(), flags), ("00", 16, "01"), "{answer:?}");
+    let id = answer.json()["orderId"].as_str().expect("an id").to_owned();
+    (id, trace.to_owned())
+}
+
+/// The trace, once all of these spans are there and none misses its parent,
+/// but the one that began it.
+async fn whole(trace: &str, expected: &[&str]) -> Trace {
+    let what = format!("trace {trace} is whole");
+    let found = eventually(SOON, &what, async || {
+        let trace = Collector::shared().trace(trace);
+        let is_there = expected.iter().all(|name| trace.count(name) > 0);
+        if is_there && trace.roots().len() == 1 {
+            return Some(Ok(trace));
+        }
+        None
+    });
+    // Says what is missing before it gives up.
+    match tokio::time::timeout(SOON - std::time::Duration::from_secs(1), found).await {
+        Ok(found) => found,
+        Err(_) => {
+            let trace = Collector::shared().trace(trace);
+            let missing: Vec<_> = expected.iter().filter(|it| trace.count(it) == 0).collect();
+            Err(format!("missing {missing:?} in\n{}", trace.drawn()))
+        }
+    }
+    .unwrap_or_else(|missing| panic!("{missing}"))
+}
+
+#[tokio::test]
+async fn the_trace_of_a_delivered_order_holds_every_step_of_it() {
+    let told = Told::world().await;
+    let (id, trace) = placed(&told, &json!({ "flavour": "Secret Sauce" }), None).await;
+    told.deliver(&id).await;
+    let trace = whole(&trace, &OF_A_DELIVERED_ORDER).await;
+    println!("{}", trace.drawn());
+
+    assert_eq!(trace.roots()[0].name, "POST /orders");
+    assert_eq!(trace.roots()[0].parent, "", "nobody brought a trace along");
+    // Each activity's work in the store hangs below the activity.
+    for (activity, statement) in [
+        ("RunActivity:createOrder", "store.create_order"),
+        ("RunActivity:processPayment", "store.book_charge"),
+        ("RunActivity:addLoyaltyPoints", "store.book_award"),
+        ("RunActivity:prepareOrder", "store.book_ticket"),
+        ("RunActivity:recordKitchenReport", "store.record_report"),
+    ] {
+        let activity = trace.0.iter().find(|span| span.name == activity);
+        let activity = activity.expect("an activity");
+        assert_eq!(activity.service, "pizza-worker");
+        let names: Vec<_> = trace.children(&activity.id).map(|it| &it.name).collect();
+        assert!(names.iter().any(|it| *it == statement), "{names:?}");
+    }
+    // The kitchen's four reports were each handled in the order's trace.
+    assert_eq!(trace.count("HandleUpdate:reportKitchenEvent"), 4);
+    for span in &trace.0 {
+        assert!(!span.whole.contains("Secret"), "{}", span.whole);
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_is_rolled_back_is_part_of_the_trace_that_its_client_brought() {
+    let told = Told::world().await;
+    let (theirs, root) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let brought = format!("00-{theirs}-{root}-01");
+    let order = json!({ "errorOnStep": "prepareOrder", "customerId": "secret-ann" });
+    let (id, trace) = placed(&told, &order, Some(&brought)).await;
+    assert_eq!(trace, theirs, "the order is part of the client's trace");
+    told.finished(&id).await;
+    let trace = whole(
+        &trace,
+        &[
+            "RunWorkflow:PizzaOrder",
+            "RunWorkflow:PizzaFulfilment",
+            "RunActivity:prepareOrder",
+            "RunActivity:refundPayment",
+            "store.book_refund",
+            "RunActivity:reclaimLoyaltyPoints",
+            "RunActivity:cancelOrder",
+            "store.cancel_order",
+            "RunActivity:notifyCustomer",
+        ],
+    )
+    .await;
+    println!("{}", trace.drawn());
+
+    assert_eq!(trace.roots()[0].parent, root);
+    let refused = trace
+        .0
+        .iter()
+        .find(|it| it.name == "RunActivity:prepareOrder");
+    assert!(refused.expect("it ran").has_failed);
+    for span in &trace.0 {
+        let whole = &span.whole;
+        assert!(
+            !whole.contains("secret") && !whole.contains("refused"),
+            "{whole}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn each_attempt_of_a_step_is_seen_and_a_cancellation_is_a_trace_of_its_own() {
+    let told = Told::world().await;
+    let (id, trace) = placed(&told, &json!({ "errorOnStep": "createOrder" }), None).await;
+    told.finished(&id).await;
+    let trace = whole(
+        &trace,
+        &["RunActivity:cancelOrder", "RunWorkflow:PizzaOrder"],
+    )
+    .await;
+    println!("{}", trace.drawn());
+    assert_eq!(
+        trace.count("RunActivity:createOrder"),
+        4,
+        "{}",
+        trace.drawn()
+    );
+
+    let (id, ordered) = placed(&told, &json!({}), None).await;
+    told.ticket_is_there(&id).await;
+    let answer = told.gateway().cancel(&id).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let cancelled = answer.header("traceresponse")[3..35].to_owned();
+    assert_ne!(cancelled, ordered);
+    let trace = whole(
+        &cancelled,
+        &[
+            "DELETE /orders/{id}",
+            "StartWorkflowUpdate:cancelOrder",
+            "HandleUpdate:cancelOrder",
+        ],
+    )
+    .await;
+    println!("{}", trace.drawn());
+}
+
+#[tokio::test]
+async fn who_only_asks_for_news_leaves_no_trace() {
+    let told = Told::world().await;
+    let cook = told.cook();
+    for path in ["/healthz", "/readyz", "/kitchen/tickets"] {
+        let answer = cook.get(path).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.header("traceresponse"), "", "{answer:?}");
+    }
+    // What is exported comes in order: once this one is there, those are not.
+    let (_, trace) = placed(&told, &json!({}), None).await;
+    whole(&trace, &["POST /orders"]).await;
+    for trace in Collector::shared().all() {
+        for span in &trace.0 {
+            assert!(!span.name.contains("ready"), "{span:?}");
+            assert!(!span.name.contains("open_tickets"), "{span:?}");
+        }
+    }
+}
