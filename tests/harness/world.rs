@@ -30,7 +30,7 @@ const KITCHEN_KEYS: &str =
 
 /// How many worlds of single journeys live at once: each costs a worker, a
 /// gateway and the memory of both.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 3;
 
 static WORLDS: Semaphore = Semaphore::const_new(AT_ONCE);
 
