@@ -32,7 +32,7 @@ const KITCHEN_KEYS: &str =
 
 /// How many worlds of single journeys live at once: each costs a worker, a
 /// gateway and the memory of both.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 3;
 
 /// Journeys ask as often as they can, all from one address.
 const NO_RATE_LIMITS: [&str; 4] = [
