@@ -157,7 +157,7 @@ async fn a_build_that_would_break_what_is_open_is_not_promoted() {
     let broken = eventually(SOON, "the check sees the order", async || {
         let checked = new.pizza(&["deploy", "check", "--json"]).await;
         let report = report(&checked);
-        (report["broken"] != json!([])).then(|| (checked.code, report))
+        (report["broken"] != json!([])).then_some((checked.code, report))
     })
     .await;
     let (code, report_of_check) = broken;
