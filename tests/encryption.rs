@@ -424,13 +424,8 @@ async fn an_order_whose_key_is_lost_is_rolled_back_by_the_books_under_a_new_one(
     world.start_all().await;
 
     // Neither the order nor the schedule of its reconciliation can be read.
-    let terminate = [
-        "workflow",
-        "terminate",
-        "--query",
-        "ExecutionStatus = 'Running'",
-        "--yes",
-    ];
+    let workflow = format!("order-{lost}");
+    let terminate = ["workflow", "terminate", "--workflow-id", &workflow];
     world.cli().temporal(&terminate).await;
     let order = eventually(A_MINUTE, "the order is taken up", async || {
         world.cli().ok(&["reconcile"]).await;
