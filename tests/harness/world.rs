@@ -269,12 +269,23 @@ impl World {
     /// Starts a gateway on the Temporal at `address`, and waits until it
     /// listens.
     pub(crate) async fn start_gateway_on(&mut self, address: &str) {
+        let (process, url) = self.gateway_on(&self.listen, address).await;
+        self.gateway_url = url;
+        self.gateway = Some(process);
+    }
+
+    /// Starts a gateway beside the world's own, and gives its URL.
+    pub(crate) async fn another_gateway(&self) -> (Process, String) {
+        self.gateway_on("127.0.0.1:0", &self.temporal).await
+    }
+
+    async fn gateway_on(&self, listen: &str, address: &str) -> (Process, String) {
         let deadline = self.setup.kitchen_deadline_seconds.to_string();
         let mut arguments = vec![
             "gateway",
             "--json",
             "--listen",
-            &self.listen,
+            listen,
             "--kitchen-deadline-seconds",
             &deadline,
         ];
@@ -289,8 +300,8 @@ impl World {
         let mut process = Process::pizza(&self.folder, "gateway", &arguments, &variables);
         let announcement = process.announcement().await;
         let url = announcement["gateway"].as_str().expect("a URL");
-        self.gateway_url = url.trim_end_matches('/').to_owned();
-        self.gateway = Some(process);
+        let url = url.trim_end_matches('/').to_owned();
+        (process, url)
     }
 
     /// From now on Temporal remembers nothing of what was before, as after the
@@ -301,8 +312,12 @@ impl World {
 
     /// Starts a kitchen that reports at the gateway.
     pub(crate) fn start_kitchen(&mut self) {
-        let arguments = ["kitchen", "--gateway", &self.gateway_url];
-        self.kitchen = Some(self.run("kitchen", &arguments));
+        self.kitchen = Some(self.kitchen_at(&self.gateway_url));
+    }
+
+    /// Starts a kitchen that reports at the gateway with this URL.
+    pub(crate) fn kitchen_at(&self, url: &str) -> Process {
+        self.run("kitchen", &["kitchen", "--gateway", url])
     }
 
     /// A client of the gateway.

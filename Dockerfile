@@ -1,0 +1,27 @@
+# syntax=docker/dockerfile:1
+# The one binary in an image without a shell. Build it with
+#   docker build --build-arg PIZZA_COMMIT="$(git rev-parse --short HEAD)" -t cloud-pizza:0.3.0 .
+
+FROM rust:1.92-bookworm AS chef
+RUN cargo install cargo-chef --locked --version 0.1.78
+WORKDIR /src
+
+# What the dependencies are: changes only with the manifests.
+FROM chef AS plan
+COPY . .
+RUN cargo chef prepare --recipe-path recipe.json
+
+FROM chef AS build
+COPY --from=plan /src/recipe.json recipe.json
+# The layer that is kept until a dependency changes.
+RUN cargo chef cook --release --locked --package pizza --recipe-path recipe.json
+COPY . .
+ARG PIZZA_COMMIT=""
+ENV PIZZA_COMMIT=${PIZZA_COMMIT}
+RUN cargo build --release --locked --package pizza --bin pizza
+
+# The C library and the certificates of the well-known authorities, no shell,
+# no package manager; uid 65532.
+FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=build /src/target/release/pizza /usr/local/bin/pizza
+ENTRYPOINT ["/usr/local/bin/pizza"]
