@@ -85,7 +85,7 @@ impl Shift {
             .collect();
         let workers = workers.into_iter().map(|(_, worker)| worker).collect();
         Self {
-            running: Box::pin(work(workers, stop.clone())),
+            running: Box::pin(work(workers, client.clone(), stop.clone())),
             stop,
             leaving: Some(Box::pin(tell(client, requests))),
         }
@@ -137,7 +137,11 @@ fn leave(client: &Client, queue: &str, worker: &Worker) -> ShutdownWorkerRequest
     }
 }
 
-async fn work(mut workers: Vec<Worker>, stop: CancellationToken) -> anyhow::Result<()> {
+async fn work(
+    mut workers: Vec<Worker>,
+    client: Client,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let handles: Vec<_> = workers.iter().map(Worker::shutdown_handle).collect();
     let stopping = async {
         stop.cancelled().await;
@@ -152,10 +156,23 @@ async fn work(mut workers: Vec<Worker>, stop: CancellationToken) -> anyhow::Resu
         }
     }));
     let (ended, ()) = tokio::join!(running, stopping);
+    forget(&client, &workers);
     for result in ended {
         result.map_err(|error| anyhow::anyhow!("{error}"))?;
     }
     Ok(())
+}
+
+/// Takes workers that have ended off the list that their connection keeps for
+/// their heartbeats. The SDK leaves them there, and list and connection hold
+/// each other, with a thread for each worker.
+fn forget(client: &Client, workers: &[Worker]) {
+    let listed = client.connection().workers();
+    for worker in workers {
+        if let Err(error) = listed.finalize_unregister(worker.worker_instance_key()) {
+            tracing::warn!(error = format!("{error:#}"), "a worker is still listed");
+        }
+    }
 }
 
 /// Runs a shift and those that follow it, until `shutdown`. `connect` makes a
