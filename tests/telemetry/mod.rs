@@ -18,6 +18,16 @@ use tokio::sync::OnceCell;
 use crate::harness::{Setup, Shared, World, ports};
 use collector::Collector;
 
+/// What makes a process trace, to the collector of this run.
+fn tracing_variables() -> Vec<(String, String)> {
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", Collector::shared().url()),
+        ("OTEL_BSP_SCHEDULE_DELAY", "200"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
 /// The world, and what collects from it.
 struct Told {
     world: Shared,
@@ -32,14 +42,14 @@ impl Told {
         let ports = PORTS.get_or_init(|| [ports::free(), ports::free()]);
         let [worker, gateway] = ports.map(|port| format!("127.0.0.1:{port}"));
         let variables = |metrics: &str| {
-            [
+            let mut variables = tracing_variables();
+            for (name, value) in [
                 ("PIZZA_METRICS_LISTEN", metrics),
                 ("PIZZA_AUDIT_EVERY_SECONDS", "1"),
-                ("OTEL_EXPORTER_OTLP_ENDPOINT", Collector::shared().url()),
-                ("OTEL_BSP_SCHEDULE_DELAY", "200"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .to_vec()
+            ] {
+                variables.push((name.to_owned(), value.to_owned()));
+            }
+            variables
         };
         let setup = Setup {
             kitchen: false,

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::Told;
 use super::collector::{Collector, Trace};
-use crate::harness::{SOON, eventually};
+use super::{Told, tracing_variables};
+use crate::harness::{SOON, Setup, World, eventually};
 
 /// What every delivered order does, each under its name in the trace.
 const OF_A_DELIVERED_ORDER: [&str; 24] = [
@@ -105,6 +105,41 @@ async fn the_trace_of_a_delivered_order_holds_every_step_of_it() {
     for span in &trace.0 {
         assert!(!span.whole.contains("Secret"), "{}", span.whole);
     }
+    // What the headers carry is no part of what is replayed.
+    for workflow in ["", "-loyalty", "-fulfilment"] {
+        let workflow = format!("order-{id}{workflow}");
+        told.cli().ok(&["replay", "--workflow-id", &workflow]).await;
+    }
+}
+
+#[tokio::test]
+async fn workers_that_trace_and_workers_that_do_not_carry_on_each_others_orders() {
+    let mut world = World::start(Setup {
+        kitchen: false,
+        // Being without a worker for a while is not the kitchen's fault.
+        kitchen_deadline_seconds: 300.0,
+        worker_variables: tracing_variables(),
+        ..Setup::default()
+    })
+    .await;
+    let gateway = world.gateway();
+    let id = gateway.place_accepted(json!({})).await;
+    world.worker.take().expect("a worker").kill();
+    let silent = world.worker_with(&[]);
+    gateway.report_taken(&id, "cooked").await;
+    silent.kill();
+    world.start_worker();
+    gateway.report_taken(&id, "pickedUp").await;
+    gateway.report_taken(&id, "delivered").await;
+    let order = world.finished(&id).await;
+    assert_eq!(order["status"], "DeliveryConfirmed", "{order}");
+    world.books().await.account(&id).await.assert_legal();
+    let history = world.history(&format!("order-{id}")).await;
+    let failed = history
+        .types()
+        .into_iter()
+        .filter(|it| it.contains("TASK_FAILED"));
+    assert_eq!(failed.count(), 0);
 }
 
 #[tokio::test]

@@ -144,3 +144,104 @@ fn waiting(row: &AnyRow) -> Result<Waiting, StoreError> {
         since_ms: row.try_get("since_ms")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use pizza_domain::{Order, OrderRequest, Prices, StageDeadlines, Step};
+    use pizza_workflows::steps::RecordedReport;
+    use tempfile::TempDir;
+    use uuid::Uuid;
+
+    use super::super::orders::{Change, apply};
+    use super::*;
+
+    async fn store() -> (Store, TempDir) {
+        let folder = TempDir::new().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("pizza.db").display());
+        (Store::open(&url).await.expect("a store"), folder)
+    }
+
+    async fn order_of(store: &Store) -> OrderId {
+        let id = OrderId::from_uuid(Uuid::new_v4());
+        let stages = StageDeadlines::all(Duration::from_secs(10));
+        let order = Order::accept(OrderRequest::default(), id, Prices::FIRST, stages, 0);
+        store.create_order(&order).await.expect("created");
+        id
+    }
+
+    async fn ends(store: &Store, id: OrderId, change: impl Into<Change>) -> bool {
+        let mut transaction = store.begin().await.expect("begun");
+        let ended = apply(&mut transaction, id, change.into()).await;
+        transaction.commit().await.expect("committed");
+        ended.expect("applied").0.is_some()
+    }
+
+    #[tokio::test]
+    async fn an_order_ends_once_however_often_it_is_written() {
+        let (store, _folder) = store().await;
+        let id = order_of(&store).await;
+        assert!(!ends(&store, id, OrderStatus::PaymentComplete).await);
+        assert!(ends(&store, id, OrderStatus::Cancelled).await);
+        // An activity that is tried again, and what is written after the end.
+        assert!(!ends(&store, id, OrderStatus::Cancelled).await);
+        let late = pizza_domain::PointsState::Reclaimed;
+        assert!(!ends(&store, id, late).await);
+        assert!(!ends(&store, id, OrderStatus::DeliveryConfirmed).await);
+    }
+
+    #[tokio::test]
+    async fn the_books_tell_what_the_kitchen_owes_and_how_long_each_status_was() {
+        let (store, _folder) = store().await;
+        let id = order_of(&store).await;
+        assert_eq!(
+            store.due(id).await.expect("read"),
+            Some(KitchenReport::Accepted)
+        );
+        for status in [OrderStatus::PaymentProcessing, OrderStatus::PaymentComplete] {
+            store.change_order(id, status).await.expect("changed");
+        }
+        let report = RecordedReport {
+            order_id: id,
+            report: KitchenReport::Accepted,
+            report_id: None,
+            reason: None,
+            due_at_ms: None,
+        };
+        store.record_report(&report).await.expect("recorded");
+        assert_eq!(
+            store.due(id).await.expect("read"),
+            Some(KitchenReport::Cooked)
+        );
+        let open = store.waiting_orders().await.expect("read");
+        assert_eq!(open.len(), 1, "{open:?}");
+        assert_eq!(
+            (open[0].what.as_str(), open[0].count),
+            ("CookingStarted", 1)
+        );
+        let change = Change {
+            cancelled: Some(CancelReason {
+                step: Step::ProcessOrder,
+                code: OVERDUE.to_owned(),
+                message: String::new(),
+            }),
+            ..OrderStatus::Cancelled.into()
+        };
+        store.change_order(id, change).await.expect("changed");
+        let stays = store.stays(id).await.expect("read");
+        let statuses: Vec<_> = stays.iter().map(|(status, _)| *status).collect();
+        let expected = [
+            OrderStatus::Pending,
+            OrderStatus::PaymentProcessing,
+            OrderStatus::PaymentComplete,
+            OrderStatus::CookingStarted,
+        ];
+        assert_eq!(statuses, expected);
+        assert!(stays.iter().all(|(_, milliseconds)| *milliseconds >= 0));
+        assert!(store.waiting_orders().await.expect("read").is_empty());
+        assert!(store.waiting_tasks().await.expect("read").is_empty());
+        let connections = store.connections();
+        assert!(connections.max >= 1 && connections.idle + connections.used >= 1);
+    }
+}

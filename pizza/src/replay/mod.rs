@@ -346,14 +346,48 @@ fn unreachable(error: &anyhow::Error) -> Fault {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use clap::Parser;
+    use temporalio_sdk::WorkerPlugin;
 
     use super::history_json::parse_history;
     use super::*;
+    use crate::telemetry;
 
     #[derive(Parser)]
     struct Cli {
         #[command(flatten)]
         replay: ReplayArgs,
+    }
+
+    /// The workflows as a process that traces runs them.
+    fn traced() -> anyhow::Result<WorkflowReplayerOptions> {
+        let mut options = options()?;
+        for plugin in telemetry::plugins() {
+            plugin.configure_workflow_replayer_options(&mut options)?;
+        }
+        Ok(options)
+    }
+
+    fn histories(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries
+            .flat_map(|entry| match entry.unwrap().path() {
+                folder if folder.is_dir() => histories(&folder),
+                file => vec![file],
+            })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn histories_of_before_replay_in_a_process_that_traces() {
+        telemetry::trace_nowhere();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/histories");
+        let files = histories(&folder);
+        assert!(files.len() > 30, "{files:?}");
+        for file in files {
+            let history = parse_history(&std::fs::read(&file).unwrap()).unwrap();
+            let replayed = Replayer::new(traced).replay(history).await;
+            assert_eq!(replayed, Ok(replayer::Replayed::Same), "{file:?}");
+        }
     }
 
     #[test]

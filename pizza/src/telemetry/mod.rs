@@ -21,6 +21,8 @@ use temporalio_sdk::runtime::RuntimeOptions;
 
 pub(crate) use metrics::{MetricsArgs, Part, WorkerMetricsArgs};
 use traces::Traces;
+#[cfg(test)]
+pub(crate) use traces::{plugins, trace_nowhere};
 
 /// What was started, until [`Telemetry::finish`].
 pub(crate) struct Telemetry {

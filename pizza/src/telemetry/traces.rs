@@ -146,7 +146,7 @@ fn is_of_interest_to_traces(metadata: &Metadata<'_>) -> tracing::subscriber::Int
 
 /// What carries traces through a client of Temporal and the workers that use
 /// it, in the order in which calls pass.
-pub(super) fn plugins() -> [SimplePlugin; 2] {
+pub(crate) fn plugins() -> [SimplePlugin; 2] {
     let carrier = OpenTelemetryPlugin::builder()
         // Not the baggage, which is the client's to fill.
         .propagator(TraceContextPropagator::new())
@@ -178,6 +178,15 @@ impl ClientInterceptor for KitchenReports {
         }
         next.run(input)
     }
+}
+
+/// Traces as a process does that was told to, and exports nothing.
+#[cfg(test)]
+pub(crate) fn trace_nowhere() {
+    let provider = SdkTracerProvider::builder()
+        .with_id_generator(WorkflowIdGenerator::default())
+        .build();
+    global::set_tracer_provider(provider);
 }
 
 fn variable(name: &str) -> Option<String> {
