@@ -54,8 +54,9 @@ start temporal temporal server start-dev --headless --ip 127.0.0.1 --port 17233 
 until_it_answers "$PIZZA" temporal operator cluster health
 start worker worker
 start gateway gateway --fault-injection
-until_it_answers "$PIZZA" orders
 start kitchen kitchen
+# Orders are taken once the worker has told Temporal what they are found by.
+until_it_answers "$PIZZA" order
 
 load() {
     "$PIZZA" load --watch-pid "worker=$worker" --watch-pid "gateway=$gateway" \
@@ -63,7 +64,10 @@ load() {
 }
 
 # What begins slowly is not what is measured.
-load --concurrency 4 --orders 100 >/dev/null 2>&1
+load --concurrency 4 --orders 100 >"$DATA/warm-up.log" 2>&1 || {
+    cat "$DATA/warm-up.log" >&2
+    exit 1
+}
 
 case "${1:-}" in
 max)

@@ -177,6 +177,11 @@ async fn of_twenty_reports_at_once_one_is_taken() {
     let world = patient().await;
     let gateway = world.gateway();
     let id = accepted(&gateway).await;
+    // They are a change of the order as well, which is not to come later.
+    eventually(SOON, "the points are there", async || {
+        (gateway.order(&id).await["points"] == "awarded").then_some(())
+    })
+    .await;
     let report = async || {
         // So many at once that one may get no answer in time.
         eventually(A_MINUTE, "the report is answered", async || {
