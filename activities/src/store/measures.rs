@@ -172,7 +172,7 @@ mod tests {
     }
 
     async fn ends(store: &Store, id: OrderId, change: impl Into<Change>) -> bool {
-        let mut transaction = store.begin().await.expect("begun");
+        let mut transaction = store.begin(id).await.expect("begun");
         let ended = apply(&mut transaction, id, change.into()).await;
         transaction.commit().await.expect("committed");
         ended.expect("applied").0.is_some()
