@@ -77,21 +77,8 @@ pub(crate) struct NewKeyArgs {
 /// Whom the gateway lets in.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct KeysArgs {
-    /// Whose keys may work on the failure queues: `name:hash` entries as
-    /// `pizza operator-key` makes them, with commas between them
-    // Values of the environment are secrets' hashes: help does not show them.
-    #[arg(
-        long,
-        value_name = "ENTRIES",
-        env = "PIZZA_OPERATOR_KEYS",
-        hide_env_values = true,
-        default_value = "",
-        hide_default_value = true
-    )]
-    operator_keys: Entries,
-    /// A file with more such entries of operators, one on a line
-    #[arg(long, value_name = "FILE", env = "PIZZA_OPERATOR_KEYS_FILE")]
-    operator_keys_file: Option<PathBuf>,
+    #[command(flatten)]
+    operators: OperatorKeysArgs,
     /// Which customers may order and see their orders: entries as `pizza
     /// customer-key` makes them. Without any, the gateway is open to everybody
     #[arg(
@@ -125,8 +112,10 @@ pub(crate) struct KeysArgs {
 /// Whom the codec server lets in.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct OperatorKeysArgs {
-    /// Whose keys may read what is encrypted: `name:hash` entries as `pizza
-    /// operator-key` makes them, with commas between them
+    /// Whose keys may work on the failure queues, and read what is encrypted:
+    /// `name:hash` entries as `pizza operator-key` makes them, with commas
+    /// between them
+    // Values of the environment are secrets' hashes: help does not show them.
     #[arg(
         long,
         value_name = "ENTRIES",
@@ -136,20 +125,27 @@ pub(crate) struct OperatorKeysArgs {
         hide_default_value = true
     )]
     operator_keys: Entries,
+    /// A file with more such entries of operators, one on a line
+    #[arg(long, value_name = "FILE", env = "PIZZA_OPERATOR_KEYS_FILE")]
+    operator_keys_file: Option<PathBuf>,
 }
 
 impl OperatorKeysArgs {
     /// The keys that were given; there must be some.
     pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
-        let (flag, variable) = setting(Role::Operator);
         let mut keys = Keyring::default();
-        keys.add(Role::Operator, &self.operator_keys.0)
-            .with_context(|| format!("{flag} ({variable}) cannot be read"))?;
+        self.add_to(&mut keys)?;
+        let (flag, variable) = setting(Role::Operator);
         ensure!(
             keys.knows(Role::Operator),
             "nobody could be let in: {flag} ({variable}) sets whom, `pizza operator-key` makes keys"
         );
         Ok(keys)
+    }
+
+    fn add_to(&self, keys: &mut Keyring) -> anyhow::Result<()> {
+        let file = self.operator_keys_file.as_deref();
+        add(keys, Role::Operator, &self.operator_keys, file)
     }
 }
 
@@ -176,33 +172,32 @@ impl KeysArgs {
     /// The keys that were given.
     pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
         let mut keys = Keyring::default();
-        for (role, entries, file) in [
-            (
-                Role::Operator,
-                &self.operator_keys,
-                &self.operator_keys_file,
-            ),
-            (
-                Role::Customer,
-                &self.customer_keys,
-                &self.customer_keys_file,
-            ),
-            (Role::Kitchen, &self.kitchen_keys, &self.kitchen_keys_file),
-        ] {
-            let (flag, variable) = setting(role);
-            keys.add(role, &entries.0)
-                .with_context(|| format!("{flag} ({variable}) cannot be read"))?;
-            if let Some(file) = file {
-                entries_of(file)
-                    .and_then(|entries| Ok(keys.add(role, &entries)?))
-                    .with_context(|| {
-                        let file = file.display();
-                        format!("{file}, from {flag}-file ({variable}_FILE), cannot be read")
-                    })?;
-            }
-        }
+        self.operators.add_to(&mut keys)?;
+        let customers = self.customer_keys_file.as_deref();
+        add(&mut keys, Role::Customer, &self.customer_keys, customers)?;
+        let kitchens = self.kitchen_keys_file.as_deref();
+        add(&mut keys, Role::Kitchen, &self.kitchen_keys, kitchens)?;
         Ok(keys)
     }
+}
+
+/// Adds a role's keys: those of the flag or the variable, then the file's.
+fn add(
+    keys: &mut Keyring,
+    role: Role,
+    entries: &Entries,
+    file: Option<&Path>,
+) -> anyhow::Result<()> {
+    let (flag, variable) = setting(role);
+    keys.add(role, &entries.0)
+        .with_context(|| format!("{flag} ({variable}) cannot be read"))?;
+    let Some(file) = file else { return Ok(()) };
+    entries_of(file)
+        .and_then(|entries| Ok(keys.add(role, &entries)?))
+        .with_context(|| {
+            let file = file.display();
+            format!("{file}, from {flag}-file ({variable}_FILE), cannot be read")
+        })
 }
 
 /// The entries in a file, with commas between them. Empty lines and what
@@ -421,7 +416,10 @@ mod tests {
     fn entries_are_not_printed() {
         let entries = |text: &str| -> Entries { text.parse().expect("any text") };
         let args = |[operator, customer, kitchen]: [&str; 3]| KeysArgs {
-            operator_keys: entries(operator),
+            operators: OperatorKeysArgs {
+                operator_keys: entries(operator),
+                operator_keys_file: None,
+            },
             customer_keys: entries(customer),
             kitchen_keys: entries(kitchen),
             ..no_keys()
@@ -469,8 +467,10 @@ mod tests {
     fn no_keys() -> KeysArgs {
         let none = || Entries(String::new());
         KeysArgs {
-            operator_keys: none(),
-            operator_keys_file: None,
+            operators: OperatorKeysArgs {
+                operator_keys: none(),
+                operator_keys_file: None,
+            },
             customer_keys: none(),
             customer_keys_file: None,
             kitchen_keys: none(),

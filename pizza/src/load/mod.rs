@@ -269,7 +269,7 @@ impl LoadArgs {
             key.check("customer's", "PIZZA_KEY or --key")?;
         }
         let connect = |url: &Url| {
-            let gateway = self.trust.connect(url)?;
+            let gateway = self.trust.connect(url)?.impatient();
             Ok(match &key {
                 Some(key) => gateway.with_key(key.clone()),
                 None => gateway,

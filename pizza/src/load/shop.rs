@@ -253,7 +253,11 @@ mod tests {
     /// the refusals that were counted.
     async fn place(answers: Vec<Answer>) -> (Reply<OrderId>, Vec<String>, Vec<(String, u64)>) {
         let stub = Stub::start(answers).await;
-        let shop = Shop::new(vec![Gateway::new(stub.url.clone()).expect("a gateway")]);
+        let shop = Shop::new(vec![
+            Gateway::new(stub.url.clone())
+                .expect("a gateway")
+                .impatient(),
+        ]);
         let tally = Tally::new();
         let reply = shop.place(&planned(), &tally).await;
         let asked = stub.asked();
