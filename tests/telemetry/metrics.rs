@@ -73,7 +73,7 @@ async fn orders_of_all_kinds(told: &Told) {
 }
 
 #[tokio::test]
-async fn what_was_done_is_counted_once() {
+async fn what_became_of_orders_is_counted() {
     let told = Told::world().await;
     orders_of_all_kinds(&told).await;
     let worker = eventually(SOON, "the books were read", async || {

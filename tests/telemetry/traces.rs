@@ -114,11 +114,19 @@ async fn the_trace_of_a_delivered_order_holds_every_step_of_it() {
 
 #[tokio::test]
 async fn workers_that_trace_and_workers_that_do_not_carry_on_each_others_orders() {
+    // And the gateway's collector is away, which holds nothing up.
+    let nowhere = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "50"),
+    ];
     let mut world = World::start(Setup {
         kitchen: false,
         // Being without a worker for a while is not the kitchen's fault.
         kitchen_deadline_seconds: 300.0,
         worker_variables: tracing_variables(),
+        gateway_variables: nowhere
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
         ..Setup::default()
     })
     .await;
@@ -140,6 +148,47 @@ async fn workers_that_trace_and_workers_that_do_not_carry_on_each_others_orders(
         .into_iter()
         .filter(|it| it.contains("TASK_FAILED"));
     assert_eq!(failed.count(), 0);
+
+    let mut process = world.gateway.take().expect("a gateway");
+    let lost = eventually(SOON, "the gateway says that traces are lost", async || {
+        let lines = process.stderr().matches("traces are being lost").count();
+        (lines > 0).then_some(lines)
+    });
+    assert_eq!(lost.await, 1, "once, whatever the number of batches");
+    process.interrupt();
+    let ended = process.wait(SOON).await;
+    assert_eq!(ended.code(), Some(0), "{}", process.stderr());
+}
+
+#[tokio::test]
+async fn a_setting_that_cannot_be_obeyed_names_itself() {
+    let told = Told::world().await;
+    for (name, value) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector"),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "https://collector:4317",
+        ),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ("PIZZA_LOG_FORMAT", "xml"),
+        ("PIZZA_METRICS_LISTEN", "9464"),
+        ("PIZZA_AUDIT_EVERY_SECONDS", "often"),
+    ] {
+        let mut cli = told.cli();
+        let collector = Collector::shared().url();
+        for (name, value) in [("OTEL_EXPORTER_OTLP_ENDPOINT", collector), (name, value)] {
+            cli.variables.push((name.to_owned(), value.to_owned()));
+        }
+        let output = cli.pizza(&["worker"]).await;
+        assert!(matches!(output.code, Some(1 | 2)), "{name}: {output:?}");
+        let flag = name
+            .trim_start_matches("PIZZA_")
+            .to_lowercase()
+            .replace('_', "-");
+        let is_named = output.stderr.contains(name) || output.stderr.contains(&flag);
+        assert!(is_named, "{name}: {output:?}");
+    }
 }
 
 #[tokio::test]
