@@ -162,7 +162,12 @@ impl Engine {
     pub(super) fn has_list_of_migrations(self) -> &'static str {
         match self {
             Self::Sqlite => "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
-            Self::Postgres => "SELECT COUNT(to_regclass('_sqlx_migrations')::text)",
+            // From the table itself: a look-up by name may come from what this
+            // session remembers of before it waited for others who migrate.
+            Self::Postgres => {
+                "SELECT COUNT(*) FROM pg_catalog.pg_class \
+                 WHERE relname = '_sqlx_migrations' AND pg_table_is_visible(oid)"
+            }
         }
     }
 
