@@ -208,7 +208,7 @@ async fn an_order_is_watched_through_whatever_goes_away() {
     let (output, ()) = tokio::join!(cli.pizza(&arguments), async {
         eventually(SOON, "the order is charged", async || {
             let page = gateway.get("/orders?customerId=c-watch").await.json();
-            (page["orders"][0]["status"] == "PaymentComplete").then_some(())
+            (page["orders"][0]["money"] == "charged").then_some(())
         })
         .await;
         world.gateway.take().expect("the gateway").kill();
