@@ -197,7 +197,7 @@ metrics! {
         "Orders that were given up because the kitchen did not report in time, by the report that was due.";
     IDEMPOTENT_REPLAYS: "pizza_idempotent_replays_total", Kind::Counter, Gateway,
         [closed("operation", Replay::NAMES)],
-        "Requests that were answered with what an earlier one had brought about.";
+        "Orders and kitchen reports that were answered with what an earlier request had brought about. Amendments and redrives are not told apart: Temporal answers them with the earlier update.";
     ORDERS_RECONCILED: "pizza_orders_reconciled_total", Kind::Counter, ReconciliationWorker,
         [closed("outcome", Reconciled::NAMES)],
         "Orders whose record was brought in line with Temporal, or could not be.";

@@ -63,13 +63,11 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn waiting_tasks(&self) -> Result<Vec<Waiting>, StoreError> {
-        let rows = sqlx::query(
+        self.waiting(
             "SELECT queue AS what, COUNT(*) AS count, MIN(parked_at_ms) AS since_ms \
              FROM failed_tasks WHERE state = 'parked' GROUP BY queue",
         )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(waiting).collect()
+        .await
     }
 
     /// The orders that have not ended, by their status. A status that none is
@@ -79,13 +77,19 @@ impl Store {
     /// When the store does not answer.
     pub async fn waiting_orders(&self) -> Result<Vec<Waiting>, StoreError> {
         // The words are those of the index of open orders.
-        let rows = sqlx::query(
+        self.waiting(
             "SELECT status AS what, COUNT(*) AS count, MIN(updated_at_ms) AS since_ms \
              FROM orders WHERE status NOT IN ('DeliveryConfirmed', 'Cancelled') GROUP BY status",
         )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(waiting).collect()
+        .await
+    }
+
+    async fn waiting(&self, query: &'static str) -> Result<Vec<Waiting>, StoreError> {
+        self.within(async {
+            let rows = sqlx::query(query).fetch_all(&self.pool).await?;
+            rows.iter().map(waiting).collect()
+        })
+        .await
     }
 
     /// Measures an end that was committed. The store has it, whether or not
@@ -94,46 +98,54 @@ impl Store {
         let Some((status, cancelled)) = ended.0.filter(|_| meters::are_exported()) else {
             return;
         };
+        // Boxed: these reads are seldom, and would make every change larger.
         let is_overdue = cancelled.as_ref().is_some_and(|it| it.code == OVERDUE);
         let due = if is_overdue {
-            self.due(id).await.ok().flatten()
+            Box::pin(self.due(id)).await.ok().flatten()
         } else {
             None
         };
         meters::order_ended(status, cancelled.as_ref(), due);
-        for (status, milliseconds) in self.stays(id).await.unwrap_or_default() {
+        let stays = Box::pin(self.stays(id)).await;
+        for (status, milliseconds) in stays.unwrap_or_default() {
             meters::order_was_in(status, milliseconds);
         }
     }
 
     /// The report that the kitchen still owes on a ticket.
     async fn due(&self, id: OrderId) -> Result<Option<KitchenReport>, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        let made = kitchen::reports(&mut connection, id).await?;
-        let is_missing = |due: &KitchenReport| made.iter().all(|report| report.report < *due);
-        Ok(KitchenReport::WAY.into_iter().find(is_missing))
+        self.within(async {
+            let mut connection = self.pool.acquire().await?;
+            let made = kitchen::reports(&mut connection, id).await?;
+            let is_missing = |due: &KitchenReport| made.iter().all(|report| report.report < *due);
+            Ok(KitchenReport::WAY.into_iter().find(is_missing))
+        })
+        .await
     }
 
     /// How long an order that has ended was in each status.
     async fn stays(&self, id: OrderId) -> Result<Vec<(OrderStatus, i64)>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT status, MIN(changed_at_ms) AS since_ms FROM order_changes \
-             WHERE order_id = $1 GROUP BY status ORDER BY MIN(version)",
-        )
-        .bind(id.to_string())
-        .fetch_all(&self.pool)
-        .await?;
-        let since: Vec<(OrderStatus, i64)> = rows
-            .iter()
-            .map(|row| {
-                let status: String = row.try_get("status")?;
-                Ok::<_, StoreError>((status.parse()?, row.try_get("since_ms")?))
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(since
-            .windows(2)
-            .map(|pair| (pair[0].0, pair[1].1 - pair[0].1))
-            .collect())
+        self.within(async {
+            let rows = sqlx::query(
+                "SELECT status, MIN(changed_at_ms) AS since_ms FROM order_changes \
+                 WHERE order_id = $1 GROUP BY status ORDER BY MIN(version)",
+            )
+            .bind(id.to_string())
+            .fetch_all(&self.pool)
+            .await?;
+            let since: Vec<(OrderStatus, i64)> = rows
+                .iter()
+                .map(|row| {
+                    let status: String = row.try_get("status")?;
+                    Ok::<_, StoreError>((status.parse()?, row.try_get("since_ms")?))
+                })
+                .collect::<Result<_, _>>()?;
+            Ok(since
+                .windows(2)
+                .map(|pair| (pair[0].0, pair[1].1 - pair[0].1))
+                .collect())
+        })
+        .await
     }
 }
 
@@ -151,17 +163,11 @@ mod tests {
 
     use pizza_domain::{Order, OrderRequest, Prices, StageDeadlines, Step};
     use pizza_workflows::steps::RecordedReport;
-    use tempfile::TempDir;
     use uuid::Uuid;
 
     use super::super::orders::{Change, apply};
+    use super::super::test_databases::{TestEngine, database, on_each_engine};
     use super::*;
-
-    async fn store() -> (Store, TempDir) {
-        let folder = TempDir::new().expect("a folder");
-        let url = format!("sqlite:{}", folder.path().join("pizza.db").display());
-        (Store::open(&url).await.expect("a store"), folder)
-    }
 
     async fn order_of(store: &Store) -> OrderId {
         let id = OrderId::from_uuid(Uuid::new_v4());
@@ -178,23 +184,23 @@ mod tests {
         ended.expect("applied").0.is_some()
     }
 
-    #[tokio::test]
-    async fn an_order_ends_once_however_often_it_is_written() {
-        let (store, _folder) = store().await;
-        let id = order_of(&store).await;
-        assert!(!ends(&store, id, OrderStatus::PaymentComplete).await);
-        assert!(ends(&store, id, OrderStatus::Cancelled).await);
+    async fn an_order_ends_once_however_often_it_is_written(engine: TestEngine) {
+        let database = database(engine).await;
+        let store = &database.store;
+        let id = order_of(store).await;
+        assert!(!ends(store, id, OrderStatus::PaymentComplete).await);
+        assert!(ends(store, id, OrderStatus::Cancelled).await);
         // An activity that is tried again, and what is written after the end.
-        assert!(!ends(&store, id, OrderStatus::Cancelled).await);
+        assert!(!ends(store, id, OrderStatus::Cancelled).await);
         let late = pizza_domain::PointsState::Reclaimed;
-        assert!(!ends(&store, id, late).await);
-        assert!(!ends(&store, id, OrderStatus::DeliveryConfirmed).await);
+        assert!(!ends(store, id, late).await);
+        assert!(!ends(store, id, OrderStatus::DeliveryConfirmed).await);
     }
 
-    #[tokio::test]
-    async fn the_books_tell_what_the_kitchen_owes_and_how_long_each_status_was() {
-        let (store, _folder) = store().await;
-        let id = order_of(&store).await;
+    async fn the_books_tell_what_the_kitchen_owes_and_how_long_each_status_was(engine: TestEngine) {
+        let database = database(engine).await;
+        let store = &database.store;
+        let id = order_of(store).await;
         assert_eq!(
             store.due(id).await.expect("read"),
             Some(KitchenReport::Accepted)
@@ -244,4 +250,9 @@ mod tests {
         let connections = store.connections();
         assert!(connections.max >= 1 && connections.idle + connections.used >= 1);
     }
+
+    on_each_engine!(
+        an_order_ends_once_however_often_it_is_written,
+        the_books_tell_what_the_kitchen_owes_and_how_long_each_status_was,
+    );
 }

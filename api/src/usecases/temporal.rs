@@ -93,6 +93,7 @@ impl TemporalError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Connect(_) | Self::TimedOut => true,
+            Self::Rpc(status) if is_unheard_of(status) => true,
             Self::Rpc(status) => !matches!(
                 status.code(),
                 Code::InvalidArgument
@@ -113,9 +114,16 @@ impl TemporalError {
         match self {
             Self::Connect(_) | Self::Unexpected(_) => false,
             Self::TimedOut => true,
-            Self::Rpc(_) => self.may_pass(),
+            Self::Rpc(status) => self.may_pass() && !is_unheard_of(status),
         }
     }
+}
+
+/// Whether the server refuses search attributes that it has not heard of. It
+/// learns of those that were just registered within some seconds, and names
+/// the reason in its text alone.
+fn is_unheard_of(status: &Status) -> bool {
+    status.code() == Code::InvalidArgument && status.message().contains("search attribute")
 }
 
 /// A workflow as Temporal lists it.
@@ -628,6 +636,15 @@ mod tests {
             )),
             ..Default::default()
         }
+    }
+
+    #[test]
+    fn a_server_that_has_yet_to_hear_of_our_search_attributes_is_asked_again() {
+        let told = "Namespace default has no mapping defined for search attribute OrderId";
+        let early = TemporalError::Rpc(Status::invalid_argument(told));
+        assert!(early.may_pass() && !early.may_have_happened());
+        let wrong = TemporalError::Rpc(Status::invalid_argument("WorkflowId is too long"));
+        assert!(!wrong.may_pass());
     }
 
     #[test]

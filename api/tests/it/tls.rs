@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
@@ -61,8 +62,8 @@ impl Locked {
             .expect("a client")
     }
 
-    /// The certificate that a new connection is shown.
-    async fn shown(&self) -> CertificateDer<'static> {
+    /// A connection to the gateway under this name.
+    async fn opened(&self, name: &'static str) -> TlsStream<TcpStream> {
         let mut roots = RootCertStore::empty();
         roots
             .add(der(&self.authority.certificate()))
@@ -73,9 +74,14 @@ impl Locked {
         let stream = TcpStream::connect(self.gateway.address)
             .await
             .expect("a connection");
-        let name = ServerName::try_from("localhost").expect("a name");
+        let name = ServerName::try_from(name).expect("a name");
         let connector = TlsConnector::from(Arc::new(config));
-        let opened = connector.connect(name, stream).await.expect("a handshake");
+        connector.connect(name, stream).await.expect("a handshake")
+    }
+
+    /// The certificate that a new connection is shown.
+    async fn shown(&self) -> CertificateDer<'static> {
+        let opened = self.opened("localhost").await;
         let chain = opened.get_ref().1.peer_certificates().expect("a chain");
         chain[0].clone().into_owned()
     }
@@ -349,19 +355,7 @@ fn base64(bytes: &[u8]) -> String {
 #[tokio::test]
 async fn a_connection_ends_with_a_good_bye() {
     let locked = Locked::start(Limits::default()).await;
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(der(&locked.authority.certificate()))
-        .expect("a root");
-    let config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let stream = TcpStream::connect(locked.gateway.address)
-        .await
-        .expect("a connection");
-    let name = ServerName::try_from("127.0.0.1").expect("a name");
-    let connector = TlsConnector::from(Arc::new(config));
-    let mut opened = connector.connect(name, stream).await.expect("a handshake");
+    let mut opened = locked.opened("127.0.0.1").await;
     let request = b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
     opened.write_all(request).await.expect("sent");
     let mut said = String::new();

@@ -23,8 +23,8 @@ use pizza_activities::store::{Account, Store, now_ms};
 use crate::client::output;
 use crate::store_args::StoreArgs;
 use crate::temporal::connect;
-pub(crate) use report::Verdict;
-use report::{Listener, Report};
+use report::Listener;
+pub(crate) use report::{Report, Verdict};
 pub(crate) use rules::Invariant;
 use rules::{InTemporal, Violation};
 use temporal::Temporal;
@@ -121,29 +121,11 @@ async fn examine(
     Ok(audit.report)
 }
 
-/// What an audit that nobody looks at found.
-pub(crate) struct Tally {
-    pub(crate) orders: u64,
-    report: Report,
-}
-
-impl Tally {
-    /// How often a promise was not kept.
-    pub(crate) fn violations_of(&self, invariant: Invariant) -> u64 {
-        self.report.violations_of(invariant)
-    }
-
-    /// Violations of each promise, as many as a person would be shown.
-    pub(crate) fn violations(&self) -> impl Iterator<Item = &Violation> {
-        self.report.shown()
-    }
-}
-
 /// Audits the store alone beside its daily work: page by page, and with a rest
 /// after each that is longer than the page took.
-pub(crate) async fn of_store(store: Store) -> anyhow::Result<Tally> {
+pub(crate) async fn of_store(store: Store) -> anyhow::Result<Report> {
     let mut audit = Audit {
-        report: Report::silent(),
+        report: Report::new(Listener::Nobody, false),
         books: Books {
             store,
             temporal: None,
@@ -151,10 +133,7 @@ pub(crate) async fn of_store(store: Store) -> anyhow::Result<Tally> {
         rest: REST,
     };
     audit.orders().await?;
-    Ok(Tally {
-        orders: audit.report.orders(),
-        report: audit.report,
-    })
+    Ok(audit.report)
 }
 
 /// An audit under way.

@@ -87,11 +87,6 @@ impl Report {
         }
     }
 
-    /// A report on the store alone that is only read.
-    pub(crate) fn silent() -> Self {
-        Self::new(Listener::Nobody, false)
-    }
-
     /// How often a promise was not kept.
     pub(crate) fn violations_of(&self, invariant: Invariant) -> u64 {
         self.found[invariant as usize].count

@@ -22,7 +22,7 @@ pub(super) async fn keep_auditing(store: Store, every: Duration) {
         ticks.tick().await;
         let started = Instant::now();
         match audit::of_store(store.clone()).await {
-            Ok(tally) => note(&tally, started.elapsed()),
+            Ok(report) => note(&report, started.elapsed()),
             Err(error) => {
                 counter!(meters::AUDIT_FAILURES.name).increment(1);
                 tracing::warn!(error = format!("{error:#}"), "the audit was not made");
@@ -31,22 +31,77 @@ pub(super) async fn keep_auditing(store: Store, every: Duration) {
     }
 }
 
-fn note(tally: &audit::Tally, took: Duration) {
+fn note(report: &audit::Report, took: Duration) {
     for invariant in Invariant::ALL {
         #[allow(clippy::cast_precision_loss, reason = "nobody counts that far")]
-        let found = tally.violations_of(invariant) as f64;
+        let found = report.violations_of(invariant) as f64;
         gauge!(meters::AUDIT_VIOLATIONS.name, "invariant" => invariant.name()).set(found);
     }
     #[allow(clippy::cast_precision_loss, reason = "nobody counts that far")]
-    gauge!(meters::AUDIT_ORDERS.name).set(tally.orders as f64);
+    gauge!(meters::AUDIT_ORDERS.name).set(report.orders() as f64);
     gauge!(meters::AUDIT_RUN_SECONDS.name).set(took);
     gauge!(meters::AUDIT_RUN_AT.name).set(seconds_since_epoch());
     // What is wrong about an order, sums for example, is not for logs.
-    for violation in tally.violations().take(NAMED) {
+    for violation in report.shown().take(NAMED) {
         tracing::error!(
             order_id = violation.order_id,
             invariant = violation.invariant.name(),
             "what must hold of this order does not: see `pizza audit`"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use sqlx::{AnyConnection, Connection};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// How soon a change of the books must be heard of.
+    const SOON: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn a_broken_promise_is_counted_until_it_is_put_right() {
+        let folder = TempDir::new().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("pizza.db").display());
+        let store = Store::open(&url).await.expect("a store");
+        let mut books = AnyConnection::connect(&url).await.expect("the books");
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let exported = recorder.handle();
+        // Tests run on one thread each, and so does all that is counted here.
+        let _counting = metrics::set_default_local_recorder(&recorder);
+        let charges = |count: u32| {
+            let line = format!("pizza_audit_violations{{invariant=\"charge\"}} {count}\n");
+            let exported = exported.clone();
+            async move {
+                while !exported.render().contains(&line) {
+                    tokio::task::yield_now().await;
+                }
+            }
+        };
+        let story = async {
+            charges(0).await;
+            sqlx::query(
+                "INSERT INTO payments VALUES \
+                 ('6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11', 'charge', 'guest', 1200, 'key', 0)",
+            )
+            .execute(&mut books)
+            .await
+            .expect("a charge for an order that nobody placed");
+            charges(1).await;
+            sqlx::query("DELETE FROM payments")
+                .execute(&mut books)
+                .await
+                .expect("taken back");
+            charges(0).await;
+        };
+        tokio::select! {
+            () = keep_auditing(store, Duration::from_millis(10)) => {}
+            heard = tokio::time::timeout(SOON, story) => {
+                assert!(heard.is_ok(), "not heard of:\n{}", exported.render());
+            }
+        }
     }
 }
