@@ -19,9 +19,12 @@ COPY . .
 ARG PIZZA_COMMIT=""
 ENV PIZZA_COMMIT=${PIZZA_COMMIT}
 RUN cargo build --release --locked --package pizza --bin pizza
+# What it is made of, for whoever looks for a vulnerable crate.
+RUN python3 deploy/sbom.py > target/release/pizza.cdx.json
 
 # The C library and the certificates of the well-known authorities, no shell,
 # no package manager; uid 65532.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /src/target/release/pizza /usr/local/bin/pizza
+COPY --from=build /src/target/release/pizza.cdx.json /usr/share/doc/pizza/sbom.cdx.json
 ENTRYPOINT ["/usr/local/bin/pizza"]
