@@ -18,6 +18,8 @@ export PIZZA_GATEWAY=http://$PIZZA_LISTEN DATABASE_URL=sqlite:$DATA/pizza.db
 export PIZZA_KITCHEN_KEY=pizza_ki_an-example RUST_LOG=warn
 PIZZA_KITCHEN_KEYS=oven:$(printf %s "$PIZZA_KITCHEN_KEY" | sha256sum | cut -d' ' -f1)
 export PIZZA_KITCHEN_KEYS
+# All of it comes from one address.
+export PIZZA_ORDERS_PER_SECOND=0 PIZZA_REQUESTS_PER_SECOND=0 PIZZA_STAFF_REQUESTS_PER_SECOND=0
 
 rm -rf "$DATA" && mkdir -p "$DATA"
 pids=()
