@@ -116,8 +116,12 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
+    use clap::builder::{BoolishValueParser, TypedValueParser, ValueParser};
+    use clap::{ArgAction, CommandFactory};
+
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -133,6 +137,47 @@ mod tests {
         }
         let cli = Cli::parse_from(["pizza", "--codec-keys", "a.keys"]);
         assert!(format!("{:?}", cli.codec_keys()).contains("a.keys"));
+    }
+
+    /// The flags that a variable may set, with the role that has each.
+    const SWITCHES: [(&str, &str); 3] = [
+        ("gateway", "open"),
+        ("gateway", "fault_injection"),
+        ("codec-server", "decode_only"),
+    ];
+
+    #[test]
+    fn a_switch_is_on_or_off_and_never_on_by_a_typo() {
+        // An environment cannot be given to a parse, so its parser is asked:
+        // the same that every such flag has.
+        let command = Cli::command();
+        let boolish = format!("{:?}", ValueParser::new(BoolishValueParser::new()));
+        let mut found = 0;
+        for role in command.get_subcommands() {
+            for argument in role.get_arguments() {
+                let is_flag = matches!(argument.get_action(), ArgAction::SetTrue);
+                if is_flag && argument.get_env().is_some() {
+                    let parser = format!("{:?}", argument.get_value_parser());
+                    assert_eq!(parser, boolish, "{}", argument.get_id());
+                    found += 1;
+                }
+            }
+        }
+        assert!(found >= SWITCHES.len(), "{found}");
+        for typo in ["nope", "disabled", ""] {
+            let read = BoolishValueParser::new().parse_ref(&command, None, OsStr::new(typo));
+            assert!(read.is_err(), "{typo}");
+        }
+    }
+
+    #[test]
+    fn a_switch_needs_no_value_on_the_command_line() {
+        for (role, id) in SWITCHES {
+            let flag = format!("--{}", id.replace('_', "-"));
+            let switched = Cli::parse_from(["pizza", role, &flag]).role();
+            let told = format!("{switched:?}");
+            assert!(told.contains(&format!("{id}: true")), "{told}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use clap::builder::FalseyValueParser;
+use clap::builder::BoolishValueParser;
 use pizza_activities::store::Store;
 use pizza_api::usecases::TemporalGateway;
 use pizza_api::{Gateway, Keyring, PublicUrl, Role};
@@ -35,7 +35,7 @@ pub(crate) struct GatewayArgs {
     )]
     listen: SocketAddr,
     /// Take simulated errors, and an unreliable simulated kitchen: for demonstrations
-    #[arg(long, env = "PIZZA_FAULT_INJECTION", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "PIZZA_FAULT_INJECTION", value_parser = BoolishValueParser::new())]
     fault_injection: bool,
     /// Print one line of JSON with the gateway's URL when it serves
     #[arg(long)]
@@ -69,7 +69,7 @@ pub(crate) struct SettingsArgs {
     pub(crate) public_url: Option<PublicUrl>,
     /// Let everybody order and see every order, on an address that others can
     /// reach: without customers' keys that is refused otherwise
-    #[arg(long, env = "PIZZA_OPEN", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "PIZZA_OPEN", value_parser = BoolishValueParser::new())]
     open: bool,
     #[command(flatten)]
     menu: MenuArgs,

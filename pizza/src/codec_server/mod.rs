@@ -63,7 +63,7 @@ pub(crate) struct CodecServerArgs {
     )]
     ui_origins: Vec<Origin>,
     /// Refuse to encrypt: operators look, and send nothing
-    #[arg(long, env = "PIZZA_CODEC_DECODE_ONLY", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "PIZZA_CODEC_DECODE_ONLY", value_parser = clap::builder::BoolishValueParser::new())]
     decode_only: bool,
     /// Print one line of JSON with the server's URL when it serves
     #[arg(long)]
