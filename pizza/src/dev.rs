@@ -30,7 +30,7 @@ use crate::reconciliation::{self, ReconciliationArgs};
 use crate::telemetry::{MetricsArgs, Part};
 use crate::temporal_command::{CliArgs, SETTING_NAMES};
 use crate::worker::{Crew, RecycleArgs, Workers};
-use crate::{shutdown, temporal};
+use crate::{shutdown, store_args, temporal};
 
 /// Everything but the gateway listens on this machine alone.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -110,7 +110,7 @@ async fn serve(
     let connect = async || temporal::connect_to(options.clone()).await;
     let client = connect().await?;
     register_search_attributes(&client).await?;
-    let store = Store::open(&store_url(&args.data)).await?;
+    let store = Store::open(&store_args::url_in(&args.data)).await?;
     if let Some(metrics) = metrics {
         metrics.serve(&store, &shutdown);
     }
@@ -247,7 +247,7 @@ impl Server {
 /// Makes the folder, and finds out now whether it can be written to.
 fn prepare_folder(data: &Path) -> anyhow::Result<()> {
     let try_out = || {
-        std::fs::create_dir_all(data)?;
+        make_private(data)?;
         let probe = data.join(".writable");
         std::fs::write(&probe, b"")?;
         std::fs::remove_file(probe)
@@ -260,8 +260,14 @@ fn prepare_folder(data: &Path) -> anyhow::Result<()> {
     })
 }
 
-fn store_url(data: &Path) -> String {
-    format!("sqlite:{}", data.join("pizza.db").display())
+/// Makes the folder, unless it is there, for its owner alone: orders lie in it
+/// beside the keys.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Says that all is ready, and what to do next.

@@ -1,5 +1,6 @@
 //! Where the store is, for every command that uses it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use anyhow::{Context, bail, ensure};
 use clap::{ArgAction, Args};
 use pizza_activities::store::StoreOptions;
 
-/// Where `pizza dev` keeps its store, seen from where it is started.
-const DEFAULT_URL: &str = "sqlite:.pizza/pizza.db";
+/// The folder of `pizza dev`, seen from where it is started.
+const DATA: &str = ".pizza";
 
 /// The most connections of one process: PostgreSQL itself allows 100 by
 /// default, for all that there are.
@@ -25,7 +26,7 @@ const MOST_BYTES: usize = 4096;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct StoreArgs {
     /// The store: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`
-    /// [default: the one that `pizza dev` keeps, sqlite:.pizza/pizza.db]
+    /// [default: the one that `pizza dev` keeps, pizza.db in the folder PIZZA_DATA, or .pizza]
     #[arg(
         long,
         value_name = "URL",
@@ -89,7 +90,7 @@ impl StoreArgs {
         let url = match (&self.database_url, &self.database_url_file) {
             (Some(url), _) => url.0.clone(),
             (None, Some(file)) => read(file)?,
-            (None, None) => DEFAULT_URL.to_owned(),
+            (None, None) => default_url(std::env::var_os("PIZZA_DATA").as_deref()),
         };
         let mut options = StoreOptions::new(url);
         if let Err(error) = options.check() {
@@ -107,6 +108,17 @@ impl StoreArgs {
         }
         Ok(options)
     }
+}
+
+/// The store of `pizza dev` in this folder.
+pub(crate) fn url_in(data: &Path) -> String {
+    format!("sqlite:{}", data.join("pizza.db").display())
+}
+
+/// The store of the `pizza dev` that was told the same, as its keys are found.
+fn default_url(data: Option<&OsStr>) -> String {
+    let data = data.filter(|data| !data.is_empty());
+    url_in(Path::new(data.unwrap_or(OsStr::new(DATA))))
 }
 
 /// Reads the one line of a file.
@@ -171,7 +183,10 @@ mod tests {
         assert_eq!(read.url, "postgres://u:secret@h/db");
         let named = options(&["--database-url", "sqlite:a.db"]).expect("read");
         assert_eq!(named.url, "sqlite:a.db");
-        assert_eq!(options(&[]).expect("read").url, DEFAULT_URL);
+        assert_eq!(default_url(None), "sqlite:.pizza/pizza.db");
+        assert_eq!(default_url(Some(OsStr::new(""))), default_url(None));
+        let elsewhere = default_url(Some(OsStr::new("/srv/shop")));
+        assert_eq!(elsewhere, "sqlite:/srv/shop/pizza.db");
         let sized = options(&["--store-connections", "3", "--store-timeout-seconds", "0.5"]);
         let sized = sized.expect("read");
         assert_eq!(
@@ -190,6 +205,9 @@ mod tests {
             (["--store-timeout-seconds", "NaN"], "from 0.1 to 60"),
             (["--database-url", "mysql://h/db"], "postgres://"),
             (["--database-url", "pizza.db"], "sqlite:"),
+            (["--database-url", "sqlite:"], "DATABASE_URL"),
+            (["--database-url", "sqlite::memory:"], "in a file"),
+            (["--database-url", "sqlite:a.db?mode=memory"], "in a file"),
             (["--database-url-file", "/no/such/file"], "/no/such/file"),
         ] {
             let error = options(&arguments).expect_err("refused").to_string();

@@ -46,6 +46,7 @@ impl Engine {
     pub(super) fn of(url: &str) -> Result<Self, StoreError> {
         let scheme = url.split(':').next().unwrap_or_default();
         match scheme {
+            "sqlite" if sqlite::is_in_memory(url) => Err(StoreError::InMemory),
             "sqlite" => Ok(Self::Sqlite),
             "postgres" | "postgresql" => Ok(Self::Postgres),
             // What has no colon may be anything, a password included.

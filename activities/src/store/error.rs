@@ -26,6 +26,9 @@ pub enum StoreError {
         /// What it begins with.
         scheme: String,
     },
+    /// The URL names no file: the books would be lost with each connection.
+    #[error("a store on SQLite has to be in a file, sqlite:PATH: in memory, the books are lost")]
+    InMemory,
     /// The texts of the database are not Unicode.
     #[error("the store at {url} keeps texts as {encoding}; it has to be a database in UTF8")]
     Encoding {

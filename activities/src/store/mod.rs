@@ -72,7 +72,7 @@ pub struct Store {
 /// What bringing the schema up to date came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Migrated {
-    /// The last migration that this version knows.
+    /// The last migration that was made, which a later version may have.
     pub version: i64,
     /// How many were made now.
     pub made: usize,
@@ -84,6 +84,11 @@ impl fmt::Debug for Store {
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
+}
+
+/// The version of a store that these migrations made.
+fn last(made: &[(i64, Vec<u8>)]) -> i64 {
+    made.iter().map(|(version, _)| *version).max().unwrap_or(0)
 }
 
 static DRIVERS: Once = Once::new();
@@ -209,8 +214,9 @@ impl Store {
     /// change the schema is needed.
     async fn migrate(&self) -> Result<Migrated, StoreError> {
         let migrations = self.engine.migrations();
-        let version = migrations.iter().map(|it| it.version).max().unwrap_or(0);
         if self.migrations_to_make().await? == 0 {
+            let made = self.made(&mut *self.pool.acquire().await?).await?;
+            let version = last(&made);
             return Ok(Migrated { version, made: 0 });
         }
         let mut transaction = self
@@ -221,9 +227,12 @@ impl Store {
         migrations
             .run_direct(None, &mut *transaction, false)
             .await?;
-        let made = self.made(&mut transaction).await?.len() - before;
+        let all = self.made(&mut transaction).await?;
         transaction.commit().await?;
-        Ok(Migrated { version, made })
+        Ok(Migrated {
+            version: last(&all),
+            made: all.len() - before,
+        })
     }
 
     /// Answers when the database does.

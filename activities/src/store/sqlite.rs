@@ -82,7 +82,51 @@ pub(super) fn exists(url: &str) -> bool {
     file(url).is_ok_and(|file| file.is_file())
 }
 
+/// Whether the URL names a database that is in no file. Each connection would
+/// have one of its own, and lose it when it ends.
+pub(super) fn is_in_memory(url: &str) -> bool {
+    let place = url.strip_prefix("sqlite:").unwrap_or(url);
+    let place = place.strip_prefix("//").unwrap_or(place);
+    let (file, parameters) = place.split_once('?').unwrap_or((place, ""));
+    let file = file.strip_prefix("file:").unwrap_or(file);
+    let asks = parameters.split('&').any(|parameter| {
+        parameter
+            .strip_prefix("mode=")
+            .is_some_and(|mode| mode.eq_ignore_ascii_case("memory"))
+    });
+    asks || file.trim().is_empty() || file == ":memory:"
+}
+
 fn file(url: &str) -> Result<PathBuf, sqlx::Error> {
     let options = SqliteConnectOptions::from_str(url)?;
     Ok(options.get_filename().to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn books_that_would_be_lost_with_a_connection_are_refused() {
+        for url in [
+            "sqlite:",
+            "sqlite://",
+            "sqlite: ",
+            "sqlite:?mode=rwc",
+            "sqlite::memory:",
+            "sqlite://:memory:",
+            "sqlite:books.db?mode=memory",
+            "sqlite:file:books?cache=shared&mode=memory",
+        ] {
+            assert!(is_in_memory(url), "{url}");
+        }
+        for url in [
+            "sqlite:pizza.db",
+            "sqlite:///var/lib/pizza.db",
+            "sqlite:memory",
+            "sqlite:pizza.db?mode=rwc",
+        ] {
+            assert!(!is_in_memory(url), "{url}");
+        }
+    }
 }
