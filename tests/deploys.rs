@@ -130,6 +130,47 @@ async fn each_order_ends_on_the_build_that_it_began_with_while_builds_are_promot
 }
 
 #[tokio::test]
+async fn a_build_whose_workers_died_on_the_way_does_not_get_everything() {
+    let world = World::found(Setup {
+        kitchen: false,
+        ..Setup::default()
+    })
+    .await;
+    let (old, new) = (build(&world, "old"), build(&world, "new"));
+    let _old_worker = worker(&world, "old");
+    let waiting = eventually(SOON, "the first build is known", async || {
+        let told = old.pizza(&["deploy", "status", "--json"]).await;
+        let status: Value = serde_json::from_str(&told.stdout).ok()?;
+        let builds = status["builds"].as_array()?;
+        let old = builds.iter().find(|found| found["build"] == "old")?;
+        (old["pollers"]["orders"] == 1).then_some(old.clone())
+    })
+    .await;
+    assert_eq!(waiting["mayBeStopped"], false, "{waiting}");
+    old.ok(&["deploy", "promote", "--first"]).await;
+    let new_worker = worker(&world, "new");
+    let steps = ["--ramp-steps", "50,100", "--every", "3s"];
+    let promote = [&["deploy", "promote"][..], &steps].concat();
+    let (promoted, ()) = tokio::join!(new.pizza(&promote), async {
+        eventually(SOON, "the new build has a share", async || {
+            let status = status(&old).await;
+            (status["routing"]["ramping"]["build"] == "new").then_some(())
+        })
+        .await;
+        // Temporal goes on listing it for a while.
+        drop(new_worker);
+    });
+    assert_eq!(promoted.code, Some(1), "{promoted:?}");
+    assert!(promoted.stderr.contains("no worker of new"), "{promoted:?}");
+    let now = status(&old).await;
+    assert_eq!(
+        now["routing"],
+        json!({ "current": "old", "ramping": null }),
+        "{now}"
+    );
+}
+
+#[tokio::test]
 async fn a_build_that_would_break_what_is_open_is_not_promoted() {
     let mut world = World::found(Setup {
         kitchen: false,

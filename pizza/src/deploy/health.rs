@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::deployment::{Deployment, asked, limited, version_attribute};
-use super::pollers::Pollers;
+use super::pollers::{ASKED_WITHIN, Pollers};
 use super::sample::{OPEN, Run, list};
 
 /// How often it is looked, and how long what was just done takes to show.
@@ -88,6 +88,41 @@ impl<'a> Watch<'a> {
             }
             if Instant::now() >= until {
                 return Ok(Health::Good);
+            }
+        }
+    }
+
+    /// Waits until workers of the build ask for work again on each queue.
+    /// Without work they do so once a minute, and the server lists those that
+    /// ended for longer: that they are listed proves nothing.
+    pub(super) async fn until_asked_again(
+        &self,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Health> {
+        let client = self.deployment.client;
+        let earlier = Pollers::look(client).await?;
+        let until = Instant::now() + ASKED_WITHIN;
+        loop {
+            tokio::select! {
+                () = sleep(LOOK) => {}
+                () = stop.cancelled() => return Ok(Health::Stopped),
+            }
+            if let Some(why) = self.trouble().await? {
+                return Ok(Health::Bad(why));
+            }
+            let now = Pollers::look(client).await?;
+            let mut silent = now.silent_since(&earlier, self.deployment.name, self.build);
+            silent.retain(|queue| !self.missing.contains(queue));
+            if silent.is_empty() {
+                return Ok(Health::Good);
+            }
+            if Instant::now() >= until {
+                return Ok(Health::Bad(format!(
+                    "no worker of {} has asked for work for {} within {} s",
+                    self.build,
+                    silent.join(", "),
+                    ASKED_WITHIN.as_secs()
+                )));
             }
         }
     }

@@ -185,7 +185,8 @@ impl Promotion<'_> {
         };
         let mut standing = before.clone();
         let mut watch = None;
-        for step in self.args.steps() {
+        let steps = self.args.steps();
+        for (at, &step) in steps.iter().enumerate() {
             standing = self.take(step, &before, &standing).await?;
             output::note(&self.told(step));
             let Some(every) = self.args.every else {
@@ -196,7 +197,14 @@ impl Promotion<'_> {
                 none => none
                     .insert(Watch::new(&self.deployment, self.build, standing.changed_at).await?),
             };
-            match watch.until(every, &stop).await? {
+            let mut health = watch.until(every, &stop).await?;
+            // What follows gives it everything, so by then its workers have
+            // to be more than remembered.
+            if health == Health::Good && at + 2 == steps.len() {
+                output::note("waiting until its workers ask for work again on each queue");
+                health = watch.until_asked_again(&stop).await?;
+            }
+            match health {
                 Health::Good => {}
                 Health::Stopped => {
                     output::note("stopped: the build keeps the share that it has now");

@@ -29,9 +29,13 @@ struct Build {
 
 impl Build {
     /// Whether nothing needs its workers any more.
-    fn may_be_stopped(&self) -> bool {
+    fn may_be_stopped(&self, routing: &Routing) -> bool {
         let is_used = matches!(self.version.state, State::Current | State::Ramping);
-        !is_used && self.pinned == 0
+        // The first build, started and not promoted yet.
+        let is_wanted = routing.current.is_none()
+            && self.version.state == State::Inactive
+            && !self.pollers.is_empty();
+        !is_used && !is_wanted && self.pinned == 0
     }
 
     /// Whether workflows wait for workers that are not there.
@@ -100,7 +104,12 @@ fn print(routing: &Routing, builds: &[Build], unversioned: u64) {
             workers.join(", "),
             build.open.to_string(),
             build.pinned.to_string(),
-            if build.may_be_stopped() { "yes" } else { "no" }.to_owned(),
+            if build.may_be_stopped(routing) {
+                "yes"
+            } else {
+                "no"
+            }
+            .to_owned(),
         ]);
     }
     output::data(&table.to_string());
@@ -130,10 +139,44 @@ fn to_json(routing: &Routing, builds: &[Build], unversioned: u64) -> Value {
                 "pollers": build.pollers,
                 "open": build.open,
                 "pinned": build.pinned,
-                "mayBeStopped": build.may_be_stopped(),
+                "mayBeStopped": build.may_be_stopped(routing),
                 "note": build.note,
             })
         })
         .collect();
     json!({ "routing": routing, "builds": builds, "openWithoutBuild": unversioned })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(state: State, has_workers: bool) -> Build {
+        Build {
+            version: Version {
+                build: "2".to_owned(),
+                state,
+                last_current_ms: None,
+            },
+            note: None,
+            pollers: has_workers.then_some(("orders", 1)).into_iter().collect(),
+            open: 0,
+            pinned: 0,
+        }
+    }
+
+    #[test]
+    fn workers_that_wait_for_the_first_promotion_may_not_be_stopped() {
+        let none = Routing::default();
+        let other = Routing {
+            current: Some("1".to_owned()),
+            ramping: None,
+        };
+        let first = build(State::Inactive, true);
+        assert!(!first.may_be_stopped(&none));
+        assert!(first.may_be_stopped(&other));
+        assert!(build(State::Inactive, false).may_be_stopped(&none));
+        assert!(build(State::Drained, true).may_be_stopped(&none));
+        assert!(!build(State::Current, true).may_be_stopped(&other));
+    }
 }
