@@ -18,7 +18,8 @@ mkdir -p "$folder"
 keep() {
     cat > "$folder/.$1"
     test -s "$folder/.$1"
-    chmod 0444 "$folder/.$1"
+    # Its owner may add a line, as docs/compose.md says.
+    chmod 0644 "$folder/.$1"
     mv "$folder/.$1" "$folder/$1"
 }
 
@@ -39,14 +40,41 @@ if is_missing pizza_database_url; then
         | keep pizza_database_url
 fi
 
+# Writes what a command prints to a file, and shows what it complains of. The
+# name comes first, then the command. In a pipe its failure would be lost.
+made() {
+    file=$1
+    shift
+    "$@" > "$folder/.made" || {
+        echo "$file cannot be made: $* failed" >&2
+        rm -f "$folder/.made"
+        exit 1
+    }
+    keep "$file" < "$folder/.made"
+    rm -f "$folder/.made"
+}
+
 # A key of a role: the key itself, for who holds it, and the entry by which
-# gateways know it, which is the line with the name and the hash.
+# gateways know it, which is the line with the name and the hash. Entries that
+# are there belong to others, whose keys were handed out, and stay.
 role() {
     holder=$1 role=$2
     if is_missing "$role.key" || is_missing "${role}_keys"; then
-        key=$($pizza "$role-key" "$holder" 2> "$folder/.told")
-        grep -Eo "$holder:[0-9a-f]{64}" "$folder/.told" | keep "${role}_keys"
+        if ! key=$($pizza "$role-key" "$holder" 2> "$folder/.told"); then
+            cat "$folder/.told" >&2
+            echo "$role.key cannot be made: $pizza failed" >&2
+            rm -f "$folder/.told"
+            exit 1
+        fi
+        entry=$(grep -Eo "$holder:[0-9a-f]{64}" "$folder/.told")
         rm -f "$folder/.told"
+        if is_missing "${role}_keys"; then
+            echo "$entry" | keep "${role}_keys"
+        else
+            # A name stands for one key: the one that is lost gives it up.
+            { grep -v "^$holder:" "$folder/${role}_keys" || true; echo "$entry"; } \
+                | keep "${role}_keys"
+        fi
         echo "$key" | keep "$role.key"
     fi
 }
@@ -56,7 +84,7 @@ role kitchen kitchen
 role customer customer
 
 if is_missing codec_keys; then
-    $pizza codec-key first | keep codec_keys
+    made codec_keys $pizza codec-key first
 fi
 
 echo "the secrets are in $folder" >&2

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -24,7 +25,7 @@ fn every_secret_is_made_once_and_out_of_sight() {
     }
     let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
-    assert_eq!(mode(&folder.join("codec_keys")), 0o444);
+    assert_eq!(mode(&folder.join("codec_keys")), 0o644);
     assert!(!String::from_utf8_lossy(&made.stdout).contains("pizza_"));
     let password = secrets["pizza_database_password"].trim();
     assert!(secrets["pizza_database_url"].contains(password));
@@ -41,6 +42,43 @@ fn every_secret_is_made_once_and_out_of_sight() {
         .expect("runs");
     assert!(!failed.status.success());
     assert!(!folder.join("codec_keys").exists());
+}
+
+#[test]
+fn a_key_that_is_lost_is_made_anew_and_no_other_holder_loses_theirs() {
+    let folder = folder::new("secrets").join("lost");
+    assert!(make(&folder).status.success());
+    let known = folder.join("customer_keys");
+    let other = format!("ann:{}\n", "a".repeat(64));
+    let mut entries = fs::OpenOptions::new()
+        .append(true)
+        .open(&known)
+        .expect("to be added to");
+    entries.write_all(other.as_bytes()).expect("added");
+    let before = read(&folder);
+
+    fs::remove_file(folder.join("customer.key")).expect("removed");
+    assert!(make(&folder).status.success());
+    let after = read(&folder);
+    assert_ne!(after["customer.key"], before["customer.key"]);
+    let entries = &after["customer_keys"];
+    assert!(entries.contains(&other), "{entries}");
+    // The new key opens the door, and the lost one does not any more.
+    assert_eq!(entries.lines().count(), 2, "{entries}");
+    assert_ne!(entries, &before["customer_keys"]);
+    assert_eq!(after["kitchen_keys"], before["kitchen_keys"]);
+}
+
+#[test]
+fn why_a_key_cannot_be_made_is_shown() {
+    let folder = folder::new("secrets").join("refused");
+    let failed = command(&folder).env("PIZZA", "/nonexistent").output();
+    let failed = failed.expect("runs");
+    let told = String::from_utf8_lossy(&failed.stderr);
+    assert!(!failed.status.success());
+    assert!(told.contains("/nonexistent"), "{told}");
+    assert!(told.contains("operator.key cannot be made"), "{told}");
+    assert!(!folder.join("operator_keys").exists());
 }
 
 fn make(folder: &Path) -> Output {
