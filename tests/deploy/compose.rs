@@ -148,6 +148,20 @@ fn nothing_starts_before_what_it_needs_and_each_is_held_to_its_limits() {
 }
 
 #[test]
+fn somebody_waits_for_the_end_of_each_that_runs_once() {
+    // `docker compose up --wait` fails for a container that ends, otherwise.
+    let services = services();
+    for (name, service) in &services {
+        if text_of(service, "restart").starts_with("on-failure") {
+            let is_waited_for = services
+                .values()
+                .any(|other| object_or_empty(&other["depends_on"]).contains_key(name));
+            assert!(is_waited_for, "{name}");
+        }
+    }
+}
+
+#[test]
 fn only_the_gateway_and_what_people_look_at_is_published_and_only_here() {
     for (name, service) in services() {
         let ports = texts_or_empty(&service["ports"]);
