@@ -238,7 +238,7 @@ impl From<UseCaseError> for Problem {
 }
 
 /// An error with its causes, outermost first.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .map(ToString::to_string)
         .collect::<Vec<_>>()

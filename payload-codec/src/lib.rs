@@ -30,7 +30,7 @@ use temporalio_client::ClientOptions;
 use temporalio_common::data_converters::{DataConverter, PayloadConverter};
 
 pub use cipher::{CIPHER, Cipher, ENCRYPTED, OpenError, SealError};
-pub use descriptions::OpenDescriptions;
+pub use descriptions::{LOST_KEYS, OpenDescriptions};
 pub use failures::EncodedFailures;
 pub use keys::{InvalidKeyId, InvalidKeys, KeyFault, KeyId, Keys};
 pub use reading::{key_ids, open_what_can_be_opened};

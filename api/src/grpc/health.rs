@@ -14,6 +14,7 @@ use super::{
     FailureQueueServiceServer, KitchenServiceServer, MenuServiceServer, OrderServiceServer,
 };
 use crate::gateway::App;
+use crate::usecases::{Missing, Readiness};
 
 /// How often it is looked. Whoever asks for health is answered from the last
 /// look, so that asking costs nothing.
@@ -25,11 +26,15 @@ pub(crate) async fn watch(reporter: HealthReporter, app: Arc<App>, shutdown: Can
     let looking = async {
         // Nothing is known before the first look, least of all good health.
         tell(&reporter, ServingStatus::NotServing).await;
+        let mut before = ALL_THERE;
         loop {
-            let readiness = app
-                .use_cases()
-                .readiness(app.gateway.limits.readiness)
-                .await;
+            let limit = app.gateway.limits.readiness;
+            let missing = app.use_cases().missing(limit).await;
+            let readiness = missing.readiness();
+            if readiness != before {
+                log(&missing);
+                before = readiness;
+            }
             let status = if readiness.is_ready() {
                 ServingStatus::Serving
             } else {
@@ -41,6 +46,24 @@ pub(crate) async fn watch(reporter: HealthReporter, app: Arc<App>, shutdown: Can
     };
     shutdown.run_until_cancelled(looking).await;
     tell(&reporter, ServingStatus::NotServing).await;
+}
+
+const ALL_THERE: Readiness = Readiness {
+    store: true,
+    temporal: true,
+};
+
+/// Says what changed: once, however often it is looked.
+fn log(missing: &Missing) {
+    if missing.readiness().is_ready() {
+        tracing::info!("the gateway is ready again");
+        return;
+    }
+    tracing::warn!(
+        store = missing.store.as_deref(),
+        temporal = missing.temporal.as_deref(),
+        "the gateway is not ready"
+    );
 }
 
 async fn tell(reporter: &HealthReporter, status: ServingStatus) {

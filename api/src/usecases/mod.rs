@@ -52,6 +52,7 @@ pub use list_tickets::{ListTickets, Ticket, TicketStage, Tickets};
 pub use list_workflows::OrderWorkflowState;
 pub use place_order::{PlaceOrder, Placed, PlacedOrder, ScenarioChoice};
 pub use queue_policy::AutoRedriveInSeconds;
+pub(crate) use readiness::Missing;
 pub use readiness::Readiness;
 pub use redrive_failure::RedriveFailure;
 pub use report_kitchen_event::{ReportAnswer, ReportKitchenEvent};

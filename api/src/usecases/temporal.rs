@@ -10,7 +10,7 @@ use std::time::Duration;
 use failure_queue::client::update::{
     COMPLETED_WITHOUT_ANSWER, failure_text, types, until_processed,
 };
-use payload_codec::{Cipher, open_what_can_be_opened};
+use payload_codec::{Cipher, LOST_KEYS, OpenError, open_what_can_be_opened};
 use pizza_domain::{Amendment, Order, OrderId, OrderStatus, ReportRefusal, TicketReport};
 use pizza_workflows::names::{
     MEMO_ORDER, failure_type, fulfilment_workflow_id, order_workflow_id, task_queue, workflow_type,
@@ -30,6 +30,7 @@ use temporalio_client::{
     WorkflowGetResultOptions, WorkflowIdReusePolicy, WorkflowStartOptions,
 };
 use temporalio_common::MemoValues;
+use temporalio_common::data_converters::PayloadConversionError;
 use temporalio_common::protos::temporal::api::common::v1::WorkflowExecution;
 use temporalio_common::protos::temporal::api::enums::v1::WorkflowExecutionStatus;
 use temporalio_common::protos::temporal::api::failure::v1::Failure;
@@ -82,6 +83,13 @@ pub enum TemporalError {
     /// An answer that is an error.
     #[error("Temporal answered with an error")]
     Rpc(#[source] Status),
+    /// What came is encrypted, and this process has not the key. It was asked
+    /// for all the same, and may have been done.
+    #[error(
+        "what Temporal keeps is encrypted with a key that this process lacks: give it the file \
+         with --codec-keys (PIZZA_CODEC_KEYS)"
+    )]
+    Sealed(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Anything else: a payload that cannot be read, an unknown failure.
     #[error("the answer of Temporal was not understood")]
     Unexpected(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -92,7 +100,7 @@ impl TemporalError {
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::TimedOut => true,
+            Self::Connect(_) | Self::TimedOut | Self::Sealed(_) => true,
             Self::Rpc(status) if is_unheard_of(status) => true,
             Self::Rpc(status) => !matches!(
                 status.code(),
@@ -108,15 +116,37 @@ impl TemporalError {
         }
     }
 
+    /// What the client made of an answer, when that is not the server's error.
+    fn of_answer(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let error = error.into();
+        if is_sealed(error.as_ref()) {
+            Self::Sealed(error)
+        } else {
+            Self::Unexpected(error)
+        }
+    }
+
     /// Whether the call may have had its effect all the same: it was sent,
     /// and no answer said that it had none.
     pub(super) fn may_have_happened(&self) -> bool {
         match self {
             Self::Connect(_) | Self::Unexpected(_) => false,
-            Self::TimedOut => true,
+            Self::TimedOut | Self::Sealed(_) => true,
             Self::Rpc(status) => self.may_pass() && !is_unheard_of(status),
         }
     }
+}
+
+/// Whether a payload could not be read for want of its key. Without any key
+/// nothing looks for one, and an encrypted payload is of an encoding that the
+/// client does not know: no other is ever written.
+fn is_sealed(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| {
+        matches!(
+            error.downcast_ref(),
+            Some(PayloadConversionError::WrongEncoding)
+        ) || matches!(error.downcast_ref(), Some(OpenError::UnknownKey(_)))
+    })
 }
 
 /// Whether the server refuses search attributes that it has not heard of. It
@@ -293,10 +323,20 @@ impl TemporalGateway {
             if description.workflow_type() != workflow_type::ORDER {
                 return Ok(None);
             }
-            // A saga that this gateway did not start may have no memo, or
-            // another one: then it is none of its orders.
-            let order = description.memo().get::<Order>(MEMO_ORDER);
-            Ok(order.ok().flatten().filter(|order| order.order_id == id))
+            let memo = description.memo();
+            match memo.get::<Order>(MEMO_ORDER) {
+                Ok(Some(order)) => Ok(Some(order).filter(|order| order.order_id == id)),
+                Err(error) if is_sealed(&error) => Err(TemporalError::Sealed(error.into())),
+                // A saga that this gateway did not start may have no memo, or
+                // another one: then it is none of its orders.
+                Ok(None) | Err(_) => match memo.get::<String>(LOST_KEYS) {
+                    Ok(Some(keys)) => {
+                        let text = format!("no key has the id {keys}");
+                        Err(TemporalError::Sealed(text.into()))
+                    }
+                    _ => Ok(None),
+                },
+            }
         })
         .await
     }
@@ -396,7 +436,7 @@ impl TemporalGateway {
                 Ok(delivery) => Ok(Fulfilment::Delivered(delivery.unwrap_or_default())),
                 Err(WorkflowGetResultError::NotFound(_)) => Ok(Fulfilment::Unknown),
                 Err(WorkflowGetResultError::Rpc(status)) => Err(TemporalError::Rpc(status)),
-                Err(other) => Err(TemporalError::Unexpected(other.into())),
+                Err(other) => Err(TemporalError::of_answer(other)),
             }
         })
         .await
@@ -560,14 +600,14 @@ fn rpc_options(limit: Duration) -> RpcOptions {
 fn start_error(error: WorkflowStartError) -> TemporalError {
     match error {
         WorkflowStartError::Rpc(status) => TemporalError::Rpc(status),
-        other => TemporalError::Unexpected(other.into()),
+        other => TemporalError::of_answer(other),
     }
 }
 
 fn interaction_error(error: WorkflowInteractionError) -> TemporalError {
     match error {
         WorkflowInteractionError::Rpc(status) => TemporalError::Rpc(status),
-        other => TemporalError::Unexpected(other.into()),
+        other => TemporalError::of_answer(other),
     }
 }
 
@@ -578,7 +618,7 @@ fn changed<T>(answer: Result<T, WorkflowUpdateError>) -> Result<Changed<T>, Temp
         Err(WorkflowUpdateError::NotFound(_)) => return Ok(Changed::Closed),
         Err(WorkflowUpdateError::Failed(failure)) => failure,
         Err(WorkflowUpdateError::Rpc(status)) => return Err(TemporalError::Rpc(status)),
-        Err(other) => return Err(TemporalError::Unexpected(other.into())),
+        Err(other) => return Err(TemporalError::of_answer(other)),
     };
     types(&failure)
         .find_map(|(kind, message)| match kind {
@@ -594,7 +634,7 @@ fn update_error(error: WorkflowUpdateError) -> Result<Report, TemporalError> {
         WorkflowUpdateError::Failed(failure) => known_failure(&failure)
             .ok_or_else(|| TemporalError::Unexpected(failure_text(&failure).into())),
         WorkflowUpdateError::Rpc(status) => Err(TemporalError::Rpc(status)),
-        other => Err(TemporalError::Unexpected(other.into())),
+        other => Err(TemporalError::of_answer(other)),
     }
 }
 
@@ -645,6 +685,22 @@ mod tests {
         assert!(early.may_pass() && !early.may_have_happened());
         let wrong = TemporalError::Rpc(Status::invalid_argument("WorkflowId is too long"));
         assert!(!wrong.may_pass());
+    }
+
+    #[test]
+    fn what_cannot_be_read_for_want_of_a_key_names_the_setting_and_may_pass() {
+        let unknown = OpenError::UnknownKey("2027-02".to_owned());
+        for error in [
+            PayloadConversionError::WrongEncoding,
+            PayloadConversionError::EncodingError(unknown.into()),
+        ] {
+            let error = update_error(WorkflowUpdateError::PayloadConversion(error));
+            let error = error.expect_err("not read");
+            assert!(error.to_string().contains("PIZZA_CODEC_KEYS"), "{error}");
+            assert!(error.may_pass() && error.may_have_happened());
+        }
+        let broken = PayloadConversionError::EncodingError("no JSON".into());
+        assert!(!interaction_error(broken.into()).may_pass());
     }
 
     #[test]
