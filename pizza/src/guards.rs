@@ -61,7 +61,8 @@ struct RatesArgs {
         long,
         value_name = "COUNT",
         env = "PIZZA_ORDERS_BURST",
-        default_value = "20"
+        default_value = "20",
+        value_parser = burst
     )]
     orders_burst: NonZeroU32,
     /// How many requests of any kind a second; 0: any number
@@ -77,7 +78,8 @@ struct RatesArgs {
         long,
         value_name = "COUNT",
         env = "PIZZA_REQUESTS_BURST",
-        default_value = "200"
+        default_value = "200",
+        value_parser = burst
     )]
     requests_burst: NonZeroU32,
     /// How many requests a second a kitchen or an operator may make; 0: any number
@@ -93,7 +95,8 @@ struct RatesArgs {
         long,
         value_name = "COUNT",
         env = "PIZZA_STAFF_REQUESTS_BURST",
-        default_value = "1000"
+        default_value = "1000",
+        value_parser = burst
     )]
     staff_requests_burst: NonZeroU32,
     /// How many calls a second an address may make that lack a known key; 0: any number
@@ -109,9 +112,16 @@ struct RatesArgs {
         long,
         value_name = "COUNT",
         env = "PIZZA_WRONG_KEYS_BURST",
-        default_value = "20"
+        default_value = "20",
+        value_parser = burst
     )]
     wrong_keys_burst: NonZeroU32,
+}
+
+/// Reads how many at once.
+fn burst(text: &str) -> Result<NonZeroU32, String> {
+    text.parse()
+        .map_err(|_| format!("must be a whole number from 1 to {}", u32::MAX))
 }
 
 /// Who may say where a request came from.

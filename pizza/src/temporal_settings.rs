@@ -14,6 +14,9 @@ use temporalio_common::envconfig::load_client_config_profile;
 /// The variable that names the file of the API key.
 const API_KEY_FILE: &str = "TEMPORAL_API_KEY_FILE";
 
+/// The variable that names the file of the settings.
+const CONFIG_FILE: &str = "TEMPORAL_CONFIG_FILE";
+
 /// The longest API key, in bytes. Those of Temporal Cloud have some hundreds.
 const LONGEST_API_KEY: usize = 16 * 1024;
 
@@ -21,6 +24,11 @@ const LONGEST_API_KEY: usize = 16 * 1024;
 pub(crate) fn load() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
     const UNUSABLE: &str =
         "the Temporal connection settings (TEMPORAL_*, temporal.toml) are unusable";
+    // A file that was named and is not there would be done without.
+    if let Some(path) = std::env::var_os(CONFIG_FILE).filter(|path| !path.is_empty()) {
+        let path = Path::new(&path);
+        File::open(path).with_context(|| format!("{CONFIG_FILE} {}", path.display()))?;
+    }
     let mut profile = load_client_config_profile(LoadClientConfigProfileOptions::default(), None)
         // The error is not `Send`; its text is what matters.
         .map_err(|error| anyhow::anyhow!("{error}"))
@@ -33,7 +41,13 @@ pub(crate) fn load() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
         ] {
             // The SDK's own complaint does not say which file it is.
             if let Some(DataSource::Path(path)) = source {
-                File::open(path).with_context(|| format!("{variable} {path}"))?;
+                let file = File::open(path).with_context(|| format!("{variable} {path}"))?;
+                // A device or a pipe has no length.
+                let about = file
+                    .metadata()
+                    .with_context(|| format!("{variable} {path}"))?;
+                let is_empty = about.is_file() && about.len() == 0;
+                ensure!(!is_empty, "{variable} {path}: the file is empty");
             }
         }
     }
