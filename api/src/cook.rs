@@ -9,8 +9,7 @@ use http::HeaderMap;
 use http::request::Parts;
 
 use crate::gateway::App;
-use crate::keys::{Keyring, Role};
-use crate::operator::bearer;
+use crate::keys::{Keyring, Principal, Role};
 use crate::problem::{ErrorCode, Problem};
 
 /// A kitchen, or an operator in its place. A handler that takes one first is
@@ -39,23 +38,32 @@ pub(crate) async fn cooks_only(
 }
 
 fn authenticate(keys: &Keyring, headers: &HeaderMap) -> Result<Cook, Problem> {
-    if !keys.knows(Role::Kitchen) {
-        let detail = "this gateway has no kitchen keys, so nobody may do this; \
-                      PIZZA_KITCHEN_KEYS sets them, `pizza kitchen-key` makes them";
-        return Err(Problem::new(ErrorCode::Forbidden, detail));
-    }
-    let unauthenticated = |detail| Problem::new(ErrorCode::Unauthenticated, detail);
-    let key = bearer(headers).ok_or_else(|| {
-        unauthenticated("a kitchen's key is needed, as `Authorization: Bearer <key>`")
-    })?;
-    let holder = keys
-        .holder(key)
-        .ok_or_else(|| unauthenticated("this key is not known here"))?;
-    match holder.role {
-        Role::Kitchen | Role::Operator => Ok(Cook),
-        Role::Customer => {
-            let detail = "this key is not a kitchen's";
-            Err(Problem::new(ErrorCode::Forbidden, detail))
+    // A gateway without such keys says so, whatever it is shown.
+    let holder = match keys.knows(Role::Kitchen) {
+        true => keys.shown(headers)?,
+        false => None,
+    };
+    Cook::of(keys, holder)
+}
+
+impl Cook {
+    /// Whoever holds a known key, if that lets them cook.
+    pub(crate) fn of(keys: &Keyring, holder: Option<&Principal>) -> Result<Self, Problem> {
+        if !keys.knows(Role::Kitchen) {
+            let detail = "this gateway has no kitchen keys, so nobody may do this; \
+                          PIZZA_KITCHEN_KEYS sets them, `pizza kitchen-key` makes them";
+            return Err(Problem::new(ErrorCode::Forbidden, detail));
+        }
+        let holder = holder.ok_or_else(|| {
+            let detail = "a kitchen's key is needed, as `Authorization: Bearer <key>`";
+            Problem::new(ErrorCode::Unauthenticated, detail)
+        })?;
+        match holder.role {
+            Role::Kitchen | Role::Operator => Ok(Self),
+            Role::Customer => {
+                let detail = "this key is not a kitchen's";
+                Err(Problem::new(ErrorCode::Forbidden, detail))
+            }
         }
     }
 }

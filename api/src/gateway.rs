@@ -8,11 +8,13 @@ use http::Uri;
 use http::uri::{Authority, Scheme};
 use pizza_activities::store::Store;
 use pizza_domain::OrderId;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use url::Url;
 
 use crate::feed::Feed;
 use crate::keys::Keyring;
 use crate::limits::Limits;
+use crate::pages::QueuesSeen;
 use crate::problem::{ErrorCode, Problem};
 use crate::proxies::TrustedProxies;
 use crate::rate_limits::{RateLimiter, RateLimits};
@@ -37,6 +39,11 @@ pub struct Gateway {
     pub proxies: TrustedProxies,
     /// What the door is locked with; none for plain text.
     pub tls: Option<Tls>,
+    /// Whether this is a developer's own gateway: whoever reaches its pages
+    /// may sign in without a key.
+    pub development: bool,
+    /// Where the Temporal UI is, for links from the pages; none for none.
+    pub temporal_ui: Option<Url>,
 }
 
 impl Gateway {
@@ -56,9 +63,15 @@ impl Gateway {
             rate_limits: RateLimits::default(),
             proxies: TrustedProxies::default(),
             tls: None,
+            development: false,
+            temporal_ui: None,
         }
     }
 }
+
+/// How many pages are drawn anew at once. Each takes some reads of the store,
+/// whose connections most are for requests, and of Temporal.
+const LOOKS: usize = 3;
 
 /// The gateway at its address, shared by all requests.
 #[derive(Debug)]
@@ -71,8 +84,13 @@ pub(crate) struct App {
     pub(crate) rates: RateLimiter,
     /// One permit for each order that may be watched.
     watchers: Arc<Semaphore>,
+    /// One permit for each page that may be drawn anew at once because what
+    /// it shows changed.
+    pub(crate) looks: Semaphore,
     /// What wakes those who watch.
     pub(crate) feed: Feed,
+    /// How the failure queues stood when somebody last looked.
+    pub(crate) queues_seen: QueuesSeen,
 }
 
 impl App {
@@ -87,7 +105,9 @@ impl App {
             requests,
             rates,
             watchers,
+            looks: Semaphore::new(LOOKS),
             feed,
+            queues_seen: QueuesSeen::default(),
         }
     }
 
@@ -99,14 +119,19 @@ impl App {
         id: OrderId,
         after: i64,
     ) -> Result<Option<Changes>, Problem> {
-        let place = Arc::clone(&self.watchers).try_acquire_owned();
-        let place = place.map_err(|_| {
-            let detail = "too many orders are being watched; try again in a moment";
-            Problem::new(ErrorCode::Overloaded, detail)
-        })?;
+        let place = self.place_for_watcher()?;
         let use_cases = self.use_cases();
         let watched = use_cases.watch_order(&self.feed, viewer, id, after, place);
         Ok(watched.await?)
+    }
+
+    /// A place for somebody who watches, if there is one.
+    pub(crate) fn place_for_watcher(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = Arc::clone(&self.watchers).try_acquire_owned();
+        place.map_err(|_| {
+            let detail = "too many orders are being watched; try again in a moment";
+            Problem::new(ErrorCode::Overloaded, detail)
+        })
     }
 
     pub(crate) const fn use_cases(&self) -> &UseCases {
@@ -125,6 +150,30 @@ impl App {
             (None, Some(authority)) => format!("{scheme}://{authority}/orders/{order}"),
             (None, None) => format!("{scheme}://{}/orders/{order}", self.local_address),
         }
+    }
+
+    /// The path under which a proxy serves the gateway; empty for none.
+    pub(crate) fn base_path(&self) -> String {
+        let path = self.public_uri().map(|uri| uri.path().to_owned());
+        path.map_or_else(String::new, |path| path.trim_end_matches('/').to_owned())
+    }
+
+    /// The host and port of the gateway's public URL, if it has one.
+    pub(crate) fn public_authority(&self) -> Option<String> {
+        Some(self.public_uri()?.authority()?.to_string())
+    }
+
+    /// Whether browsers reach the gateway over TLS, its own or a proxy's.
+    pub(crate) fn is_reached_over_tls(&self) -> bool {
+        match self.public_uri() {
+            Some(uri) => uri.scheme() == Some(&Scheme::HTTPS),
+            None => self.gateway.tls.is_some(),
+        }
+    }
+
+    fn public_uri(&self) -> Option<Uri> {
+        let PublicUrl(url) = self.gateway.public_url.as_ref()?;
+        url.parse().ok()
     }
 
     /// Where the pages on errors are: absolute where clients know the gateway

@@ -6,8 +6,12 @@
 
 use std::fmt;
 
+use http::HeaderMap;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
+
+use crate::operator::bearer;
+use crate::problem::{ErrorCode, Problem};
 
 /// The longest name of whoever holds a key, in characters.
 const NAME_LENGTH: usize = 64;
@@ -47,11 +51,15 @@ impl KeyHash {
     /// The entry for the configuration that lets `name` in with this key.
     #[must_use]
     pub fn entry(&self, name: &str) -> String {
-        let hex: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{name}:{hex}")
+        format!("{name}:{}", self.hex())
     }
 
-    fn from_hex(hex: &str) -> Option<Self> {
+    /// The hash as 64 hexadecimal digits.
+    pub(crate) fn hex(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    pub(crate) fn from_hex(hex: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         if hex.len() != 2 * bytes.len() || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return None;
@@ -171,18 +179,39 @@ impl Keyring {
         self.keys.iter().any(|(_, holder)| holder.role == role)
     }
 
-    /// Who holds this key. Every hash is compared, each in constant time, so
-    /// that the time it takes tells nothing.
-    #[must_use]
-    pub fn holder(&self, key: &str) -> Option<&Principal> {
-        let presented = KeyHash::of(key);
-        self.keys.iter().fold(None, |found, (hash, holder)| {
-            if hash.is(&presented).into() {
+    /// Who holds the key that a request shows; none when it shows none.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unauthenticated`] when nobody does.
+    pub(crate) fn shown(&self, headers: &HeaderMap) -> Result<Option<&Principal>, Problem> {
+        let unknown = || Problem::new(ErrorCode::Unauthenticated, "this key is not known here");
+        let key = bearer(headers);
+        key.map(|key| self.holder(key).ok_or_else(unknown))
+            .transpose()
+    }
+
+    /// The one who holds the key with this hash.
+    pub(crate) fn holder_by_hash(&self, hash: &KeyHash) -> Option<&Principal> {
+        self.keys.iter().fold(None, |found, (known, holder)| {
+            if known.is(hash).into() {
                 Some(holder)
             } else {
                 found
             }
         })
+    }
+
+    /// The first who was given a key for this role, with the key's hash.
+    pub(crate) fn first(&self, role: Role) -> Option<(&KeyHash, &Principal)> {
+        let mut keys = self.keys.iter().map(|(hash, holder)| (hash, holder));
+        keys.find(|(_, holder)| holder.role == role)
+    }
+
+    /// Who holds this key. Every hash is compared, each in constant time, so
+    /// that the time it takes tells nothing.
+    #[must_use]
+    pub fn holder(&self, key: &str) -> Option<&Principal> {
+        self.holder_by_hash(&KeyHash::of(key))
     }
 }
 

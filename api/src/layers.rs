@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
-use crate::{grpc, http as web, trace};
+use crate::{grpc, http as web, pages, trace};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken from a client, in characters.
@@ -81,8 +81,10 @@ async fn bounded(app: &App, about: &About, request: Request, next: Next) -> Resp
 
 /// Whether a request was turned away for want of a known key.
 fn lacks_a_key(response: &Response) -> bool {
-    let problem = response.extensions().get::<Problem>();
+    let extensions = response.extensions();
+    let problem = extensions.get::<Problem>();
     problem.is_some_and(|problem| problem.code == ErrorCode::Unauthenticated)
+        || extensions.get::<pages::WrongKey>().is_some()
 }
 
 /// Answers a request if there is room for it, and within the time allowed.
@@ -123,9 +125,13 @@ struct About {
     version: Version,
     /// The path as it was asked for, still percent-encoded.
     path: String,
+    /// The same with its query, for whoever comes back after signing in.
+    address: String,
     /// The route that it matched; none when nothing is served there.
     route: Option<MatchedPath>,
     is_grpc: bool,
+    /// Whether a browser asks, which shows pages.
+    wants_page: bool,
     /// Whether it asks only if the gateway is alive or ready.
     is_probe: bool,
 }
@@ -138,8 +144,13 @@ impl About {
             method: request.method().clone(),
             version: request.version(),
             path: path.to_owned(),
+            address: request
+                .uri()
+                .path_and_query()
+                .map_or_else(|| path.to_owned(), ToString::to_string),
             route: request.extensions().get::<MatchedPath>().cloned(),
             is_grpc: grpc::is_grpc(request.headers()),
+            wants_page: pages::wants_page(request.headers()),
             is_probe: web::is_probe(path),
         }
     }
@@ -237,15 +248,27 @@ impl About {
     }
 
     /// Gives the answer its final form, and the headers that all have.
-    fn finish(&self, response: Response, app: &App) -> Response {
+    fn finish(&self, mut response: Response, app: &App) -> Response {
         let mut response = if self.is_grpc {
             grpc::status::finish(response)
         } else {
-            web::problem::finish(response, &app.error_pages(), &self.path, &self.id)
+            match web::problem::carried(&mut response) {
+                Some(problem) if self.wants_page => {
+                    pages::finish(app, &self.method, &self.address, &problem)
+                }
+                Some(problem) => {
+                    let pages = app.error_pages();
+                    web::problem::finish(response, &problem, &pages, &self.path, &self.id)
+                }
+                None => response,
+            }
         };
+        pages::protect(response.headers_mut());
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, self.id.0.clone());
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
         headers.insert(
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),

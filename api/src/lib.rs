@@ -16,6 +16,7 @@ mod keys;
 mod layers;
 mod limits;
 mod operator;
+mod pages;
 mod problem;
 mod proxies;
 mod rate_limits;

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, header};
 
 use crate::gateway::App;
-use crate::keys::{Keyring, Role};
+use crate::keys::{Keyring, Principal, Role};
 use crate::problem::{ErrorCode, Problem};
 
 /// An operator, by name. A handler that takes one first is reached by
@@ -42,25 +42,34 @@ pub(crate) async fn operators_only(
 }
 
 fn authenticate(keys: &Keyring, headers: &HeaderMap) -> Result<Operator, Problem> {
-    if !keys.knows(Role::Operator) {
-        let detail = "this gateway has no operator keys, so nobody may do this; \
-                      PIZZA_OPERATOR_KEYS sets them, `pizza operator-key` makes them";
-        return Err(Problem::new(ErrorCode::Forbidden, detail));
+    // A gateway without such keys says so, whatever it is shown.
+    let holder = match keys.knows(Role::Operator) {
+        true => keys.shown(headers)?,
+        false => None,
+    };
+    Operator::of(keys, holder)
+}
+
+impl Operator {
+    /// Whoever holds a known key, if that makes them an operator.
+    pub(crate) fn of(keys: &Keyring, holder: Option<&Principal>) -> Result<Self, Problem> {
+        if !keys.knows(Role::Operator) {
+            let detail = "this gateway has no operator keys, so nobody may do this; \
+                          PIZZA_OPERATOR_KEYS sets them, `pizza operator-key` makes them";
+            return Err(Problem::new(ErrorCode::Forbidden, detail));
+        }
+        let holder = holder.ok_or_else(|| {
+            let detail = "an operator's key is needed, as `Authorization: Bearer <key>`";
+            Problem::new(ErrorCode::Unauthenticated, detail)
+        })?;
+        if holder.role != Role::Operator {
+            let detail = "this key is not an operator's";
+            return Err(Problem::new(ErrorCode::Forbidden, detail));
+        }
+        Ok(Self {
+            name: holder.name.clone(),
+        })
     }
-    let unauthenticated = |detail| Problem::new(ErrorCode::Unauthenticated, detail);
-    let key = bearer(headers).ok_or_else(|| {
-        unauthenticated("an operator's key is needed, as `Authorization: Bearer <key>`")
-    })?;
-    let holder = keys
-        .holder(key)
-        .ok_or_else(|| unauthenticated("this key is not known here"))?;
-    if holder.role != Role::Operator {
-        let detail = "this key is not an operator's";
-        return Err(Problem::new(ErrorCode::Forbidden, detail));
-    }
-    Ok(Operator {
-        name: holder.name.clone(),
-    })
 }
 
 /// The one bearer token of a request. Of two, nobody could say which counts.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::connection::Served;
 use crate::gateway::App;
 use crate::proxies::Peer;
-use crate::{Gateway, connection, grpc, http, layers};
+use crate::{Gateway, connection, grpc, http, layers, pages};
 
 /// The pause after an accept that failed for want of a resource, file
 /// descriptors for example: without one the loop would spin until there are
@@ -35,7 +35,8 @@ pub async fn run(
     let limits = gateway.limits.clone();
     let app = Arc::new(App::new(gateway, listener.local_addr()?));
     let (health, grpc) = grpc::router(&app)?;
-    let router = layers::around(http::router(&app).merge(grpc), &app);
+    let routes = http::router(&app).merge(pages::router(&app)).merge(grpc);
+    let router = layers::around(routes, &app);
     let slots = Slots::new(limits.connections);
     let cut = CancellationToken::new();
     let served = Served {

@@ -10,8 +10,7 @@ use http::request::Parts;
 use pizza_domain::CustomerId;
 
 use crate::gateway::App;
-use crate::keys::{Keyring, Role};
-use crate::operator::bearer;
+use crate::keys::{Keyring, Principal, Role};
 use crate::problem::{ErrorCode, Problem};
 
 /// Whoever asks for orders. An order that a viewer may not see does not exist
@@ -57,26 +56,34 @@ pub(crate) async fn viewers_only(
 }
 
 fn viewer(keys: &Keyring, headers: &HeaderMap) -> Result<Viewer, Problem> {
-    if !keys.knows(Role::Customer) {
-        return Ok(Viewer::Anyone);
-    }
-    let unauthenticated = |detail| Problem::new(ErrorCode::Unauthenticated, detail);
-    let key = bearer(headers).ok_or_else(|| {
-        unauthenticated("a customer's key is needed, as `Authorization: Bearer <key>`")
-    })?;
-    let holder = keys
-        .holder(key)
-        .ok_or_else(|| unauthenticated("this key is not known here"))?;
-    let forbidden = |detail| Problem::new(ErrorCode::Forbidden, detail);
-    match holder.role {
-        Role::Operator => Ok(Viewer::Anyone),
-        // The names of keys and the ids of customers have the same alphabet.
-        Role::Customer => holder
-            .name
-            .parse()
-            .map(Viewer::Customer)
-            .map_err(|_| forbidden("the name of this key is no customer's id")),
-        Role::Kitchen => Err(forbidden("this key is the kitchen's")),
+    let holder = match keys.knows(Role::Customer) {
+        true => keys.shown(headers)?,
+        false => None,
+    };
+    Viewer::of(keys, holder)
+}
+
+impl Viewer {
+    /// What whoever holds a known key may see.
+    pub(crate) fn of(keys: &Keyring, holder: Option<&Principal>) -> Result<Self, Problem> {
+        if !keys.knows(Role::Customer) {
+            return Ok(Self::Anyone);
+        }
+        let holder = holder.ok_or_else(|| {
+            let detail = "a customer's key is needed, as `Authorization: Bearer <key>`";
+            Problem::new(ErrorCode::Unauthenticated, detail)
+        })?;
+        let forbidden = |detail| Problem::new(ErrorCode::Forbidden, detail);
+        match holder.role {
+            Role::Operator => Ok(Self::Anyone),
+            // The names of keys and the ids of customers have the same alphabet.
+            Role::Customer => holder
+                .name
+                .parse()
+                .map(Self::Customer)
+                .map_err(|_| forbidden("the name of this key is no customer's id")),
+            Role::Kitchen => Err(forbidden("this key is the kitchen's")),
+        }
     }
 }
 

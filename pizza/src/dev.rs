@@ -120,6 +120,9 @@ async fn serve(
     let temporal = TemporalGateway::from_client(client.clone()).with_cipher(temporal::cipher()?);
     let mut gateway = pizza_api::Gateway::new(temporal, store.clone());
     gateway.use_cases.settings.fault_injection = true;
+    // Whoever else reaches the gateway needs a key for what needs one.
+    gateway.development = args.ip.is_loopback();
+    gateway.temporal_ui = server.ui().and_then(|url| url.parse().ok());
     let door = gateway::serve(listener, gateway, &args.settings, checked, shutdown.clone());
     let key = ShownKey::known(Role::Kitchen, kept.kitchen.secret());
     let at_the_door = KitchenDoor::new(Gateway::new(url.clone())?, key);
@@ -288,7 +291,11 @@ fn announce(args: &DevArgs, gateway: &Url, is_open: bool, server: &Server, kept:
     let ui = server.ui().unwrap_or_else(|| "none of ours".to_owned());
     output::data(&format!(
         "
-  All is ready. Order a pizza:
+  All is ready. Order a pizza, in a browser:
+
+    {gateway}/
+
+  or without one:
 
     curl -X POST {gateway}/orders -H 'content-type: application/json' -d '{{\"flavour\":\"hawaiian\"}}'
     pizza order --flavour hawaiian --watch --gateway {gateway}

@@ -15,6 +15,7 @@ use pizza_domain::{Menu, StageDeadlines};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::client::output;
 use crate::guards::GuardsArgs;
@@ -67,6 +68,9 @@ pub(crate) struct SettingsArgs {
     /// The URL that clients know this gateway by; by default the one they asked
     #[arg(long, value_name = "URL", env = "PIZZA_PUBLIC_URL")]
     pub(crate) public_url: Option<PublicUrl>,
+    /// Where the Temporal UI is, for links from the operators' pages
+    #[arg(long, value_name = "URL", env = "PIZZA_TEMPORAL_UI")]
+    temporal_ui: Option<Url>,
     /// Let everybody order and see every order, on an address that others can
     /// reach: without customers' keys that is refused otherwise
     #[arg(long, env = "PIZZA_OPEN", value_parser = BoolishValueParser::new())]
@@ -209,6 +213,9 @@ pub(crate) async fn serve(
     gateway.keys = checked.keys;
     gateway.use_cases.settings.menu = checked.menu;
     gateway.public_url = settings.public_url.clone();
+    if let Some(url) = &settings.temporal_ui {
+        gateway.temporal_ui = Some(url.clone());
+    }
     gateway.limits.connections = open_files::connections(gateway.limits.connections);
     pizza_api::run(listener, gateway, shutdown)
         .await

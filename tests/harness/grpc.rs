@@ -128,7 +128,7 @@ fn in_words(order: proto::Order) -> Value {
 fn pascal(name: &str) -> String {
     let capitalized = |word: &str| {
         let (first, rest) = word.split_at(1);
-        first.to_owned() + &rest.to_lowercase()
+        format!("{first}{}", rest.to_lowercase())
     };
     name.split('_').map(capitalized).collect()
 }

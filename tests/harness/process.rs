@@ -55,8 +55,19 @@ impl Process {
         arguments: &[&str],
         variables: &[(String, String)],
     ) -> Self {
+        Self::program(Path::new(PIZZA), folder, name, arguments, variables)
+    }
+
+    /// Starts another program, as [`Self::pizza`] does.
+    pub(crate) fn program(
+        program: &Path,
+        folder: &Path,
+        name: &str,
+        arguments: &[&str],
+        variables: &[(String, String)],
+    ) -> Self {
         let (stdout, stderr) = new_logs(folder, name);
-        let mut command = Command::new(PIZZA);
+        let mut command = Command::new(program);
         for foreign in foreign_variables() {
             command.env_remove(foreign);
         }
@@ -69,7 +80,7 @@ impl Process {
             .stderr(File::create(&stderr).expect("a log"))
             .process_group(0)
             .spawn()
-            .expect("pizza starts");
+            .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
         let guard = guard(&child);
         Self {
             name: name.to_owned(),

@@ -15,6 +15,7 @@ pub(crate) struct Proxy {
     answers_held: watch::Sender<bool>,
     requests_held: watch::Sender<bool>,
     closed_to_new: watch::Sender<bool>,
+    cut_off: watch::Sender<bool>,
     _serving: JoinSet<()>,
 }
 
@@ -28,6 +29,7 @@ impl Proxy {
         let (answers_held, answers) = watch::channel(false);
         let (requests_held, requests) = watch::channel(false);
         let (closed_to_new, closed) = watch::channel(false);
+        let (cut_off, cut) = watch::channel(false);
         let mut serving = JoinSet::new();
         serving.spawn(accept(
             listener,
@@ -35,12 +37,14 @@ impl Proxy {
             closed,
             requests,
             answers,
+            cut,
         ));
         Self {
             address,
             answers_held,
             requests_held,
             closed_to_new,
+            cut_off,
             _serving: serving,
         }
     }
@@ -53,6 +57,18 @@ impl Proxy {
     /// Whether who comes new is turned away. Who is there stays.
     pub(crate) fn close_to_new(&self, closed: bool) {
         self.closed_to_new.send_replace(closed);
+    }
+
+    /// Ends every connection, and turns away who comes, until [`Self::go_on`].
+    pub(crate) fn cut(&self) {
+        self.close_to_new(true);
+        self.cut_off.send_replace(true);
+    }
+
+    /// Lets in who comes.
+    pub(crate) fn go_on(&self) {
+        self.cut_off.send_replace(false);
+        self.close_to_new(false);
     }
 
     /// From now on nothing that the target says gets through.
@@ -72,6 +88,7 @@ async fn accept(
     closed_to_new: watch::Receiver<bool>,
     requests_held: watch::Receiver<bool>,
     answers_held: watch::Receiver<bool>,
+    cut_off: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
@@ -83,8 +100,15 @@ async fn accept(
         };
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
-        connections.spawn(forward(from_client, to_server, requests_held.clone()));
-        connections.spawn(forward(from_server, to_client, answers_held.clone()));
+        let there = forward(from_client, to_server, requests_held.clone());
+        let back = forward(from_server, to_client, answers_held.clone());
+        let mut cut = cut_off.clone();
+        connections.spawn(async move {
+            tokio::select! {
+                _ = async { tokio::join!(there, back) } => {}
+                _ = cut.wait_for(|cut| *cut) => {}
+            }
+        });
     }
 }
 

@@ -16,6 +16,7 @@ pub mod parking;
 mod policy;
 mod reconciliation;
 mod rollback;
+pub mod saga;
 pub mod steps;
 
 pub use change::{AmendReceipt, ChangeRefusal};

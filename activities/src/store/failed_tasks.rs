@@ -218,7 +218,7 @@ async fn owes(connection: &mut AnyConnection, task_id: &str) -> Result<bool, Sto
     Ok(read_state(&state)? != FailedTaskState::Done)
 }
 
-fn read_state(name: &str) -> Result<FailedTaskState, StoreError> {
+pub(super) fn read_state(name: &str) -> Result<FailedTaskState, StoreError> {
     FailedTaskState::from_name(name).ok_or_else(|| {
         StoreError::Corrupt(InvalidField {
             field: "state",

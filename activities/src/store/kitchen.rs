@@ -165,6 +165,24 @@ impl Store {
         .await
     }
 
+    /// Until when the kitchen has to report on a ticket, in milliseconds since
+    /// the Unix epoch; none when there is no ticket, or nothing is known.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    #[tracing::instrument(name = "store.report_due", level = "debug", skip_all)]
+    pub async fn report_due_at_ms(&self, order: OrderId) -> Result<Option<i64>, StoreError> {
+        self.within(async {
+            let due: Option<Option<i64>> =
+                sqlx::query_scalar("SELECT due_at_ms FROM kitchen_tickets WHERE order_id = $1")
+                    .bind(order.to_string())
+                    .fetch_optional(&self.pool)
+                    .await?;
+            Ok(due.flatten())
+        })
+        .await
+    }
+
     /// Writes a kitchen report that was taken: to the list of reports, to the
     /// order's record, to the ticket.
     #[tracing::instrument(name = "store.record_report", level = "debug", skip_all)]

@@ -23,6 +23,8 @@ mod orders;
 mod payments;
 mod postgres;
 mod reconciliation;
+mod resolved_tasks;
+mod sessions;
 mod sqlite;
 #[cfg(test)]
 pub(crate) mod test_databases;
@@ -56,6 +58,8 @@ pub use options::StoreOptions;
 pub(crate) use orders::Change;
 pub use orders::OrderRecord;
 pub use payments::Refund;
+pub use resolved_tasks::{ResolvedPosition, ResolvedTask};
+pub use sessions::Session;
 pub use timeline::{
     AmendmentEvent, BusinessHistory, ChangeEvent, LedgerEvent, NotificationEvent, ParkedTaskEvent,
     PizzaThen, ReportEvent,

@@ -25,8 +25,8 @@ use uuid::Uuid;
 use super::engine::Access;
 use super::test_databases::{Database, TestEngine, database, empty, on_each_engine};
 use super::{
-    Award, Change, FailedTaskState, KeptRequest, Reclaim, Refund, Store, StoreError, StoreOptions,
-    now_ms,
+    Award, Change, FailedTaskState, KeptRequest, Reclaim, Refund, ResolvedPosition, Store,
+    StoreError, StoreOptions, now_ms,
 };
 use failure_queue::{TaskChange, TaskState};
 
@@ -321,6 +321,47 @@ async fn a_later_run_may_park_the_same_task_anew(engine: TestEngine) {
     let discarded = change(TaskState::Discarded, 40);
     store.record_failed_task(&discarded).await.expect("booked");
     assert_eq!(booked_task(store).await.0, "discarded");
+}
+
+async fn what_is_over_is_listed_last_first_page_by_page(engine: TestEngine) {
+    let Database { store, .. } = &database(engine).await;
+    let refund = MessageType::RefundPaymentFailed;
+    // Two of them at the same time, and one that still waits.
+    let ends = [
+        Some((TaskState::Done, 20)),
+        Some((TaskState::Discarded, 30)),
+        Some((TaskState::Done, 30)),
+        None,
+    ];
+    for end in ends {
+        let order = order();
+        store.create_order(&order).await.expect("created");
+        let parked = task(&order, refund, TaskState::Waiting, 10);
+        store.record_failed_task(&parked).await.expect("booked");
+        if let Some((state, at_ms)) = end {
+            let ended = task(&order, refund, state, at_ms);
+            store.record_failed_task(&ended).await.expect("booked");
+        }
+    }
+    let mut found = Vec::new();
+    let mut after = ResolvedPosition::start();
+    loop {
+        let page = store.resolved_tasks(&after, 1).await.expect("answered");
+        let Some(last) = page.last() else { break };
+        after = last.into();
+        found.extend(page);
+    }
+    let times: Vec<_> = found.iter().map(|task| task.resolved_at_ms).collect();
+    assert_eq!(times, [30, 30, 20]);
+    assert!(found[0].task_id > found[1].task_id, "{found:?}");
+    assert_eq!(found[2].state, FailedTaskState::Done);
+    assert_eq!(found[2].queue, refund.queue());
+    assert_eq!(found[2].message_type, refund.as_str());
+    for task in &found {
+        assert!(task.task_id.ends_with(&task.order_id.to_string()));
+        assert_eq!(task.resolved_by.as_deref(), Some("ann"));
+        assert_eq!(task.reason.as_deref(), Some("because"));
+    }
 }
 
 async fn a_task_without_an_order_is_refused(engine: TestEngine) {
@@ -842,6 +883,7 @@ on_each_engine!(
     a_task_that_is_over_is_never_parked_by_an_old_word,
     a_task_may_end_before_its_parking_is_told,
     a_later_run_may_park_the_same_task_anew,
+    what_is_over_is_listed_last_first_page_by_page,
     a_task_without_an_order_is_refused,
     what_was_parked_before_there_was_a_table_of_it_is_booked_by_the_migration,
     a_version_grows_with_each_change_and_with_nothing_else,

@@ -2,19 +2,24 @@
 //! The pages are part of the binary, so that the `type` of a problem leads
 //! somewhere wherever the gateway runs, and tells of its own version.
 
-use axum::extract::Path;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, header};
 
+use crate::gateway::App;
+use crate::pages;
 use crate::problem::{ErrorCode, Problem};
 
 const INDEX: &str = include_str!("../../../docs/errors/README.md");
 
-pub(super) async fn index(headers: HeaderMap) -> Response {
-    shown(INDEX, &headers)
+pub(super) async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    shown(&app, "Errors", INDEX, &headers)
 }
 
 pub(super) async fn page(
+    State(app): State<Arc<App>>,
     Path(code): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -25,33 +30,17 @@ pub(super) async fn page(
         let detail = "there is no error with this code; /errors lists them";
         Problem::new(ErrorCode::NotFound, detail)
     })?;
-    Ok(shown(known.page(), &headers))
+    Ok(shown(&app, known.title(), known.page(), &headers))
 }
 
 /// Markdown, as it is; to a browser, which would rather store than show it,
 /// the same within a page.
-fn shown(markdown: &'static str, headers: &HeaderMap) -> Response {
-    let accepted = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok());
-    if !accepted.is_some_and(|types| types.contains("text/html")) {
-        let markdown_type = [(header::CONTENT_TYPE, "text/markdown; charset=utf-8")];
-        return (markdown_type, markdown).into_response();
+fn shown(app: &App, title: &str, markdown: &'static str, headers: &HeaderMap) -> Response {
+    if pages::wants_page(headers) {
+        return pages::text_page(app, title, markdown);
     }
-    let text = markdown
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    let page = format!(
-        "<!doctype html><meta charset=\"utf-8\"><title>cloud-pizza</title>\
-         <pre style=\"white-space: pre-wrap; max-width: 60em\">{text}</pre>\n"
-    );
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'",
-        ),
-    ];
-    (headers, page).into_response()
+    let markdown_type = [(header::CONTENT_TYPE, "text/markdown; charset=utf-8")];
+    (markdown_type, markdown).into_response()
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use http::header;
+use http::request::Parts;
 use pizza_activities::store::{OrderRecord, OwedTask};
 use pizza_domain::CancelReason;
 use serde::Serialize;
@@ -15,6 +16,7 @@ use super::place_order::SizeBody;
 use super::problem::ProblemBody;
 use super::{OrderIdInPath, rfc_3339};
 use crate::gateway::App;
+use crate::pages::{self, Visitor};
 use crate::problem::Problem;
 use crate::usecases::OrderState;
 use crate::viewer::Viewer;
@@ -156,6 +158,8 @@ schema_of! {
 }
 
 /// See how an order is going.
+///
+/// A browser, which would rather have `text/html`, gets a page.
 #[utoipa::path(
     get, path = "/orders/{id}", operation_id = "getOrder", tag = "orders",
     params(("id" = String, Path, format = "uuid", description = "The order's id.")),
@@ -173,12 +177,37 @@ schema_of! {
 )]
 pub(super) async fn get_order(
     State(app): State<Arc<App>>,
-    viewer: Viewer,
+    asking: Asking,
     OrderIdInPath(id): OrderIdInPath,
 ) -> Result<Response, Problem> {
+    let viewer = match asking {
+        Asking::Program(viewer) => viewer,
+        Asking::Browser(visitor) => return pages::order_page(&app, &visitor, id).await,
+    };
     let state = app.use_cases().get_order(&viewer, id).await?;
     let age = [(header::AGE, state.age.as_secs().to_string())];
     Ok((age, Json(OrderBody::from(state))).into_response())
+}
+
+/// Whoever asks, and in which form the answer is wanted.
+pub(super) enum Asking {
+    /// As JSON.
+    Program(Viewer),
+    /// As a page.
+    Browser(Visitor),
+}
+
+impl FromRequestParts<Arc<App>> for Asking {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        if pages::wants_page(&parts.headers) {
+            let visitor = Visitor::from_request_parts(parts, app).await?;
+            return Ok(Self::Browser(visitor));
+        }
+        let viewer = Viewer::from_request_parts(parts, app).await?;
+        Ok(Self::Program(viewer))
+    }
 }
 
 impl From<OrderState> for OrderBody {

@@ -65,7 +65,7 @@ async fn method_not_allowed() -> Problem {
 }
 
 /// The order's id in the address.
-struct OrderIdInPath(OrderId);
+pub(crate) struct OrderIdInPath(pub(crate) OrderId);
 
 impl<S: Send + Sync> FromRequestParts<S> for OrderIdInPath {
     type Rejection = Problem;
@@ -83,7 +83,7 @@ impl<S: Send + Sync> FromRequestParts<S> for OrderIdInPath {
 }
 
 /// The address by which the client reached the gateway, if it said.
-struct Authority(Option<http::uri::Authority>);
+pub(crate) struct Authority(pub(crate) Option<http::uri::Authority>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Authority {
     type Rejection = std::convert::Infallible;

@@ -53,20 +53,25 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Writes out the problem that an answer carries. An error that came about
-/// on the way here, and carries none, gets one. `pages` is where the pages on
-/// errors are.
+/// The problem that an answer carries. An error that came about on the way
+/// here, and carries none, gets one.
+pub(crate) fn carried(response: &mut Response) -> Option<Problem> {
+    let carried = response.extensions_mut().remove::<Problem>();
+    // A page says itself what is wrong.
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    carried.or_else(|| (!is_page).then(|| foreign(response.status()))?)
+}
+
+/// Writes out a problem in the answer that carried it. `pages` is where the
+/// pages on errors are.
 pub(crate) fn finish(
     mut response: Response,
+    problem: &Problem,
     pages: &str,
     path: &str,
     request_id: &RequestId,
 ) -> Response {
-    let status = response.status();
-    let carried = response.extensions_mut().remove::<Problem>();
-    let Some(problem) = carried.or_else(|| foreign(status)) else {
-        return response;
-    };
     let body = ProblemBody {
         kind: format!("{pages}{}", problem.code.as_str()),
         title: problem.code.title(),

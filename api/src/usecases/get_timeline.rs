@@ -3,6 +3,7 @@
 use pizza_activities::store::{BusinessHistory, OrderRecord, PizzaThen};
 use pizza_domain::OrderId;
 
+use super::histories::Runs;
 use super::{UseCaseError, UseCases};
 use crate::timeline::{Placed, SourceState, Sources, Timeline, merged};
 use crate::viewer::Viewer;
@@ -21,10 +22,25 @@ impl UseCases {
         id: OrderId,
     ) -> Result<Timeline, UseCaseError> {
         let order = self.get_order(viewer, id).await?.record;
+        self.timeline_of(viewer, &order, Runs::All).await
+    }
+
+    /// What happened to an order whose record is known, as far as these runs
+    /// of its workflows tell.
+    pub(super) async fn timeline_of(
+        &self,
+        viewer: &Viewer,
+        order: &OrderRecord,
+        runs: Runs,
+    ) -> Result<Timeline, UseCaseError> {
+        let id = order.order_id;
         let books = self.store.business_history(id).await?;
         let tasks = books.tasks.iter().map(|task| task.task_id.clone());
         let limit = self.settings.temporal_timeout;
-        let steps = self.temporal.histories(id, tasks.collect(), limit).await;
+        let steps = self
+            .temporal
+            .histories(id, tasks.collect(), runs, limit)
+            .await;
         let sources = Sources {
             store: match books.changes.is_empty() {
                 true => SourceState::Empty,
@@ -32,7 +48,7 @@ impl UseCases {
             },
             temporal: steps.state,
         };
-        let placed = placed(&order, &books);
+        let placed = placed(order, &books);
         let mut timeline = merged(&placed, &books, &steps.histories, sources, steps.truncated);
         if matches!(viewer, Viewer::Customer(_)) {
             timeline.hide_operations();

@@ -30,6 +30,15 @@ const PAGE: u32 = 1_000;
 /// A page of a history; none of a run that is not there.
 type Page = Result<Option<GetWorkflowExecutionHistoryResponse>, TemporalError>;
 
+/// Which runs of an order's workflows are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Runs {
+    /// All that Temporal lists. There is a limit on how often it does.
+    All,
+    /// The latest ones, and those that they continue.
+    Latest,
+}
+
 /// What was read.
 #[derive(Debug)]
 pub(super) struct Histories {
@@ -46,6 +55,7 @@ impl TemporalGateway {
         &self,
         order: OrderId,
         tasks: Vec<String>,
+        runs: Runs,
         limit: Duration,
     ) -> Histories {
         let deadline = Instant::now() + limit;
@@ -57,7 +67,10 @@ impl TemporalGateway {
         // An order that was ended from outside has a run for each time that it
         // was taken up.
         let query = of_order.each_ref().map(|id| format!("WorkflowId = '{id}'"));
-        let listed = self.list(query.join(" OR "), MOST_RUNS, limit).await;
+        let listed = match runs {
+            Runs::All => self.list(query.join(" OR "), MOST_RUNS, limit).await,
+            Runs::Latest => Ok(Vec::new()),
+        };
         let mut runs: Vec<_> = listed.iter().flatten().collect();
         runs.sort_by_key(|run| std::cmp::Reverse(run.started_at_ms));
         let is_listed = |id: &String| runs.iter().any(|run| run.id == *id);

@@ -52,6 +52,18 @@ impl UseCases {
         })
     }
 
+    /// Stops simulated kitchens, or lets them go on, as they behaved before.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub(crate) async fn pause_kitchen_simulation(&self, paused: bool) -> Result<(), UseCaseError> {
+        let simulation = KitchenSimulation {
+            paused,
+            ..self.kitchen_simulation().await?
+        };
+        Ok(self.store.set_kitchen_simulation(&simulation).await?)
+    }
+
     /// Changes how simulated kitchens are to behave.
     ///
     /// # Errors

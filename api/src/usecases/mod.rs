@@ -7,6 +7,7 @@ mod cursor;
 mod discard_failure;
 mod failure_queues;
 mod failures;
+mod follow_order;
 mod get_menu;
 mod get_order;
 mod get_timeline;
@@ -19,9 +20,11 @@ mod list_tickets;
 mod list_workflows;
 mod place_order;
 mod queue_policy;
+mod quote;
 mod readiness;
 mod redrive_failure;
 mod report_kitchen_event;
+mod resolved_failures;
 mod search_attributes;
 mod show_failure;
 mod temporal;
@@ -41,8 +44,10 @@ pub use amend_order::{AmendOrder, Amended};
 pub use bulk::{BulkPreview, BulkStarted, StartBulk};
 pub use discard_failure::DiscardFailure;
 pub use failure_queues::FailureQueue;
+pub(crate) use failure_queues::{QueueSoFar, QueuesSoFar};
 pub use failures::{FailureFilter, FailureId, IdempotencyKey, failure_queues};
 pub(crate) use failures::{IDEMPOTENCY_KEY, order_and_customer};
+pub(crate) use follow_order::OrderNow;
 pub use get_menu::{Offer, OfferedFlavour};
 pub use get_order::OrderState;
 pub use kitchen_simulation::SetKitchenSimulation;
@@ -56,7 +61,10 @@ pub(crate) use readiness::Missing;
 pub use readiness::Readiness;
 pub use redrive_failure::RedriveFailure;
 pub use report_kitchen_event::{ReportAnswer, ReportKitchenEvent};
+pub(crate) use resolved_failures::ResolvedFailures;
 pub use search_attributes::register_search_attributes;
+pub(crate) use show_failure::FailureDetails;
+pub(crate) use temporal::PendingStep;
 pub use temporal::{TemporalError, TemporalGateway};
 pub(crate) use watch_order::Changes;
 
@@ -284,6 +292,14 @@ impl UseCaseError {
 }
 
 impl UseCaseError {
+    /// Whether the same may succeed later.
+    pub(crate) const fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::StoreUnavailable(_) | Self::TemporalUnavailable(_)
+        )
+    }
+
     /// The saga's refusal of a change, of an order that stands at `status`.
     pub(crate) fn of_refusal(refusal: ChangeRefusal, status: OrderStatus) -> Self {
         match refusal {

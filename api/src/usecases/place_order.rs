@@ -171,7 +171,7 @@ fn all_or_error(
     }
 }
 
-fn parse(
+pub(super) fn parse(
     viewer: &Viewer,
     request: PlaceOrder,
 ) -> Result<(OrderRequest, &'static [ErrorOnStep]), UseCaseError> {

@@ -32,11 +32,15 @@ use temporalio_client::{
 use temporalio_common::MemoValues;
 use temporalio_common::data_converters::PayloadConversionError;
 use temporalio_common::protos::temporal::api::common::v1::WorkflowExecution;
-use temporalio_common::protos::temporal::api::enums::v1::WorkflowExecutionStatus;
+use temporalio_common::protos::temporal::api::enums::v1::{
+    PendingActivityState, WorkflowExecutionStatus,
+};
 use temporalio_common::protos::temporal::api::failure::v1::Failure;
-use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionInfo;
+use temporalio_common::protos::temporal::api::workflow::v1::{
+    PendingActivityInfo, WorkflowExecutionInfo,
+};
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    DescribeNamespaceRequest, GetWorkflowExecutionHistoryRequest,
+    DescribeNamespaceRequest, DescribeWorkflowExecutionRequest, GetWorkflowExecutionHistoryRequest,
     GetWorkflowExecutionHistoryResponse, ListWorkflowExecutionsRequest,
 };
 use temporalio_common::search_attributes::SearchAttributes;
@@ -169,6 +173,17 @@ pub(super) struct ListedWorkflow {
     pub(super) attributes: SearchAttributes,
 }
 
+/// A step that is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PendingStep {
+    /// Its activity.
+    pub(crate) activity: String,
+    /// The attempt that is under way or waited for, from 1.
+    pub(crate) attempt: u32,
+    /// When that begins, in milliseconds since the Unix epoch, unless it has.
+    pub(crate) next_at_ms: Option<i64>,
+}
+
 /// The saga's word on a kitchen report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Report {
@@ -237,6 +252,16 @@ impl TemporalGateway {
     pub fn with_cipher(mut self, cipher: Option<Cipher>) -> Self {
         self.cipher = cipher;
         self
+    }
+
+    /// The namespace that the orders are in.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        match (&self.shared.target, self.shared.client.get()) {
+            (Some((_, options)), _) => &options.namespace,
+            (None, Some(client)) => &client.options().namespace,
+            (None, None) => "",
+        }
     }
 
     pub(super) const fn cipher(&self) -> Option<&Cipher> {
@@ -470,6 +495,36 @@ impl TemporalGateway {
         .await
     }
 
+    /// The steps that a workflow's latest run is trying; none when there is no
+    /// such workflow.
+    pub(super) async fn pending_steps(
+        &self,
+        workflow_id: String,
+        limit: Duration,
+    ) -> Result<Vec<PendingStep>, TemporalError> {
+        self.within(limit, async |client| {
+            let mut request = DescribeWorkflowExecutionRequest {
+                namespace: client.options().namespace.clone(),
+                execution: Some(WorkflowExecution {
+                    workflow_id,
+                    run_id: String::new(),
+                }),
+            }
+            .into_request();
+            request.set_timeout(limit);
+            let mut service = client.connection().workflow_service();
+            match service.describe_workflow_execution(request).await {
+                Ok(described) => {
+                    let pending = described.into_inner().pending_activities;
+                    Ok(pending.into_iter().map(pending_step).collect())
+                }
+                Err(status) if status.code() == Code::NotFound => Ok(Vec::new()),
+                Err(status) => Err(TemporalError::Rpc(status)),
+            }
+        })
+        .await
+    }
+
     /// A page of a workflow's history, no longer than `most` events, that
     /// begins where the page with this token ended; none when there is no such
     /// run, or not any more. Without a run's id it is the latest.
@@ -548,6 +603,16 @@ async fn opened(
         tracing::warn!(unread, "payloads of a history cannot be decrypted");
     }
     page
+}
+
+fn pending_step(info: PendingActivityInfo) -> PendingStep {
+    let is_waiting = info.state() == PendingActivityState::Scheduled;
+    let next = info.next_attempt_schedule_time.filter(|_| is_waiting);
+    PendingStep {
+        activity: info.activity_type.unwrap_or_default().name,
+        attempt: u32::try_from(info.attempt).unwrap_or(1),
+        next_at_ms: next.map(|time| time.seconds * 1000 + i64::from(time.nanos) / 1_000_000),
+    }
 }
 
 fn listed(info: WorkflowExecutionInfo) -> ListedWorkflow {

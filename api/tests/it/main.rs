@@ -10,6 +10,7 @@ mod grpc;
 mod grpc_failures;
 mod kitchens;
 mod many_watchers;
+mod operator_pages;
 mod operators;
 mod overload;
 mod placing;

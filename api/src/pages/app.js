@@ -1,0 +1,136 @@
+"use strict";
+
+// Keeps pages up to date. Without this script every page still works: it shows
+// how things stood when it was loaded.
+(() => {
+  const root = document.documentElement;
+  // The gateway's clock, which times are told by, may differ from this one.
+  let ahead = Number(root.dataset.now) - Date.now();
+  const now = () => Date.now() + ahead;
+
+  // As `text.rs` says it.
+  const span = (milliseconds) => {
+    const seconds = Math.trunc(milliseconds / 1000);
+    if (seconds < 60) return `${seconds} s`;
+    if (seconds < 3600) return `${Math.trunc(seconds / 60)} min`;
+    if (seconds < 86400) return `${Math.trunc(seconds / 3600)} h`;
+    return `${Math.trunc(seconds / 86400)} d`;
+  };
+  const ago = (ms) => (ms < 1000 ? "just now" : `${span(ms)} ago`);
+  const left = (ms) => (ms >= 0 ? `${span(ms)} left` : `${span(-ms)} over`);
+
+  const say = (element, text) => {
+    if (element.textContent !== text) element.textContent = text;
+  };
+  const tick = () => {
+    for (const it of document.querySelectorAll("[data-ago]")) {
+      say(it, ago(now() - Number(it.dataset.ago)));
+    }
+    for (const it of document.querySelectorAll("[data-until]")) {
+      say(it, left(Number(it.dataset.until) - now()));
+    }
+  };
+  tick();
+  setInterval(tick, 1000);
+
+  // Puts each part in the place of the one with its name. A part in which
+  // somebody is typing, or which is just being sent, stays as it is.
+  const busy = (part) => {
+    const active = document.activeElement;
+    const typing = active && part.contains(active) && active.matches("input, textarea, select");
+    return typing || part.querySelector("[data-sending]") !== null;
+  };
+  const show = (html) => {
+    const fresh = new DOMParser().parseFromString(html, "text/html");
+    for (const part of fresh.querySelectorAll("[data-part]")) {
+      const old = document.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
+      if (!old || busy(old) || old.outerHTML === part.outerHTML) continue;
+      const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+      const open = [...old.querySelectorAll("details[open][id]")].map((it) => it.id);
+      old.replaceWith(part);
+      for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+      if (focused) document.getElementById(focused)?.focus();
+    }
+    tick();
+  };
+
+  const page = document.querySelector("[data-live]");
+  if (page) {
+    const lost = document.getElementById("connection");
+    let stream;
+    const open = () => {
+      stream = new EventSource(page.dataset.live);
+      stream.addEventListener("open", () => {
+        lost.hidden = true;
+      });
+      stream.addEventListener("parts", (event) => {
+        const state = JSON.parse(event.data);
+        ahead = state.now - Date.now();
+        show(state.html);
+        root.dataset.stream = "open";
+      });
+      stream.addEventListener("end", () => {
+        stream.close();
+        root.dataset.stream = "ended";
+      });
+      stream.addEventListener("error", () => {
+        lost.hidden = false;
+        root.dataset.stream = "lost";
+        // The browser gives up on what was refused, for example while the
+        // gateway has no room; that passes, too.
+        if (stream.readyState === EventSource.CLOSED) setTimeout(open, 3000);
+      });
+    };
+    open();
+    // A page that the browser kept aside begins anew when it is shown again.
+    addEventListener("pagehide", () => stream.close());
+    addEventListener("pageshow", (event) => {
+      if (event.persisted) open();
+    });
+  }
+
+  // A form is sent once, however often its button is pressed.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.dataset.sending !== undefined) {
+      event.preventDefault();
+      return;
+    }
+    const question = event.submitter?.dataset.confirm;
+    if (question && !confirm(question)) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sending = "";
+  });
+  addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sending]")) {
+      delete form.dataset.sending;
+    }
+  });
+
+  // What an order would cost, as soon as it is chosen.
+  for (const form of document.querySelectorAll("form[data-quote]")) {
+    let asked;
+    let waiting;
+    const quote = async () => {
+      asked?.abort();
+      asked = new AbortController();
+      const query = new URLSearchParams(new FormData(form));
+      query.delete("formToken");
+      try {
+        const answer = await fetch(`${form.dataset.quote}?${query}`, {
+          headers: { accept: "text/html" },
+          signal: asked.signal,
+        });
+        show(await answer.text());
+      } catch {
+        // The form says the price once more before anything is charged.
+      }
+    };
+    form.addEventListener("input", () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(quote, 200);
+    });
+  }
+})();

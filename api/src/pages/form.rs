@@ -1,0 +1,102 @@
+//! What a form of ours sends.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use http::{HeaderMap, header};
+
+use super::session::Visitor;
+use crate::gateway::App;
+use crate::layers::ReachedAt;
+use crate::problem::{ErrorCode, Problem};
+
+/// The field that says that the form stood in a page of this session.
+pub(super) const TOKEN: &str = "formToken";
+
+/// A form, and who sent it. One that a page of another site sent is refused.
+#[derive(Debug)]
+pub(super) struct Submitted {
+    /// Who sent it.
+    pub(super) visitor: Visitor,
+    fields: BTreeMap<String, String>,
+}
+
+impl Submitted {
+    /// A field's text; none when it is missing or empty.
+    pub(super) fn text(&self, field: &str) -> Option<&str> {
+        let text = self.fields.get(field).map(String::as_str);
+        text.filter(|text| !text.is_empty())
+    }
+}
+
+impl FromRequest<Arc<App>> for Submitted {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let reached_at = parts.extensions.get::<ReachedAt>();
+        if !is_from_here(&parts.headers, reached_at, app) {
+            let detail = "the form was sent by a page of another site";
+            return Err(Problem::new(ErrorCode::Forbidden, detail));
+        }
+        let kind = parts.headers.get(header::CONTENT_TYPE);
+        let is_form = kind.is_some_and(|kind| {
+            let form = b"application/x-www-form-urlencoded";
+            kind.as_bytes().to_ascii_lowercase().starts_with(form)
+        });
+        if !is_form {
+            let detail = "a form is sent as application/x-www-form-urlencoded";
+            return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail));
+        }
+        let visitor = Visitor::from_request_parts(&mut parts, app).await?;
+        let request = Request::from_parts(parts, body);
+        let body = Bytes::from_request(request, app).await;
+        let body = body.map_err(|rejection| match rejection.status() {
+            http::StatusCode::PAYLOAD_TOO_LARGE => {
+                Problem::new(ErrorCode::BodyTooLarge, "the form is too large")
+            }
+            _ => Problem::new(ErrorCode::InvalidRequest, rejection.body_text()),
+        })?;
+        let fields = fields(&body)?;
+        if !visitor.sent(fields.get(TOKEN).map(String::as_str)) {
+            let detail = "the form is not of this session: go back, load the page again, \
+                          and send it once more";
+            return Err(Problem::new(ErrorCode::Forbidden, detail).field(TOKEN));
+        }
+        Ok(Self { visitor, fields })
+    }
+}
+
+/// Whether the form stood in a page of this gateway, as far as the browser
+/// says. A program says nothing, and is nobody's browser.
+fn is_from_here(headers: &HeaderMap, reached_at: Option<&ReachedAt>, app: &App) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return ["same-origin", "none"].iter().any(|own| site == own);
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return true;
+    };
+    let Some((_, authority)) = origin.to_str().ok().and_then(|it| it.split_once("://")) else {
+        return false;
+    };
+    reached_at.is_some_and(|ReachedAt(own)| own.as_str() == authority)
+        || app.public_authority().as_deref() == Some(authority)
+}
+
+fn fields(body: &[u8]) -> Result<BTreeMap<String, String>, Problem> {
+    let mut fields = BTreeMap::new();
+    for (name, value) in url::form_urlencoded::parse(body) {
+        match fields.entry(name.into_owned()) {
+            Entry::Vacant(field) => field.insert(value.into_owned()),
+            Entry::Occupied(field) => {
+                let name = field.key().clone();
+                let detail = format!("{name} is given twice");
+                return Err(Problem::new(ErrorCode::DuplicateField, detail).field(name));
+            }
+        };
+    }
+    Ok(fields)
+}

@@ -1,0 +1,59 @@
+//! Streams of what pages show.
+//!
+//! An event `parts` has the parts of a page that may change, as they are now;
+//! the script puts each in the place of the one with the same name. It says
+//! everything anew, so a stream that was cut is simply opened again. An event
+//! `end` says that nothing changes any more.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt, stream};
+use http::{HeaderName, HeaderValue};
+use maud::Markup;
+use pizza_activities::store::now_ms;
+use serde_json::json;
+
+use crate::connection::Closing;
+use crate::gateway::App;
+
+/// How long a browser waits before it opens a stream again that was cut.
+const OPEN_AGAIN: Duration = Duration::from_secs(1);
+
+/// Tells proxies of nginx's family to pass each event on as it comes.
+const NO_BUFFERING: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("x-accel-buffering"),
+    HeaderValue::from_static("no"),
+);
+
+/// The answer that tells each of these states of a page, as it comes, and at
+/// last that there will be no more.
+pub(super) fn stream_of(
+    app: &App,
+    closing: Closing,
+    states: impl Stream<Item = Markup> + Send + 'static,
+) -> Response {
+    let mut before = None;
+    let changed = states.filter_map(move |state| {
+        let is_new = before.as_ref() != Some(&state.0);
+        before = Some(state.0.clone());
+        std::future::ready(is_new.then(|| parts(state)))
+    });
+    // A browser passes over an event without data.
+    let end = stream::once(async { Event::default().event("end").data("end") });
+    // What is cut when the gateway stops is not at its end.
+    let events = changed.chain(end).take_until(closing.asked());
+    let keep_alive = KeepAlive::new().interval(app.gateway.limits.keep_alive);
+    let events = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(keep_alive);
+    ([NO_BUFFERING], events).into_response()
+}
+
+fn parts(state: Markup) -> Event {
+    let data = json!({ "now": now_ms(), "html": state.0 });
+    Event::default()
+        .retry(OPEN_AGAIN)
+        .event("parts")
+        .data(data.to_string())
+}

@@ -1,0 +1,85 @@
+//! What operators did lately.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+use maud::{Markup, html};
+use pizza_activities::store::{ResolvedTask, now_ms};
+
+use super::super::layout::Site;
+use super::super::text::ago;
+use super::task_list::order_link;
+use super::words::{end_badge, queue_words};
+use super::{Asked, Operating, asked, next_page, page_of};
+use crate::gateway::App;
+use crate::problem::Problem;
+use crate::usecases::ResolvedFailures;
+
+pub(super) const PATH: &str = "/operator/audit";
+
+/// `GET /operator/audit`.
+pub(super) async fn page(
+    operator: Operating,
+    State(app): State<Arc<App>>,
+    Query(query): Query<Asked>,
+) -> Result<Response, Problem> {
+    let cursor = asked(&query, "cursor");
+    let found = app.use_cases().resolved_failures(cursor).await?;
+    let site = operator.site(&app);
+    let page = page_of(
+        &site,
+        PATH,
+        "Audit trail",
+        html! {
+            p.lead { "Which tasks came to an end, by whom and why, last first." }
+            @if found.tasks.is_empty() {
+                p.card.lead {
+                    @if cursor.is_some() { "That was all." }
+                    @else { "Nobody has had to repair anything yet." }
+                }
+            } @else {
+                (table(&site, &found, now_ms()))
+            }
+            (next_page(&site, PATH, "", found.next_cursor.as_deref()))
+            p.soft { "A task's own page has its whole trail: each time that it was run again, too." }
+        },
+    );
+    Ok(site.show(page))
+}
+
+fn table(site: &Site<'_>, found: &ResolvedFailures, at_ms: i64) -> Markup {
+    html! {
+        div.card.scroll tabindex="0" role="region" aria-label="What was done" {
+            table {
+                thead { tr {
+                    th scope="col" { "When" }
+                    th scope="col" { "Who" }
+                    th scope="col" { "What became of it" }
+                    th scope="col" { "Task" }
+                    th scope="col" { "Why" }
+                } }
+                tbody { @for task in &found.tasks { (row(site, task, at_ms)) } }
+            }
+        }
+    }
+}
+
+fn row(site: &Site<'_>, task: &ResolvedTask, at_ms: i64) -> Markup {
+    let own = site.at(&format!("/operator/tasks/{}", task.task_id));
+    html! {
+        tr data-task=(task.task_id) {
+            td { (ago(task.resolved_at_ms, at_ms)) }
+            td { @match &task.resolved_by { Some(name) => bdi { (name) }, None => "nobody" } }
+            td { (end_badge(task.state)) }
+            th scope="row" {
+                a href=(own) { (queue_words(&task.queue)) }
+                div.soft {
+                    (order_link(site, &task.order_id.to_string()))
+                    " of " bdi { (task.customer_id) }
+                }
+            }
+            td { @match &task.reason { Some(reason) => bdi { (reason) }, None => "nobody said" } }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Streams of what operators look at. Temporal tells of no change by itself,
+//! so each page looks again now and then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::Response;
+use futures::future::BoxFuture;
+use futures::stream;
+use maud::Markup;
+use pizza_activities::store::now_ms;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::super::layout::Site;
+use super::super::live::stream_of;
+use super::super::session::Visitor;
+use crate::connection::Closing;
+use crate::gateway::App;
+use crate::problem::Problem;
+
+/// Who looks.
+#[derive(Clone)]
+pub(super) struct Looker {
+    pub(super) app: Arc<App>,
+    pub(super) visitor: Visitor,
+    /// When they began to, in milliseconds since the Unix epoch. Times are
+    /// told relative to this, so that a part changes only when what it shows
+    /// does; the script says them anew each second.
+    pub(super) since_ms: i64,
+}
+
+impl Looker {
+    pub(super) fn site(&self) -> Site<'_> {
+        Site {
+            app: &self.app,
+            visitor: &self.visitor,
+        }
+    }
+}
+
+/// What a look found.
+pub(super) enum Look {
+    /// The parts as they are now.
+    Now(Markup),
+    /// The same, and they change no more.
+    Last(Markup),
+    /// Nothing that can be told now.
+    Away,
+    /// There is nothing to look at any more.
+    Gone,
+}
+
+/// Looks as often as this, until nothing changes any more, or the operator
+/// has signed out.
+pub(super) fn looking(
+    app: &Arc<App>,
+    closing: Closing,
+    visitor: Visitor,
+    every: Duration,
+    look: impl Fn(Looker) -> BoxFuture<'static, Look> + Send + Sync + 'static,
+) -> Result<Response, Problem> {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let watch = Watch {
+        looker: Looker {
+            app: Arc::clone(app),
+            visitor,
+            since_ms: now_ms(),
+        },
+        ticks,
+        look,
+        _place: app.place_for_watcher()?,
+    };
+    let states = stream::unfold(Some(watch), async |watch| {
+        let mut watch = watch?;
+        match watch.next().await? {
+            (parts, true) => Some((parts, Some(watch))),
+            (parts, false) => Some((parts, None)),
+        }
+    });
+    Ok(stream_of(app, closing, states))
+}
+
+struct Watch<F> {
+    looker: Looker,
+    ticks: Interval,
+    look: F,
+    _place: OwnedSemaphorePermit,
+}
+
+impl<F: Fn(Looker) -> BoxFuture<'static, Look>> Watch<F> {
+    /// The parts, and whether they may change once more.
+    async fn next(&mut self) -> Option<(Markup, bool)> {
+        loop {
+            self.ticks.tick().await;
+            let Looker { app, visitor, .. } = &self.looker;
+            let found = {
+                // Whoever looks on leaves the store and Temporal to others.
+                let _turn = app.looks.acquire().await;
+                if visitor.has_left(app).await {
+                    return None;
+                }
+                (self.look)(self.looker.clone()).await
+            };
+            match found {
+                Look::Now(parts) => return Some((parts, true)),
+                Look::Last(parts) => return Some((parts, false)),
+                Look::Away => {}
+                Look::Gone => return None,
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What operators look after: the failure queues, the orders, and what was
+//! done about them.
+
+mod audit;
+mod bulk;
+mod filter;
+mod live;
+mod orders;
+mod policy;
+mod queues;
+mod task;
+mod task_list;
+mod tasks;
+mod words;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::routing::{get, post};
+use http::request::Parts;
+use maud::{Markup, html};
+
+use super::form::Submitted;
+use super::layout::{Page, Section, Site};
+use super::session::Visitor;
+use crate::gateway::App;
+use crate::problem::Problem;
+use crate::usecases::{IdempotencyKey, UseCaseError};
+
+pub(crate) use queues::Seen;
+
+pub(super) fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(queues::page))
+        .route("/live", get(queues::live))
+        .route("/tasks", get(tasks::page))
+        .route("/tasks/{id}", get(task::page))
+        .route("/tasks/{id}/live", get(task::live))
+        .route("/tasks/{id}/redrive", post(task::redrive))
+        .route("/tasks/{id}/discard", post(task::discard))
+        .route("/queues/{queue}", get(policy::page))
+        .route("/queues/{queue}/policy", post(policy::set))
+        .route("/bulk", get(bulk::preview).post(bulk::start))
+        .route("/bulk/{id}", get(bulk::page))
+        .route("/bulk/{id}/live", get(bulk::live))
+        .route("/bulk/{id}/stop", post(bulk::stop))
+        .route("/audit", get(audit::page))
+        .route("/orders", get(orders::page))
+}
+
+/// An operator who looks at a page. A handler that takes one first is reached
+/// by operators alone, before anything else of the request is looked at.
+struct Operating {
+    visitor: Visitor,
+}
+
+impl FromRequestParts<Arc<App>> for Operating {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let visitor = Visitor::from_request_parts(parts, app).await?;
+        visitor.operator(app)?;
+        Ok(Self { visitor })
+    }
+}
+
+impl Operating {
+    fn site<'a>(&'a self, app: &'a App) -> Site<'a> {
+        let visitor = &self.visitor;
+        Site { app, visitor }
+    }
+}
+
+/// A form that an operator sent.
+struct OperatorForm {
+    form: Submitted,
+    /// The name that goes into audit trails.
+    principal: String,
+}
+
+impl FromRequest<Arc<App>> for OperatorForm {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let form = Submitted::from_request(request, app).await?;
+        let principal = form.visitor.operator(app)?.name;
+        Ok(Self { form, principal })
+    }
+}
+
+impl OperatorForm {
+    fn site<'a>(&'a self, app: &'a App) -> Site<'a> {
+        let visitor = &self.form.visitor;
+        Site { app, visitor }
+    }
+
+    fn owned(&self, field: &str) -> Option<String> {
+        self.form.text(field).map(str::to_owned)
+    }
+
+    /// The key under which the form acts once, however often it is sent.
+    fn key(&self) -> Result<Option<IdempotencyKey>, UseCaseError> {
+        let key = self.form.text(KEY).map(IdempotencyKey::parse);
+        key.transpose()
+    }
+}
+
+/// The field that makes a form act once.
+const KEY: &str = "key";
+
+/// What a page's address asks for. What is left empty is not asked for.
+type Asked = HashMap<String, String>;
+
+fn asked<'a>(query: &'a Asked, field: &str) -> Option<&'a str> {
+    let text = query.get(field).map(|text| text.trim());
+    text.filter(|text| !text.is_empty())
+}
+
+/// A page of the operators', with the ways to the others.
+fn page_of(site: &Site<'_>, here: &str, title: &str, body: Markup) -> Page {
+    let link = |path: &str, name: &str| {
+        let current = (path == here).then_some("page");
+        html! { a href=(site.at(path)) aria-current=[current] { (name) } }
+    };
+    Page::new(
+        title,
+        Section::Operator,
+        html! {
+            nav.row.ways aria-label="For operators" {
+                (link(queues::PATH, "Failure queues"))
+                (link(tasks::PATH, "Parked tasks"))
+                (link(orders::PATH, "Orders"))
+                (link(audit::PATH, "Audit trail"))
+            }
+            h1 { (title) }
+            (body)
+        },
+    )
+}
+
+/// What was wrong with what was asked for.
+fn refusal(problem: &Problem) -> Markup {
+    html! {
+        p.card.wrong role="alert" #wrong {
+            (problem.code.title()) ": "
+            @if let Some(field) = named_apart(problem) { (field) " " }
+            bdi { (problem.detail) }
+        }
+    }
+}
+
+/// The field that is meant, where the problem's text does not name it itself.
+fn named_apart(problem: &Problem) -> Option<&str> {
+    let field = problem.field.as_deref()?;
+    (!problem.detail.starts_with(field)).then_some(field)
+}
+
+/// The way to the page that follows in a list, if there is one.
+fn next_page(site: &Site<'_>, path: &str, query: &str, cursor: Option<&str>) -> Markup {
+    let cursor = cursor.map(|cursor| encoded(&[("cursor", cursor)]));
+    html! {
+        @if let Some(cursor) = cursor {
+            @let and = if query.is_empty() { "" } else { "&" };
+            p { a.button.quiet rel="next" href=(site.at(&format!("{path}?{query}{and}{cursor}"))) {
+                "Next page"
+            } }
+        }
+    }
+}
+
+/// Fields as an address has them.
+fn encoded(fields: &[(&str, &str)]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(fields);
+    query.finish()
+}
+
+/// The beginning of a text that may be long.
+fn beginning(text: &str, characters: usize) -> String {
+    let mut short: String = text.chars().take(characters).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::ErrorCode;
+
+    #[test]
+    fn a_field_is_named_once() {
+        let problem = |detail| Problem::new(ErrorCode::InvalidValue, detail).field("reason");
+        assert_eq!(named_apart(&problem("must be short")), Some("reason"));
+        assert_eq!(named_apart(&problem("reason must be short")), None);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(beginning("🍕🍕🍕", 2), "🍕🍕…");
+        assert_eq!(beginning("🍕🍕", 2), "🍕🍕");
+        assert_eq!(encoded(&[("a", "b&c"), ("d", "é")]), "a=b%26c&d=%C3%A9");
+    }
+}

@@ -1,0 +1,216 @@
+//! The orders, for those who look after them.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use pizza_activities::store::{OrderRecord, now_ms};
+use pizza_domain::{MoneyState, OrderId, OrderStatus, PointsState, Step};
+use pizza_workflows::names::{fulfilment_workflow_id, loyalty_workflow_id, order_workflow_id};
+
+use super::super::layout::Site;
+use super::super::order::{badge, money_words, pizza, points_words, short, status_words};
+use super::super::temporal_ui::linked;
+use super::super::text::{ago, money};
+use super::{Asked, Operating, asked, encoded, next_page, page_of, refusal};
+use crate::gateway::App;
+use crate::problem::{ErrorCode, Problem};
+use crate::usecases::{ListOrders, Orders};
+
+pub(super) const PATH: &str = "/operator/orders";
+
+/// Orders on a page.
+const PAGE: u32 = 25;
+
+/// What is looked for, and where.
+const SEARCH: &str = "search";
+
+/// `GET /operator/orders`.
+pub(super) async fn page(
+    operator: Operating,
+    State(app): State<Arc<App>>,
+    Query(query): Query<Asked>,
+) -> Result<Response, Problem> {
+    let search = asked(&query, SEARCH);
+    if let Some(id) = search.and_then(|search| search.parse::<OrderId>().ok()) {
+        let order = format!("{}/orders/{id}", app.base_path());
+        return Ok(Redirect::to(&order).into_response());
+    }
+    let site = operator.site(&app);
+    let found = find(&operator, &app, &query).await;
+    let mut page = page_of(
+        &site,
+        PATH,
+        "Orders",
+        html! {
+            @if let Err(problem) = &found { (refusal(problem)) }
+            (choice(&site, &query, found.as_ref().err()))
+            @if let Ok(found) = &found { (list(&site, &query, found)) }
+        },
+    );
+    if let Err(problem) = &found {
+        page.status = problem.code.status();
+    }
+    Ok(site.show(page))
+}
+
+async fn find(operator: &Operating, app: &App, query: &Asked) -> Result<Orders, Problem> {
+    let owned = |field| asked(query, field).map(str::to_owned);
+    let status = asked(query, "status").map(|name| {
+        name.parse().map_err(|invalid: pizza_domain::InvalidField| {
+            Problem::new(ErrorCode::InvalidValue, invalid.expected).field("status")
+        })
+    });
+    let request = ListOrders {
+        status: status.transpose()?,
+        customer_id: owned(SEARCH),
+        flavour: owned("flavour"),
+        failed_step: owned("failedStep"),
+        limit: Some(PAGE),
+        cursor: owned("cursor"),
+        ..ListOrders::default()
+    };
+    let viewer = operator.visitor.viewer(app)?;
+    // The field of the page is that of the customer, unless it was an order.
+    let found = app.use_cases().list_orders(&viewer, request).await;
+    found.map_err(|error| {
+        let mut problem = Problem::from(error);
+        if problem.field.as_deref() == Some("customerId") {
+            problem.detail = "is neither an order's id nor a customer's".to_owned();
+            problem.field = Some(SEARCH.to_owned());
+        }
+        problem
+    })
+}
+
+fn choice(site: &Site<'_>, query: &Asked, refused: Option<&Problem>) -> Markup {
+    let wrong = refused.and_then(|problem| problem.field.as_deref());
+    let is_wrong = |field: &str| (wrong == Some(field)).then_some("true");
+    let status = asked(query, "status");
+    let step = asked(query, "failedStep");
+    html! {
+        form.card.row method="get" action=(site.at(PATH)) role="search" aria-label="Orders" {
+            div {
+                label for="search" { "Order or customer" }
+                input #search name=(SEARCH) type="search" value=[asked(query, SEARCH)]
+                    autocomplete="off" aria-invalid=[is_wrong(SEARCH)]
+                    aria-describedby=[is_wrong(SEARCH).map(|_| "wrong")];
+            }
+            div {
+                label for="status" { "Status" }
+                select #status name="status" {
+                    option value="" { "all" }
+                    @for known in OrderStatus::ALL {
+                        option value=(known) selected[status == Some(known.as_str())] {
+                            (status_words(*known))
+                        }
+                    }
+                }
+            }
+            div {
+                label for="failed-step" { "Failed at, or owed" }
+                select #failed-step name="failedStep" {
+                    option value="" { "any step" }
+                    @for known in Step::ALL {
+                        option value=(known) selected[step == Some(known.as_str())] { (known) }
+                    }
+                }
+            }
+            div {
+                label for="flavour" { "Flavour" }
+                input #flavour name="flavour" value=[asked(query, "flavour")] autocomplete="off"
+                    dir="auto" aria-invalid=[is_wrong("flavour")]
+                    aria-describedby=[is_wrong("flavour").map(|_| "wrong")];
+            }
+            button { "Show" }
+        }
+    }
+}
+
+fn list(site: &Site<'_>, query: &Asked, found: &Orders) -> Markup {
+    if found.orders.is_empty() {
+        return nothing(site, query);
+    }
+    let fields = [SEARCH, "status", "failedStep", "flavour"];
+    let given = fields
+        .iter()
+        .filter_map(|field| Some((*field, asked(query, field)?)));
+    let fields = encoded(&given.collect::<Vec<_>>());
+    let at_ms = now_ms();
+    html! {
+        div.card.scroll tabindex="0" role="region" aria-label="Orders" {
+            table {
+                thead { tr {
+                    th scope="col" { "Order" }
+                    th scope="col" { "Status" }
+                    th.number scope="col" { "Total" }
+                    th scope="col" { "Money" }
+                    th scope="col" { "Points" }
+                    th scope="col" { "Owed" }
+                    th scope="col" { "Ordered" }
+                    th scope="col" { "In Temporal" }
+                } }
+                tbody { @for order in &found.orders { (row(site, order, at_ms)) } }
+            }
+        }
+        (next_page(site, PATH, &fields, found.next_cursor.as_deref()))
+    }
+}
+
+fn nothing(site: &Site<'_>, query: &Asked) -> Markup {
+    let is_filtered = query.keys().any(|field| asked(query, field).is_some());
+    html! {
+        @if asked(query, "cursor").is_some() {
+            p.card.lead { "That was all." }
+        } @else if is_filtered {
+            p.card.lead { "There are no such orders." }
+            p { a.button.quiet href=(site.at(PATH)) { "All orders" } }
+        } @else {
+            p.card.lead { "Nobody has ordered yet." }
+            p { a.button href=(site.at("/")) { "Order a pizza" } }
+        }
+    }
+}
+
+fn row(site: &Site<'_>, order: &OrderRecord, at_ms: i64) -> Markup {
+    let id = order.order_id;
+    html! {
+        tr data-order=(id) {
+            th scope="row" {
+                a href=(site.at(&format!("/orders/{id}"))) { span.id { (short(id)) } }
+                div.soft { (pizza(order)) " for " bdi { (order.customer_id) } }
+            }
+            td { (badge(order.status)) }
+            td.number { (money(order.total)) }
+            td { (money_words(order.money)) }
+            td { (points_words(order.points)) }
+            td {
+                @if is_owed(order) {
+                    a href=(site.at(&format!("/operator/tasks?orderId={id}"))) { "yes" }
+                } @else { "no" }
+            }
+            td { (ago(order.placed_at_ms, at_ms)) }
+            td { (workflows(site, id)) }
+        }
+    }
+}
+
+/// Whether the order's record says that something is owed. A word to its
+/// customer is no part of it.
+fn is_owed(order: &OrderRecord) -> bool {
+    order.money == MoneyState::RefundParked
+        || matches!(
+            order.points,
+            PointsState::Parked | PointsState::ReclaimParked
+        )
+}
+
+/// The order's workflows in the Temporal UI.
+fn workflows(site: &Site<'_>, id: OrderId) -> Markup {
+    html! {
+        (linked(site, &order_workflow_id(id), html! { "order" })) ", "
+        (linked(site, &loyalty_workflow_id(id), html! { "points" })) ", "
+        (linked(site, &fulfilment_workflow_id(id), html! { "kitchen" }))
+    }
+}

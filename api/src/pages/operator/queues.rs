@@ -1,0 +1,244 @@
+//! The failure queues: what operators see first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use futures::FutureExt;
+use maud::{Markup, html};
+use pizza_activities::store::now_ms;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::super::layout::Site;
+use super::super::text::{ago, count};
+use super::live::{Look, looking};
+use super::words::{message_words, policy_words};
+use super::{Operating, encoded, page_of};
+use crate::connection::Closing;
+use crate::gateway::App;
+use crate::problem::Problem;
+use crate::usecases::{QueueSoFar, QueuesSoFar, UseCaseError};
+
+pub(super) const PATH: &str = "/operator";
+
+/// How often the queues are looked at while somebody looks on.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// The last look at the queues. All who look on share it: Temporal counts for
+/// a namespace no faster than some times a second.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(Mutex<Option<(Instant, Arc<QueuesSoFar>)>>);
+
+impl Seen {
+    async fn lately(&self, app: &App) -> Result<Arc<QueuesSoFar>, UseCaseError> {
+        let mut seen = self.0.lock().await;
+        if let Some((at, queues)) = &*seen
+            && at.elapsed() < LOOK_EVERY
+        {
+            return Ok(Arc::clone(queues));
+        }
+        let queues = Arc::new(app.use_cases().failure_queues_so_far().await?);
+        *seen = Some((Instant::now(), Arc::clone(&queues)));
+        Ok(queues)
+    }
+}
+
+/// `GET /operator`.
+pub(super) async fn page(
+    operator: Operating,
+    State(app): State<Arc<App>>,
+) -> Result<Response, Problem> {
+    let queues = app.use_cases().failure_queues_so_far().await?;
+    let site = operator.site(&app);
+    let mut page = page_of(
+        &site,
+        PATH,
+        "Failure queues",
+        html! {
+            p.lead { "What failed for good waits here until somebody runs it again, or lets it go." }
+            (draw(&site, &queues, now_ms()))
+        },
+    );
+    page.live = Some(site.at("/operator/live"));
+    Ok(site.show(page))
+}
+
+/// `GET /operator/live`.
+pub(super) async fn live(
+    operator: Operating,
+    State(app): State<Arc<App>>,
+    Extension(closing): Extension<Closing>,
+) -> Result<Response, Problem> {
+    looking(&app, closing, operator.visitor, LOOK_EVERY, |looker| {
+        async move {
+            match looker.app.queues_seen.lately(&looker.app).await {
+                Ok(queues) => Look::Now(draw(&looker.site(), &queues, looker.since_ms)),
+                Err(_) => Look::Away,
+            }
+        }
+        .boxed()
+    })
+}
+
+fn draw(site: &Site<'_>, so_far: &QueuesSoFar, at_ms: i64) -> Markup {
+    let depths: Vec<_> = so_far
+        .queues
+        .iter()
+        .map(|queue| queue.depth(so_far.store_answers))
+        .collect();
+    let is_known = depths.iter().all(Option::is_some);
+    let waiting: u64 = depths.iter().flatten().sum();
+    html! {
+        section data-part="queues" aria-label="The queues" {
+            (away(so_far))
+            @if is_known && waiting == 0 {
+                p.card.lead #nothing { "Nothing waits. Every order has, or got back, what it is due." }
+            }
+            div.card.scroll tabindex="0" role="region" aria-label="Queues" {
+                table {
+                    thead { tr {
+                        th scope="col" { "Queue" }
+                        th.number scope="col" { "Waiting" }
+                        th scope="col" { "The oldest" }
+                        th scope="col" { "Within the last hour" }
+                        th scope="col" { "Run again by itself" }
+                    } }
+                    tbody {
+                        @for (queue, depth) in so_far.queues.iter().zip(&depths) {
+                            (row(site, so_far, queue, *depth, at_ms))
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Who cannot be asked, and what that leaves out.
+fn away(so_far: &QueuesSoFar) -> Markup {
+    html! {
+        @if !so_far.temporal_answers {
+            p.card.wrong role="alert" {
+                "Temporal cannot be reached. How much waits is told by the books; what came and \
+                 went, and what is run again by itself, nobody can tell right now. Nothing is lost."
+            }
+        }
+        @if !so_far.store_answers {
+            p.card.wrong role="alert" {
+                "The store cannot be reached. Since when the oldest tasks wait, nobody can tell \
+                 right now. Nothing is lost."
+            }
+        }
+    }
+}
+
+fn row(
+    site: &Site<'_>,
+    so_far: &QueuesSoFar,
+    queue: &QueueSoFar,
+    depth: Option<u64>,
+    at_ms: i64,
+) -> Markup {
+    let name = queue.message_type.queue();
+    let tasks = encoded(&[("queue", name)]);
+    html! {
+        tr data-queue=(name) {
+            th scope="row" {
+                a href=(site.at(&format!("/operator/tasks?{tasks}"))) {
+                    (message_words(queue.message_type))
+                }
+                div.soft { (name) }
+            }
+            td.number data-depth=[depth] {
+                @match depth {
+                    Some(0) => "none",
+                    Some(depth) => strong { (tasks_of(depth)) },
+                    None => "unknown",
+                }
+            }
+            td { (oldest(so_far, queue, at_ms)) }
+            td {
+                @match queue.stats {
+                    Some(stats) => { (stats.arrived) " came, " (stats.resolved) " went" },
+                    None => "unknown",
+                }
+            }
+            td {
+                @match &queue.auto_redrive {
+                    Some(policy) => { (policy_words(policy)) ". " },
+                    None if so_far.temporal_answers => "never. ",
+                    None => "unknown. ",
+                }
+                a href=(site.at(&format!("/operator/queues/{name}"))) {
+                    "Change" span.hidden { " for " (name) }
+                }
+            }
+        }
+    }
+}
+
+fn tasks_of(depth: u64) -> String {
+    count(i64::try_from(depth).unwrap_or(i64::MAX), "task", "tasks")
+}
+
+fn oldest(so_far: &QueuesSoFar, queue: &QueueSoFar, at_ms: i64) -> Markup {
+    html! {
+        @match &queue.booked {
+            Some(booked) => { "parked " (ago(booked.since_ms, at_ms)) },
+            None if so_far.store_answers => "none",
+            None => "unknown",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use failure_queue::client::QueueStats;
+    use pizza_activities::store::Waiting;
+    use pizza_workflows::parking::MessageType;
+
+    use super::*;
+
+    fn queue(depth: Option<u64>, booked: Option<i64>) -> QueueSoFar {
+        QueueSoFar {
+            message_type: MessageType::RefundPaymentFailed,
+            stats: depth.map(|depth| QueueStats {
+                depth,
+                ..QueueStats::default()
+            }),
+            auto_redrive: None,
+            booked: booked.map(|count| Waiting {
+                what: "refund-payment".to_owned(),
+                count,
+                since_ms: 1,
+            }),
+        }
+    }
+
+    #[test]
+    fn the_books_tell_how_much_waits_while_temporal_is_away() {
+        assert_eq!(queue(Some(3), Some(2)).depth(true), Some(3));
+        assert_eq!(queue(None, Some(2)).depth(true), Some(2));
+        assert_eq!(queue(None, None).depth(true), Some(0));
+        assert_eq!(queue(None, None).depth(false), None);
+        assert_eq!(queue(Some(0), None).depth(false), Some(0));
+    }
+
+    #[test]
+    fn who_is_away_is_named() {
+        let told = |temporal_answers, store_answers| {
+            let so_far = QueuesSoFar {
+                queues: Vec::new(),
+                temporal_answers,
+                store_answers,
+            };
+            away(&so_far).into_string()
+        };
+        assert_eq!(told(true, true), "");
+        assert!(told(false, true).contains("Temporal cannot be reached"));
+        assert!(told(true, false).contains("The store cannot be reached"));
+    }
+}

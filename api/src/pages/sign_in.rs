@@ -1,0 +1,203 @@
+//! Signing in with a key, and out.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::CookieJar;
+use http::{StatusCode, Uri, uri};
+use maud::{Markup, html};
+
+use super::form::Submitted;
+use super::layout::{Page, Section, Site, role_name};
+use super::session::{self, Visitor};
+use crate::gateway::App;
+use crate::http::Authority;
+use crate::keys::{KeyHash, Role};
+use crate::problem::{ErrorCode, Problem};
+
+pub(super) async fn page(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let next = query.get("next").map(String::as_str);
+    shown(&app, &visitor, own_path(next), None)
+}
+
+fn shown(app: &App, visitor: &Visitor, next: &str, problem: Option<&Problem>) -> Response {
+    let site = Site { app, visitor };
+    let action = site.at("/sign-in");
+    let mut page = Page::new(
+        "Sign in",
+        Section::None,
+        html! {
+            h1 { "Sign in" }
+            @if app.gateway.development {
+                section.card {
+                    h2 { "On this machine" }
+                    p { "This gateway was started for development, by " code { "pizza dev" }
+                        ". No key is needed." }
+                    div.row {
+                        @for role in [Role::Operator, Role::Kitchen] {
+                            @if app.gateway.keys.knows(role) {
+                                (as_developer(&site, &action, next, role))
+                            }
+                        }
+                    }
+                }
+            }
+            form.card method="post" action=(action) {
+                (site.form_token())
+                input type="hidden" name="next" value=(next);
+                h2 { "With a key" }
+                @if let Some(problem) = problem {
+                    p.wrong role="alert" #wrong { (problem.detail) }
+                }
+                label for="key" { "Key" }
+                // For password managers, which keep a name with each secret.
+                input type="text" name="username" value="key" autocomplete="username" hidden;
+                input #key name="key" type="password" autocomplete="current-password" required
+                    aria-describedby=[problem.map(|_| "wrong")]
+                    aria-invalid=[problem.map(|_| "true")];
+                button { "Sign in" }
+            }
+        },
+    );
+    if let Some(problem) = problem {
+        page.status = problem.code.status();
+    }
+    site.show(page)
+}
+
+fn as_developer(site: &Site<'_>, action: &str, next: &str, role: Role) -> Markup {
+    html! {
+        form method="post" action=(action) {
+            (site.form_token())
+            input type="hidden" name="next" value=(next);
+            button name="as" value=(role_name(role)) { "Go on as " (role_name(role)) }
+        }
+    }
+}
+
+/// A path of this gateway; its first page for anything else, so that nobody is
+/// led elsewhere by a link to ours.
+fn own_path(next: Option<&str>) -> &str {
+    next.filter(|next| {
+        let is_path = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
+        is_path
+            && next
+                .parse::<Uri>()
+                .is_ok_and(|uri| uri.authority().is_none())
+    })
+    .unwrap_or("/")
+}
+
+pub(super) async fn sign_in(
+    State(app): State<Arc<App>>,
+    Authority(reached_at): Authority,
+    cookies: CookieJar,
+    form: Submitted,
+) -> Result<Response, Problem> {
+    let next = own_path(form.text("next"));
+    let known = match (form.text("as"), form.text("key")) {
+        (Some(role), _) => developer(&app, reached_at.as_ref(), role),
+        (None, Some(key)) => {
+            let hash = KeyHash::of(key.trim());
+            let holder = app.gateway.keys.holder_by_hash(&hash);
+            holder.map(|_| hash).ok_or("this key is not known here")
+        }
+        (None, None) => Err("a key is needed"),
+    };
+    let hash = match known {
+        Ok(hash) => hash,
+        Err(detail) => {
+            let problem = Problem::new(ErrorCode::Unauthenticated, detail);
+            let mut response = shown(&app, &form.visitor, next, Some(&problem));
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+            // Counted as a wrong key, like any other.
+            response.extensions_mut().insert(WrongKey);
+            return Ok(response);
+        }
+    };
+    let cookie = session::open(&app, &form.visitor, &hash).await?;
+    let next = format!("{}{next}", app.base_path());
+    Ok((cookies.add(cookie), Redirect::to(&next)).into_response())
+}
+
+/// Marks an answer to whoever showed a key that is not known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WrongKey;
+
+/// The key of whoever develops on this machine. A browser that knows the
+/// gateway by another machine's name was led here by somebody else's page.
+fn developer(
+    app: &App,
+    reached_at: Option<&uri::Authority>,
+    role: &str,
+) -> Result<KeyHash, &'static str> {
+    if !app.gateway.development || !reached_at.is_some_and(is_this_machine) {
+        return Err("this gateway is not for development: a key is needed");
+    }
+    let role = [Role::Operator, Role::Kitchen]
+        .into_iter()
+        .find(|known| role_name(*known) == role);
+    let key = role.and_then(|role| app.gateway.keys.first(role));
+    key.map(|(hash, _)| *hash).ok_or("nobody has such a key")
+}
+
+fn is_this_machine(authority: &uri::Authority) -> bool {
+    let host = authority.host().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+pub(super) async fn sign_out(
+    State(app): State<Arc<App>>,
+    cookies: CookieJar,
+    form: Submitted,
+) -> Result<Response, Problem> {
+    session::close(&app, &form.visitor).await?;
+    let home = format!("{}/", app.base_path());
+    Ok((cookies.add(session::no_cookie(&app)), Redirect::to(&home)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_its_own_names_alone() {
+        for (authority, is_own) in [
+            ("localhost:8080", true),
+            ("127.0.0.1:8080", true),
+            ("[::1]:8080", true),
+            ("pizza.example:8080", false),
+            ("localhost.pizza.example", false),
+            ("192.0.2.1", false),
+        ] {
+            let authority: uri::Authority = authority.parse().expect("an authority");
+            assert_eq!(is_this_machine(&authority), is_own, "{authority}");
+        }
+    }
+
+    #[test]
+    fn whoever_signs_in_stays_here() {
+        for own in ["/", "/operator", "/operator/tasks?queue=a%20b"] {
+            assert_eq!(own_path(Some(own)), own);
+        }
+        for other in [
+            "",
+            "operator",
+            "//evil.example/",
+            "/\\evil.example",
+            "https://evil.example/",
+            "javascript:alert(1)",
+            "/\u{0}",
+        ] {
+            assert_eq!(own_path(Some(other)), "/", "{other:?}");
+        }
+        assert_eq!(own_path(None), "/");
+    }
+}

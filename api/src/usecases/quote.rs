@@ -1,0 +1,41 @@
+//! Tells what an order would cost.
+
+use pizza_activities::store::now_ms;
+use pizza_domain::{Money, Order, OrderId, Prices};
+use uuid::Uuid;
+
+use super::place_order::parse;
+use super::{PlaceOrder, UseCaseError, UseCases};
+use crate::viewer::Viewer;
+
+/// What an order would cost, if it were placed now.
+#[derive(Clone, Debug)]
+pub(crate) struct Quote {
+    /// The order as it would be accepted.
+    pub(crate) order: Order,
+    /// What it would cost without a discount.
+    pub(crate) before_discount: Money,
+}
+
+impl UseCases {
+    /// What an order would cost, by the same rules that it would be charged
+    /// by. Nothing is placed.
+    ///
+    /// # Errors
+    /// When a field is not allowed.
+    pub(crate) fn quote(
+        &self,
+        viewer: &Viewer,
+        request: PlaceOrder,
+    ) -> Result<Quote, UseCaseError> {
+        let (request, _) = parse(viewer, request)?;
+        let prices = self.settings.menu.prices_of(&request.flavour);
+        let id = OrderId::from_uuid(Uuid::nil());
+        let order = Order::accept(request, id, prices, self.settings.stages, now_ms());
+        let one = order.prices.unwrap_or(Prices::FIRST).of(order.size);
+        Ok(Quote {
+            before_discount: one.times(order.quantity.get()),
+            order,
+        })
+    }
+}

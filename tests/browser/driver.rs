@@ -1,0 +1,231 @@
+//! A headless Chromium, driven as a person would.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use pinned_wheel::find_program;
+use serde_json::{Value, json};
+use temporalio_common::telemetry::ensure_default_crypto_provider;
+use thirtyfour::prelude::*;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::harness::process::Process;
+use crate::harness::{SOON, eventually, folder};
+
+/// How many browsers run at once: each takes a good part of a small machine.
+static BROWSERS: Semaphore = Semaphore::const_new(2);
+
+/// Says that there has to be a browser.
+const REQUIRED: &str = "PIZZA_BROWSER_TESTS";
+
+/// What the driver writes once it listens.
+const STARTED: &str = "started successfully on port ";
+
+/// A browser. Dropped, it is ended with all that it started.
+pub(crate) struct Browser {
+    driver: WebDriver,
+    _process: Process,
+    _place: SemaphorePermit<'static>,
+}
+
+/// The driver and the browser, where both are wanted and installed.
+fn installed() -> Option<(PathBuf, PathBuf)> {
+    if std::env::var_os(REQUIRED).is_none() {
+        skipped("PIZZA_BROWSER_TESTS=required was not set");
+        return None;
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let find = |name: &str| find_program(name, &path);
+    let browser = find("chromium").or_else(|| find("chromium-browser"));
+    let found = find("chromedriver").zip(browser);
+    if found.is_none() {
+        let missing = "chromium or chromedriver is not on PATH \
+                       (Debian: apt-get install chromium chromium-driver)";
+        let is_required = std::env::var(REQUIRED).is_ok_and(|it| it == "required");
+        assert!(!is_required, "{REQUIRED}=required, and {missing}");
+        skipped(missing);
+    }
+    found
+}
+
+/// Says that a test did not run. Not by a macro: what those print of a test
+/// that passes, nobody sees.
+fn skipped(why: &str) {
+    let line = format!("\n*** SKIPPED: a test of the pages in a browser did not run: {why} ***\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+impl Browser {
+    /// A new browser that knows nobody; none where none is installed.
+    pub(crate) async fn start() -> Option<Self> {
+        let (driver, browser) = installed()?;
+        let place = BROWSERS.acquire().await.expect("never closed");
+        let folder = folder::new("browser");
+        let process = Process::program(&driver, &folder, "chromedriver", &["--port=0"], &[]);
+        let port = eventually(SOON, "the driver listens", async || {
+            let said = process.stdout();
+            let (_, after) = said.split_once(STARTED)?;
+            let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+            after.contains('\n').then_some(digits)
+        })
+        .await;
+        let mut wanted = DesiredCapabilities::chrome();
+        let profile = format!("--user-data-dir={}", folder.join("profile").display());
+        for argument in [
+            "--headless=new",
+            // Tests run in containers, as root, with little shared memory.
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--window-size=1100,1400",
+            profile.as_str(),
+        ] {
+            wanted.add_arg(argument).expect("an argument");
+        }
+        wanted
+            .set_binary(browser.to_str().expect("UTF-8"))
+            .expect("a binary");
+        let url = format!("http://127.0.0.1:{port}");
+        ensure_default_crypto_provider();
+        let driver = WebDriver::new(url, wanted).await.expect("a browser");
+        Some(Self {
+            driver,
+            _process: process,
+            _place: place,
+        })
+    }
+
+    /// Opens an address.
+    pub(crate) async fn visit(&self, url: &str) {
+        self.driver.goto(url).await.expect("a page");
+    }
+
+    /// What a script gives.
+    pub(crate) async fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
+        let answer = self.driver.execute(script, arguments).await;
+        answer.expect("an answer of the page").json().clone()
+    }
+
+    /// Where the browser is.
+    pub(crate) async fn path(&self) -> String {
+        let url = self.driver.current_url().await.expect("an address");
+        url.path().to_owned()
+    }
+
+    /// Waits until the browser is at this path.
+    pub(crate) async fn until_at(&self, path: &str) {
+        let what = format!("the browser is at {path}");
+        eventually(SOON, &what, async || {
+            self.path().await.starts_with(path).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits for an element, by CSS.
+    pub(crate) async fn element(&self, css: &str) -> WebElement {
+        let what = format!("{css} is in the page");
+        eventually(SOON, &what, async || {
+            self.driver.find(By::Css(css)).await.ok()
+        })
+        .await
+    }
+
+    /// Whether there is an element, by CSS.
+    pub(crate) async fn has(&self, css: &str) -> bool {
+        self.driver.find(By::Css(css)).await.is_ok()
+    }
+
+    /// Waits for an element, and clicks it. One that is drawn anew meanwhile
+    /// is looked for again.
+    pub(crate) async fn click(&self, css: &str) {
+        let what = format!("{css} is clicked");
+        eventually(SOON, &what, async || {
+            let element = self.driver.find(By::Css(css)).await.ok()?;
+            element.click().await.ok()
+        })
+        .await;
+    }
+
+    /// Clicks what asks whether it is meant, and says yes.
+    pub(crate) async fn click_and_confirm(&self, css: &str) {
+        self.click(css).await;
+        eventually(SOON, "a question is asked", async || {
+            self.driver.accept_alert().await.ok()
+        })
+        .await;
+    }
+
+    /// Types a text in place of what is there.
+    pub(crate) async fn fill(&self, css: &str, text: &str) {
+        let field = self.element(css).await;
+        field.clear().await.expect("an empty field");
+        field.send_keys(text).await.expect("a text");
+    }
+
+    /// Chooses an option by its value.
+    pub(crate) async fn choose(&self, css: &str, value: &str) {
+        self.click(&format!("{css} option[value='{value}']")).await;
+    }
+
+    /// The text of the page as a person sees it.
+    pub(crate) async fn text(&self) -> String {
+        let text = self.run("return document.body.innerText", Vec::new()).await;
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until the page says something.
+    pub(crate) async fn until_it_says(&self, text: &str) {
+        let what = format!("the page says {text:?}");
+        eventually(SOON, &what, async || {
+            self.text().await.contains(text).then_some(())
+        })
+        .await;
+    }
+
+    /// The saga's steps as the picture's list tells them, and the kitchen's
+    /// stages, by name.
+    pub(crate) async fn picture(&self) -> BTreeMap<String, String> {
+        let script = "return Object.fromEntries(\
+            [...document.querySelectorAll('li[data-state]')].map((it) => \
+            [it.dataset.step ?? it.dataset.stage, it.dataset.state]))";
+        serde_json::from_value(self.run(script, Vec::new()).await).expect("a picture")
+    }
+
+    /// Waits until the picture has these states.
+    pub(crate) async fn until_pictured(&self, expected: &[(&str, &str)]) {
+        let what = format!("the picture shows {expected:?}");
+        eventually(SOON, &what, async || {
+            let picture = self.picture().await;
+            let is_so =
+                |(step, state): &(&str, &str)| picture.get(*step).is_some_and(|it| it == state);
+            expected.iter().all(is_so).then_some(())
+        })
+        .await;
+    }
+
+    /// Signs in with a key, wherever that is asked for.
+    pub(crate) async fn sign_in(&self, key: &str) {
+        self.fill("#key", key).await;
+        self.click("#key ~ button").await;
+    }
+
+    /// Shows pages as on another screen.
+    pub(crate) async fn screen(&self, width: u32, height: u32, scheme: &str) {
+        let cdp = self.driver.cdp();
+        let size = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
+        });
+        let sized = cdp.send_raw("Emulation.setDeviceMetricsOverride", size);
+        sized.await.expect("a screen");
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        let set = cdp.send_raw("Emulation.setEmulatedMedia", media);
+        set.await.expect("a scheme");
+    }
+
+    /// Keeps what the screen shows.
+    pub(crate) async fn keep(&self, file: &Path) {
+        self.driver.screenshot(file).await.expect("a picture");
+    }
+}

@@ -1,0 +1,123 @@
+//! How the pages look, and whether everybody can use them.
+
+use std::path::{Path, PathBuf};
+
+use pinned_wheel::{FetchOptions, Wheel, cache_dir, fetch};
+use serde_json::{Value, json};
+
+use super::{Browser, in_a_browser};
+use crate::harness::world::OPERATOR_KEY;
+use crate::harness::{Setup, World};
+
+/// Says where the cache is.
+const CACHE: &str = "PIZZA_CACHE_DIR";
+
+/// The rules of axe-core 4.12.1, which scan a page for what keeps people out.
+const AXE: Wheel<'_> = Wheel {
+    name: "axe-playwright-python-0.1.8",
+    requirements: "axe-playwright-python==0.1.8 \
+--hash=sha256:fdd263c998388f1a8e67cad02677e612d946248bd44d163be5e8650ea31f95f8
+",
+    built_for: None,
+    megabytes: 1,
+};
+
+const AXE_SCRIPT: &str = "axe_playwright_python/axe.min.js";
+
+/// What a scan finds: the rules that are broken in a way that matters, with
+/// the elements that break them.
+const SCAN: &str = "const found = await axe.run(); return found.violations\
+    .filter((it) => ['serious', 'critical'].includes(it.impact))\
+    .map((it) => [it.id, it.nodes.map((node) => node.html.slice(0, 200))])";
+
+/// A screen: its name, size in pixels, and colours.
+const SCREENS: [(&str, u32, u32, &str); 3] = [
+    ("light", 1100, 1400, "light"),
+    ("dark", 1100, 1400, "dark"),
+    ("phone", 390, 1800, "light"),
+];
+
+fn screenshots() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+async fn axe() -> String {
+    let options = FetchOptions {
+        quiet: true,
+        ..FetchOptions::new(cache_dir(CACHE, "cloud-pizza"), CACHE)
+    };
+    let folder = fetch(&AXE, &options).await.expect("the rules");
+    std::fs::read_to_string(folder.join(AXE_SCRIPT)).expect("the rules")
+}
+
+/// Scans a page on each screen, and keeps how it looks.
+async fn look_at(browser: &Browser, axe: &str, name: &str, url: &str) {
+    for (screen, width, height, scheme) in SCREENS {
+        browser.screen(width, height, scheme).await;
+        browser.visit(url).await;
+        browser.element("main h1, main pre").await;
+        browser
+            .keep(&screenshots().join(format!("{name}-{screen}.png")))
+            .await;
+        browser.run(axe, Vec::new()).await;
+        let found = browser.run(SCAN, Vec::new()).await;
+        assert_eq!(found, json!([]), "{name} on a {screen} screen");
+        let is_too_wide = "return document.documentElement.scrollWidth > innerWidth";
+        let is_too_wide = browser.run(is_too_wide, Vec::new()).await;
+        assert_eq!(
+            is_too_wide,
+            Value::Bool(false),
+            "{name} is wider than a {screen} screen"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_page_can_be_used_by_everybody_on_every_screen() {
+    in_a_browser!(browser);
+    let world = World::start(Setup::default()).await;
+    let gateway = world.gateway();
+    let axe = axe().await;
+    let delivered = gateway.place(json!({ "flavour": "hawaiian" })).await;
+    let broken = gateway.place(json!({ "errorOnStep": 6 })).await;
+    for id in [&delivered, &broken] {
+        gateway.until_ended(id).await;
+    }
+    world.finished(&broken).await;
+    let task = format!("/operator/tasks/failed-refund-payment-{broken}");
+    for (name, path) in [
+        ("shop", "/".to_owned()),
+        ("order", format!("/orders/{delivered}")),
+        ("order-broken", format!("/orders/{broken}")),
+        (
+            "side-by-side",
+            format!("/shop/scenarios?orders={delivered}.{broken}"),
+        ),
+        ("not-found", "/nonsense".to_owned()),
+        ("error", "/errors/order-cooking".to_owned()),
+        ("sign-in", "/sign-in".to_owned()),
+    ] {
+        look_at(&browser, &axe, name, &gateway.at(&path)).await;
+    }
+    browser.visit(&gateway.at("/sign-in?next=/operator")).await;
+    browser.sign_in(OPERATOR_KEY).await;
+    browser.until_at("/operator").await;
+    // An order in flight, and the kitchen's board with it.
+    let paced = gateway.place(json!({ "perStepDelaySeconds": 3600 })).await;
+    for (name, path) in [
+        ("order-under-way", format!("/orders/{paced}")),
+        ("kitchen", "/kitchen".to_owned()),
+        ("operator", "/operator".to_owned()),
+        (
+            "operator-tasks",
+            "/operator/tasks?queue=refund-payment".to_owned(),
+        ),
+        ("operator-task", task),
+        ("operator-orders", "/operator/orders".to_owned()),
+        ("operator-audit", "/operator/audit".to_owned()),
+    ] {
+        look_at(&browser, &axe, name, &gateway.at(&path)).await;
+    }
+}

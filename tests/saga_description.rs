@@ -1,0 +1,133 @@
+//! The description of the saga that its picture is drawn from says what the
+//! workflows do: it is held against the recorded histories.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use pizza_api::timeline::{Entry, Kind, Outcome, Timeline};
+use pizza_domain::Step;
+use pizza_workflows::names::{activity, workflow_type};
+use pizza_workflows::saga::{STATIONS, Station};
+
+use crate::harness::World;
+use crate::harness::expected::SCENARIOS;
+
+/// What the workflows do beside the saga's steps.
+const BOOKKEEPING: [&str; 11] = [
+    activity::RECORD_KITCHEN_REPORT,
+    activity::WITHDRAW_TICKET,
+    activity::AMEND_TICKET,
+    activity::ADJUST_PAYMENT,
+    activity::VOID_PAYMENT_ADJUSTMENT,
+    activity::ADJUST_LOYALTY_POINTS,
+    activity::VOID_POINTS_ADJUSTMENT,
+    activity::RECORD_AMENDMENT,
+    activity::SET_ORDER_STATUS,
+    activity::CANCEL_ORDER,
+    activity::RECORD_PARKED_TASK,
+];
+
+/// A step that was taken.
+struct Taken {
+    station: &'static Station,
+    workflow: String,
+    at_ms: i64,
+    is_good: bool,
+}
+
+#[tokio::test]
+async fn the_description_of_the_saga_says_what_its_workflows_did() {
+    let world = World::shared().await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/histories");
+    let folder = folder.join(env!("CARGO_PKG_VERSION"));
+    let mut seen = BTreeSet::new();
+    for expected in &SCENARIOS {
+        let prefix = format!("{}-{}.", expected.number, expected.name);
+        let files = std::fs::read_dir(&folder).expect("this version's histories");
+        let files: Vec<String> = files
+            .map(|file| file.expect("a file").path())
+            .filter(|path| {
+                let name = path.file_name().and_then(|name| name.to_str());
+                name.is_some_and(|name| name.starts_with(&prefix))
+            })
+            .map(|path| path.to_str().expect("UTF-8").to_owned())
+            .collect();
+        let files = files.iter().flat_map(|file| ["--file", file]);
+        let told: Vec<&str> = ["status", "--json"].into_iter().chain(files).collect();
+        let told = world.cli().ok(&told).await;
+        let timeline: Timeline = serde_json::from_str(&told).expect("a timeline");
+        let taken = taken(&timeline);
+        assert_eq!(
+            taken.first().map(|it| it.station.step),
+            Some(Step::CreateOrder)
+        );
+        for it in &taken {
+            check(expected.name, it, &taken);
+            seen.insert(it.station.step.as_str());
+        }
+    }
+    let all: BTreeSet<_> = Step::ALL.iter().map(|step| step.as_str()).collect();
+    assert_eq!(seen, all, "some steps are in no recorded history");
+    assert_eq!(STATIONS.len(), all.len());
+}
+
+/// The steps of the saga in a timeline, the first the first.
+fn taken(timeline: &Timeline) -> Vec<Taken> {
+    let mut taken: Vec<Taken> = timeline.entries.iter().filter_map(step).collect();
+    taken.sort_by_key(|it| it.at_ms);
+    taken
+}
+
+fn step(entry: &Entry) -> Option<Taken> {
+    let workflow = entry.detail.workflow_id.clone()?;
+    // What a parked task does is an operator's wish.
+    if workflow.starts_with("failed-") {
+        return None;
+    }
+    let activity = entry.detail.activity.as_deref();
+    let station = match entry.kind {
+        Kind::Step => {
+            let activity = activity.expect("a step's activity");
+            let station = Station::of_activity(activity);
+            assert!(
+                station.is_some() || BOOKKEEPING.contains(&activity),
+                "{activity} is neither a step of the saga nor known as bookkeeping"
+            );
+            station?
+        }
+        // The one step that is a wait.
+        Kind::Wait if entry.what == "kitchen deadline" => Station::of(Step::ProcessOrder)?,
+        _ => return None,
+    };
+    let is_wait = entry.kind == Kind::Wait;
+    Some(Taken {
+        station,
+        workflow,
+        at_ms: entry.at_ms,
+        // A wait for the kitchen that is over was in vain.
+        is_good: (entry.outcome == Some(Outcome::Ok)) != is_wait,
+    })
+}
+
+/// A step is taken by the workflow of its station, after one that it follows.
+fn check(scenario: &str, taken: &Taken, all: &[Taken]) {
+    let station = taken.station;
+    let name = station.step;
+    let workflow = match &taken.workflow {
+        id if id.ends_with("-loyalty") => workflow_type::LOYALTY,
+        id if id.ends_with("-fulfilment") => workflow_type::FULFILMENT,
+        _ => workflow_type::ORDER,
+    };
+    assert_eq!(workflow, station.workflow, "{name} in {scenario}");
+    let before = |it: &&Taken| it.at_ms <= taken.at_ms;
+    let mut earlier = all.iter().filter(before);
+    let is_first = station.follows.is_empty() && station.follows_failure_of.is_empty();
+    let is_led_to = earlier.any(|it| {
+        let follows = match it.is_good {
+            true => station.follows,
+            false => station.follows_failure_of,
+        };
+        follows.contains(&it.station.step)
+    });
+    assert!(is_first || is_led_to, "nothing led to {name} in {scenario}");
+}
