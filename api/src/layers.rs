@@ -266,9 +266,9 @@ impl About {
         pages::protect(response.headers_mut());
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, self.id.0.clone());
-        headers
-            .entry(header::CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("no-store"));
+        if headers.get(header::CACHE_CONTROL) != Some(&pages::FOR_GOOD) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
         headers.insert(
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),

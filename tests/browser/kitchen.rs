@@ -27,6 +27,7 @@ async fn two_boards_bring_an_order_to_the_door_together() {
     in_a_browser!(other);
     let world = World::start(Setup {
         kitchen: false,
+        kitchen_deadline_seconds: 60.0,
         ..Setup::default()
     })
     .await;
@@ -38,7 +39,6 @@ async fn two_boards_bring_an_order_to_the_door_together() {
         board.until_it_says("Nothing to cook").await;
     }
     let id = gateway.place(json!({})).await;
-    let rejected = gateway.place(json!({})).await;
     let next = format!("[data-ticket='{id}'] button[name=event]");
     for (board, beside, stage) in [
         (&one, &other, Some("accepted")),
@@ -51,6 +51,7 @@ async fn two_boards_bring_an_order_to_the_door_together() {
         until_stage(beside, &id, stage).await;
     }
     gateway.until(&id, "DeliveryConfirmed").await;
+    let rejected = gateway.place(json!({})).await;
     let reject = format!("[data-ticket='{rejected}'] details");
     one.click(&format!("{reject} summary")).await;
     let reason = "no more <b>dough</b>";

@@ -26,9 +26,9 @@ const AXE_SCRIPT: &str = "axe_playwright_python/axe.min.js";
 
 /// What a scan finds: the rules that are broken in a way that matters, with
 /// the elements that break them.
-const SCAN: &str = "const found = await axe.run(); return found.violations\
+const SCAN: &str = "return axe.run().then((found) => found.violations\
     .filter((it) => ['serious', 'critical'].includes(it.impact))\
-    .map((it) => [it.id, it.nodes.map((node) => node.html.slice(0, 200))])";
+    .map((it) => [it.id, it.nodes.map((node) => node.html.slice(0, 200))]))";
 
 /// A screen: its name, size in pixels, and colours.
 const SCREENS: [(&str, u32, u32, &str); 3] = [

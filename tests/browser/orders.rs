@@ -71,6 +71,15 @@ const STEPS: [&str; 8] = [
     "notifyCustomer",
 ];
 
+/// A shop in which a person cooks, or nobody.
+fn patient() -> Setup {
+    Setup {
+        kitchen: false,
+        kitchen_deadline_seconds: 60.0,
+        ..Setup::default()
+    }
+}
+
 #[tokio::test]
 async fn a_pizza_is_ordered_with_the_mouse_and_its_picture_changes_until_it_is_there() {
     in_a_browser!(browser);
@@ -163,7 +172,7 @@ async fn the_link_of_an_order_is_a_page_to_a_browser_and_json_to_a_program() {
 #[tokio::test]
 async fn an_order_is_changed_and_cancelled_in_its_page() {
     in_a_browser!(browser);
-    let world = World::shared_without_kitchen().await;
+    let world = World::start(patient()).await;
     let gateway = world.gateway();
     let id = gateway.place(json!({ "perStepDelaySeconds": 2 })).await;
     browser.visit(&gateway.at(&format!("/orders/{id}"))).await;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::in_a_browser;
 use crate::harness::proxy::Proxy;
-use crate::harness::{A_MINUTE, SOON, World, eventually};
+use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
 
 /// The longest that the first answer of a page may be, in bytes.
 const FIRST_ANSWER: usize = 50_000;
@@ -12,7 +12,12 @@ const FIRST_ANSWER: usize = 50_000;
 #[tokio::test]
 async fn a_stream_that_is_cut_is_opened_again_and_nothing_is_missed() {
     in_a_browser!(browser);
-    let world = World::shared_without_kitchen().await;
+    let world = World::start(Setup {
+        kitchen: false,
+        kitchen_deadline_seconds: 60.0,
+        ..Setup::default()
+    })
+    .await;
     let gateway = world.gateway();
     let id = gateway.place_accepted(json!({})).await;
     let target = gateway.at("").replace("http://", "");

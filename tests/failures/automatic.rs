@@ -88,7 +88,8 @@ async fn automatic_redrive_reaches_tasks_that_are_parked_and_those_to_come() {
 /// first run and of the one that goes on.
 async fn until_continued(world: &World, task: &str) -> (History, History) {
     let show = ["workflow", "describe", "--workflow-id", task];
-    let first = eventually(A_MINUTE, "it continues as new", async || {
+    // After as many redrives as its history holds.
+    let first = eventually(3 * A_MINUTE, "it continues as new", async || {
         let described = world.cli().temporal_json(&show).await;
         let info = &described["workflowExecutionInfo"];
         let first = info["firstRunId"].as_str()?;

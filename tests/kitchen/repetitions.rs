@@ -82,7 +82,8 @@ async fn forget(world: &World, workflow: &str) {
         "--workflow-id",
         workflow,
     ];
-    eventually(SOON, "Temporal has forgotten it", async || {
+    // It deletes in the background, and what else it has to do comes first.
+    eventually(3 * A_MINUTE, "Temporal has forgotten it", async || {
         (cli.pizza(&describe).await.code != Some(0)).then_some(())
     })
     .await;

@@ -35,8 +35,10 @@ pub(super) static STYLE_HASH: LazyLock<String> = LazyLock::new(|| {
     format!("sha256-{}", BASE64_STANDARD.encode(digest))
 });
 
-/// A year, in seconds.
-const FOR_GOOD: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// How long a browser may keep the script: a year, in seconds. Nothing else is
+/// kept.
+pub(crate) const FOR_GOOD: HeaderValue =
+    HeaderValue::from_static("public, max-age=31536000, immutable");
 
 pub(super) async fn serve(Path(file): Path<String>) -> Result<Response, Problem> {
     if file != *SCRIPT_NAME {
@@ -46,7 +48,7 @@ pub(super) async fn serve(Path(file): Path<String>) -> Result<Response, Problem>
     let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
     let headers = [
         (header::CONTENT_TYPE, kind),
-        (header::CACHE_CONTROL, FOR_GOOD),
+        (header::CACHE_CONTROL, FOR_GOOD.clone()),
     ];
     Ok((headers, SCRIPT).into_response())
 }

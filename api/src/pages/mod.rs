@@ -30,6 +30,7 @@ use axum::routing::{get, post};
 use crate::gateway::App;
 
 pub(crate) use accept::wants_page;
+pub(crate) use assets::FOR_GOOD;
 pub(crate) use operator::Seen as QueuesSeen;
 pub(crate) use order::page as order_page;
 pub(crate) use problem::{finish, text_page};

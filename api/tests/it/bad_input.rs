@@ -299,7 +299,7 @@ async fn bad_ids_and_addresses_are_refused() {
         ("/orders/a%00b", 400, "invalid-order-id"),
         ("/orders/..%2f..%2fetc%2fpasswd", 400, "invalid-order-id"),
         ("/orders/", 404, "not-found"),
-        ("/", 404, "not-found"),
+        ("/nothing", 404, "not-found"),
         ("/orders/a/b", 404, "not-found"),
         (EVENTS, 405, "method-not-allowed"),
         (
