@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{WAY, come_so_far, with_id};
 use crate::harness::gateway::{Answer, Gateway};
-use crate::harness::{A_MINUTE, SOON, World, eventually};
+use crate::harness::{A_MINUTE, World, eventually};
 
 #[tokio::test]
 async fn a_report_is_known_by_its_id_after_the_end_and_after_temporal_has_forgotten_it() {
