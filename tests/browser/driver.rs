@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pinned_wheel::find_program;
 use serde_json::{Value, json};
 use temporalio_common::telemetry::ensure_default_crypto_provider;
+use thirtyfour::extensions::query::ElementPollerNoWait;
 use thirtyfour::prelude::*;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -90,6 +92,8 @@ impl Browser {
         let url = format!("http://127.0.0.1:{port}");
         ensure_default_crypto_provider();
         let driver = WebDriver::new(url, wanted).await.expect("a browser");
+        // What is waited for, and for how long, the tests say.
+        driver.set_poller(Arc::new(ElementPollerNoWait));
         Some(Self {
             driver,
             _process: process,
