@@ -77,6 +77,10 @@ const LOOKS: usize = 3;
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) gateway: Gateway,
+    /// The gateway's public URL, if it has one, read.
+    public_uri: Option<Uri>,
+    /// Its path.
+    base_path: String,
     local_address: SocketAddr,
     /// One permit for each request that may be under way.
     pub(crate) requests: Semaphore,
@@ -95,12 +99,17 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(gateway: Gateway, local_address: SocketAddr) -> Self {
+        let public_uri = gateway.public_url.as_ref().and_then(PublicUrl::uri);
+        let base_path = public_uri.as_ref().map_or("", Uri::path);
+        let base_path = base_path.trim_end_matches('/').to_owned();
         let requests = Semaphore::new(gateway.limits.requests);
         let rates = RateLimiter::new(gateway.rate_limits);
         let watchers = Arc::new(Semaphore::new(gateway.limits.watchers));
         let feed = Feed::new(gateway.use_cases.store.clone());
         Self {
             gateway,
+            public_uri,
+            base_path,
             local_address,
             requests,
             rates,
@@ -153,27 +162,21 @@ impl App {
     }
 
     /// The path under which a proxy serves the gateway; empty for none.
-    pub(crate) fn base_path(&self) -> String {
-        let path = self.public_uri().map(|uri| uri.path().to_owned());
-        path.map_or_else(String::new, |path| path.trim_end_matches('/').to_owned())
+    pub(crate) fn base_path(&self) -> &str {
+        &self.base_path
     }
 
     /// The host and port of the gateway's public URL, if it has one.
     pub(crate) fn public_authority(&self) -> Option<String> {
-        Some(self.public_uri()?.authority()?.to_string())
+        Some(self.public_uri.as_ref()?.authority()?.to_string())
     }
 
     /// Whether browsers reach the gateway over TLS, its own or a proxy's.
     pub(crate) fn is_reached_over_tls(&self) -> bool {
-        match self.public_uri() {
+        match &self.public_uri {
             Some(uri) => uri.scheme() == Some(&Scheme::HTTPS),
             None => self.gateway.tls.is_some(),
         }
-    }
-
-    fn public_uri(&self) -> Option<Uri> {
-        let PublicUrl(url) = self.gateway.public_url.as_ref()?;
-        url.parse().ok()
     }
 
     /// Where the pages on errors are: absolute where clients know the gateway
@@ -193,6 +196,13 @@ pub struct PublicUrl(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an http or https URL without query, such as https://pizza.example")]
 pub struct PublicUrlError;
+
+impl PublicUrl {
+    /// Its parts.
+    fn uri(&self) -> Option<Uri> {
+        self.0.parse().ok()
+    }
+}
 
 impl FromStr for PublicUrl {
     type Err = PublicUrlError;

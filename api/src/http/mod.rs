@@ -42,6 +42,7 @@ use crate::problem::{ErrorCode, Problem};
 pub use openapi::openapi_json;
 pub(crate) use place_order::MESSAGE as PLACED_MESSAGE;
 pub(crate) use probes::{is_polled, is_probe};
+pub(crate) use watch_order::NO_BUFFERING;
 
 /// The routes of the HTTP door.
 pub(crate) fn router(app: &Arc<App>) -> Router {

@@ -27,7 +27,7 @@ use crate::viewer::Viewer;
 const LAST_EVENT_ID: &str = "Last-Event-ID";
 
 /// Tells proxies of nginx's family to pass each event on as it comes.
-const NO_BUFFERING: (HeaderName, HeaderValue) = (
+pub(crate) const NO_BUFFERING: (HeaderName, HeaderValue) = (
     HeaderName::from_static("x-accel-buffering"),
     HeaderValue::from_static("no"),
 );

@@ -6,16 +6,14 @@ use std::time::Duration;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use futures::stream;
+use futures::FutureExt;
 use maud::{Markup, html};
 use pizza_activities::store::now_ms;
 use pizza_domain::{KitchenReport, KitchenSimulation, OrderId, Rejection, TicketReport};
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::form::Submitted;
 use super::layout::{Page, Section, Site};
-use super::live::stream_of;
+use super::looking::{Look, looking};
 use super::order::short;
 use super::picture::words;
 use super::session::Visitor;
@@ -47,7 +45,7 @@ async fn shown(
     refused: Option<(OrderId, Problem)>,
 ) -> Result<Response, Problem> {
     let board = Board::read(app).await?;
-    let site = Site { app, visitor };
+    let site = visitor.site(app);
     let mut page = Page::new(
         "Kitchen",
         Section::Kitchen,
@@ -160,60 +158,23 @@ const fn stage_words(stage: TicketStage) -> &'static str {
     }
 }
 
-/// `GET /kitchen/live`: the board as it changes.
+/// `GET /kitchen/live`: the board as it changes. While the store is away it
+/// stays as it was.
 pub(super) async fn live(
     State(app): State<Arc<App>>,
     Extension(closing): Extension<Closing>,
     visitor: Visitor,
 ) -> Result<Response, Problem> {
     visitor.cook(&app)?;
-    let place = app.place_for_watcher()?;
-    let mut ticks = interval(LOOK_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let looker = Looker {
-        app: Arc::clone(&app),
-        visitor,
-        since_ms: now_ms(),
-        ticks,
-        _place: place,
-    };
-    let states = stream::unfold(looker, async |mut looker| {
-        let drawn = looker.next().await;
-        Some((drawn, looker))
-    });
-    Ok(stream_of(&app, closing, states))
-}
-
-/// Somebody who looks at the board.
-struct Looker {
-    app: Arc<App>,
-    visitor: Visitor,
-    /// One moment for all drawings, so that the board changes when a ticket
-    /// does.
-    since_ms: i64,
-    ticks: Interval,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Looker {
-    /// The board as it is at the next look. While the store is away it stays
-    /// as it was.
-    async fn next(&mut self) -> Markup {
-        loop {
-            self.ticks.tick().await;
-            let board = {
-                let _turn = self.app.looks.acquire().await;
-                Board::read(&self.app).await
-            };
-            if let Ok(board) = board {
-                let site = Site {
-                    app: &self.app,
-                    visitor: &self.visitor,
-                };
-                return board.draw(&site, self.since_ms);
+    looking(&app, closing, visitor, LOOK_EVERY, |looker| {
+        async move {
+            match Board::read(&looker.app).await {
+                Ok(board) => Look::Now(board.draw(&looker.site(), looker.since_ms)),
+                Err(_) => Look::Away,
             }
         }
-    }
+        .boxed()
+    })
 }
 
 /// `POST /kitchen/board/{id}`: a report on a ticket. Of two boards that report

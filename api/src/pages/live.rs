@@ -11,22 +11,16 @@ use std::time::Duration;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
-use http::{HeaderName, HeaderValue};
 use maud::Markup;
 use pizza_activities::store::now_ms;
 use serde_json::json;
 
 use crate::connection::Closing;
 use crate::gateway::App;
+use crate::http::NO_BUFFERING;
 
 /// How long a browser waits before it opens a stream again that was cut.
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
-
-/// Tells proxies of nginx's family to pass each event on as it comes.
-const NO_BUFFERING: (HeaderName, HeaderValue) = (
-    HeaderName::from_static("x-accel-buffering"),
-    HeaderValue::from_static("no"),
-);
 
 /// The answer that tells each of these states of a page, as it comes, and at
 /// last that there will be no more.

@@ -11,6 +11,7 @@ mod form;
 mod kitchen;
 mod layout;
 mod live;
+mod looking;
 mod operator;
 mod order;
 mod picture;

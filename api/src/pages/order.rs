@@ -53,7 +53,7 @@ async fn shown(
 ) -> Result<Response, Problem> {
     let viewer = visitor.viewer(app)?;
     let now = app.use_cases().follow_order(&viewer, id).await?;
-    let site = Site { app, visitor };
+    let site = visitor.site(app);
     let drawing = Drawing::of(&site, &now, now_ms());
     let mut page = Page::new(
         format!("Order {}", short(id)),
@@ -440,10 +440,7 @@ impl Follower {
     }
 
     fn draw(&self, now: &OrderNow) -> Markup {
-        let site = Site {
-            app: &self.app,
-            visitor: &self.visitor,
-        };
+        let site = self.visitor.site(&self.app);
         Drawing::of(&site, now, self.since_ms).all()
     }
 }

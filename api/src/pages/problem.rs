@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, Method, header};
 use maud::html;
 
-use super::layout::{Page, Section, Site};
+use super::layout::{Page, Section};
 use super::session::Visitor;
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
@@ -13,10 +13,7 @@ use crate::problem::{ErrorCode, Problem};
 /// is shown where to sign in, and comes back from there to `address`.
 pub(crate) fn finish(app: &App, method: &Method, address: &str, problem: &Problem) -> Response {
     let nobody = Visitor::default();
-    let site = Site {
-        app,
-        visitor: &nobody,
-    };
+    let site = nobody.site(app);
     if problem.code == ErrorCode::Unauthenticated && method == Method::GET {
         let next: String = url::form_urlencoded::byte_serialize(address.as_bytes()).collect();
         let sign_in = site.at(&format!("/sign-in?next={next}"));
@@ -49,10 +46,7 @@ pub(crate) fn finish(app: &App, method: &Method, address: &str, problem: &Proble
 /// A page with a text as it is written.
 pub(crate) fn text_page(app: &App, title: &str, text: &str) -> Response {
     let nobody = Visitor::default();
-    let site = Site {
-        app,
-        visitor: &nobody,
-    };
+    let site = nobody.site(app);
     let main = html! { pre.text { (text) } };
     site.show(Page::new(title, Section::None, main))
 }

@@ -18,6 +18,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::layout::Site;
 use crate::cook::Cook;
 use crate::gateway::App;
 use crate::keys::{KeyHash, Principal};
@@ -107,6 +108,11 @@ impl Visitor {
     /// Whoever is signed in.
     pub(super) fn principal(&self) -> Option<&Principal> {
         self.session.as_ref().map(|session| &session.principal)
+    }
+
+    /// The gateway as it is drawn for them.
+    pub(super) const fn site<'a>(&'a self, app: &'a App) -> Site<'a> {
+        Site { app, visitor: self }
     }
 
     /// What they may see of orders.

@@ -99,10 +99,7 @@ pub(super) async fn page(
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Problem> {
     let viewer = visitor.viewer(&app)?;
-    let site = Site {
-        app: &app,
-        visitor: &visitor,
-    };
+    let site = visitor.site(&app);
     Ok(shown(&site, &viewer, &Typed::of_query(&query), None))
 }
 
@@ -272,10 +269,7 @@ pub(super) async fn quote(
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Problem> {
     let viewer = visitor.viewer(&app)?;
-    let site = Site {
-        app: &app,
-        visitor: &visitor,
-    };
+    let site = visitor.site(&app);
     Ok(quote_of(&site, &viewer, &Typed::of_query(&query)).into_response())
 }
 
@@ -323,10 +317,7 @@ pub(super) async fn place(
         }
         Err(problem) => Err(problem),
     };
-    let site = Site {
-        app: &app,
-        visitor: &form.visitor,
-    };
+    let site = form.visitor.site(&app);
     let placed = match placed {
         Ok(placed) => placed,
         Err(problem) => return Ok(shown(&site, &viewer, &typed, Some(&problem))),
@@ -360,10 +351,7 @@ pub(super) async fn scenarios(
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Problem> {
     let ids = side_by_side(&query)?;
-    let site = Site {
-        app: &app,
-        visitor: &visitor,
-    };
+    let site = visitor.site(&app);
     let viewer = visitor.viewer(&app)?;
     let mut columns = Vec::new();
     for id in &ids {
@@ -429,10 +417,7 @@ fn columns(
         Some((now, follower))
     });
     states.map(move |now| {
-        let site = Site {
-            app: &app,
-            visitor: &visitor,
-        };
+        let site = visitor.site(&app);
         column(&site, &now, since_ms)
     })
 }

@@ -28,7 +28,7 @@ pub(super) async fn page(
 }
 
 fn shown(app: &App, visitor: &Visitor, next: &str, problem: Option<&Problem>) -> Response {
-    let site = Site { app, visitor };
+    let site = visitor.site(app);
     let action = site.at("/sign-in");
     let mut page = Page::new(
         "Sign in",

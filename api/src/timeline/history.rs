@@ -22,7 +22,7 @@ use locals::Locals;
 
 /// What the summary of the wait between a step's first attempt, which runs
 /// inside the workflow task, and the others ends with.
-const BEFORE_RETRY: &str = ": wait before retry";
+pub(crate) const BEFORE_RETRY: &str = ": wait before retry";
 
 /// What happened in a workflow, by its history: its start, each step, wait and
 /// request, and its end, in the order in which they began. Of a history that

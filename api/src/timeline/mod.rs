@@ -18,6 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 pub use detail::Detail;
+pub(crate) use history::BEFORE_RETRY;
 pub use history::entries_of;
 pub use merge::{ForeignHistory, from_histories};
 pub(crate) use merge::{Placed, merged};

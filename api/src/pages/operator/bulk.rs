@@ -14,10 +14,10 @@ use pizza_activities::store::now_ms;
 use uuid::Uuid;
 
 use super::super::layout::{Page, Site};
+use super::super::looking::{Look, Looker, looking};
 use super::super::temporal_ui::temporal_link;
 use super::super::text::{ago, count};
 use super::filter::Typed;
-use super::live::{Look, Looker, looking};
 use super::{Asked, KEY, Operating, OperatorForm, asked, page_of, refusal, task_list, tasks};
 use crate::connection::Closing;
 use crate::gateway::App;

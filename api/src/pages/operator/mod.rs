@@ -4,7 +4,6 @@
 mod audit;
 mod bulk;
 mod filter;
-mod live;
 mod orders;
 mod policy;
 mod queues;
@@ -68,8 +67,7 @@ impl FromRequestParts<Arc<App>> for Operating {
 
 impl Operating {
     fn site<'a>(&'a self, app: &'a App) -> Site<'a> {
-        let visitor = &self.visitor;
-        Site { app, visitor }
+        self.visitor.site(app)
     }
 }
 
@@ -92,8 +90,7 @@ impl FromRequest<Arc<App>> for OperatorForm {
 
 impl OperatorForm {
     fn site<'a>(&'a self, app: &'a App) -> Site<'a> {
-        let visitor = &self.form.visitor;
-        Site { app, visitor }
+        self.form.visitor.site(app)
     }
 
     fn owned(&self, field: &str) -> Option<String> {

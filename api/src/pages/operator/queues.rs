@@ -13,8 +13,8 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::super::layout::Site;
+use super::super::looking::{Look, looking};
 use super::super::text::{ago, count};
-use super::live::{Look, looking};
 use super::words::{message_words, policy_words};
 use super::{Operating, encoded, page_of};
 use crate::connection::Closing;

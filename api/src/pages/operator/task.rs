@@ -16,10 +16,10 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::super::layout::Site;
+use super::super::looking::{Look, Looker, looking};
 use super::super::order::{badge, short};
 use super::super::temporal_ui::temporal_link;
 use super::super::text::{ago, count, left};
-use super::live::{Look, Looker, looking};
 use super::task_list::order_link;
 use super::words::{failure, owes, policy_words, queue_words, readable, state_badge};
 use super::{KEY, Operating, OperatorForm, page_of, refusal, tasks};

@@ -11,16 +11,13 @@ use pizza_workflows::parking::MessageType;
 use pizza_workflows::saga::{STATIONS, Station};
 
 use super::text::took;
-use crate::timeline::{Entry, Kind, Outcome, Timeline};
+use crate::timeline::{BEFORE_RETRY, Entry, Kind, Outcome, Timeline};
 use crate::usecases::PendingStep;
 
 pub(super) use svg::draw;
 
 /// What a task's workflow id begins with. The steps in it are redrives.
 const PARKED: &str = "failed-";
-
-/// What the summary of the wait before a step's next attempt ends with.
-const BEFORE_RETRY: &str = ": wait before retry";
 
 /// What the summary of a pace's wait begins with.
 const PACE: &str = "pace after ";

@@ -1,5 +1,5 @@
-//! Streams of what operators look at. Temporal tells of no change by itself,
-//! so each page looks again now and then.
+//! Streams of what kitchens and operators look at. Nobody tells of a change
+//! there, so each page looks again now and then.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use pizza_activities::store::now_ms;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::super::layout::Site;
-use super::super::live::stream_of;
-use super::super::session::Visitor;
+use super::layout::Site;
+use super::live::stream_of;
+use super::session::Visitor;
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::Problem;
@@ -32,10 +32,7 @@ pub(super) struct Looker {
 
 impl Looker {
     pub(super) fn site(&self) -> Site<'_> {
-        Site {
-            app: &self.app,
-            visitor: &self.visitor,
-        }
+        self.visitor.site(&self.app)
     }
 }
 
@@ -51,7 +48,7 @@ pub(super) enum Look {
     Gone,
 }
 
-/// Looks as often as this, until nothing changes any more, or the operator
+/// Looks as often as this, until nothing changes any more, or whoever looks
 /// has signed out.
 pub(super) fn looking(
     app: &Arc<App>,
