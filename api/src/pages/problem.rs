@@ -53,7 +53,7 @@ pub(crate) fn text_page(app: &App, title: &str, text: &str) -> Response {
         app,
         visitor: &nobody,
     };
-    let main = html! { pre.text { (text) } };
+    let main = html! { pre.text tabindex="0" { (text) } };
     site.show(Page::new(title, Section::None, main))
 }
 
