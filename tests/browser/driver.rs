@@ -8,15 +8,21 @@ use std::sync::Arc;
 use pinned_wheel::find_program;
 use serde_json::{Value, json};
 use temporalio_common::telemetry::ensure_default_crypto_provider;
+use thirtyfour::LoggingPrefsLogLevel;
 use thirtyfour::extensions::query::ElementPollerNoWait;
 use thirtyfour::prelude::*;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use url::Url;
 
 use crate::harness::process::Process;
 use crate::harness::{SOON, eventually, folder};
 
 /// How many browsers run at once: each takes a good part of a small machine.
 static BROWSERS: Semaphore = Semaphore::const_new(2);
+
+/// Name a browser and a driver other than those on `PATH`.
+const BROWSER: &str = "CHROMIUM";
+const DRIVER: &str = "CHROMEDRIVER";
 
 /// Says that there has to be a browser.
 const REQUIRED: &str = "PIZZA_BROWSER_TESTS";
@@ -31,37 +37,34 @@ pub(crate) struct Browser {
     _place: SemaphorePermit<'static>,
 }
 
-/// The driver and the browser, where both are wanted and installed.
+/// The driver and the browser, where both are installed.
 fn installed() -> Option<(PathBuf, PathBuf)> {
-    if std::env::var_os(REQUIRED).is_none() {
-        skipped("PIZZA_BROWSER_TESTS=required was not set");
-        return None;
-    }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let find = |name: &str| find_program(name, &path);
-    let browser = find("chromium").or_else(|| find("chromium-browser"));
-    let found = find("chromedriver").zip(browser);
+    let find = |named: &str, names: &[&str]| {
+        let on_path = || names.iter().find_map(|name| find_program(name, &path));
+        std::env::var_os(named).map(PathBuf::from).or_else(on_path)
+    };
+    let browser = find(BROWSER, &["chromium", "chromium-browser"]);
+    let found = find(DRIVER, &["chromedriver"]).zip(browser);
     if found.is_none() {
         let missing = "chromium or chromedriver is not on PATH \
-                       (Debian: apt-get install chromium chromium-driver)";
+                       (Debian: apt-get install chromium chromium-driver), \
+                       and CHROMIUM and CHROMEDRIVER do not name them";
         let is_required = std::env::var(REQUIRED).is_ok_and(|it| it == "required");
         assert!(!is_required, "{REQUIRED}=required, and {missing}");
-        skipped(missing);
+        // Not by a macro: what those print of a test that passes, nobody sees.
+        let line = format!("\n*** SKIPPED: a test of the pages did not run: {missing} ***\n");
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }
     found
-}
-
-/// Says that a test did not run. Not by a macro: what those print of a test
-/// that passes, nobody sees.
-fn skipped(why: &str) {
-    let line = format!("\n*** SKIPPED: a test of the pages in a browser did not run: {why} ***\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 impl Browser {
     /// A new browser that knows nobody; none where none is installed.
     pub(crate) async fn start() -> Option<Self> {
         let (driver, browser) = installed()?;
+        // The driver's client wants one even where there is nothing to encrypt.
+        ensure_default_crypto_provider();
         let place = BROWSERS.acquire().await.expect("never closed");
         let folder = folder::new("browser");
         let process = Process::program(&driver, &folder, "chromedriver", &["--port=0"], &[]);
@@ -89,8 +92,11 @@ impl Browser {
         wanted
             .set_binary(browser.to_str().expect("UTF-8"))
             .expect("a binary");
+        for log in ["browser", "performance"] {
+            let set = wanted.set_logging_prefs(log, LoggingPrefsLogLevel::All);
+            set.expect("a log");
+        }
         let url = format!("http://127.0.0.1:{port}");
-        ensure_default_crypto_provider();
         let driver = WebDriver::new(url, wanted).await.expect("a browser");
         // What is waited for, and for how long, the tests say.
         driver.set_poller(Arc::new(ElementPollerNoWait));
@@ -231,5 +237,71 @@ impl Browser {
     /// Keeps what the screen shows.
     pub(crate) async fn keep(&self, file: &Path) {
         self.driver.screenshot(file).await.expect("a picture");
+    }
+
+    /// From now on no page's script runs. What the tests run still does.
+    pub(crate) async fn without_scripts(&self) {
+        let off = json!({ "value": true });
+        let cdp = self.driver.cdp();
+        let done = cdp.send_raw("Emulation.setScriptExecutionDisabled", off);
+        done.await.expect("no scripts");
+    }
+
+    /// What went over the network since this was last asked: each request,
+    /// method and path, ids and hashes left out, and `event` for each that a
+    /// stream told.
+    pub(crate) async fn traffic(&self) -> Vec<String> {
+        let log = self.driver.get_log("performance").await.expect("a log");
+        let told = log.iter().map(|entry| {
+            let told: Value = serde_json::from_str(&entry.message).expect("JSON");
+            told["message"].clone()
+        });
+        told.filter_map(|told| match told["method"].as_str()? {
+            "Network.requestWillBeSent" => asked(&told["params"]["request"]),
+            "Network.eventSourceMessageReceived" => Some("event".to_owned()),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// What the browser found wrong since this was last asked: errors of
+    /// scripts, and whatever a page's policy kept it from.
+    pub(crate) async fn complaints(&self) -> Vec<String> {
+        let log = self.driver.browser_log().await.expect("a log");
+        // Answers that are errors are told here, too, and are no mistake.
+        log.into_iter()
+            .filter(|entry| entry.source.as_deref() != Some("network"))
+            .map(|entry| entry.message)
+            .collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Left alone, it would say farewell to its driver over a connection
+        // that the test's thread serves, and hold that thread up until it gives
+        // up, two minutes later. The driver's process is ended anyway.
+        let _ = self.driver.clone().leak();
+    }
+}
+
+/// A request, as a test names it; none for what no server is asked for: parts
+/// of a page itself, and the browser's own pages.
+fn asked(request: &Value) -> Option<String> {
+    let url = Url::parse(request["url"].as_str()?).ok()?;
+    let path: Vec<_> = url.path().split('/').map(without_hash).collect();
+    let method = request["method"].as_str()?;
+    (url.scheme() == "http").then(|| format!("{method} {}", path.join("/")))
+}
+
+/// A part of a path, with a star for an id or a hash.
+fn without_hash(part: &str) -> &str {
+    let is_hash = |text: &str| {
+        text.len() >= 16 && text.bytes().all(|it| it.is_ascii_hexdigit() || it == b'-')
+    };
+    match part.split_once('-') {
+        Some((_, rest)) if is_hash(rest.split('.').next().unwrap_or_default()) => "*",
+        _ if is_hash(part) => "*",
+        _ => part,
     }
 }

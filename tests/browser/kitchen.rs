@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::{Browser, in_a_browser};
+use super::{Browser, in_a_browser, shop_without_kitchen};
 use crate::harness::world::KITCHEN_KEY;
-use crate::harness::{SOON, Setup, World, eventually};
+use crate::harness::{SOON, eventually};
 
 async fn stage(browser: &Browser, id: &str) -> Option<String> {
     let script = "return document.querySelector(`[data-ticket='${arguments[0]}']`)?.dataset.stage";
@@ -25,12 +25,7 @@ async fn until_stage(browser: &Browser, id: &str, expected: Option<&str>) {
 async fn two_boards_bring_an_order_to_the_door_together() {
     in_a_browser!(one);
     in_a_browser!(other);
-    let world = World::start(Setup {
-        kitchen: false,
-        kitchen_deadline_seconds: 60.0,
-        ..Setup::default()
-    })
-    .await;
+    let world = shop_without_kitchen().await;
     let gateway = world.gateway();
     for board in [&one, &other] {
         board.visit(&gateway.at("/kitchen")).await;

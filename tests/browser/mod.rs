@@ -1,17 +1,31 @@
 //! The pages, in a real browser.
 //!
 //! They need Chromium and its driver (Debian: `chromium`, `chromium-driver`),
-//! and install nothing: they run where `PIZZA_BROWSER_TESTS=required` is set,
-//! and say so where it is not.
+//! and install nothing: where there is none they say so and pass, unless
+//! `PIZZA_BROWSER_TESTS=required` says that there has to be one, as CI does.
 
 mod driver;
+mod forms;
 mod kitchen;
 mod looks;
+mod newcomer;
 mod operator;
 mod orders;
 mod streams;
 
 use driver::Browser;
+
+use crate::harness::{Setup, World};
+
+/// A shop whose kitchen is the test, and may take its time.
+async fn shop_without_kitchen() -> World {
+    World::start(Setup {
+        kitchen: false,
+        kitchen_deadline_seconds: 120.0,
+        ..Setup::default()
+    })
+    .await
+}
 
 /// Runs a test in a browser of its own, if there is one.
 macro_rules! in_a_browser {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::in_a_browser;
+use super::{in_a_browser, shop_without_kitchen};
 use crate::harness::{SOON, Setup, World, eventually};
 
 /// What the picture of each scenario shows at its end: the steps in their
@@ -70,15 +70,6 @@ const STEPS: [&str; 8] = [
     "reclaimLoyaltyPoints",
     "notifyCustomer",
 ];
-
-/// A shop in which a person cooks, or nobody.
-fn patient() -> Setup {
-    Setup {
-        kitchen: false,
-        kitchen_deadline_seconds: 60.0,
-        ..Setup::default()
-    }
-}
 
 #[tokio::test]
 async fn a_pizza_is_ordered_with_the_mouse_and_its_picture_changes_until_it_is_there() {
@@ -172,7 +163,7 @@ async fn the_link_of_an_order_is_a_page_to_a_browser_and_json_to_a_program() {
 #[tokio::test]
 async fn an_order_is_changed_and_cancelled_in_its_page() {
     in_a_browser!(browser);
-    let world = World::start(patient()).await;
+    let world = shop_without_kitchen().await;
     let gateway = world.gateway();
     let id = gateway.place(json!({ "perStepDelaySeconds": 2 })).await;
     browser.visit(&gateway.at(&format!("/orders/{id}"))).await;

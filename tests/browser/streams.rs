@@ -2,9 +2,13 @@
 
 use serde_json::json;
 
-use super::in_a_browser;
+use super::{Browser, in_a_browser, shop_without_kitchen};
 use crate::harness::proxy::Proxy;
-use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
+use crate::harness::world::KITCHEN_KEY;
+use crate::harness::{A_MINUTE, SOON, World, eventually};
+
+/// How long a page is watched while nothing changes.
+const QUIET_MS: i64 = 8_000;
 
 /// The longest that the first answer of a page may be, in bytes.
 const FIRST_ANSWER: usize = 50_000;
@@ -12,12 +16,7 @@ const FIRST_ANSWER: usize = 50_000;
 #[tokio::test]
 async fn a_stream_that_is_cut_is_opened_again_and_nothing_is_missed() {
     in_a_browser!(browser);
-    let world = World::start(Setup {
-        kitchen: false,
-        kitchen_deadline_seconds: 60.0,
-        ..Setup::default()
-    })
-    .await;
+    let world = shop_without_kitchen().await;
     let gateway = world.gateway();
     let id = gateway.place_accepted(json!({})).await;
     let target = gateway.at("").replace("http://", "");
@@ -61,9 +60,49 @@ async fn a_page_holds_one_stream_and_asks_for_nothing_else() {
         browser.has("html[data-stream=ended]").await.then_some(())
     })
     .await;
-    let script = "return performance.getEntriesByType('resource').map((it) => \
-        new URL(it.name).pathname.replace(/[0-9a-f-]{16,}/, '*'))";
-    let asked = browser.run(script, Vec::new()).await;
-    let stream = "/shop/orders/*/live";
-    assert_eq!(asked, json!(["/assets/app-*.js", stream]), "{asked}");
+    let mut requests = browser.traffic().await;
+    requests.retain(|it| it != "event");
+    let stream = "GET /shop/orders/*/live";
+    assert_eq!(requests, ["GET /orders/*", "GET /assets/*", stream]);
+}
+
+#[tokio::test]
+async fn while_nothing_changes_a_page_neither_asks_nor_is_told() {
+    in_a_browser!(browser);
+    let world = shop_without_kitchen().await;
+    let id = world.handed_over().await;
+    let gateway = world.gateway();
+    browser.visit(&gateway.at(&format!("/orders/{id}"))).await;
+    browser.until_pictured(&[("accepted", "waiting")]).await;
+    let order = ["GET /orders/*", "GET /assets/*", "GET /shop/orders/*/live"];
+    stays_quiet(&browser, &order).await;
+    browser.visit(&gateway.at("/sign-in?next=/kitchen")).await;
+    browser.sign_in(KITCHEN_KEY).await;
+    browser.until_at("/kitchen").await;
+    let board = ["GET /kitchen", "GET /assets/*", "GET /kitchen/live"];
+    stays_quiet(&browser, &board).await;
+}
+
+/// Waits until a page has its stream and shows what that tells at first, and
+/// then for a while in which the page's own clock goes on and nothing else.
+async fn stays_quiet(browser: &Browser, requests: &[&str]) {
+    eventually(SOON, "the page holds its stream", async || {
+        browser.has("html[data-stream=open]").await.then_some(())
+    })
+    .await;
+    let script = "return Date.now()";
+    let began = browser.run(script, Vec::new()).await.as_i64();
+    eventually(SOON, "the page's clock goes on", async || {
+        let now = browser.run(script, Vec::new()).await.as_i64();
+        (now? - began? > QUIET_MS).then_some(())
+    })
+    .await;
+    let traffic = browser.traffic().await;
+    let asked = traffic.iter().filter(|it| *it != "event");
+    let asked: Vec<&str> = asked.map(String::as_str).collect();
+    assert!(asked.ends_with(requests), "{traffic:?}");
+    // What the stream begins with, and what its first looks may add.
+    let told = traffic.iter().filter(|it| *it == "event").count();
+    assert!(told <= 2, "{told} events: {traffic:?}");
+    assert!(browser.has("html[data-stream=open]").await);
 }

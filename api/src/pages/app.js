@@ -34,12 +34,18 @@
   setInterval(tick, 1000);
 
   // Puts each part in the place of the one with its name. A part in which
-  // somebody is typing, or which is just being sent, stays as it is.
+  // somebody is typing, or which is just being sent, stays as it is; what was
+  // typed before goes with the part.
   const busy = (part) => {
     const active = document.activeElement;
     const typing = active && part.contains(active) && active.matches("input, textarea, select");
     return typing || part.querySelector("[data-sending]") !== null;
   };
+  // What was typed, or chosen, and not sent yet.
+  const isTyped = (field) =>
+    field.matches("select")
+      ? ![...field.selectedOptions].every((it) => it.defaultSelected)
+      : field.value !== field.defaultValue;
   const show = (html) => {
     const fresh = new DOMParser().parseFromString(html, "text/html");
     for (const part of fresh.querySelectorAll("[data-part]")) {
@@ -47,8 +53,15 @@
       if (!old || busy(old) || old.outerHTML === part.outerHTML) continue;
       const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
       const open = [...old.querySelectorAll("details[open][id]")].map((it) => it.id);
+      const typed = [...old.querySelectorAll("input[id], textarea[id], select[id]")]
+        .filter(isTyped)
+        .map((it) => [it.id, it.value]);
       old.replaceWith(part);
       for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+      for (const [id, value] of typed) {
+        const field = document.getElementById(id);
+        if (field) field.value = value;
+      }
       if (focused) document.getElementById(focused)?.focus();
     }
     tick();

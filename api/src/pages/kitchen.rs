@@ -144,7 +144,8 @@ fn card(site: &Site<'_>, ticket: &Ticket, at_ms: i64) -> Markup {
                     (site.form_token())
                     label for=(format!("reason-{id}")) { "Why, for the customer" }
                     input id=(format!("reason-{id}")) name="reason" required maxlength="200";
-                    button.quiet name="event" value=(KitchenReport::Rejected) { "Reject the order" }
+                    button.quiet name="event" value=(KitchenReport::Rejected)
+                        id=(format!("send-{id}")) { "Reject the order" }
                 }
             }
         }

@@ -47,7 +47,7 @@ pub(crate) fn finish(app: &App, method: &Method, address: &str, problem: &Proble
 pub(crate) fn text_page(app: &App, title: &str, text: &str) -> Response {
     let nobody = Visitor::default();
     let site = nobody.site(app);
-    let main = html! { pre.text { (text) } };
+    let main = html! { pre.text tabindex="0" { (text) } };
     site.show(Page::new(title, Section::None, main))
 }
 
