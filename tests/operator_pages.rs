@@ -129,6 +129,17 @@ async fn a_refund_is_run_again_on_its_page_and_twice_sent_is_once_done() {
         "{queues:?}"
     );
 
+    // Whoever may repair it gets there from the order.
+    let own = browser.page(&format!("/orders/{order}")).await;
+    assert!(own.text.contains(&path), "{}", own.text);
+    let stranger = Browser {
+        cookie: String::new(),
+        ..Browser::signed_in(&world).await
+    };
+    let seen = stranger.page(&format!("/orders/{order}")).await;
+    assert!(seen.text.contains("refund-payment"), "{}", seen.text);
+    assert!(!seen.text.contains(&path), "{}", seen.text);
+
     let page = browser.page(&path).await;
     for told in [
         "data-state=\"waiting\"",
@@ -321,6 +332,13 @@ async fn many_tasks_are_looked_at_and_then_run_again() {
     eventually(SOON, "one task is left", async || {
         let page = browser.page("/operator/tasks").await;
         (page.text.matches("data-task=").count() == 1).then_some(())
+    })
+    .await;
+    eventually(SOON, "the operation is listed", async || {
+        let page = browser.page("/operator/audit").await;
+        let (_, listed) = page.text.split_once("data-operation=")?;
+        let is_told = listed.contains(&started.location) && listed.contains("3 of 3 tasks");
+        is_told.then_some(())
     })
     .await;
     one_queue_is_emptied_by_its_policy(&world, &browser).await;

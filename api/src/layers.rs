@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum_extra::extract::cookie::CookieJar;
 use futures::FutureExt;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
@@ -52,7 +53,7 @@ async fn serve(State(app): State<Arc<App>>, mut request: Request, next: Next) ->
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| panicked(&*panic));
-        let response = about.finish(response, &app);
+        let response = about.finish(response, &app).await;
         about.measure(&response, started);
         about.log(&response, started);
         response
@@ -132,6 +133,8 @@ struct About {
     is_grpc: bool,
     /// Whether a browser asks, which shows pages.
     wants_page: bool,
+    /// What a browser says of who uses it.
+    cookies: CookieJar,
     /// Whether it asks only if the gateway is alive or ready.
     is_probe: bool,
 }
@@ -151,6 +154,7 @@ impl About {
             route: request.extensions().get::<MatchedPath>().cloned(),
             is_grpc: grpc::is_grpc(request.headers()),
             wants_page: pages::wants_page(request.headers()),
+            cookies: CookieJar::from_headers(request.headers()),
             is_probe: web::is_probe(path),
         }
     }
@@ -248,13 +252,14 @@ impl About {
     }
 
     /// Gives the answer its final form, and the headers that all have.
-    fn finish(&self, mut response: Response, app: &App) -> Response {
+    async fn finish(&self, mut response: Response, app: &App) -> Response {
         let mut response = if self.is_grpc {
             grpc::status::finish(response)
         } else {
             match web::problem::carried(&mut response) {
                 Some(problem) if self.wants_page => {
-                    pages::finish(app, &self.method, &self.address, &problem)
+                    let cookies = &self.cookies;
+                    pages::finish(app, cookies, &self.method, &self.address, &problem).await
                 }
                 Some(problem) => {
                     let pages = app.error_pages();

@@ -110,5 +110,13 @@ pub fn failure_queue_workflow_id(queue: &str) -> String {
 /// The workflow id of a bulk operation.
 #[must_use]
 pub fn bulk_workflow_id(id: &str) -> String {
-    format!("failure-bulk-{id}")
+    format!("{BULK_PREFIX}{id}")
 }
+
+/// The id of the bulk operation that a workflow is; none of another workflow.
+#[must_use]
+pub fn bulk_of_workflow_id(workflow_id: &str) -> Option<&str> {
+    workflow_id.strip_prefix(BULK_PREFIX)
+}
+
+const BULK_PREFIX: &str = "failure-bulk-";

@@ -174,6 +174,15 @@ impl Browser {
         field.send_keys(text).await.expect("a text");
     }
 
+    /// Puts a text in place of what is there. A driver types no characters
+    /// beyond the first plane.
+    pub(crate) async fn put(&self, css: &str, text: &str) {
+        self.element(css).await;
+        let script = "const field = document.querySelector(arguments[0]); \
+            field.value = arguments[1]; field.dispatchEvent(new Event('input', {bubbles: true}))";
+        self.run(script, vec![json!(css), json!(text)]).await;
+    }
+
     /// Chooses an option by its value.
     pub(crate) async fn choose(&self, css: &str, value: &str) {
         self.click(&format!("{css} option[value='{value}']")).await;

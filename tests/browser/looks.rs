@@ -98,7 +98,11 @@ async fn look_at(browser: &Browser, axe: &str, name: &str, url: &str) -> Vec<Str
 #[tokio::test]
 async fn every_page_can_be_used_by_everybody_on_every_screen() {
     in_a_browser!(browser);
-    let world = World::start(Setup::default()).await;
+    let world = World::start(Setup {
+        kitchen_deadline_seconds: 120.0,
+        ..Setup::default()
+    })
+    .await;
     let gateway = world.gateway();
     let axe = axe().await;
     let mut wrong = Vec::new();
@@ -126,10 +130,18 @@ async fn every_page_can_be_used_by_everybody_on_every_screen() {
     browser.visit(&gateway.at("/sign-in?next=/operator")).await;
     browser.sign_in(OPERATOR_KEY).await;
     browser.until_at("/operator").await;
-    // An order in flight, and the kitchen's board with it.
-    let paced = gateway.place(json!({ "perStepDelaySeconds": 3600 })).await;
+    // An order in flight, and the kitchen's board with it: the simulated
+    // kitchen leaves those alone whose fifth step is to fail.
+    let left_alone = json!({ "flavour": "hawaiian", "quantity": 2, "errorOnStep": 5 });
+    let cooking = gateway.place(left_alone.clone()).await;
+    let new = gateway.place(left_alone).await;
+    for id in [&cooking, &new] {
+        world.ticket_is_there(id).await;
+    }
+    gateway.report_taken(&cooking, "accepted").await;
+    gateway.until(&cooking, "CookingStarted").await;
     for (name, path) in [
-        ("order-under-way", format!("/orders/{paced}")),
+        ("order-under-way", format!("/orders/{cooking}")),
         ("kitchen", "/kitchen".to_owned()),
         ("operator", "/operator".to_owned()),
         (
@@ -137,6 +149,14 @@ async fn every_page_can_be_used_by_everybody_on_every_screen() {
             "/operator/tasks?queue=refund-payment".to_owned(),
         ),
         ("operator-task", task),
+        (
+            "operator-queue",
+            "/operator/queues/refund-payment".to_owned(),
+        ),
+        (
+            "operator-bulk",
+            "/operator/bulk?action=redrive&queue=refund-payment".to_owned(),
+        ),
         ("operator-orders", "/operator/orders".to_owned()),
         ("operator-audit", "/operator/audit".to_owned()),
     ] {

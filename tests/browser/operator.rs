@@ -44,8 +44,8 @@ async fn an_operator_signs_in_redrives_one_task_and_lets_another_go() {
     .await;
 
     browser.visit(&task("add-loyalty-points", &points)).await;
-    let reason = "given by hand <script>alert(1)</script>";
-    browser.fill("#discard [name=reason]", reason).await;
+    let reason = "given by hand <script>alert(1)</script> 🍕 פיצה";
+    browser.put("#discard [name=reason]", reason).await;
     browser.click_and_confirm("#discard button").await;
     browser.until_it_says(reason).await;
     let order = gateway.order(&points).await;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use axum_extra::extract::cookie::CookieJar;
 use http::{HeaderMap, header};
 
 use crate::gateway::App;
@@ -15,7 +16,7 @@ use crate::problem::{ErrorCode, Problem};
 const INDEX: &str = include_str!("../../../docs/errors/README.md");
 
 pub(super) async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    shown(&app, "Errors", INDEX, &headers)
+    shown(&app, "Errors", INDEX, &headers).await
 }
 
 pub(super) async fn page(
@@ -30,14 +31,15 @@ pub(super) async fn page(
         let detail = "there is no error with this code; /errors lists them";
         Problem::new(ErrorCode::NotFound, detail)
     })?;
-    Ok(shown(&app, known.title(), known.page(), &headers))
+    Ok(shown(&app, known.title(), known.page(), &headers).await)
 }
 
 /// Markdown, as it is; to a browser, which would rather store than show it,
 /// the same within a page.
-fn shown(app: &App, title: &str, markdown: &'static str, headers: &HeaderMap) -> Response {
+async fn shown(app: &App, title: &str, markdown: &'static str, headers: &HeaderMap) -> Response {
     if pages::wants_page(headers) {
-        return pages::text_page(app, title, markdown);
+        let cookies = CookieJar::from_headers(headers);
+        return pages::text_page(app, &cookies, title, markdown).await;
     }
     let markdown_type = [(header::CONTENT_TYPE, "text/markdown; charset=utf-8")];
     (markdown_type, markdown).into_response()

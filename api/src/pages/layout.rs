@@ -70,6 +70,11 @@ impl Site<'_> {
         }
     }
 
+    /// Whether its visitor may see the operators' pages, or has but to say so.
+    pub(super) fn leads_to_operators(&self) -> bool {
+        self.app.gateway.development || self.visitor.operator(self.app).is_ok()
+    }
+
     /// The page's answer.
     pub(super) fn show(&self, page: Page) -> Response {
         let status = page.status;

@@ -102,7 +102,7 @@ impl Drawing {
     fn of(site: &Site<'_>, now: &OrderNow, at_ms: i64) -> Self {
         let saga = saga(now);
         Self {
-            summary: summary(now, at_ms),
+            summary: summary(site, now, at_ms),
             actions: actions(site, &now.state.record),
             picture: html! {
                 section.card data-part="picture" aria-label="The order's way" {
@@ -208,8 +208,9 @@ pub(super) fn pizza(order: &OrderRecord) -> Markup {
     }
 }
 
-fn summary(now: &OrderNow, at_ms: i64) -> Markup {
+fn summary(site: &Site<'_>, now: &OrderNow, at_ms: i64) -> Markup {
     let order = &now.state.record;
+    let repairs = site.leads_to_operators();
     html! {
         section.card data-part="summary" aria-label="The order" {
             p { (badge(order.status)) }
@@ -229,7 +230,12 @@ fn summary(now: &OrderNow, at_ms: i64) -> Markup {
                 dt { "Last change" } dd { (ago(order.updated_at_ms, at_ms)) }
                 @for task in now.owed() {
                     dt { "Owed" }
-                    dd data-owed=(task.queue) { (task.queue) ", " (task.state.as_str()) }
+                    dd data-owed=(task.queue) {
+                        @if repairs {
+                            a href=(site.at(&format!("/operator/tasks/{}", task.task_id))) { (task.queue) }
+                        } @else { (task.queue) }
+                        ", " (task.state.as_str())
+                    }
                 }
             }
         }
@@ -309,7 +315,7 @@ pub(super) fn legend() -> Markup {
     html! {
         p.soft aria-hidden="true" {
             @for state in told {
-                span class=(state.name()) { (state.glyph()) } " " (state.words()) " \u{2002}"
+                span.sign { span class=(state.name()) { (state.glyph()) } " " (state.words()) } " "
             }
         }
     }
@@ -402,8 +408,8 @@ impl Follower {
         })
     }
 
-    /// Where the order is, once it may have changed; none after its end. What
-    /// cannot be read now is read later.
+    /// Where the order is, once it may have changed; none after its end, or
+    /// once its visitor has signed out. What cannot be read now is read later.
     pub(super) async fn next(&mut self) -> Option<OrderNow> {
         if self.is_over {
             return None;
@@ -416,7 +422,8 @@ impl Follower {
         }
         loop {
             match self.look().await {
-                Ok(now) => {
+                Ok(None) => return None,
+                Ok(Some(now)) => {
                     let saga = saga(&now);
                     self.is_over = is_settled(&now, &saga);
                     let is_waiting = saga.is_parked() && !saga.is_under_way();
@@ -432,11 +439,16 @@ impl Follower {
         }
     }
 
-    async fn look(&self) -> Result<OrderNow, UseCaseError> {
+    /// The order, to whoever has not signed out meanwhile.
+    async fn look(&self) -> Result<Option<OrderNow>, UseCaseError> {
         // Whoever looks on leaves the store and Temporal to those who order.
         let _turn = self.app.looks.acquire().await;
+        if self.visitor.has_left(&self.app).await {
+            return Ok(None);
+        }
         let use_cases = self.app.use_cases();
-        use_cases.follow_order(&self.viewer, self.id).await
+        let now = use_cases.follow_order(&self.viewer, self.id).await?;
+        Ok(Some(now))
     }
 
     fn draw(&self, now: &OrderNow) -> Markup {

@@ -1,6 +1,7 @@
 //! Errors, for people.
 
 use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::cookie::CookieJar;
 use http::{HeaderMap, Method, header};
 use maud::html;
 
@@ -11,9 +12,15 @@ use crate::problem::{ErrorCode, Problem};
 
 /// The page for a problem, in the answer that carries it. Whoever lacks a key
 /// is shown where to sign in, and comes back from there to `address`.
-pub(crate) fn finish(app: &App, method: &Method, address: &str, problem: &Problem) -> Response {
-    let nobody = Visitor::default();
-    let site = nobody.site(app);
+pub(crate) async fn finish(
+    app: &App,
+    cookies: &CookieJar,
+    method: &Method,
+    address: &str,
+    problem: &Problem,
+) -> Response {
+    let visitor = visitor(app, cookies, problem.code).await;
+    let site = visitor.site(app);
     if problem.code == ErrorCode::Unauthenticated && method == Method::GET {
         let next: String = url::form_urlencoded::byte_serialize(address.as_bytes()).collect();
         let sign_in = site.at(&format!("/sign-in?next={next}"));
@@ -43,10 +50,23 @@ pub(crate) fn finish(app: &App, method: &Method, address: &str, problem: &Proble
     response
 }
 
+/// Whoever the page is for. A gateway that is in need, or is asked too often,
+/// does not look.
+async fn visitor(app: &App, cookies: &CookieJar, code: ErrorCode) -> Visitor {
+    match code {
+        ErrorCode::StoreUnavailable
+        | ErrorCode::Overloaded
+        | ErrorCode::RateLimited
+        | ErrorCode::RequestTimeout => Visitor::default(),
+        _ => Visitor::of(app, cookies).await.unwrap_or_default(),
+    }
+}
+
 /// A page with a text as it is written.
-pub(crate) fn text_page(app: &App, title: &str, text: &str) -> Response {
-    let nobody = Visitor::default();
-    let site = nobody.site(app);
+pub(crate) async fn text_page(app: &App, cookies: &CookieJar, title: &str, text: &str) -> Response {
+    // What an error means is told while the store is away, too.
+    let visitor = Visitor::of(app, cookies).await.unwrap_or_default();
+    let site = visitor.site(app);
     let main = html! { pre.text tabindex="0" { (text) } };
     site.show(Page::new(title, Section::None, main))
 }

@@ -88,12 +88,18 @@ impl FromRequestParts<Arc<App>> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let cookies = CookieJar::from_headers(&parts.headers);
+        Ok(Self::of(app, &cookies).await?)
+    }
+}
+
+impl Visitor {
+    /// Whoever shows these cookies.
+    pub(super) async fn of(app: &App, cookies: &CookieJar) -> Result<Self, UseCaseError> {
         let Some(cookie) = cookies.get(cookie_name(app)) else {
             return Ok(Self::default());
         };
         let secret = Secret(cookie.value().to_owned());
-        let kept = app.use_cases().store.session(&secret.id()).await;
-        let kept = kept.map_err(UseCaseError::from)?;
+        let kept = app.use_cases().store.session(&secret.id()).await?;
         let hash = kept.and_then(|kept| KeyHash::from_hex(&kept.key_hash));
         let holder = hash.and_then(|hash| app.gateway.keys.holder_by_hash(&hash));
         let session = holder.map(|holder| Session {
@@ -102,9 +108,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
         });
         Ok(Self { session })
     }
-}
 
-impl Visitor {
     /// Whoever is signed in.
     pub(super) fn principal(&self) -> Option<&Principal> {
         self.session.as_ref().map(|session| &session.principal)

@@ -74,9 +74,24 @@ pub(super) fn count(number: i64, one: &str, many: &str) -> String {
     format!("{number} {noun}")
 }
 
+/// The beginning of a text that may be long, this many characters at most.
+pub(super) fn beginning(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(beginning("🍕🍕🍕", 2), "🍕…");
+        assert_eq!(beginning("🍕🍕", 2), "🍕🍕");
+    }
 
     #[test]
     fn a_span_is_said_in_one_unit() {

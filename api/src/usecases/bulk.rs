@@ -4,18 +4,23 @@ use failure_queue::client::{ListedTask, Page, StateFilter, TaskFilter};
 use failure_queue::{
     BulkAction, BulkFilter, BulkProgress, BulkRequest, DiscardRequest, RedriveRequest,
 };
+use futures::{StreamExt, stream};
 use pizza_activities::store::now_ms;
 use pizza_domain::InvalidField;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::discard_failure::missing_reason;
 use super::failures::{FailureFilter, IDEMPOTENCY_KEY, IdempotencyKey, bulk_error};
+use super::show_failure::AT_ONCE;
 use super::{UseCaseError, UseCases, Violation};
 
 /// Tasks each second unless the client says.
 const DEFAULT_RATE: f64 = 20.0;
 /// How many of the tasks that match a preview shows.
 const SAMPLE: u32 = 10;
+/// How many operations a list has.
+const LATEST: u32 = 10;
 /// Makes an operation's id of whose it is and of its idempotency key. It
 /// never changes: by it a request is known that was sent before.
 const IDS: Uuid = Uuid::from_u128(0x8d0c_5a0e_6f0f_4d3b_9a43_6a0f_2c9e_7b15);
@@ -46,6 +51,15 @@ pub struct BulkPreview {
     pub matching: u64,
     /// The latest of them.
     pub sample: Vec<ListedTask>,
+}
+
+/// An operation of a list.
+#[derive(Clone, Debug)]
+pub(crate) struct ListedBulk {
+    /// Its id.
+    pub(crate) id: String,
+    /// How far it is, where that can be told.
+    pub(crate) progress: Option<BulkProgress>,
 }
 
 /// An operation that is under way.
@@ -107,6 +121,23 @@ impl UseCases {
         let id = operation(id)?;
         let queues = self.queues_to_read().await?;
         queues.bulk(&id).await.map_err(bulk_error)
+    }
+
+    /// The operations that run and those that ended last, with how far each
+    /// is as far as it can be told in the time that one look may take.
+    ///
+    /// # Errors
+    /// When Temporal is away.
+    pub(crate) async fn latest_bulks(&self) -> Result<Vec<ListedBulk>, UseCaseError> {
+        let deadline = Instant::now() + self.settings.temporal_timeout;
+        let queues = &self.queues_to_read().await?;
+        let ids = queues.latest_bulks(LATEST).await?;
+        let looks = ids.into_iter().map(|id| async move {
+            let progress = timeout_at(deadline, queues.bulk(&id)).await;
+            let progress = progress.ok().and_then(Result::ok);
+            ListedBulk { id, progress }
+        });
+        Ok(stream::iter(looks).buffered(AT_ONCE).collect().await)
     }
 
     /// Stops an operation once the tasks under way are through, and tells how

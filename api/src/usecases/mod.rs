@@ -41,6 +41,7 @@ use pizza_workflows::ChangeRefusal;
 use crate::ErrorCode;
 
 pub use amend_order::{AmendOrder, Amended};
+pub(crate) use bulk::ListedBulk;
 pub use bulk::{BulkPreview, BulkStarted, StartBulk};
 pub use discard_failure::DiscardFailure;
 pub use failure_queues::FailureQueue;

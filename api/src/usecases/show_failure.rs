@@ -9,8 +9,9 @@ use tokio::time::{Instant, timeout_at};
 use super::failures::{FailureId, order_and_customer};
 use super::{UseCaseError, UseCases};
 
-/// How many tasks are looked at side by side: each look takes a worker.
-const AT_ONCE: usize = 8;
+/// How many tasks, or operations on many, are looked at side by side: each
+/// look takes a worker.
+pub(super) const AT_ONCE: usize = 8;
 
 /// What is known of a task that was listed.
 #[derive(Clone, Debug, Default)]

@@ -190,6 +190,7 @@ async fn a_kitchens_key_is_not_an_operators() {
         let answer = browser.get(path).await;
         assert_eq!(answer.status, 403, "{path}");
         assert!(answer.text.contains("not an operator"), "{}", answer.text);
+        assert!(answer.text.contains("Sign out"), "{}", answer.text);
     }
 }
 
@@ -251,8 +252,19 @@ async fn signing_out_ends_the_session_at_every_gateway() {
         ..Browser::at(&other)
     };
     assert_eq!(elsewhere.get("/operator").await.status, 200);
-    let mut stream = stream(&elsewhere).await;
-    assert!(next(&mut stream).await.is_some(), "the parts as they are");
+    let order = Written {
+        status: "PaymentComplete",
+        ..Written::default()
+    };
+    let order_page = format!("/shop/orders/{}/live", order.id);
+    Shop::of(&gateway).await.order(order).await;
+    let mut streams = [
+        stream(&elsewhere, "/operator/live").await,
+        stream(&elsewhere, &order_page).await,
+    ];
+    for stream in &mut streams {
+        assert!(next(stream).await.is_some(), "the parts as they are");
+    }
     let answer = browser.submit("/sign-out", &[]).await;
     assert_eq!(answer.status, 303, "{answer:?}");
     for browser in [&browser, &elsewhere] {
@@ -261,17 +273,19 @@ async fn signing_out_ends_the_session_at_every_gateway() {
         assert!(answer.header("location").starts_with("/sign-in"));
     }
     // Nor does what was open go on.
-    while let Some(event) = next(&mut stream).await {
-        if event.event.as_deref() == Some("end") {
-            return;
+    for stream in &mut streams {
+        while let Some(event) = next(stream).await {
+            if event.event.as_deref() == Some("end") {
+                break;
+            }
         }
     }
 }
 
 type Events = Pin<Box<SseStream<reqwest::Body>>>;
 
-async fn stream(browser: &Browser) -> Events {
-    let request = browser.http.get(format!("{}/operator/live", browser.base));
+async fn stream(browser: &Browser, path: &str) -> Events {
+    let request = browser.http.get(format!("{}{path}", browser.base));
     let cookie = browser.cookie.as_deref().expect("a session");
     let response = request.header("cookie", cookie).send().await;
     let response = response.expect("an answer");
@@ -297,7 +311,7 @@ async fn while_temporal_is_away_the_books_tell_what_waits() {
         page.text
     );
     assert!(page.text.contains("Nothing waits"), "{}", page.text);
-    let mut events = stream(&browser).await;
+    let mut events = stream(&browser, "/operator/live").await;
     next(&mut events).await.expect("the parts as they are");
     let mut shop = Shop::of(&gateway).await;
     task(&mut shop, 1, "parked", "NULL").await;
@@ -404,6 +418,19 @@ async fn orders_are_found_by_id_customer_and_status() {
         .get("/operator/orders?failedStep=prepareOrder")
         .await;
     assert_eq!(count(&failed), 20);
+    // 2025-11-22 11:13:20 UTC, all of them.
+    let within = "placedAfter=2025-11-22T11:13&placedBefore=2025-11-22T11:14";
+    let within = browser.get(&format!("/operator/orders?{within}")).await;
+    assert_eq!(count(&within), 25);
+    let next = "placedAfter=2025-11-22T11%3A13&amp;placedBefore=2025-11-22T11%3A14&amp;cursor=";
+    assert!(within.text.contains(next), "{}", within.text);
+    for beyond in [
+        "placedAfter=2025-11-22T11:14",
+        "placedBefore=2025-11-22T11:13",
+    ] {
+        let beyond = browser.get(&format!("/operator/orders?{beyond}")).await;
+        assert_eq!((beyond.status, count(&beyond)), (200, 0));
+    }
     let none = browser.get("/operator/orders?search=nobody").await;
     assert!(none.text.contains("There are no such orders"), "{none:?}");
     let found = browser
@@ -415,6 +442,8 @@ async fn orders_are_found_by_id_customer_and_status() {
         ("search=a%20b", "search"),
         ("status=Lost", "status"),
         ("failedStep=x", "failedStep"),
+        ("placedAfter=yesterday", "placedAfter"),
+        ("placedBefore=2025-02-30T00:00", "placedBefore"),
     ] {
         let refused = browser.get(&format!("/operator/orders?{query}")).await;
         assert_eq!(refused.status, 422, "{query}");
@@ -449,5 +478,8 @@ async fn what_cannot_be_asked_for_is_told_beside_what_was_typed() {
         let page = browser.get(path).await;
         assert_eq!(page.status, status, "{path}: {}", page.text);
         assert!(page.text.starts_with("<!DOCTYPE html>"), "{path}");
+        assert!(page.text.contains("Sign out"), "{path}: {}", page.text);
     }
+    let explained = browser.get("/errors/order-cooking").await;
+    assert!(explained.text.contains("Sign out"), "{}", explained.text);
 }

@@ -5,9 +5,9 @@ use temporalio_client::{
     Client, WorkflowHandle, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowStartOptions,
 };
 
-use super::{Error, FailureQueues};
+use super::{Error, FailureQueues, Page};
 use crate::bulk::{BulkProgress, BulkRequest, BulkStart, BulkWorkflow};
-use crate::names::bulk_workflow_id;
+use crate::names::{bulk_of_workflow_id, bulk_workflow_id, workflow_type};
 
 impl FailureQueues {
     /// Starts a bulk operation. One with this id that was started before is
@@ -48,6 +48,30 @@ impl FailureQueues {
         let options = self.query_options();
         self.within(async { Ok(handle.query(BulkWorkflow::progress, (), options).await?) })
             .await
+    }
+
+    /// The ids of the bulk operations that run and of those that ended last,
+    /// this many at most, by Temporal's list, which is a moment behind.
+    ///
+    /// # Errors
+    /// When Temporal is away.
+    pub async fn latest_bulks(&self, most: u32) -> Result<Vec<String>, Error> {
+        let query = format!(
+            "WorkflowType = '{}' AND ExecutionStatus != 'ContinuedAsNew'",
+            workflow_type::BULK
+        );
+        let page = Page {
+            size: most,
+            token: Vec::new(),
+        };
+        let listing = self.listing(query, page).await?;
+        let executions = listing.executions.into_iter();
+        Ok(executions
+            .filter_map(|listed| {
+                let workflow_id = listed.execution?.workflow_id;
+                bulk_of_workflow_id(&workflow_id).map(str::to_owned)
+            })
+            .collect())
     }
 
     /// Stops a bulk operation after the page that is under way. One that has

@@ -170,7 +170,7 @@ impl FailureQueues {
         Ok(u64::try_from(answer.into_inner().count).unwrap_or_default())
     }
 
-    async fn listing(
+    pub(super) async fn listing(
         &self,
         query: String,
         page: Page,

@@ -11,7 +11,7 @@ use super::super::layout::Site;
 use super::super::text::ago;
 use super::task_list::order_link;
 use super::words::{end_badge, queue_words};
-use super::{Asked, Operating, asked, next_page, page_of};
+use super::{Asked, Operating, asked, bulk, next_page, page_of, table};
 use crate::gateway::App;
 use crate::problem::Problem;
 use crate::usecases::ResolvedFailures;
@@ -26,6 +26,11 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     let cursor = asked(&query, "cursor");
     let found = app.use_cases().resolved_failures(cursor).await?;
+    let many = match cursor {
+        Some(_) => None,
+        None => Some(app.use_cases().latest_bulks().await),
+    };
+    let many = many.as_ref().map(Result::as_deref);
     let site = operator.site(&app);
     let page = page_of(
         &site,
@@ -39,30 +44,26 @@ pub(super) async fn page(
                     @else { "Nobody has had to repair anything yet." }
                 }
             } @else {
-                (table(&site, &found, now_ms()))
+                (ended(&site, &found, now_ms()))
             }
             (next_page(&site, PATH, "", found.next_cursor.as_deref()))
             p.soft { "A task's own page has its whole trail: each time that it was run again, too." }
+            @if let Some(many) = many { (bulk::latest(&site, many, now_ms())) }
         },
     );
     Ok(site.show(page))
 }
 
-fn table(site: &Site<'_>, found: &ResolvedFailures, at_ms: i64) -> Markup {
-    html! {
-        div.card.scroll tabindex="0" role="region" aria-label="What was done" {
-            table {
-                thead { tr {
-                    th scope="col" { "When" }
-                    th scope="col" { "Who" }
-                    th scope="col" { "What became of it" }
-                    th scope="col" { "Task" }
-                    th scope="col" { "Why" }
-                } }
-                tbody { @for task in &found.tasks { (row(site, task, at_ms)) } }
-            }
-        }
-    }
+fn ended(site: &Site<'_>, found: &ResolvedFailures, at_ms: i64) -> Markup {
+    let head = html! {
+        th scope="col" { "When" }
+        th scope="col" { "Who" }
+        th scope="col" { "What became of it" }
+        th scope="col" { "Task" }
+        th scope="col" { "Why" }
+    };
+    let rows = html! { @for task in &found.tasks { (row(site, task, at_ms)) } };
+    table("Tasks that came to an end", &head, &rows)
 }
 
 fn row(site: &Site<'_>, task: &ResolvedTask, at_ms: i64) -> Markup {

@@ -16,13 +16,16 @@ use uuid::Uuid;
 use super::super::layout::{Page, Site};
 use super::super::looking::{Look, Looker, looking};
 use super::super::temporal_ui::temporal_link;
-use super::super::text::{ago, count};
+use super::super::text::ago;
 use super::filter::Typed;
-use super::{Asked, KEY, Operating, OperatorForm, asked, page_of, refusal, task_list, tasks};
+use super::words::tasks_of;
+use super::{
+    Asked, KEY, Operating, OperatorForm, asked, page_of, refusal, table, task_list, tasks,
+};
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
-use crate::usecases::{BulkPreview, StartBulk};
+use crate::usecases::{BulkPreview, ListedBulk, StartBulk, UseCaseError};
 
 pub(super) const PATH: &str = "/operator/bulk";
 
@@ -147,7 +150,7 @@ fn previewed(
             } @else {
                 (start_form(site, typing, preview, refused))
                 h2 { "The latest of them" }
-                (task_list::table(site, &preview.sample, &[], now_ms()))
+                (task_list::listed(site, &preview.sample, &[], now_ms()))
             }
         },
     );
@@ -201,10 +204,6 @@ fn start_form(
             }
         }
     }
-}
-
-fn tasks_of(number: u64) -> String {
-    count(i64::try_from(number).unwrap_or(i64::MAX), "task", "tasks")
 }
 
 /// `POST /operator/bulk`.
@@ -287,8 +286,7 @@ fn parts(site: &Site<'_>, id: &str, progress: Option<&BulkProgress>, at_ms: i64)
 fn how_far(site: &Site<'_>, id: &str, progress: &BulkProgress, at_ms: i64) -> Markup {
     let request = &progress.request;
     let counts = &progress.counts;
-    let through =
-        counts.done + counts.failed_again + counts.discarded + counts.skipped + counts.unanswered;
+    let through = through(progress);
     let filter = Typed::read(|field| match field {
         "queue" => request.filter.queue.as_deref(),
         "messageType" => request.filter.message_type.as_deref(),
@@ -341,6 +339,12 @@ fn how_far(site: &Site<'_>, id: &str, progress: &BulkProgress, at_ms: i64) -> Ma
     }
 }
 
+/// How many tasks it has been at.
+const fn through(progress: &BulkProgress) -> u64 {
+    let counts = &progress.counts;
+    counts.done + counts.failed_again + counts.discarded + counts.skipped + counts.unanswered
+}
+
 fn state(progress: &BulkProgress) -> Markup {
     let (class, words) = match (progress.ended_at_ms, progress.stopped) {
         (None, false) => ("running", "under way"),
@@ -366,6 +370,60 @@ fn problems(site: &Site<'_>, progress: &BulkProgress) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// The operations that run, and those that ended last.
+pub(super) fn latest(
+    site: &Site<'_>,
+    found: Result<&[ListedBulk], &UseCaseError>,
+    at_ms: i64,
+) -> Markup {
+    let head = html! {
+        th scope="col" { "Operation" }
+        th scope="col" { "Who" }
+        th scope="col" { "How far" }
+        th scope="col" { "Tasks" }
+        th scope="col" { "Why" }
+    };
+    html! {
+        @match found {
+            Ok([]) => {},
+            Ok(operations) => {
+                h2 { "Many tasks at once" }
+                (table("Operations on many tasks", &head, &html! {
+                    @for operation in operations { (row(site, operation, at_ms)) }
+                }))
+            }
+            Err(_) => p.soft role="status" {
+                "What was done to many tasks at once, Temporal knows, and it does not answer \
+                 right now."
+            },
+        }
+    }
+}
+
+fn row(site: &Site<'_>, operation: &ListedBulk, at_ms: i64) -> Markup {
+    let own = site.at(&format!("{PATH}/{}", operation.id));
+    let Some(progress) = &operation.progress else {
+        return html! {
+            tr { th scope="row" { a href=(own) { "unknown" } } td colspan="4" { "unknown" } }
+        };
+    };
+    let request = &progress.request;
+    html! {
+        tr data-operation=(operation.id) {
+            th scope="row" {
+                a href=(own) { (words_of(request.action)) }
+                @if progress.started_at_ms > 0 {
+                    div.soft { "began " (ago(progress.started_at_ms, at_ms)) }
+                }
+            }
+            td { bdi { (request.principal) } }
+            td { (state(progress)) }
+            td { (through(progress)) " of " (tasks_of(progress.matching)) }
+            td { @match &request.reason { Some(why) => bdi { (why) }, None => "nobody said" } }
         }
     }
 }

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use pizza_activities::store::{OrderRecord, now_ms};
 use pizza_domain::{MoneyState, OrderId, OrderStatus, PointsState, Step};
@@ -13,7 +16,7 @@ use super::super::layout::Site;
 use super::super::order::{badge, money_words, pizza, points_words, short, status_words};
 use super::super::temporal_ui::linked;
 use super::super::text::{ago, money};
-use super::{Asked, Operating, asked, encoded, next_page, page_of, refusal};
+use super::{Asked, Operating, asked, encoded, next_page, page_of, refusal, table};
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
 use crate::usecases::{ListOrders, Orders};
@@ -25,6 +28,11 @@ const PAGE: u32 = 25;
 
 /// What is looked for, and where.
 const SEARCH: &str = "search";
+
+/// When they were ordered, in UTC as a browser's field has it:
+/// `2026-11-23T04:00`.
+const AFTER: &str = "placedAfter";
+const BEFORE: &str = "placedBefore";
 
 /// `GET /operator/orders`.
 pub(super) async fn page(
@@ -67,9 +75,10 @@ async fn find(operator: &Operating, app: &App, query: &Asked) -> Result<Orders, 
         customer_id: owned(SEARCH),
         flavour: owned("flavour"),
         failed_step: owned("failedStep"),
+        placed_after: time(query, AFTER)?,
+        placed_before: time(query, BEFORE)?,
         limit: Some(PAGE),
         cursor: owned("cursor"),
-        ..ListOrders::default()
     };
     let viewer = operator.visitor.viewer(app)?;
     // The field of the page is that of the customer, unless it was an order.
@@ -82,6 +91,24 @@ async fn find(operator: &Operating, app: &App, query: &Asked) -> Result<Orders, 
         }
         problem
     })
+}
+
+fn time(query: &Asked, field: &str) -> Result<Option<Timestamp>, Problem> {
+    let read = |text: &str| {
+        let time = text
+            .parse::<DateTime>()
+            .ok()?
+            .to_zoned(TimeZone::UTC)
+            .ok()?;
+        Some(time.timestamp())
+    };
+    let time = asked(query, field).map(|text| {
+        read(text).ok_or_else(|| {
+            let detail = "must be a date and a time in UTC, like 2026-11-23T04:00";
+            Problem::new(ErrorCode::InvalidValue, detail).field(field)
+        })
+    });
+    time.transpose()
 }
 
 fn choice(site: &Site<'_>, query: &Asked, refused: Option<&Problem>) -> Markup {
@@ -123,6 +150,14 @@ fn choice(site: &Site<'_>, query: &Asked, refused: Option<&Problem>) -> Markup {
                     dir="auto" aria-invalid=[is_wrong("flavour")]
                     aria-describedby=[is_wrong("flavour").map(|_| "wrong")];
             }
+            @for (field, label) in [(AFTER, "Ordered after (UTC)"), (BEFORE, "Ordered before (UTC)")] {
+                div {
+                    label for=(field) { (label) }
+                    input id=(field) name=(field) type="datetime-local" value=[asked(query, field)]
+                        aria-invalid=[is_wrong(field)]
+                        aria-describedby=[is_wrong(field).map(|_| "wrong")];
+                }
+            }
             button { "Show" }
         }
     }
@@ -132,28 +167,25 @@ fn list(site: &Site<'_>, query: &Asked, found: &Orders) -> Markup {
     if found.orders.is_empty() {
         return nothing(site, query);
     }
-    let fields = [SEARCH, "status", "failedStep", "flavour"];
+    let fields = [SEARCH, "status", "failedStep", "flavour", AFTER, BEFORE];
     let given = fields
         .iter()
         .filter_map(|field| Some((*field, asked(query, field)?)));
     let fields = encoded(&given.collect::<Vec<_>>());
     let at_ms = now_ms();
+    let head = html! {
+        th scope="col" { "Order" }
+        th scope="col" { "Status" }
+        th.number scope="col" { "Total" }
+        th scope="col" { "Money" }
+        th scope="col" { "Points" }
+        th scope="col" { "Owed" }
+        th scope="col" { "Ordered" }
+        th scope="col" { "In Temporal" }
+    };
+    let rows = html! { @for order in &found.orders { (row(site, order, at_ms)) } };
     html! {
-        div.card.scroll tabindex="0" role="region" aria-label="Orders" {
-            table {
-                thead { tr {
-                    th scope="col" { "Order" }
-                    th scope="col" { "Status" }
-                    th.number scope="col" { "Total" }
-                    th scope="col" { "Money" }
-                    th scope="col" { "Points" }
-                    th scope="col" { "Owed" }
-                    th scope="col" { "Ordered" }
-                    th scope="col" { "In Temporal" }
-                } }
-                tbody { @for order in &found.orders { (row(site, order, at_ms)) } }
-            }
-        }
+        (table("Orders", &head, &rows))
         (next_page(site, PATH, &fields, found.next_cursor.as_deref()))
     }
 }

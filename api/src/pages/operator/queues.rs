@@ -14,9 +14,9 @@ use tokio::time::Instant;
 
 use super::super::layout::Site;
 use super::super::looking::{Look, looking};
-use super::super::text::{ago, count};
-use super::words::{message_words, policy_words};
-use super::{Operating, encoded, page_of};
+use super::super::text::ago;
+use super::words::{message_words, policy_words, tasks_of};
+use super::{Operating, encoded, page_of, table};
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::Problem;
@@ -91,28 +91,25 @@ fn draw(site: &Site<'_>, so_far: &QueuesSoFar, at_ms: i64) -> Markup {
         .collect();
     let is_known = depths.iter().all(Option::is_some);
     let waiting: u64 = depths.iter().flatten().sum();
+    let head = html! {
+        th scope="col" { "Queue" }
+        th.number scope="col" { "Waiting" }
+        th scope="col" { "The oldest" }
+        th scope="col" { "Within the last hour" }
+        th scope="col" { "Run again by itself" }
+    };
+    let rows = html! {
+        @for (queue, depth) in so_far.queues.iter().zip(&depths) {
+            (row(site, so_far, queue, *depth, at_ms))
+        }
+    };
     html! {
         section data-part="queues" aria-label="The queues" {
             (away(so_far))
             @if is_known && waiting == 0 {
                 p.card.lead #nothing { "Nothing waits. Every order has, or got back, what it is due." }
             }
-            div.card.scroll tabindex="0" role="region" aria-label="Queues" {
-                table {
-                    thead { tr {
-                        th scope="col" { "Queue" }
-                        th.number scope="col" { "Waiting" }
-                        th scope="col" { "The oldest" }
-                        th scope="col" { "Within the last hour" }
-                        th scope="col" { "Run again by itself" }
-                    } }
-                    tbody {
-                        @for (queue, depth) in so_far.queues.iter().zip(&depths) {
-                            (row(site, so_far, queue, *depth, at_ms))
-                        }
-                    }
-                }
-            }
+            (table("Queues", &head, &rows))
         }
     }
 }
@@ -178,10 +175,6 @@ fn row(
             }
         }
     }
-}
-
-fn tasks_of(depth: u64) -> String {
-    count(i64::try_from(depth).unwrap_or(i64::MAX), "task", "tasks")
 }
 
 fn oldest(so_far: &QueuesSoFar, queue: &QueueSoFar, at_ms: i64) -> Markup {

@@ -7,8 +7,8 @@ use pizza_domain::OrderId;
 
 use super::super::layout::Site;
 use super::super::order::short;
-use super::super::text::ago;
-use super::beginning;
+use super::super::text::{ago, beginning};
+use super::table;
 use super::words::{owes, queue_words, state_badge};
 use crate::usecases::{FailureDetails, order_and_customer};
 
@@ -16,7 +16,7 @@ use crate::usecases::{FailureDetails, order_and_customer};
 const LONGEST: usize = 160;
 
 /// These tasks, each with what is known of it. `details` may be fewer.
-pub(super) fn table(
+pub(super) fn listed(
     site: &Site<'_>,
     tasks: &[ListedTask],
     details: &[FailureDetails],
@@ -24,23 +24,18 @@ pub(super) fn table(
 ) -> Markup {
     let unknown = FailureDetails::default();
     let details = details.iter().chain(std::iter::repeat(&unknown));
-    html! {
-        div.card.scroll tabindex="0" role="region" aria-label="Tasks" {
-            table {
-                thead { tr {
-                    th scope="col" { "Task" }
-                    th scope="col" { "Owes" }
-                    th scope="col" { "Error" }
-                    th scope="col" { "Tried" }
-                    th scope="col" { "Parked" }
-                    th scope="col" { "State" }
-                } }
-                tbody {
-                    @for (task, known) in tasks.iter().zip(details) { (row(site, task, known, at_ms)) }
-                }
-            }
-        }
-    }
+    let head = html! {
+        th scope="col" { "Task" }
+        th scope="col" { "Owes" }
+        th scope="col" { "Error" }
+        th scope="col" { "Tried" }
+        th scope="col" { "Parked" }
+        th scope="col" { "State" }
+    };
+    let rows = html! {
+        @for (task, known) in tasks.iter().zip(details) { (row(site, task, known, at_ms)) }
+    };
+    table("Tasks", &head, &rows)
 }
 
 fn row(site: &Site<'_>, task: &ListedTask, known: &FailureDetails, at_ms: i64) -> Markup {

@@ -151,7 +151,7 @@ fn list(site: &Site<'_>, wanted: &Wanted, found: &Found) -> Markup {
                  what went wrong, is left out."
             }
         }
-        (task_list::table(site, tasks, &found.details, now_ms()))
+        (task_list::listed(site, tasks, &found.details, now_ms()))
         (next_page(site, PATH, &query, found.tasks.next_cursor.as_deref()))
         @if wanted.state == StateFilter::Open { (for_all(site, &wanted.filter)) }
         @if let Some(queue) = wanted.filter.get("queue") {

@@ -7,7 +7,7 @@ use pizza_domain::Money;
 use pizza_workflows::parking::MessageType;
 use serde_json::Value;
 
-use super::super::text::{count, money, span};
+use super::super::text::{beginning, count, money, span};
 
 /// What somebody is still waiting for while the task is open, and for good
 /// once it was let go. Where its input cannot be read, the order tells.
@@ -92,6 +92,11 @@ pub(super) fn end_badge(state: FailedTaskState) -> Markup {
     }
 }
 
+/// `1 task`, `2 tasks`.
+pub(super) fn tasks_of(number: u64) -> String {
+    count(whole(number), "task", "tasks")
+}
+
 /// `60 s after a failure, then each wait 2 times as long, up to 1 h; 10 times
 /// at most, until a task is 1 d old`.
 pub(super) fn policy_words(policy: &AutoRedrive) -> String {
@@ -112,9 +117,9 @@ fn whole(milliseconds: u64) -> i64 {
 /// How a step failed, with its causes.
 pub(super) fn failure(failure: &StepFailure) -> Markup {
     html! {
-        code { (failure.code) } ": " bdi { (super::beginning(&failure.message, LONGEST)) }
+        code { (failure.code) } ": " bdi { (beginning(&failure.message, LONGEST)) }
         @for cause in &failure.causes {
-            br; "caused by " bdi { (super::beginning(cause, LONGEST)) }
+            br; "caused by " bdi { (beginning(cause, LONGEST)) }
         }
     }
 }

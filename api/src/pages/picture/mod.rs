@@ -154,6 +154,7 @@ impl Saga {
     pub(super) fn of(known: &Known<'_>) -> Self {
         let mut parts: Vec<Part> = STATIONS.iter().map(|it| known.part(it)).collect();
         take_back(&mut parts);
+        known.put_off(&mut parts);
         Self {
             stages: known.stages(),
             status: known.order.status,
@@ -193,6 +194,22 @@ fn take_back(parts: &mut [Part]) {
 }
 
 impl Known<'_> {
+    /// Points that were given are not taken back before the money is given
+    /// back, which may be long after the order's end.
+    fn put_off(&self, parts: &mut [Part]) {
+        let is_owed = |part: &Part| {
+            part.station.step == Step::RefundPayment
+                && matches!(part.state, State::Parked | State::Retrying)
+        };
+        let is_put_off = self.order.points == PointsState::Awarded && parts.iter().any(is_owed);
+        for part in parts {
+            let is_reclaim = part.station.step == Step::ReclaimLoyaltyPoints;
+            if is_put_off && is_reclaim && part.state == State::Skipped {
+                part.note = "after the refund".to_owned();
+            }
+        }
+    }
+
     fn part(&self, station: &'static Station) -> Part {
         let (state, note, until_ms) = self
             .parked(station)

@@ -5,7 +5,7 @@ use pizza_domain::{OrderStatus, Step};
 use pizza_workflows::saga::STATIONS;
 
 use super::{Part, Saga, State, title, words};
-use crate::pages::text::said_left;
+use crate::pages::text::{beginning, said_left};
 
 /// The drawing's size, in units of which a phone has about as many.
 const WIDTH: i32 = 360;
@@ -136,20 +136,12 @@ fn note(part: &Part, now_ms: i64) -> Markup {
     html! {
         @match part.until_ms {
             Some(until_ms) => {
-                (shortened(note, LINE - 9)) ", "
+                (beginning(note, LINE - 9)) ", "
                 tspan data-until=(until_ms) { (said_left(until_ms - now_ms)) }
             },
-            None => (shortened(note, LINE)),
+            None => (beginning(note, LINE)),
         }
     }
-}
-
-fn shortened(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(most - 1).collect();
-    format!("{kept}…")
 }
 
 fn end(saga: &Saga, status: OrderStatus, place: Place, name: &str) -> Markup {

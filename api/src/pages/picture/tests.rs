@@ -178,6 +178,26 @@ fn what_was_given_and_taken_back_is_shown_as_such() {
 }
 
 #[test]
+fn points_that_wait_for_the_refund_are_not_said_to_be_kept() {
+    let note = |money, points, entry| {
+        let order = cancelled(Step::PrepareOrder, "kitchen-refused", money, points);
+        let saga = saga(&order, vec![entry], &[]);
+        let reclaim = saga.part(Step::ReclaimLoyaltyPoints).expect("a part");
+        assert_eq!(reclaim.state, State::Skipped);
+        reclaim.note.clone()
+    };
+    let parked = || task("refund-payment", "parked");
+    let owed = MoneyState::RefundParked;
+    assert_eq!(
+        note(owed, PointsState::Awarded, parked()),
+        "after the refund"
+    );
+    assert_eq!(note(owed, PointsState::None, parked()), "");
+    let refunded = step("refundPayment", "ok");
+    assert_eq!(note(MoneyState::Refunded, PointsState::None, refunded), "");
+}
+
+#[test]
 fn a_parked_step_says_so_until_an_operator_settles_it() {
     let order = cancelled(
         Step::PrepareOrder,
