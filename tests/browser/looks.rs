@@ -95,6 +95,23 @@ async fn look_at(browser: &Browser, axe: &str, name: &str, url: &str) -> Vec<Str
     wrong
 }
 
+/// Lets one task go, and has an operation run again what there is of nobody;
+/// gives where that is told.
+async fn settle_others(world: &World) -> String {
+    let points = world.gateway().place(json!({ "errorOnStep": 3 })).await;
+    world.finished(&points).await;
+    let operator = world.operator();
+    let discard = format!("/failures/failed-add-loyalty-points-{points}/discard");
+    let reason = json!({ "reason": "given by hand" });
+    let answer = operator.post(&discard, &reason).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let redrive = json!({ "action": "redrive", "customerId": "nobody" });
+    let answer = operator.post("/failures/bulk", &redrive).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let told = answer.header("location");
+    told.replace("/failures/bulk", "/operator/bulk")
+}
+
 #[tokio::test]
 async fn every_page_can_be_used_by_everybody_on_every_screen() {
     in_a_browser!(browser);
@@ -113,6 +130,7 @@ async fn every_page_can_be_used_by_everybody_on_every_screen() {
     }
     world.finished(&broken).await;
     let task = format!("/operator/tasks/failed-refund-payment-{broken}");
+    let many = settle_others(&world).await;
     for (name, path) in [
         ("shop", "/".to_owned()),
         ("order", format!("/orders/{delivered}")),
@@ -158,6 +176,7 @@ async fn every_page_can_be_used_by_everybody_on_every_screen() {
             "/operator/bulk?action=redrive&queue=refund-payment".to_owned(),
         ),
         ("operator-orders", "/operator/orders".to_owned()),
+        ("operator-many", many),
         ("operator-audit", "/operator/audit".to_owned()),
     ] {
         wrong.extend(look_at(&browser, &axe, name, &gateway.at(&path)).await);

@@ -17,7 +17,10 @@
     return `${Math.trunc(seconds / 86400)} d`;
   };
   const ago = (ms) => (ms < 1000 ? "just now" : `${span(ms)} ago`);
-  const left = (ms) => (ms >= 0 ? `${span(ms)} left` : `${span(-ms)} over`);
+  const left = (ms) => {
+    if (ms < 0) return `${span(-ms)} over`;
+    return ms < 120000 ? `${Math.trunc(ms / 1000)} s left` : `${span(ms)} left`;
+  };
 
   const say = (element, text) => {
     if (element.textContent !== text) element.textContent = text;

@@ -122,10 +122,11 @@ pub(super) async fn preview(
     let typing = Typing::read(|field| asked(&query, field))?;
     let preview = typing.preview(&app).await?;
     let site = operator.site(&app);
-    Ok(site.show(previewed(&site, &typing, &preview, None)))
+    let page = previewed(&site, &typing, &preview, None).await;
+    Ok(site.show(page))
 }
 
-fn previewed(
+async fn previewed(
     site: &Site<'_>,
     typing: &Typing,
     preview: &BulkPreview,
@@ -137,6 +138,8 @@ fn previewed(
         tasks_of(preview.matching)
     );
     let query = typing.filter.query(&[]);
+    let sample = &preview.sample;
+    let details = site.app.use_cases().failure_details(sample).await;
     let mut page = page_of(
         site,
         tasks::PATH,
@@ -150,7 +153,7 @@ fn previewed(
             } @else {
                 (start_form(site, typing, preview, refused))
                 h2 { "The latest of them" }
-                (task_list::listed(site, &preview.sample, &[], now_ms()))
+                (task_list::listed(site, sample, &details, now_ms()))
             }
         },
     );
@@ -175,7 +178,11 @@ fn start_form(
     let key = typing.key.clone().filter(|_| may_have_begun);
     let key = key.unwrap_or_else(|| Uuid::new_v4().to_string());
     let is_discard = typing.action == BulkAction::Discard;
-    let what = format!("{} {}", words_of(typing.action), tasks_of(preview.matching));
+    let tasks = tasks_of(preview.matching);
+    let what = match typing.action {
+        BulkAction::Redrive => format!("Run {tasks} again"),
+        BulkAction::Discard => format!("Let {tasks} go"),
+    };
     let question = is_discard.then(|| format!("{what}? What they owe stays owed."));
     let query = typing.filter.query(&[]);
     html! {
@@ -226,7 +233,8 @@ pub(super) async fn start(
                 return Err(problem);
             };
             let site = operator.site(&app);
-            Ok(site.show(previewed(&site, &typing, &preview, Some(&problem))))
+            let page = previewed(&site, &typing, &preview, Some(&problem)).await;
+            Ok(site.show(page))
         }
     }
 }
