@@ -362,6 +362,8 @@ async fn the_audit_trail_tells_who_did_what_page_by_page() {
     assert_eq!(page.text.matches("data-task=").count(), 20);
     assert!(page.text.contains("<bdi>ann</bdi>"), "{}", page.text);
     assert!(page.text.contains("let go"), "{}", page.text);
+    let many = "What was done to many tasks at once, Temporal knows";
+    assert!(page.text.contains(many), "{}", page.text);
     is_escaped(&page.text);
     let (_, after) = page.text.split_once("rel=\"next\" href=\"").expect("more");
     let next = after.split('"').next().expect("its end");

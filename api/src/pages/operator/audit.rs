@@ -11,7 +11,7 @@ use super::super::layout::Site;
 use super::super::text::ago;
 use super::task_list::order_link;
 use super::words::{end_badge, queue_words};
-use super::{Asked, Operating, asked, bulk, next_page, page_of, table};
+use super::{Asked, Operating, asked, bulk_list, next_page, page_of, table};
 use crate::gateway::App;
 use crate::problem::Problem;
 use crate::usecases::ResolvedFailures;
@@ -48,7 +48,7 @@ pub(super) async fn page(
             }
             (next_page(&site, PATH, "", found.next_cursor.as_deref()))
             p.soft { "A task's own page has its whole trail: each time that it was run again, too." }
-            @if let Some(many) = many { (bulk::latest(&site, many, now_ms())) }
+            @if let Some(many) = many { (bulk_list::section(&site, many, now_ms())) }
         },
     );
     Ok(site.show(page))

@@ -19,13 +19,11 @@ use super::super::temporal_ui::temporal_link;
 use super::super::text::ago;
 use super::filter::Typed;
 use super::words::tasks_of;
-use super::{
-    Asked, KEY, Operating, OperatorForm, asked, page_of, refusal, table, task_list, tasks,
-};
+use super::{Asked, KEY, Operating, OperatorForm, asked, page_of, refusal, task_list, tasks};
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
-use crate::usecases::{BulkPreview, ListedBulk, StartBulk, UseCaseError};
+use crate::usecases::{BulkPreview, StartBulk};
 
 pub(super) const PATH: &str = "/operator/bulk";
 
@@ -42,7 +40,7 @@ pub(super) const fn name_of(action: BulkAction) -> &'static str {
     }
 }
 
-const fn words_of(action: BulkAction) -> &'static str {
+pub(super) const fn words_of(action: BulkAction) -> &'static str {
     match action {
         BulkAction::Redrive => "Run again",
         BulkAction::Discard => "Let go",
@@ -348,12 +346,12 @@ fn how_far(site: &Site<'_>, id: &str, progress: &BulkProgress, at_ms: i64) -> Ma
 }
 
 /// How many tasks it has been at.
-const fn through(progress: &BulkProgress) -> u64 {
+pub(super) const fn through(progress: &BulkProgress) -> u64 {
     let counts = &progress.counts;
     counts.done + counts.failed_again + counts.discarded + counts.skipped + counts.unanswered
 }
 
-fn state(progress: &BulkProgress) -> Markup {
+pub(super) fn state(progress: &BulkProgress) -> Markup {
     let (class, words) = match (progress.ended_at_ms, progress.stopped) {
         (None, false) => ("running", "under way"),
         (None, true) => ("running", "stopping"),
@@ -378,60 +376,6 @@ fn problems(site: &Site<'_>, progress: &BulkProgress) -> Markup {
                     }
                 }
             }
-        }
-    }
-}
-
-/// The operations that run, and those that ended last.
-pub(super) fn latest(
-    site: &Site<'_>,
-    found: Result<&[ListedBulk], &UseCaseError>,
-    at_ms: i64,
-) -> Markup {
-    let head = html! {
-        th scope="col" { "Operation" }
-        th scope="col" { "Who" }
-        th scope="col" { "How far" }
-        th scope="col" { "Tasks" }
-        th scope="col" { "Why" }
-    };
-    html! {
-        @match found {
-            Ok([]) => {},
-            Ok(operations) => {
-                h2 { "Many tasks at once" }
-                (table("Operations on many tasks", &head, &html! {
-                    @for operation in operations { (row(site, operation, at_ms)) }
-                }))
-            }
-            Err(_) => p.soft role="status" {
-                "What was done to many tasks at once, Temporal knows, and it does not answer \
-                 right now."
-            },
-        }
-    }
-}
-
-fn row(site: &Site<'_>, operation: &ListedBulk, at_ms: i64) -> Markup {
-    let own = site.at(&format!("{PATH}/{}", operation.id));
-    let Some(progress) = &operation.progress else {
-        return html! {
-            tr { th scope="row" { a href=(own) { "unknown" } } td colspan="4" { "unknown" } }
-        };
-    };
-    let request = &progress.request;
-    html! {
-        tr data-operation=(operation.id) {
-            th scope="row" {
-                a href=(own) { (words_of(request.action)) }
-                @if progress.started_at_ms > 0 {
-                    div.soft { "began " (ago(progress.started_at_ms, at_ms)) }
-                }
-            }
-            td { bdi { (request.principal) } }
-            td { (state(progress)) }
-            td { (through(progress)) " of " (tasks_of(progress.matching)) }
-            td { @match &request.reason { Some(why) => bdi { (why) }, None => "nobody said" } }
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod audit;
 mod bulk;
+mod bulk_list;
 mod filter;
 mod orders;
 mod policy;
