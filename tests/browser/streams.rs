@@ -60,8 +60,7 @@ async fn a_page_holds_one_stream_and_asks_for_nothing_else() {
         browser.has("html[data-stream=ended]").await.then_some(())
     })
     .await;
-    let mut requests = browser.traffic().await;
-    requests.retain(|it| it != "event");
+    let requests = requests_of(&browser.traffic().await);
     let stream = "GET /shop/orders/*/live";
     assert_eq!(requests, ["GET /orders/*", "GET /assets/*", stream]);
 }
@@ -75,21 +74,22 @@ async fn while_nothing_changes_a_page_neither_asks_nor_is_told() {
     browser.visit(&gateway.at(&format!("/orders/{id}"))).await;
     browser.until_pictured(&[("accepted", "waiting")]).await;
     let order = ["GET /orders/*", "GET /assets/*", "GET /shop/orders/*/live"];
-    stays_quiet(&browser, &order).await;
+    stays_quiet(&browser, order).await;
     browser.visit(&gateway.at("/sign-in?next=/kitchen")).await;
     browser.sign_in(KITCHEN_KEY).await;
     browser.until_at("/kitchen").await;
     let board = ["GET /kitchen", "GET /assets/*", "GET /kitchen/live"];
-    stays_quiet(&browser, &board).await;
+    stays_quiet(&browser, board).await;
 }
 
 /// Waits until a page has its stream and shows what that tells at first, and
 /// then for a while in which the page's own clock goes on and nothing else.
-async fn stays_quiet(browser: &Browser, requests: &[&str]) {
+async fn stays_quiet(browser: &Browser, requests: [&str; 3]) {
     eventually(SOON, "the page holds its stream", async || {
         browser.has("html[data-stream=open]").await.then_some(())
     })
     .await;
+    let mut asked = requests_of(&browser.traffic().await);
     let script = "return Date.now()";
     let began = browser.run(script, Vec::new()).await.as_i64();
     eventually(SOON, "the page's clock goes on", async || {
@@ -98,11 +98,16 @@ async fn stays_quiet(browser: &Browser, requests: &[&str]) {
     })
     .await;
     let traffic = browser.traffic().await;
-    let asked = traffic.iter().filter(|it| *it != "event");
-    let asked: Vec<&str> = asked.map(String::as_str).collect();
-    assert!(asked.ends_with(requests), "{traffic:?}");
-    // What the stream begins with, and what its first looks may add.
-    let told = traffic.iter().filter(|it| *it == "event").count();
+    asked.extend(requests_of(&traffic));
+    assert!(asked.ends_with(&requests.map(str::to_owned)), "{asked:?}");
+    // What was still on its way when the window began.
+    let told = traffic.len() - requests_of(&traffic).len();
     assert!(told <= 2, "{told} events: {traffic:?}");
     assert!(browser.has("html[data-stream=open]").await);
+}
+
+/// What was asked for, without what streams told.
+fn requests_of(traffic: &[String]) -> Vec<String> {
+    let asked = traffic.iter().filter(|it| *it != "event");
+    asked.cloned().collect()
 }
