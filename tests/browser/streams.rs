@@ -75,6 +75,15 @@ async fn while_nothing_changes_a_page_neither_asks_nor_is_told() {
     browser.until_pictured(&[("accepted", "waiting")]).await;
     let order = ["GET /orders/*", "GET /assets/*", "GET /shop/orders/*/live"];
     stays_quiet(&browser, order).await;
+    let other = world.handed_over().await;
+    let both = format!("/shop/scenarios?orders={id}.{other}");
+    browser.visit(&gateway.at(&both)).await;
+    let scenarios = [
+        "GET /shop/scenarios",
+        "GET /assets/*",
+        "GET /shop/scenarios/live",
+    ];
+    stays_quiet(&browser, scenarios).await;
     browser.visit(&gateway.at("/sign-in?next=/kitchen")).await;
     browser.sign_in(KITCHEN_KEY).await;
     browser.until_at("/kitchen").await;

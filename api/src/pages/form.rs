@@ -7,11 +7,14 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::{HeaderMap, header};
+use maud::{Markup, html};
+use uuid::Uuid;
 
 use super::session::Visitor;
 use crate::gateway::App;
 use crate::layers::ReachedAt;
 use crate::problem::{ErrorCode, Problem};
+use crate::usecases::{IdempotencyKey, UseCaseError};
 
 /// The field that says that the form stood in a page of this session.
 pub(super) const TOKEN: &str = "formToken";
@@ -24,7 +27,24 @@ pub(super) struct Submitted {
     fields: BTreeMap<String, String>,
 }
 
+/// The field that makes a form act once, however often it is sent.
+pub(super) const KEY: &str = "key";
+
+/// What makes a form act once. What may have been done all the same keeps the
+/// key that it was sent with, so that it is not done twice.
+pub(super) fn key_field(sent: Option<&str>, refused: Option<&Problem>) -> Markup {
+    let may_be_done = refused.is_some_and(|it| it.code.status().is_server_error());
+    let kept = sent.filter(|_| may_be_done).map(str::to_owned);
+    let key = kept.unwrap_or_else(|| Uuid::new_v4().to_string());
+    html! { input type="hidden" name=(KEY) value=(key); }
+}
+
 impl Submitted {
+    /// The key under which the form acts once.
+    pub(super) fn key(&self) -> Result<Option<IdempotencyKey>, UseCaseError> {
+        self.text(KEY).map(IdempotencyKey::parse).transpose()
+    }
+
     /// A field's text; none when it is missing or empty.
     pub(super) fn text(&self, field: &str) -> Option<&str> {
         let text = self.fields.get(field).map(String::as_str);
@@ -99,4 +119,23 @@ fn fields(body: &[u8]) -> Result<BTreeMap<String, String>, Problem> {
         };
     }
     Ok(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_have_been_done_is_tried_again_under_its_key() {
+        let keeps = |code| {
+            let refused = Problem::new(code, "no");
+            let field = key_field(Some("monday"), Some(&refused));
+            field.into_string().contains("value=\"monday\"")
+        };
+        assert!(keeps(ErrorCode::TemporalUnavailable));
+        assert!(keeps(ErrorCode::Internal));
+        assert!(!keeps(ErrorCode::MissingField));
+        let anew = key_field(None, None).into_string();
+        assert_ne!(anew, key_field(None, None).into_string());
+    }
 }

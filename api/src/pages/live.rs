@@ -29,12 +29,7 @@ pub(super) fn stream_of(
     closing: Closing,
     states: impl Stream<Item = Markup> + Send + 'static,
 ) -> Response {
-    let mut before = None;
-    let changed = states.filter_map(move |state| {
-        let is_new = before.as_ref() != Some(&state.0);
-        before = Some(state.0.clone());
-        std::future::ready(is_new.then(|| parts(state)))
-    });
+    let changed = changes(states).map(parts);
     // A browser passes over an event without data.
     let end = stream::once(async { Event::default().event("end").data("end") });
     // What is cut when the gateway stops is not at its end.
@@ -42,6 +37,18 @@ pub(super) fn stream_of(
     let keep_alive = KeepAlive::new().interval(app.gateway.limits.keep_alive);
     let events = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(keep_alive);
     ([NO_BUFFERING], events).into_response()
+}
+
+/// What differs from the state before.
+pub(super) fn changes(
+    states: impl Stream<Item = Markup> + Send + 'static,
+) -> impl Stream<Item = Markup> + Send + 'static {
+    let mut before = None;
+    states.filter(move |state| {
+        let is_new = before.as_ref() != Some(&state.0);
+        before = Some(state.0.clone());
+        std::future::ready(is_new)
+    })
 }
 
 fn parts(state: Markup) -> Event {

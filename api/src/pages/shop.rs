@@ -12,11 +12,10 @@ use futures::{Stream, StreamExt};
 use maud::{Markup, html};
 use pizza_activities::store::now_ms;
 use pizza_domain::{CustomerId, ErrorOnStep, OrderId, Quantity, Size};
-use uuid::Uuid;
 
-use super::form::Submitted;
+use super::form::{KEY, Submitted, key_field};
 use super::layout::{Page, Section, Site};
-use super::live::stream_of;
+use super::live::{changes, stream_of};
 use super::order::{Follower, badge, legend, pizza, saga, short, size_choice, whole_number};
 use super::picture;
 use super::session::Visitor;
@@ -60,7 +59,7 @@ impl Typed {
             customer_id: owned("customerId"),
             error_on_step: owned("errorOnStep"),
             per_step_delay_seconds: owned("perStepDelaySeconds"),
-            key: owned("key"),
+            key: owned(KEY),
         }
     }
 
@@ -135,13 +134,11 @@ fn form(site: &Site<'_>, viewer: &Viewer, typed: &Typed, refused: Option<&Proble
         (named == Some(field)).then_some("true")
     };
     let size = typed.size.as_deref().and_then(|size| size.parse().ok());
-    let key = Uuid::new_v4().to_string();
     html! {
         form.card #order method="post" action=(site.at("/shop/orders"))
             data-quote=(site.at("/shop/quote")) {
             (site.form_token())
-            // The same order, however often it is sent.
-            input type="hidden" name="key" value=(key);
+            (key_field(typed.key.as_deref(), refused))
             label for="flavour" { "Flavour" }
             input #flavour name="flavour" list="flavours" autocomplete="off"
                 value=(typed.flavour.as_deref().unwrap_or("plain"))
@@ -416,8 +413,8 @@ fn columns(
         let now = follower.next().await?;
         Some((now, follower))
     });
-    states.map(move |now| {
+    changes(states.map(move |now| {
         let site = visitor.site(&app);
         column(&site, &now, since_ms)
-    })
+    }))
 }

@@ -87,3 +87,29 @@ async fn the_description_is_served() {
             .to_string()
     );
 }
+
+/// The key that the form of a page carries.
+async fn form_key(page: reqwest::Response) -> String {
+    let page = page.text().await.expect("a page");
+    let (_, after) = page.split_once("name=\"key\" value=\"").expect("a key");
+    after.split('"').next().expect("its end").to_owned()
+}
+
+#[tokio::test]
+async fn an_order_that_is_sent_from_its_page_once_more_keeps_its_key() {
+    let gateway = TestGateway::start().await;
+    let send = async |fields: &str| {
+        let request = gateway.http.post(gateway.url("/shop/orders"));
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let request = request.header("accept", "text/html").header(form.0, form.1);
+        let body = format!("key=monday&{fields}");
+        request.body(body).send().await.expect("an answer")
+    };
+    let away = send("flavour=plain").await;
+    assert_eq!(away.status(), 503);
+    assert_eq!(form_key(away).await, "monday");
+    // What was refused is another order when it was changed.
+    let refused = send("quantity=21").await;
+    assert_eq!(refused.status(), 422);
+    assert_ne!(form_key(refused).await, "monday");
+}

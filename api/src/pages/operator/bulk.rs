@@ -11,15 +11,15 @@ use failure_queue::{BulkAction, BulkProgress};
 use futures::FutureExt;
 use maud::{Markup, html};
 use pizza_activities::store::now_ms;
-use uuid::Uuid;
 
+use super::super::form::{KEY, key_field};
 use super::super::layout::{Page, Site};
 use super::super::looking::{Look, Looker, looking};
 use super::super::temporal_ui::temporal_link;
 use super::super::text::ago;
 use super::filter::Typed;
 use super::words::tasks_of;
-use super::{Asked, KEY, Operating, OperatorForm, asked, page_of, refusal, task_list, tasks};
+use super::{Asked, Operating, OperatorForm, asked, page_of, refusal, task_list, tasks};
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
@@ -171,10 +171,6 @@ fn start_form(
         let named = refused.and_then(|problem| problem.field.as_deref());
         (named == Some(field)).then_some("true")
     };
-    // What may have begun all the same must keep its key.
-    let may_have_begun = refused.is_some_and(|it| it.code.status().is_server_error());
-    let key = typing.key.clone().filter(|_| may_have_begun);
-    let key = key.unwrap_or_else(|| Uuid::new_v4().to_string());
     let is_discard = typing.action == BulkAction::Discard;
     let tasks = tasks_of(preview.matching);
     let what = match typing.action {
@@ -186,7 +182,7 @@ fn start_form(
     html! {
         form.card #start method="post" action=(site.at(PATH)) {
             (site.form_token())
-            input type="hidden" name=(KEY) value=(key);
+            (key_field(typing.key.as_deref(), refused))
             input type="hidden" name="action" value=(name_of(typing.action));
             (typing.filter.hidden())
             @if typing.filter.is_empty() { input type="hidden" name="all" value="yes"; }
@@ -220,7 +216,7 @@ pub(super) async fn start(
     let started = async {
         let all = operator.form.text("all") == Some("yes");
         let mut request = typing.request(all, operator.principal.clone())?;
-        request.key = operator.key()?;
+        request.key = operator.form.key()?;
         Ok::<_, Problem>(app.use_cases().start_bulk(request).await?)
     };
     match started.await {

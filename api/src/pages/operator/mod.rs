@@ -27,7 +27,6 @@ use super::layout::{Page, Section, Site};
 use super::session::Visitor;
 use crate::gateway::App;
 use crate::problem::Problem;
-use crate::usecases::{IdempotencyKey, UseCaseError};
 
 pub(crate) use queues::Seen;
 
@@ -97,16 +96,7 @@ impl OperatorForm {
     fn owned(&self, field: &str) -> Option<String> {
         self.form.text(field).map(str::to_owned)
     }
-
-    /// The key under which the form acts once, however often it is sent.
-    fn key(&self) -> Result<Option<IdempotencyKey>, UseCaseError> {
-        let key = self.form.text(KEY).map(IdempotencyKey::parse);
-        key.transpose()
-    }
 }
-
-/// The field that makes a form act once.
-const KEY: &str = "key";
 
 /// What a page's address asks for. What is left empty is not asked for.
 type Asked = HashMap<String, String>;

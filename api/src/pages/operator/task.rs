@@ -13,8 +13,8 @@ use futures::FutureExt;
 use maud::{Markup, html};
 use pizza_activities::store::{OrderRecord, now_ms};
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
+use super::super::form::{KEY, key_field};
 use super::super::layout::Site;
 use super::super::looking::{Look, Looker, looking};
 use super::super::order::{badge, short};
@@ -22,7 +22,7 @@ use super::super::temporal_ui::temporal_link;
 use super::super::text::{ago, count, left};
 use super::task_list::order_link;
 use super::words::{failure, owes, policy_words, queue_words, readable, state_badge};
-use super::{KEY, Operating, OperatorForm, page_of, refusal, tasks};
+use super::{Operating, OperatorForm, page_of, refusal, tasks};
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
@@ -67,15 +67,6 @@ struct Refused {
     input: Option<String>,
     key: Option<String>,
     problem: Problem,
-}
-
-impl Refused {
-    /// The key for another try. Where it may have been done all the same, it
-    /// must stay the same.
-    fn key(&self) -> Option<&str> {
-        let may_be_done = self.problem.code.status().is_server_error();
-        self.key.as_deref().filter(|_| may_be_done)
-    }
 }
 
 /// `GET /operator/tasks/{id}`.
@@ -213,11 +204,10 @@ fn actions(site: &Site<'_>, view: &TaskView, refused: Option<&Refused>) -> Marku
 /// acts once.
 fn form_begins(site: &Site<'_>, wish: Wish, refused: Option<&Refused>) -> Markup {
     let again = refused.filter(|refused| refused.wish == wish);
-    let key = again.and_then(Refused::key).map(str::to_owned);
-    let key = key.unwrap_or_else(|| Uuid::new_v4().to_string());
+    let sent = again.and_then(|refused| refused.key.as_deref());
     html! {
         (site.form_token())
-        input type="hidden" name=(KEY) value=(key);
+        (key_field(sent, again.map(|refused| &refused.problem)))
     }
 }
 
@@ -444,7 +434,7 @@ pub(super) async fn redrive(
             id: id.clone(),
             principal: operator.principal.clone(),
             reason: operator.owned("reason"),
-            key: operator.key()?,
+            key: operator.form.key()?,
             input: operator.form.text("input").map(read_input).transpose()?,
             original_input: operator.form.text("originalInput") == Some("yes"),
         };
@@ -481,7 +471,7 @@ pub(super) async fn discard(
             id: id.clone(),
             principal: operator.principal.clone(),
             reason: operator.owned("reason"),
-            key: operator.key()?,
+            key: operator.form.key()?,
         };
         Ok(app.use_cases().discard_failure(request).await?)
     };
@@ -531,19 +521,5 @@ mod tests {
         for twice in [r#"{"a":1,"a":2}"#, r#"{"a":{"b":1,"b":1}}"#] {
             assert_eq!(read(twice), Err(ErrorCode::DuplicateField), "{twice}");
         }
-    }
-
-    #[test]
-    fn what_may_have_been_done_is_tried_again_under_its_key() {
-        let refused = |code| Refused {
-            wish: Wish::Discard,
-            reason: None,
-            input: None,
-            key: Some("monday".to_owned()),
-            problem: Problem::new(code, "no"),
-        };
-        let away = refused(ErrorCode::TemporalUnavailable);
-        assert_eq!(away.key(), Some("monday"));
-        assert_eq!(refused(ErrorCode::MissingField).key(), None);
     }
 }
