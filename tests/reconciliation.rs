@@ -234,6 +234,15 @@ async fn the_schedule_is_that_of_the_worker_that_started_last_and_stays_paused()
         .await
     };
     assert_eq!(is_every(86_400).await["paused"], false);
+    // Not before its worker is through with it: what happens to a schedule
+    // while somebody else changes it is lost.
+    let describe = ["schedule", "describe", "--schedule-id", "reconcile-orders"];
+    eventually(SOON, "the schedule has all that it is given", async || {
+        let described = world.cli().temporal_json(&describe).await;
+        let window = &described["schedule"]["policies"]["catchupWindow"];
+        (window == "10s").then_some(())
+    })
+    .await;
     let pause = ["schedule", "toggle", "--schedule-id", "reconcile-orders"];
     let why = ["--pause", "--reason", "a journey"];
     world.cli().temporal(&[&pause[..], &why].concat()).await;

@@ -155,9 +155,7 @@ async fn a_refund_that_was_parked_and_redriven_is_told_with_who_did_it() {
     let id = world.gateway().place(json!({ "errorOnStep": 6 })).await;
     until_settled(&world, &id).await;
     let task = format!("failed-refund-payment-{id}");
-    let path = format!("/failures/{task}/redrive");
-    let answer = world.operator().post(&path, &json!({})).await;
-    assert_eq!(answer.json()["outcome"], "done", "{answer:?}");
+    world.operator().redrive(&task).await;
     world.final_history(&task).await;
 
     let timeline = told(&world, &id).await;

@@ -112,6 +112,11 @@ impl Browser {
         self.driver.goto(url).await.expect("a page");
     }
 
+    /// Goes back to the page before.
+    pub(crate) async fn back(&self) {
+        self.driver.back().await.expect("the page before");
+    }
+
     /// What a script gives.
     pub(crate) async fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
         let answer = self.driver.execute(script, arguments).await;
@@ -167,11 +172,16 @@ impl Browser {
         .await;
     }
 
-    /// Types a text in place of what is there.
+    /// Types a text in place of what is there. A field that is drawn anew
+    /// meanwhile is looked for again.
     pub(crate) async fn fill(&self, css: &str, text: &str) {
-        let field = self.element(css).await;
-        field.clear().await.expect("an empty field");
-        field.send_keys(text).await.expect("a text");
+        let what = format!("{css} takes {text:?}");
+        eventually(SOON, &what, async || {
+            let field = self.driver.find(By::Css(css)).await.ok()?;
+            field.clear().await.ok()?;
+            field.send_keys(text).await.ok()
+        })
+        .await;
     }
 
     /// Puts a text in place of what is there. A driver types no characters

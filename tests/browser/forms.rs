@@ -56,6 +56,8 @@ async fn a_form_that_was_not_sent_from_its_own_page_does_nothing() {
     browser.sign_in(OPERATOR_KEY).await;
     browser.until_at(&task).await;
 
+    browser.element("html[data-stream=open]").await;
+
     // Whoever cannot read the page does not know what its forms carry.
     let script = "document.querySelector('#discard [name=formToken]').remove()";
     browser.run(script, Vec::new()).await;
@@ -158,4 +160,38 @@ async fn what_a_cook_types_stays_while_the_board_moves() {
     let order = gateway.until_ended(&typed_into).await;
     let message = order["cancelled"]["message"].as_str().unwrap_or_default();
     assert!(message.contains("the oven is cold"), "{order}");
+}
+
+#[tokio::test]
+async fn whoever_goes_back_and_orders_again_gets_another_pizza() {
+    in_a_browser!(browser);
+    let world = World::shared().await;
+    browser.visit(&world.gateway().at("/")).await;
+    browser.click("#order button").await;
+    browser.until_at("/orders/").await;
+    let first = browser.path().await;
+    browser.back().await;
+    browser.fill("#quantity", "2").await;
+    browser.click("#order button").await;
+    browser.until_at("/orders/").await;
+    browser.until_it_says("2 pizzas").await;
+    assert_ne!(browser.path().await, first);
+}
+
+#[tokio::test]
+async fn a_board_says_that_its_cook_has_signed_out_and_leads_back() {
+    in_a_browser!(board);
+    let world = shop_without_kitchen().await;
+    cook_in(&board, &world).await;
+    board.element("html[data-stream=open]").await;
+    // In another tab.
+    let script = "const formToken = document.querySelector('.who [name=formToken]').value; \
+        return fetch('/sign-out', { method: 'POST', body: new URLSearchParams({ formToken }) }) \
+        .then((answer) => answer.status)";
+    assert_eq!(board.run(script, Vec::new()).await, 200);
+    board.until_it_says("You are signed out").await;
+    board.click("#signed-out a").await;
+    board.until_at("/sign-in").await;
+    board.sign_in(KITCHEN_KEY).await;
+    board.until_at("/kitchen").await;
 }

@@ -26,6 +26,7 @@ async fn an_operator_signs_in_redrives_one_task_and_lets_another_go() {
 
     let task = |queue: &str, id: &str| gateway.at(&format!("/operator/tasks/failed-{queue}-{id}"));
     browser.visit(&task("refund-payment", &refund)).await;
+    browser.element("html[data-stream=open]").await;
     browser.click("#redrive button").await;
     eventually(SOON, "the money is given back", async || {
         let order = gateway.order(&refund).await;
@@ -44,6 +45,7 @@ async fn an_operator_signs_in_redrives_one_task_and_lets_another_go() {
     .await;
 
     browser.visit(&task("add-loyalty-points", &points)).await;
+    browser.element("html[data-stream=open]").await;
     let reason = "given by hand <script>alert(1)</script> 🍕 פיצה";
     browser.put("#discard [name=reason]", reason).await;
     browser.click_and_confirm("#discard button").await;
@@ -56,4 +58,31 @@ async fn an_operator_signs_in_redrives_one_task_and_lets_another_go() {
     browser.click(".who button").await;
     browser.visit(&gateway.at("/operator")).await;
     browser.until_at("/sign-in").await;
+}
+
+#[tokio::test]
+async fn a_task_that_somebody_else_sees_to_says_so_while_one_looks_at_it() {
+    in_a_browser!(browser);
+    let world = World::shared().await;
+    let gateway = world.gateway();
+    let id = gateway.place(json!({ "errorOnStep": 3 })).await;
+    world.finished(&id).await;
+    let task = format!("failed-add-loyalty-points-{id}");
+    let page = format!("/operator/tasks/{task}");
+    browser
+        .visit(&gateway.at(&format!("/sign-in?next={page}")))
+        .await;
+    browser.sign_in(OPERATOR_KEY).await;
+    browser.until_at(&page).await;
+    browser.element("html[data-stream=open]").await;
+    // While a reason is being typed, its form stays.
+    browser.fill("#discard [name=reason]", "in vain").await;
+    world.operator().redrive(&task).await;
+    browser.element("[data-part=trail] li").await;
+    assert!(browser.has("#discard").await, "typed in vain");
+    browser
+        .run("document.activeElement.blur()", Vec::new())
+        .await;
+    browser.until_it_says("Nothing is left to do.").await;
+    assert!(!browser.has("#redrive").await);
 }

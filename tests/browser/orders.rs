@@ -120,6 +120,9 @@ async fn all_eight_ways_are_shown_side_by_side_and_each_has_its_picture() {
     browser.choose("#pace", "0").await;
     browser.click("#order button").await;
     browser.until_at("/shop/scenarios").await;
+    browser
+        .until_it_says("What goes wrong: the refund fails as well")
+        .await;
     let script = "return [...document.querySelectorAll('[data-part^=order-]')].map((it) => \
         [...it.querySelectorAll('li[data-step]')].map((step) => step.dataset.state))";
     let expected = json!(PICTURES.map(|(_, states)| states));

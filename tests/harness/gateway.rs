@@ -6,6 +6,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder};
 use serde_json::{Value, json};
 use temporalio_common::telemetry::ensure_default_crypto_provider;
+use uuid::Uuid;
 
 use super::world::KITCHEN_KEY;
 use super::{A_MINUTE, eventually};
@@ -112,6 +113,24 @@ impl Gateway {
     /// POST of JSON.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(self.client.post(self.at(path)).json(body)).await
+    }
+
+    /// Redrives a task, which has to succeed. An answer may come before the
+    /// end: the same request, sent again, tells of it.
+    pub(crate) async fn redrive(&self, task: &str) -> Value {
+        let url = self.at(&format!("/failures/{task}/redrive"));
+        let key = Uuid::new_v4().to_string();
+        let answer = eventually(A_MINUTE, "the redrive comes to its end", async || {
+            let request = self.client.post(&url).header("idempotency-key", &key);
+            let answer = self.send(request.json(&json!({}))).await;
+            (answer.status != 202).then_some(answer)
+        })
+        .await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let redriven = answer.json();
+        assert_eq!(redriven["outcome"], "done", "{redriven}");
+        assert_eq!(redriven["state"], "done", "{redriven}");
+        redriven
     }
 
     /// PUT of JSON.

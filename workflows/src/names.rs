@@ -180,6 +180,9 @@ pub mod patch {
 /// worker has written the order to the store yet.
 pub const MEMO_ORDER: &str = "order";
 
+/// The code of an order that its customer cancelled.
+pub const CANCELLED_BY_CUSTOMER: &str = "cancelled-by-customer";
+
 /// The workflow id of an order.
 #[must_use]
 pub fn order_workflow_id(order: OrderId) -> String {

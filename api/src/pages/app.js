@@ -18,8 +18,8 @@
   };
   const ago = (ms) => (ms < 1000 ? "just now" : `${span(ms)} ago`);
   const left = (ms) => {
-    if (ms < 0) return `${span(-ms)} over`;
-    return ms < 120000 ? `${Math.trunc(ms / 1000)} s left` : `${span(ms)} left`;
+    if (ms <= -1000) return `${span(-ms)} over`;
+    return ms < 120000 ? `${Math.max(0, Math.trunc(ms / 1000))} s left` : `${span(ms)} left`;
   };
 
   const say = (element, text) => {
@@ -74,6 +74,7 @@
   if (page) {
     const lost = document.getElementById("connection");
     let stream;
+    let latest;
     const open = () => {
       stream = new EventSource(page.dataset.live);
       stream.addEventListener("open", () => {
@@ -82,12 +83,14 @@
       stream.addEventListener("parts", (event) => {
         const state = JSON.parse(event.data);
         ahead = state.now - Date.now();
-        show(state.html);
+        latest = state.html;
+        show(latest);
         root.dataset.stream = "open";
       });
-      stream.addEventListener("end", () => {
+      stream.addEventListener("end", (event) => {
         stream.close();
         root.dataset.stream = "ended";
+        document.getElementById("signed-out").hidden = event.data !== "signed-out";
       });
       stream.addEventListener("error", () => {
         lost.hidden = false;
@@ -98,11 +101,24 @@
       });
     };
     open();
+    // What stayed as it was while somebody typed is brought up to date, once
+    // the button that may have been the reason to stop is pressed.
+    addEventListener("focusout", () => {
+      setTimeout(() => {
+        if (latest !== undefined) show(latest);
+      }, 500);
+    });
     // A page that the browser kept aside begins anew when it is shown again.
     addEventListener("pagehide", () => stream.close());
     addEventListener("pageshow", (event) => {
       if (event.persisted) open();
     });
+  }
+
+  // Whoever signs in comes back to where they were.
+  for (const it of document.querySelectorAll("a[data-sign-in]")) {
+    const here = location.pathname + location.search;
+    if (!it.search && location.pathname !== it.pathname) it.search = `?next=${encodeURIComponent(here)}`;
   }
 
   // A form is sent once, however often its button is pressed.
@@ -119,7 +135,9 @@
     }
     form.dataset.sending = "";
   });
-  addEventListener("pageshow", () => {
+  addEventListener("pageshow", (event) => {
+    // A form that the browser kept aside was sent: its key is used up.
+    if (event.persisted && document.querySelector("input[name=key]")) location.reload();
     for (const form of document.querySelectorAll("form[data-sending]")) {
       delete form.dataset.sending;
     }

@@ -30,13 +30,13 @@ pub(super) struct Submitted {
 /// The field that makes a form act once, however often it is sent.
 pub(super) const KEY: &str = "key";
 
-/// What makes a form act once. What may have been done all the same keeps the
-/// key that it was sent with, so that it is not done twice.
-pub(super) fn key_field(sent: Option<&str>, refused: Option<&Problem>) -> Markup {
+/// What makes a form act once, `fresh` unless it may have been done all the
+/// same: then it keeps the key that it was sent with, and is not done twice.
+pub(super) fn key_field(fresh: Uuid, sent: Option<&str>, refused: Option<&Problem>) -> Markup {
     let may_be_done = refused.is_some_and(|it| it.code.status().is_server_error());
     let kept = sent.filter(|_| may_be_done).map(str::to_owned);
-    let key = kept.unwrap_or_else(|| Uuid::new_v4().to_string());
-    html! { input type="hidden" name=(KEY) value=(key); }
+    let key = kept.unwrap_or_else(|| fresh.to_string());
+    html! { input type="hidden" name=(KEY) value=(key) autocomplete="off"; }
 }
 
 impl Submitted {
@@ -129,13 +129,13 @@ mod tests {
     fn what_may_have_been_done_is_tried_again_under_its_key() {
         let keeps = |code| {
             let refused = Problem::new(code, "no");
-            let field = key_field(Some("monday"), Some(&refused));
+            let field = key_field(Uuid::nil(), Some("monday"), Some(&refused));
             field.into_string().contains("value=\"monday\"")
         };
         assert!(keeps(ErrorCode::TemporalUnavailable));
         assert!(keeps(ErrorCode::Internal));
         assert!(!keeps(ErrorCode::MissingField));
-        let anew = key_field(None, None).into_string();
-        assert_ne!(anew, key_field(None, None).into_string());
+        let fresh = key_field(Uuid::nil(), None, None).into_string();
+        assert!(fresh.contains(&Uuid::nil().to_string()), "{fresh}");
     }
 }

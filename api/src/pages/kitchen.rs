@@ -16,6 +16,7 @@ use super::layout::{Page, Section, Site};
 use super::looking::{Look, looking};
 use super::order::short;
 use super::picture::words;
+use super::problem::{as_it_is, sentence};
 use super::session::Visitor;
 use super::text::{ago, count, left};
 use crate::connection::Closing;
@@ -29,6 +30,13 @@ use crate::usecases::{
 /// How often an open board looks for what changed: as often as a kitchen can
 /// use, and as much less than its deadlines.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Why kitchens reject an order, to be chosen or typed.
+const REASONS: [&str; 3] = [
+    "an ingredient is sold out",
+    "the oven is out of order",
+    "the kitchen closes",
+];
 
 /// `GET /kitchen`.
 pub(super) async fn page(
@@ -53,7 +61,7 @@ async fn shown(
             h1 { "Kitchen" }
             @if let Some((id, problem)) = &refused {
                 p.card.wrong role="alert" {
-                    "Order " (short(*id)) ": " (problem.code.title()) ": " (problem.detail)
+                    "Order " (short(*id)) ": " (sentence(problem, as_it_is))
                 }
             }
             (board.draw(&site, now_ms()))
@@ -92,6 +100,7 @@ impl Board {
                     p { (count(number, "open ticket", "open tickets")) ", the most urgent first"
                         @if self.tickets.next_cursor.is_some() { "; there are more" } "." }
                 }
+                datalist #reasons { @for reason in REASONS { option value=(reason) {} } }
                 ul.columns.board {
                     @for ticket in open { (card(site, ticket, at_ms)) }
                 }
@@ -102,14 +111,14 @@ impl Board {
     /// Who cooks where nobody does.
     fn simulation(&self, site: &Site<'_>) -> Markup {
         let (state, pause, button) = if self.simulation.paused {
-            ("is paused: you cook", "no", "Let it cook")
+            (" is paused: you cook", "no", "Let it cook")
         } else {
-            ("cooks by itself, where one runs", "yes", "Pause it")
+            (", where one runs, cooks by itself", "yes", "Pause it")
         };
         html! {
             form.row method="post" action=(site.at("/kitchen/pause")) {
                 (site.form_token())
-                span.soft { "The simulated kitchen " (state) "." }
+                span.soft { "The simulated kitchen" (state) "." }
                 button.quiet #pause name="paused" value=(pause) { (button) }
             }
         }
@@ -143,7 +152,8 @@ fn card(site: &Site<'_>, ticket: &Ticket, at_ms: i64) -> Markup {
                 form method="post" action=(action) {
                     (site.form_token())
                     label for=(format!("reason-{id}")) { "Why, for the customer" }
-                    input id=(format!("reason-{id}")) name="reason" required maxlength="200";
+                    input id=(format!("reason-{id}")) name="reason" required maxlength="200"
+                        list="reasons" autocomplete="off";
                     button.quiet name="event" value=(KitchenReport::Rejected)
                         id=(format!("send-{id}")) { "Reject the order" }
                 }
@@ -227,7 +237,14 @@ pub(super) async fn pause(
     form: Submitted,
 ) -> Result<Response, Problem> {
     form.visitor.cook(&app)?;
-    let paused = form.text("paused") == Some("yes");
+    let paused = match form.text("paused") {
+        Some("yes") => true,
+        Some("no") => false,
+        _ => {
+            let detail = "must be yes or no";
+            return Err(Problem::new(ErrorCode::InvalidValue, detail).field("paused"));
+        }
+    };
     app.use_cases().pause_kitchen_simulation(paused).await?;
     Ok(back(&app))
 }

@@ -108,6 +108,10 @@ impl Site<'_> {
                         p #connection role="status" hidden {
                             "The connection was lost. Trying again …"
                         }
+                        p #signed-out role="alert" hidden {
+                            "You are signed out, and this page is not kept up to date any more. "
+                            a data-sign-in href=(self.at("/sign-in")) { "Sign in again" }
+                        }
                         (main)
                     }
                 }
@@ -133,7 +137,7 @@ impl Site<'_> {
                         span { (role_name(principal.role)) " " bdi { (principal.name) } }
                         button.quiet { "Sign out" }
                     },
-                    None => a.who href=(self.at("/sign-in")) { "Sign in" },
+                    None => a.who data-sign-in href=(self.at("/sign-in")) { "Sign in" },
                 }
             }
         }

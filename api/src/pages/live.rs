@@ -3,9 +3,11 @@
 //! An event `parts` has the parts of a page that may change, as they are now;
 //! the script puts each in the place of the one with the same name. It says
 //! everything anew, so a stream that was cut is simply opened again. An event
-//! `end` says that nothing changes any more.
+//! `end` says that nothing more is told: since nothing changes any more, or
+//! since whoever looks on has signed out.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -15,6 +17,7 @@ use maud::Markup;
 use pizza_activities::store::now_ms;
 use serde_json::json;
 
+use super::session::Visitor;
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::http::NO_BUFFERING;
@@ -23,15 +26,22 @@ use crate::http::NO_BUFFERING;
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
 
 /// The answer that tells each of these states of a page, as it comes, and at
-/// last that there will be no more.
+/// last that there will be no more, and why.
 pub(super) fn stream_of(
-    app: &App,
+    app: &Arc<App>,
     closing: Closing,
+    visitor: Visitor,
     states: impl Stream<Item = Markup> + Send + 'static,
 ) -> Response {
     let changed = changes(states).map(parts);
-    // A browser passes over an event without data.
-    let end = stream::once(async { Event::default().event("end").data("end") });
+    let gateway = Arc::clone(app);
+    let end = stream::once(async move {
+        let why = match visitor.has_left(&gateway).await {
+            true => "signed-out",
+            false => "settled",
+        };
+        Event::default().event("end").data(why)
+    });
     // What is cut when the gateway stops is not at its end.
     let events = changed.chain(end).take_until(closing.asked());
     let keep_alive = KeepAlive::new().interval(app.gateway.limits.keep_alive);

@@ -59,6 +59,7 @@ pub(super) fn looking(
 ) -> Result<Response, Problem> {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let looks_on = visitor.clone();
     let watch = Watch {
         looker: Looker {
             app: Arc::clone(app),
@@ -76,7 +77,7 @@ pub(super) fn looking(
             (parts, false) => Some((parts, None)),
         }
     });
-    Ok(stream_of(app, closing, states))
+    Ok(stream_of(app, closing, looks_on, states))
 }
 
 struct Watch<F> {

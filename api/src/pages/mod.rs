@@ -26,6 +26,8 @@ mod text;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{OriginalUri, State};
+use axum::response::Redirect;
 use axum::routing::{get, post};
 
 use crate::gateway::App;
@@ -39,24 +41,77 @@ pub(crate) use security::protect;
 pub(crate) use session::Visitor;
 pub(crate) use sign_in::WrongKey;
 
+/// The page that has a form, to whoever comes to the form's own address: by
+/// loading a refusal again, or by signing in there.
+async fn page_of_form(State(app): State<Arc<App>>, address: OriginalUri) -> Redirect {
+    let page = form_is_on(address.path());
+    Redirect::to(&format!("{}{page}", app.base_path()))
+}
+
+fn form_is_on(path: &str) -> String {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    match parts.as_slice() {
+        ["shop", "orders", id, _] => format!("/orders/{id}"),
+        ["kitchen", ..] => "/kitchen".to_owned(),
+        ["operator"] => "/operator".to_owned(),
+        ["operator", way @ .., _] => format!("/operator/{}", way.join("/")),
+        _ => "/".to_owned(),
+    }
+}
+
 /// The routes of the pages.
 pub(crate) fn router(app: &Arc<App>) -> Router {
     Router::new()
         .route("/", get(shop::page))
         .route("/shop/quote", get(shop::quote))
-        .route("/shop/orders", post(shop::place))
+        .route("/shop/orders", post(shop::place).get(page_of_form))
         .route("/shop/scenarios", get(shop::scenarios))
         .route("/shop/scenarios/live", get(shop::scenarios_live))
         .route("/shop/orders/{id}/live", get(order::live))
-        .route("/shop/orders/{id}/cancel", post(order::cancel))
-        .route("/shop/orders/{id}/amend", post(order::amend))
+        .route(
+            "/shop/orders/{id}/cancel",
+            post(order::cancel).get(page_of_form),
+        )
+        .route(
+            "/shop/orders/{id}/amend",
+            post(order::amend).get(page_of_form),
+        )
         .route("/kitchen", get(kitchen::page))
         .route("/kitchen/live", get(kitchen::live))
-        .route("/kitchen/board/{id}", post(kitchen::report))
-        .route("/kitchen/pause", post(kitchen::pause))
+        .route("/kitchen/", get(page_of_form))
+        .route(
+            "/kitchen/board/{id}",
+            post(kitchen::report).get(page_of_form),
+        )
+        .route("/kitchen/pause", post(kitchen::pause).get(page_of_form))
         .nest("/operator", operator::router())
+        .route("/operator/", get(page_of_form))
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
-        .route("/sign-out", post(sign_in::sign_out))
+        .route("/sign-out", post(sign_in::sign_out).get(page_of_form))
         .route("/assets/{file}", get(assets::serve))
         .with_state(Arc::clone(app))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_is_on_a_page() {
+        for (form, page) in [
+            ("/shop/orders", "/"),
+            ("/shop/orders/7/cancel", "/orders/7"),
+            ("/kitchen/board/7", "/kitchen"),
+            ("/kitchen/", "/kitchen"),
+            ("/operator/", "/operator"),
+            ("/operator/tasks/7/redrive", "/operator/tasks/7"),
+            (
+                "/operator/queues/refund-payment/policy",
+                "/operator/queues/refund-payment",
+            ),
+            ("/sign-out", "/"),
+        ] {
+            assert_eq!(form_is_on(form), page);
+        }
+    }
 }

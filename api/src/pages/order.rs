@@ -17,12 +17,14 @@ use super::form::Submitted;
 use super::layout::{Page, Section, Site};
 use super::live::stream_of;
 use super::picture::{self, Known, Saga, State as StepState};
+use super::problem::{as_it_is, sentence};
 use super::session::Visitor;
 use super::text::{ago, count, left, money, took};
 use crate::connection::Closing;
 use crate::feed::Watcher;
 use crate::gateway::App;
 use crate::http::OrderIdInPath;
+use crate::keys::Role;
 use crate::problem::{ErrorCode, Problem};
 use crate::timeline::{Entry, Outcome, SourceState};
 use crate::usecases::{AmendOrder, OrderNow, UseCaseError};
@@ -62,7 +64,7 @@ async fn shown(
             h1 { "Your order" }
             p.soft { "Order " span.id { (id) } }
             @if let Some(problem) = &refused {
-                p.card.wrong role="alert" { (problem.code.title()) ": " (problem.detail) }
+                p.card.wrong role="alert" { (sentence(problem, as_it_is)) }
             }
             div.columns {
                 div { (drawing.summary) (drawing.actions) }
@@ -186,7 +188,7 @@ pub(super) const fn money_words(state: MoneyState) -> &'static str {
         MoneyState::NotCharged => "not charged",
         MoneyState::Charged => "charged",
         MoneyState::Refunded => "given back",
-        MoneyState::RefundParked => "to be given back: an operator looks after it",
+        MoneyState::RefundParked => "owed back to the customer",
     }
 }
 
@@ -194,9 +196,18 @@ pub(super) const fn points_words(state: PointsState) -> &'static str {
     match state {
         PointsState::None => "none",
         PointsState::Awarded => "given",
-        PointsState::Parked => "to be given: an operator looks after it",
+        PointsState::Parked => "owed to the customer",
         PointsState::Reclaimed => "taken back",
-        PointsState::ReclaimParked => "to be taken back: an operator looks after it",
+        PointsState::ReclaimParked => "still to be taken back",
+    }
+}
+
+/// What becomes of what is owed.
+const fn owed_words(state: FailedTaskState) -> &'static str {
+    match state {
+        FailedTaskState::Parked => "an operator looks after it",
+        FailedTaskState::Done => "settled",
+        FailedTaskState::Discarded => "let go by an operator",
     }
 }
 
@@ -228,13 +239,13 @@ fn summary(site: &Site<'_>, now: &OrderNow, at_ms: i64) -> Markup {
                 dt { "Customer" } dd { bdi { (order.customer_id) } }
                 dt { "Ordered" } dd { (ago(order.placed_at_ms, at_ms)) }
                 dt { "Last change" } dd { (ago(order.updated_at_ms, at_ms)) }
-                @for task in now.owed() {
-                    dt { "Owed" }
+                @for (at, task) in now.owed().iter().enumerate() {
+                    dt id=[(at == 0).then_some("owed")] { "Owed" }
                     dd data-owed=(task.queue) {
                         @if repairs {
                             a href=(site.at(&format!("/operator/tasks/{}", task.task_id))) { (task.queue) }
                         } @else { (task.queue) }
-                        ", " (task.state.as_str())
+                        ", " (owed_words(task.state))
                     }
                 }
             }
@@ -324,6 +335,8 @@ pub(super) fn legend() -> Markup {
 fn timeline(site: &Site<'_>, now: &OrderNow, at_ms: i64) -> Markup {
     let entries = &now.timeline.entries;
     let left_out = entries.len().saturating_sub(MOST_ENTRIES);
+    // Programs get it with a key, which no link carries.
+    let is_open = !site.app.gateway.keys.knows(Role::Customer);
     let whole = site.at(&format!("/orders/{}/timeline", now.state.record.order_id));
     html! {
         section.card data-part="timeline" aria-label="What happened" {
@@ -332,7 +345,11 @@ fn timeline(site: &Site<'_>, now: &OrderNow, at_ms: i64) -> Markup {
                 p.soft { "Temporal does not answer right now: its steps are left out." }
             }
             @if left_out > 0 {
-                p.soft { "The first " (left_out) " entries are in the " a href=(whole) { "whole list" } "." }
+                p.soft {
+                    "The first " (left_out) " entries are in the "
+                    @if is_open { a href=(whole) { "whole list" } "." }
+                    @else { "whole list: " code { "pizza status ID --timeline" } "." }
+                }
             }
             ol.timeline {
                 @for entry in entries.iter().skip(left_out) { (told(entry, at_ms)) }
@@ -343,11 +360,12 @@ fn timeline(site: &Site<'_>, now: &OrderNow, at_ms: i64) -> Markup {
 
 fn told(entry: &Entry, at_ms: i64) -> Markup {
     let tries = entry.attempts.filter(|tries| *tries > 1);
-    let outcome = entry.outcome.filter(|outcome| *outcome != Outcome::Ok);
+    let outcome = entry.outcome.map(outcome_words);
+    let outcome = outcome.filter(|words| !words.is_empty() && !entry.what.ends_with(words));
     html! {
         li data-kind=(entry.kind.as_str()) {
             bdi { (entry.what) }
-            @if let Some(outcome) = outcome { ", " strong { (outcome.as_str()) } }
+            @if let Some(outcome) = outcome { ", " strong { (outcome) } }
             @if let Some(code) = &entry.detail.code { " (" (code) ")" }
             div.when {
                 (ago(entry.at_ms, at_ms))
@@ -359,6 +377,15 @@ fn told(entry: &Entry, at_ms: i64) -> Markup {
     }
 }
 
+/// How a step ended, unless it ended well.
+fn outcome_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok => "",
+        Outcome::Cancelled => "called off",
+        other => other.as_str(),
+    }
+}
+
 /// `GET /shop/orders/{id}/live`: the order's page as it changes.
 pub(super) async fn live(
     State(app): State<Arc<App>>,
@@ -366,7 +393,7 @@ pub(super) async fn live(
     visitor: Visitor,
     OrderIdInPath(id): OrderIdInPath,
 ) -> Result<Response, Problem> {
-    let follower = Follower::new(&app, visitor, id)?;
+    let follower = Follower::new(&app, visitor.clone(), id)?;
     // An order that is not there is refused, and not watched.
     let viewer = &follower.viewer;
     app.use_cases().get_order(viewer, id).await?;
@@ -375,7 +402,7 @@ pub(super) async fn live(
         let drawn = follower.draw(&now);
         Some((drawn, follower))
     });
-    Ok(stream_of(&app, closing, states))
+    Ok(stream_of(&app, closing, visitor, states))
 }
 
 /// Somebody who looks on while an order is under way.

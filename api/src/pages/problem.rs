@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::cookie::CookieJar;
 use http::{HeaderMap, Method, header};
-use maud::html;
+use maud::{Markup, html};
 
 use super::layout::{Page, Section};
 use super::session::Visitor;
@@ -21,23 +21,28 @@ pub(crate) async fn finish(
 ) -> Response {
     let visitor = visitor(app, cookies, problem.code).await;
     let site = visitor.site(app);
-    if problem.code == ErrorCode::Unauthenticated && method == Method::GET {
-        let next: String = url::form_urlencoded::byte_serialize(address.as_bytes()).collect();
-        let sign_in = site.at(&format!("/sign-in?next={next}"));
+    let title = problem.code.title();
+    let next: String = url::form_urlencoded::byte_serialize(address.as_bytes()).collect();
+    let sign_in = site.at(&format!("/sign-in?next={next}"));
+    let lacks_a_key = problem.code == ErrorCode::Unauthenticated;
+    // Whoever is signed in already would come back here for ever.
+    if lacks_a_key && method == Method::GET && visitor.principal().is_none() {
         return Redirect::to(&sign_in).into_response();
     }
     let mut page = Page::new(
-        problem.code.title(),
+        title,
         Section::None,
         html! {
-            h1 { (problem.code.title()) }
-            p.lead {
-                @if let Some(field) = &problem.field { bdi { (field) } ": " }
-                (problem.detail)
+            h1 { (title) }
+            @if lacks_a_key && visitor.principal().is_none() {
+                p.lead { "You are not signed in, or not any more." }
+            } @else if !problem.detail.eq_ignore_ascii_case(title) {
+                p.lead { (detail(problem, as_it_is)) }
             }
             p { (advice(problem.code)) }
             p.row {
-                a.button href=(site.at("/")) { "Order a pizza" }
+                @if lacks_a_key { a.button href=(sign_in) { "Sign in" } }
+                @else { a.button href=(site.at("/")) { "Order a pizza" } }
                 a href=(site.at(&format!("/errors/{}", problem.code.as_str()))) {
                     "What " code { (problem.code.as_str()) } " means"
                 }
@@ -62,6 +67,32 @@ async fn visitor(app: &App, cookies: &CookieJar, code: ErrorCode) -> Visitor {
     }
 }
 
+/// A problem in a sentence, its field called as the form calls it.
+pub(super) fn sentence(problem: &Problem, label_of: fn(&str) -> &str) -> Markup {
+    let title = problem.code.title();
+    html! {
+        (title)
+        @if !problem.detail.eq_ignore_ascii_case(title) { ": " (detail(problem, label_of)) }
+    }
+}
+
+/// The same without the kind of problem that it is.
+pub(super) fn detail(problem: &Problem, label_of: fn(&str) -> &str) -> Markup {
+    let detail = problem.detail.as_str();
+    let field = problem.field.as_deref();
+    // Many details begin with their field's own name.
+    let rest = field.and_then(|field| detail.strip_prefix(field)?.strip_prefix(' '));
+    html! {
+        @if let Some(field) = field { bdi { (label_of(field)) } " " }
+        bdi { (rest.unwrap_or(detail)) }
+    }
+}
+
+/// The field's own name.
+pub(super) fn as_it_is(field: &str) -> &str {
+    field
+}
+
 /// A page with a text as it is written.
 pub(crate) async fn text_page(app: &App, cookies: &CookieJar, title: &str, text: &str) -> Response {
     // What an error means is told while the store is away, too.
@@ -84,7 +115,7 @@ fn advice(code: ErrorCode) -> &'static str {
             "Look at the address again, or begin anew."
         }
         ErrorCode::Unauthenticated => "Sign in, then go back and send it once more.",
-        ErrorCode::Forbidden => "Sign in with another key, or go back.",
+        ErrorCode::Forbidden => "Go back and load the page again, or sign in with another key.",
         ErrorCode::TemporalUnavailable
         | ErrorCode::StoreUnavailable
         | ErrorCode::NotReady
@@ -96,5 +127,23 @@ fn advice(code: ErrorCode) -> &'static str {
         }
         ErrorCode::Internal => "The fault is ours. The operators' log has it.",
         _ => "Go back, change it, and try again.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_told_once_and_its_field_as_people_know_it() {
+        let label = |_: &str| "The size";
+        let told = |problem: Problem| sentence(&problem, label).into_string();
+        let size = Problem::new(ErrorCode::InvalidValue, "size must be small").field("size");
+        let expected = "A value is not allowed: <bdi>The size</bdi> <bdi>must be small</bdi>";
+        assert_eq!(told(size), expected);
+        let other = Problem::new(ErrorCode::InvalidType, "must be a number").field("size");
+        assert!(told(other).ends_with("<bdi>The size</bdi> <bdi>must be a number</bdi>"));
+        let bare = Problem::new(ErrorCode::KitchenReportLate, "the order is already over");
+        assert_eq!(told(bare), "The order is already over");
     }
 }

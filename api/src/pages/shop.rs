@@ -12,12 +12,14 @@ use futures::{Stream, StreamExt};
 use maud::{Markup, html};
 use pizza_activities::store::now_ms;
 use pizza_domain::{CustomerId, ErrorOnStep, OrderId, Quantity, Size};
+use uuid::Uuid;
 
 use super::form::{KEY, Submitted, key_field};
 use super::layout::{Page, Section, Site};
 use super::live::{changes, stream_of};
 use super::order::{Follower, badge, legend, pizza, saga, short, size_choice, whole_number};
 use super::picture;
+use super::problem::{detail, sentence};
 use super::session::Visitor;
 use super::text::money;
 use crate::connection::Closing;
@@ -111,9 +113,7 @@ fn shown(site: &Site<'_>, viewer: &Viewer, typed: &Typed, refused: Option<&Probl
             h1 { "Order a pizza" }
             @if let Some(problem) = refused {
                 p.card.wrong role="alert" #wrong {
-                    (problem.code.title()) ": "
-                    @if let Some(field) = &problem.field { (label_of(field)) " " }
-                    (problem.detail)
+                    (sentence(problem, label_of))
                 }
             }
             div.columns {
@@ -138,7 +138,7 @@ fn form(site: &Site<'_>, viewer: &Viewer, typed: &Typed, refused: Option<&Proble
         form.card #order method="post" action=(site.at("/shop/orders"))
             data-quote=(site.at("/shop/quote")) {
             (site.form_token())
-            (key_field(typed.key.as_deref(), refused))
+            (key_field(Uuid::new_v4(), typed.key.as_deref(), refused))
             label for="flavour" { "Flavour" }
             input #flavour name="flavour" list="flavours" autocomplete="off"
                 value=(typed.flavour.as_deref().unwrap_or("plain"))
@@ -156,9 +156,10 @@ fn form(site: &Site<'_>, viewer: &Viewer, typed: &Typed, refused: Option<&Proble
                 value=(typed.quantity.as_deref().unwrap_or("1"))
                 aria-invalid=[is_wrong("quantity")];
             @if *viewer == Viewer::Anyone {
-                label for="customer" { "Your name, if you like" }
+                label for="customer" { "Customer, if you like" }
                 input #customer name="customerId" autocomplete="username"
-                    placeholder=(CustomerId::default())
+                    placeholder=(CustomerId::default()) maxlength=(CustomerId::MAX_LENGTH) pattern="[A-Za-z0-9._\\-]+"
+                    title="letters from A to Z, digits, dots, underscores and dashes"
                     value=[typed.customer_id.as_deref()]
                     aria-invalid=[is_wrong("customerId")];
             }
@@ -215,7 +216,8 @@ fn label_of(field: &str) -> &str {
         "flavour" => "The flavour",
         "size" => "The size",
         "quantity" => "The number of pizzas",
-        "customerId" => "The name",
+        "customerId" => "The customer",
+        "Idempotency-Key" => "The form's key",
         "errorOnStep" => "What goes wrong",
         "perStepDelaySeconds" => "The pace",
         other => other,
@@ -232,16 +234,19 @@ fn menu(site: &Site<'_>) -> Markup {
                     thead { tr {
                         th scope="col" { "Flavour" }
                         @for size in Size::ALL { th.number scope="col" { (size) } }
-                        th scope="col" { "Discount" }
                     } }
                     tbody {
                         @for item in &offer.flavours {
                             tr {
-                                th scope="row" { bdi { (item.flavour.as_str()) } }
+                                th scope="row" {
+                                    bdi { (item.flavour.as_str()) }
+                                    @if item.discount.percent() > 0 {
+                                        div.soft { (item.discount.percent()) "% off" }
+                                    }
+                                }
                                 @for size in Size::ALL {
                                     td.number { (money(item.prices.of(size).minor())) }
                                 }
-                                td { @if item.discount.percent() > 0 { (item.discount.percent()) "%" } }
                             }
                         }
                         tr {
@@ -249,7 +254,6 @@ fn menu(site: &Site<'_>) -> Markup {
                             @for size in Size::ALL {
                                 td.number { (money(offer.custom.of(size).minor())) }
                             }
-                            td {}
                         }
                     }
                 }
@@ -291,10 +295,7 @@ fn quote_of(site: &Site<'_>, viewer: &Viewer, typed: &Typed) -> Markup {
                     }
                     p.soft { "Earns " (quote.order.points()) " points." }
                 },
-                Err(problem) => p.wrong {
-                    @if let Some(field) = &problem.field { (label_of(field)) " " }
-                    (problem.detail)
-                },
+                Err(problem) => p.wrong { (detail(&problem, label_of)) },
             }
         }
     }
@@ -324,7 +325,7 @@ pub(super) async fn place(
     } else {
         let ids = placed.all.iter().map(|order| order.order_id.to_string());
         let ids: Vec<String> = ids.collect();
-        format!("/shop/scenarios?orders={}", ids.join("."))
+        format!("/shop/scenarios?all=yes&orders={}", ids.join("."))
     };
     Ok(Redirect::to(&site.at(&next)).into_response())
 }
@@ -351,11 +352,12 @@ pub(super) async fn scenarios(
     let site = visitor.site(&app);
     let viewer = visitor.viewer(&app)?;
     let mut columns = Vec::new();
-    for id in &ids {
+    for (id, scenario) in ids.iter().zip(scenarios_of(&query)) {
         let now = app.use_cases().follow_order(&viewer, *id).await?;
-        columns.push(column(&site, &now, now_ms()));
+        columns.push(column(&site, &now, scenario, now_ms()));
     }
     let joined: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let all = if is_all(&query) { "all=yes&" } else { "" };
     let mut page = Page::new(
         "Side by side",
         Section::Shop,
@@ -365,17 +367,29 @@ pub(super) async fn scenarios(
             div.columns.small { @for column in columns { (column) } }
         },
     );
-    let live = format!("/shop/scenarios/live?orders={}", joined.join("."));
+    let live = format!("/shop/scenarios/live?{all}orders={}", joined.join("."));
     page.live = Some(site.at(&live));
     Ok(site.show(page))
 }
 
-fn column(site: &Site<'_>, now: &OrderNow, at_ms: i64) -> Markup {
+/// Whether the orders are one for each scenario, in their order.
+fn is_all(query: &HashMap<String, String>) -> bool {
+    query.get("all").is_some_and(|all| all == "yes")
+}
+
+/// What goes wrong with each of the orders, where that is known.
+fn scenarios_of(query: &HashMap<String, String>) -> impl Iterator<Item = Option<u8>> {
+    let is_known = is_all(query);
+    (0..).map(move |number| is_known.then_some(number))
+}
+
+fn column(site: &Site<'_>, now: &OrderNow, scenario: Option<u8>, at_ms: i64) -> Markup {
     let order = &now.state.record;
     let id = order.order_id;
     html! {
         section.card data-part=(format!("order-{id}")) aria-label=(format!("Order {}", short(id))) {
             h2 { a href=(site.at(&format!("/orders/{id}"))) { "Order " (short(id)) } }
+            @if let Some(number) = scenario { p.soft { "What goes wrong: " (scenario_words(number)) } }
             p { (badge(order.status)) " " (pizza(order)) }
             @if let Some(reason) = &order.cancelled { p.wrong { bdi { (reason.message) } } }
             (picture::draw(&saga(now), at_ms))
@@ -391,15 +405,16 @@ pub(super) async fn scenarios_live(
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Problem> {
     let mut states = SelectAll::new();
-    for id in side_by_side(&query)? {
+    for (id, scenario) in side_by_side(&query)?.into_iter().zip(scenarios_of(&query)) {
         let follower = Follower::new(&app, visitor.clone(), id)?;
         states.push(Box::pin(columns(
             Arc::clone(&app),
             visitor.clone(),
             follower,
+            scenario,
         )));
     }
-    Ok(stream_of(&app, closing, states))
+    Ok(stream_of(&app, closing, visitor, states))
 }
 
 /// An order's column, as it changes.
@@ -407,6 +422,7 @@ fn columns(
     app: Arc<App>,
     visitor: Visitor,
     follower: Follower,
+    scenario: Option<u8>,
 ) -> impl Stream<Item = Markup> + Send {
     let since_ms = follower.since_ms;
     let states = stream::unfold(follower, async |mut follower| {
@@ -415,6 +431,6 @@ fn columns(
     });
     changes(states.map(move |now| {
         let site = visitor.site(&app);
-        column(&site, &now, since_ms)
+        column(&site, &now, scenario, since_ms)
     }))
 }

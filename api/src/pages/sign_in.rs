@@ -27,7 +27,7 @@ pub(super) async fn page(
     shown(&app, &visitor, own_path(next), None)
 }
 
-fn shown(app: &App, visitor: &Visitor, next: &str, problem: Option<&Problem>) -> Response {
+fn shown(app: &App, visitor: &Visitor, next: Option<&str>, problem: Option<&Problem>) -> Response {
     let site = visitor.site(app);
     let action = site.at("/sign-in");
     let mut page = Page::new(
@@ -51,7 +51,7 @@ fn shown(app: &App, visitor: &Visitor, next: &str, problem: Option<&Problem>) ->
             }
             form.card method="post" action=(action) {
                 (site.form_token())
-                input type="hidden" name="next" value=(next);
+                (next_field(next))
                 h2 { "With a key" }
                 @if let Some(problem) = problem {
                     p.wrong role="alert" #wrong { (problem.detail) }
@@ -72,19 +72,24 @@ fn shown(app: &App, visitor: &Visitor, next: &str, problem: Option<&Problem>) ->
     site.show(page)
 }
 
-fn as_developer(site: &Site<'_>, action: &str, next: &str, role: Role) -> Markup {
+/// Where to go on from here, for the form to carry.
+fn next_field(next: Option<&str>) -> Markup {
+    html! { @if let Some(next) = next { input type="hidden" name="next" value=(next); } }
+}
+
+fn as_developer(site: &Site<'_>, action: &str, next: Option<&str>, role: Role) -> Markup {
     html! {
         form method="post" action=(action) {
             (site.form_token())
-            input type="hidden" name="next" value=(next);
+            (next_field(next))
             button name="as" value=(role_name(role)) { "Go on as " (role_name(role)) }
         }
     }
 }
 
-/// A path of this gateway; its first page for anything else, so that nobody is
-/// led elsewhere by a link to ours.
-fn own_path(next: Option<&str>) -> &str {
+/// A path of this gateway; none for anything else, so that nobody is led
+/// elsewhere by a link to ours.
+fn own_path(next: Option<&str>) -> Option<&str> {
     next.filter(|next| {
         let is_path = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
         is_path
@@ -92,7 +97,15 @@ fn own_path(next: Option<&str>) -> &str {
                 .parse::<Uri>()
                 .is_ok_and(|uri| uri.authority().is_none())
     })
-    .unwrap_or("/")
+}
+
+/// The page that a role begins with.
+const fn home(role: Role) -> &'static str {
+    match role {
+        Role::Operator => "/operator",
+        Role::Kitchen => "/kitchen",
+        Role::Customer => "/",
+    }
 }
 
 pub(super) async fn sign_in(
@@ -123,7 +136,9 @@ pub(super) async fn sign_in(
         }
     };
     let cookie = session::open(&app, &form.visitor, &hash).await?;
-    let next = format!("{}{next}", app.base_path());
+    let holder = app.gateway.keys.holder_by_hash(&hash);
+    let home = holder.map_or("/", |holder| home(holder.role));
+    let next = format!("{}{}", app.base_path(), next.unwrap_or(home));
     Ok((cookies.add(cookie), Redirect::to(&next)).into_response())
 }
 
@@ -185,7 +200,7 @@ mod tests {
     #[test]
     fn whoever_signs_in_stays_here() {
         for own in ["/", "/operator", "/operator/tasks?queue=a%20b"] {
-            assert_eq!(own_path(Some(own)), own);
+            assert_eq!(own_path(Some(own)), Some(own));
         }
         for other in [
             "",
@@ -196,8 +211,7 @@ mod tests {
             "javascript:alert(1)",
             "/\u{0}",
         ] {
-            assert_eq!(own_path(Some(other)), "/", "{other:?}");
+            assert_eq!(own_path(Some(other)), None, "{other:?}");
         }
-        assert_eq!(own_path(None), "/");
     }
 }

@@ -35,9 +35,9 @@ pub(super) fn said_ago(milliseconds: i64) -> String {
 /// `12 s left`, `119 s left`, `2 min left`, `3 s over`. `app.js` says the same.
 pub(super) fn said_left(milliseconds: i64) -> String {
     match milliseconds {
-        0..120_000 => format!("{} s left", milliseconds / 1000),
+        ..=-1000 => format!("{} over", span(-milliseconds)),
+        -999..120_000 => format!("{} s left", milliseconds.max(0) / 1000),
         120_000.. => format!("{} left", span(milliseconds)),
-        _ => format!("{} over", span(-milliseconds)),
     }
 }
 
@@ -111,6 +111,7 @@ mod tests {
         assert_eq!(said_left(9_500), "9 s left");
         assert_eq!(said_left(119_999), "119 s left");
         assert_eq!(said_left(120_000), "2 min left");
+        assert_eq!(said_left(-1), "0 s left");
         assert_eq!(said_left(-2_000), "2 s over");
         assert_eq!(took(7), "7 ms");
         assert_eq!(took(1_460), "1.4 s");

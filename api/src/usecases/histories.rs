@@ -24,8 +24,8 @@ pub(super) const MOST_EVENTS: u32 = 5_000;
 /// The most runs of an order's workflows that are looked for.
 const MOST_RUNS: u32 = 50;
 
-/// Events on a page.
-const PAGE: u32 = 1_000;
+/// Events on a page: of a larger one Temporal complains in its log.
+const PAGE: u32 = 256;
 
 /// A page of a history; none of a run that is not there.
 type Page = Result<Option<GetWorkflowExecutionHistoryResponse>, TemporalError>;

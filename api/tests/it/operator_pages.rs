@@ -195,6 +195,45 @@ async fn a_kitchens_key_is_not_an_operators() {
 }
 
 #[tokio::test]
+async fn the_address_of_a_form_leads_to_its_page() {
+    let gateway = TestGateway::start().await;
+    let browser = Browser::operator(&gateway).await;
+    for (form, page) in [
+        (format!("{TASK}/redrive"), TASK),
+        ("/kitchen/board/7".to_owned(), "/kitchen"),
+        ("/shop/orders".to_owned(), "/"),
+        ("/operator/".to_owned(), "/operator"),
+    ] {
+        let answer = browser.get(&form).await;
+        assert_eq!(answer.status, 303, "{form}: {answer:?}");
+        assert_eq!(answer.header("location"), page, "{form}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_signed_out_meanwhile_is_led_back_from_a_form() {
+    let gateway = TestGateway::start().await;
+    let browser = Browser::at(&gateway);
+    let form = format!("{TASK}/redrive");
+    let answer = browser.post(&form, &[], &[]).await;
+    assert_eq!(answer.status, 401, "{answer:?}");
+    let next: String = url::form_urlencoded::byte_serialize(form.as_bytes()).collect();
+    let sign_in = format!("href=\"/sign-in?next={next}\"");
+    assert!(answer.text.contains(&sign_in), "{}", answer.text);
+    assert!(!answer.text.contains("Bearer"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn each_role_begins_on_its_own_page() {
+    let gateway = TestGateway::start().await;
+    for (key, page) in [(OPERATOR_KEY, "/operator"), (KITCHEN_KEY, "/kitchen")] {
+        let browser = Browser::at(&gateway);
+        let answer = browser.post("/sign-in", &[("key", key)], &[]).await;
+        assert_eq!(answer.header("location"), page, "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_form_that_is_not_of_the_session_is_refused() {
     let gateway = TestGateway::start().await;
     let browser = Browser::operator(&gateway).await;
@@ -433,6 +472,14 @@ async fn orders_are_found_by_id_customer_and_status() {
         let beyond = browser.get(&format!("/operator/orders?{beyond}")).await;
         assert_eq!((beyond.status, count(&beyond)), (200, 0));
     }
+    let all = "placedAfter=2025-11-22&placedBefore=9999-12-31T23:59";
+    let all = browser.get(&format!("/operator/orders?{all}")).await;
+    assert_eq!((all.status, count(&all)), (200, 25));
+    assert!(
+        all.text.contains("value=\"2025-11-22T00:00\""),
+        "{}",
+        all.text
+    );
     let none = browser.get("/operator/orders?search=nobody").await;
     assert!(none.text.contains("There are no such orders"), "{none:?}");
     let found = browser
@@ -446,6 +493,7 @@ async fn orders_are_found_by_id_customer_and_status() {
         ("failedStep=x", "failedStep"),
         ("placedAfter=yesterday", "placedAfter"),
         ("placedBefore=2025-02-30T00:00", "placedBefore"),
+        ("placedBefore=2025-11-22T11:13Z", "placedBefore"),
     ] {
         let refused = browser.get(&format!("/operator/orders?{query}")).await;
         assert_eq!(refused.status, 422, "{query}");

@@ -3,10 +3,8 @@
 use pizza_domain::{CancelReason, OrderStatus, Step};
 
 use super::{Change, ChangeRefusal, Context, Word, ask};
+use crate::names::CANCELLED_BY_CUSTOMER;
 use crate::order::Phase;
-
-/// The code of an order that its customer cancelled.
-const CODE: &str = "cancelled-by-customer";
 
 /// Calls the order off, unless it is on its way. Once this says yes, the order
 /// will be rolled back whatever happens.
@@ -46,7 +44,7 @@ fn reason(ctx: &Context) -> CancelReason {
     });
     CancelReason {
         step,
-        code: CODE.to_owned(),
+        code: CANCELLED_BY_CUSTOMER.to_owned(),
         message: "the customer cancelled the order".to_owned(),
     }
 }

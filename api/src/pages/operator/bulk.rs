@@ -11,6 +11,7 @@ use failure_queue::{BulkAction, BulkProgress};
 use futures::FutureExt;
 use maud::{Markup, html};
 use pizza_activities::store::now_ms;
+use uuid::Uuid;
 
 use super::super::form::{KEY, key_field};
 use super::super::layout::{Page, Site};
@@ -182,7 +183,7 @@ fn start_form(
     html! {
         form.card #start method="post" action=(site.at(PATH)) {
             (site.form_token())
-            (key_field(typing.key.as_deref(), refused))
+            (key_field(Uuid::new_v4(), typing.key.as_deref(), refused))
             input type="hidden" name="action" value=(name_of(typing.action));
             (typing.filter.hidden())
             @if typing.filter.is_empty() { input type="hidden" name="all" value="yes"; }
@@ -315,7 +316,7 @@ fn how_far(site: &Site<'_>, id: &str, progress: &BulkProgress, at_ms: i64) -> Ma
             }
             dt { "By" } dd { bdi { (request.principal) } }
             @if let Some(reason) = &request.reason { dt { "Why" } dd { bdi { (reason) } } }
-            dt { "Speed" } dd { (request.rate_per_second) " tasks each second" }
+            dt { "Speed, at most" } dd { (request.rate_per_second) " a second" }
             @if progress.started_at_ms > 0 {
                 dt { "Began" } dd { (ago(progress.started_at_ms, at_ms)) }
             }
@@ -383,6 +384,10 @@ pub(super) async fn live(
     Extension(closing): Extension<Closing>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
+    match app.use_cases().bulk(&id).await {
+        Err(error) if !error.may_pass() => return Err(error.into()),
+        _ => {}
+    }
     looking(&app, closing, operator.visitor, LOOK_EVERY, move |looker| {
         look(looker, id.clone()).boxed()
     })

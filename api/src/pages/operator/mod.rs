@@ -9,6 +9,7 @@ mod orders;
 mod policy;
 mod queues;
 mod task;
+mod task_forms;
 mod task_list;
 mod tasks;
 mod words;
@@ -24,6 +25,8 @@ use maud::{Markup, html};
 
 use super::form::Submitted;
 use super::layout::{Page, Section, Site};
+use super::page_of_form;
+use super::problem::{as_it_is, sentence};
 use super::session::Visitor;
 use crate::gateway::App;
 use crate::problem::Problem;
@@ -37,14 +40,17 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/tasks", get(tasks::page))
         .route("/tasks/{id}", get(task::page))
         .route("/tasks/{id}/live", get(task::live))
-        .route("/tasks/{id}/redrive", post(task::redrive))
-        .route("/tasks/{id}/discard", post(task::discard))
+        .route("/tasks/{id}/redrive", post(task::redrive).get(page_of_form))
+        .route("/tasks/{id}/discard", post(task::discard).get(page_of_form))
         .route("/queues/{queue}", get(policy::page))
-        .route("/queues/{queue}/policy", post(policy::set))
+        .route(
+            "/queues/{queue}/policy",
+            post(policy::set).get(page_of_form),
+        )
         .route("/bulk", get(bulk::preview).post(bulk::start))
         .route("/bulk/{id}", get(bulk::page))
         .route("/bulk/{id}/live", get(bulk::live))
-        .route("/bulk/{id}/stop", post(bulk::stop))
+        .route("/bulk/{id}/stop", post(bulk::stop).get(page_of_form))
         .route("/audit", get(audit::page))
         .route("/orders", get(orders::page))
 }
@@ -145,17 +151,9 @@ fn table(label: &str, head: &Markup, rows: &Markup) -> Markup {
 fn refusal(problem: &Problem) -> Markup {
     html! {
         p.card.wrong role="alert" #wrong {
-            (problem.code.title()) ": "
-            @if let Some(field) = named_apart(problem) { (field) " " }
-            bdi { (problem.detail) }
+            (sentence(problem, as_it_is))
         }
     }
-}
-
-/// The field that is meant, where the problem's text does not name it itself.
-fn named_apart(problem: &Problem) -> Option<&str> {
-    let field = problem.field.as_deref()?;
-    (!problem.detail.starts_with(field)).then_some(field)
 }
 
 /// The way to the page that follows in a list, if there is one.
@@ -181,14 +179,6 @@ fn encoded(fields: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::ErrorCode;
-
-    #[test]
-    fn a_field_is_named_once() {
-        let problem = |detail| Problem::new(ErrorCode::InvalidValue, detail).field("reason");
-        assert_eq!(named_apart(&problem("must be short")), Some("reason"));
-        assert_eq!(named_apart(&problem("reason must be short")), None);
-    }
 
     #[test]
     fn an_address_escapes_what_it_carries() {

@@ -94,21 +94,26 @@ async fn find(operator: &Operating, app: &App, query: &Asked) -> Result<Orders, 
 }
 
 fn time(query: &Asked, field: &str) -> Result<Option<Timestamp>, Problem> {
-    let read = |text: &str| {
-        let time = text
-            .parse::<DateTime>()
-            .ok()?
-            .to_zoned(TimeZone::UTC)
-            .ok()?;
-        Some(time.timestamp())
-    };
     let time = asked(query, field).map(|text| {
-        read(text).ok_or_else(|| {
+        let time = text.parse::<DateTime>();
+        // The last days that can be written are beyond the last time.
+        let time = time.map(|time| TimeZone::UTC.to_timestamp(time).unwrap_or(Timestamp::MAX));
+        time.map_err(|_| {
             let detail = "must be a date and a time in UTC, like 2026-11-23T04:00";
             Problem::new(ErrorCode::InvalidValue, detail).field(field)
         })
     });
     time.transpose()
+}
+
+/// What was typed, as the field shows it, where it can.
+fn typed_time(query: &Asked, field: &str) -> Option<String> {
+    let text = asked(query, field)?;
+    let time = text.parse::<DateTime>();
+    Some(time.map_or_else(
+        |_| text.to_owned(),
+        |time| time.strftime("%Y-%m-%dT%H:%M").to_string(),
+    ))
 }
 
 fn choice(site: &Site<'_>, query: &Asked, refused: Option<&Problem>) -> Markup {
@@ -153,7 +158,7 @@ fn choice(site: &Site<'_>, query: &Asked, refused: Option<&Problem>) -> Markup {
             @for (field, label) in [(AFTER, "Ordered after (UTC)"), (BEFORE, "Ordered before (UTC)")] {
                 div {
                     label for=(field) { (label) }
-                    input id=(field) name=(field) type="datetime-local" value=[asked(query, field)]
+                    input id=(field) name=(field) type="datetime-local" value=[typed_time(query, field)]
                         aria-invalid=[is_wrong(field)]
                         aria-describedby=[is_wrong(field).map(|_| "wrong")];
                 }
@@ -219,7 +224,7 @@ fn row(site: &Site<'_>, order: &OrderRecord, at_ms: i64) -> Markup {
             td { (points_words(order.points)) }
             td {
                 @if is_owed(order) {
-                    a href=(site.at(&format!("/operator/tasks?orderId={id}"))) { "yes" }
+                    a href=(site.at(&format!("/orders/{id}#owed"))) { "yes" }
                 } @else { "no" }
             }
             td { (ago(order.placed_at_ms, at_ms)) }

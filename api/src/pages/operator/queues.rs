@@ -107,7 +107,7 @@ fn draw(site: &Site<'_>, so_far: &QueuesSoFar, at_ms: i64) -> Markup {
         section data-part="queues" aria-label="The queues" {
             (away(so_far))
             @if is_known && waiting == 0 {
-                p.card.lead #nothing { "Nothing waits. Every order has, or got back, what it is due." }
+                p.card.lead #nothing { "Nothing waits for an operator." }
             }
             (table("Queues", &head, &rows))
         }

@@ -13,16 +13,18 @@ use futures::FutureExt;
 use maud::{Markup, html};
 use pizza_activities::store::{OrderRecord, now_ms};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
-use super::super::form::{KEY, key_field};
+use super::super::form::KEY;
 use super::super::layout::Site;
 use super::super::looking::{Look, Looker, looking};
 use super::super::order::{badge, short};
 use super::super::temporal_ui::temporal_link;
 use super::super::text::{ago, count, left};
+use super::task_forms::{Forms, Refused, Wish};
 use super::task_list::order_link;
 use super::words::{failure, owes, policy_words, queue_words, readable, state_badge};
-use super::{Operating, OperatorForm, page_of, refusal, tasks};
+use super::{Operating, OperatorForm, page_of, tasks};
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
@@ -31,7 +33,8 @@ use crate::usecases::{
     DiscardFailure, FailureId, RedriveFailure, UseCaseError, order_and_customer,
 };
 
-/// How often a task is looked at while it is run again.
+/// How often an open task is looked at: somebody else may see to it, or its
+/// queue's policy.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The most entries of its trail on the page, the last ones.
@@ -50,23 +53,6 @@ impl Known {
         let order = app.use_cases().order_behind(&order_id).await;
         Ok(Self { view, order })
     }
-}
-
-/// What an operator asks of a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
-    Redrive,
-    RedriveWithInput,
-    Discard,
-}
-
-/// A wish that was not granted, with what was typed.
-struct Refused {
-    wish: Wish,
-    reason: Option<String>,
-    input: Option<String>,
-    key: Option<String>,
-    problem: Problem,
 }
 
 /// `GET /operator/tasks/{id}`.
@@ -91,10 +77,11 @@ fn shown(site: &Site<'_>, known: &Known, refused: Option<&Refused>) -> Response 
         &title,
         html! {
             p.soft { "Task " (temporal_link(site, &view.id)) }
-            (parts(site, known, refused, now_ms()))
+            (parts(site, known, refused, Uuid::new_v4(), now_ms()))
         },
     );
-    if view.state == TaskState::Redriving {
+    // What was typed and refused stays for whoever corrects it.
+    if is_open(view.state) && refused.is_none() {
         page.live = Some(site.at(&format!("/operator/tasks/{}/live", view.id)));
     }
     if let Some(refused) = refused {
@@ -103,15 +90,31 @@ fn shown(site: &Site<'_>, known: &Known, refused: Option<&Refused>) -> Response 
     site.show(page)
 }
 
-/// All that may change.
-fn parts(site: &Site<'_>, known: &Known, refused: Option<&Refused>, at_ms: i64) -> Markup {
+const fn is_open(state: TaskState) -> bool {
+    matches!(state, TaskState::Waiting | TaskState::Redriving)
+}
+
+/// All that may change. The keys of its forms are made of `seed`.
+fn parts(
+    site: &Site<'_>,
+    known: &Known,
+    refused: Option<&Refused>,
+    seed: Uuid,
+    at_ms: i64,
+) -> Markup {
+    let forms = Forms {
+        site,
+        view: &known.view,
+        refused,
+        seed,
+    };
     html! {
         div.columns data-part="task" {
             div {
                 (about(site, known, at_ms))
                 (error(&known.view, at_ms))
             }
-            div { (actions(site, &known.view, refused)) }
+            div { (forms.draw()) }
         }
         div data-part="trail" {
             (trail(&known.view, at_ms))
@@ -176,119 +179,6 @@ fn error(view: &TaskView, at_ms: i64) -> Markup {
                 dt { "First" } dd { (ago(view.task.first_attempt_at_ms, at_ms)) }
                 dt { "Last failure" } dd { (ago(view.last_failure_at_ms, at_ms)) }
             }
-        }
-    }
-}
-
-fn actions(site: &Site<'_>, view: &TaskView, refused: Option<&Refused>) -> Markup {
-    html! {
-        @if let Some(refused) = refused { (refusal(&refused.problem)) }
-        @match view.state {
-            TaskState::Waiting => {
-                (redrive_form(site, view, refused))
-                (corrected_form(site, view, refused))
-                (discard_form(site, view, refused))
-            }
-            TaskState::Redriving => p.card role="status" {
-                "It is being run again. This page tells how that ends."
-            },
-            TaskState::Done => p.card { "It is done. Nothing is left to do." },
-            TaskState::Discarded => p.card {
-                "It was let go. What it owed is still owed, and nothing runs it again."
-            },
-        }
-    }
-}
-
-/// What a form of a wish begins with: its token, and the key under which it
-/// acts once.
-fn form_begins(site: &Site<'_>, wish: Wish, refused: Option<&Refused>) -> Markup {
-    let again = refused.filter(|refused| refused.wish == wish);
-    let sent = again.and_then(|refused| refused.key.as_deref());
-    html! {
-        (site.form_token())
-        (key_field(sent, again.map(|refused| &refused.problem)))
-    }
-}
-
-/// A wish's field for a reason, with what was typed there.
-fn reason_field(id: &str, label: &str, wish: Wish, refused: Option<&Refused>) -> Markup {
-    let again = refused.filter(|refused| refused.wish == wish);
-    let typed = again.and_then(|refused| refused.reason.as_deref());
-    let is_wrong = again.is_some_and(|it| it.problem.field.as_deref() == Some("reason"));
-    html! {
-        label for=(id) { (label) }
-        input id=(id) name="reason" maxlength="500" autocomplete="off" dir="auto" value=[typed]
-            required[wish == Wish::Discard]
-            aria-invalid=[is_wrong.then_some("true")]
-            aria-describedby=[is_wrong.then_some("wrong")];
-    }
-}
-
-fn redrive_form(site: &Site<'_>, view: &TaskView, refused: Option<&Refused>) -> Markup {
-    let action = site.at(&format!("/operator/tasks/{}/redrive", view.id));
-    html! {
-        form.card #redrive method="post" action=(action) {
-            h2 { "Run it again" }
-            (form_begins(site, Wish::Redrive, refused))
-            (reason_field("redrive-reason", "Why, if you like", Wish::Redrive, refused))
-            p.row {
-                button { "Run it again" }
-                @if view.corrected_input.is_some() {
-                    button.quiet name="originalInput" value="yes" {
-                        "Run it again with the original input"
-                    }
-                }
-            }
-            p.soft {
-                "The same step, "
-                @if view.corrected_input.is_some() { "with the corrected input" }
-                @else { "with the same input" }
-                ", under the same key: what it did already is not done twice."
-            }
-        }
-    }
-}
-
-fn corrected_form(site: &Site<'_>, view: &TaskView, refused: Option<&Refused>) -> Markup {
-    let wish = Wish::RedriveWithInput;
-    let again = refused.filter(|refused| refused.wish == wish);
-    let current = view.corrected_input.as_ref().unwrap_or(&view.input);
-    let typed = again.and_then(|refused| refused.input.clone());
-    let input = typed.or_else(|| readable(current));
-    let field = again.and_then(|refused| refused.problem.field.as_deref());
-    let is_wrong = field.is_some_and(|field| field.starts_with("input"));
-    let action = site.at(&format!("/operator/tasks/{}/redrive", view.id));
-    html! {
-        details.card #correct open[again.is_some()] {
-            summary { "With another input" }
-            form method="post" action=(action) {
-                (form_begins(site, wish, refused))
-                label for="input" { "Input from now on, as JSON" }
-                textarea #input name="input" rows="12" spellcheck="false" required
-                    aria-invalid=[is_wrong.then_some("true")]
-                    aria-describedby=[is_wrong.then_some("wrong")] {
-                    // The first line break of a text area is not part of it.
-                    "\n" (input.unwrap_or_default())
-                }
-                (reason_field("correct-reason", "Why, if you like", wish, refused))
-                button { "Run it again with this input" }
-            }
-            p.soft { "For a task whose own input cannot be used. The original is kept." }
-        }
-    }
-}
-
-fn discard_form(site: &Site<'_>, view: &TaskView, refused: Option<&Refused>) -> Markup {
-    let action = site.at(&format!("/operator/tasks/{}/discard", view.id));
-    let question = "Let this task go? What it owes stays owed, and nothing runs it again.";
-    html! {
-        form.card #discard method="post" action=(action) {
-            h2 { "Let it go" }
-            (form_begins(site, Wish::Discard, refused))
-            (reason_field("discard-reason", "Why: what became of what is owed", Wish::Discard, refused))
-            button.quiet data-confirm=(question) { "Let it go" }
-            p.soft { "For good. What it owes stays owed." }
         }
     }
 }
@@ -391,7 +281,7 @@ fn input(text: Option<String>) -> Markup {
     }
 }
 
-/// `GET /operator/tasks/{id}/live`: a task while it is run again.
+/// `GET /operator/tasks/{id}/live`: a task until it is settled.
 pub(super) async fn live(
     operator: Operating,
     State(app): State<Arc<App>>,
@@ -399,18 +289,19 @@ pub(super) async fn live(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = FailureId::parse(&id)?;
+    let seed = Uuid::new_v4();
     looking(&app, closing, operator.visitor, LOOK_EVERY, move |looker| {
-        look(looker, id.clone()).boxed()
+        look(looker, id.clone(), seed).boxed()
     })
 }
 
-async fn look(looker: Looker, id: FailureId) -> Look {
+async fn look(looker: Looker, id: FailureId, seed: Uuid) -> Look {
     match Known::read(&looker.app, &id).await {
         Ok(known) => {
-            let parts = parts(&looker.site(), &known, None, looker.since_ms);
-            match known.view.state {
-                TaskState::Redriving => Look::Now(parts),
-                _ => Look::Last(parts),
+            let parts = parts(&looker.site(), &known, None, seed, looker.since_ms);
+            match is_open(known.view.state) {
+                true => Look::Now(parts),
+                false => Look::Last(parts),
             }
         }
         Err(error) if error.may_pass() => Look::Away,

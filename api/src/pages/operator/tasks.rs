@@ -167,7 +167,7 @@ fn nothing(site: &Site<'_>, wanted: &Wanted) -> Markup {
         @if wanted.cursor.is_some() {
             p.card.lead { "That was all." }
         } @else if wanted.filter.is_empty() && wanted.state == StateFilter::Open {
-            p.card.lead { "Nothing waits. Every order has, or got back, what it is due." }
+            p.card.lead { "Nothing waits for an operator." }
         } @else {
             p.card.lead { "There are no such tasks." }
             p.row {

@@ -7,6 +7,7 @@ mod tests;
 
 use pizza_activities::store::OrderRecord;
 use pizza_domain::{KitchenReport, MoneyState, OrderStatus, PointsState, Step};
+use pizza_workflows::names::CANCELLED_BY_CUSTOMER;
 use pizza_workflows::parking::MessageType;
 use pizza_workflows::saga::{STATIONS, Station};
 
@@ -155,6 +156,7 @@ impl Saga {
         let mut parts: Vec<Part> = STATIONS.iter().map(|it| known.part(it)).collect();
         take_back(&mut parts);
         known.put_off(&mut parts);
+        known.tell_of_nothing(&mut parts);
         Self {
             stages: known.stages(),
             status: known.order.status,
@@ -215,6 +217,7 @@ impl Known<'_> {
             .parked(station)
             .or_else(|| self.waited_for(station))
             .or_else(|| self.taken(station))
+            .or_else(|| self.cancelled_at(station.step))
             .unwrap_or_else(|| (self.by_the_books(station.step), String::new(), None));
         // What an ended order has not met, it will not meet.
         let state = match state {
@@ -226,6 +229,22 @@ impl Known<'_> {
             state,
             note,
             until_ms,
+        }
+    }
+
+    /// A way back that found nothing did no more than make sure of it.
+    fn tell_of_nothing(&self, parts: &mut [Part]) {
+        let (money, points) = (self.order.money, self.order.points);
+        for part in parts.iter_mut().filter(|part| part.state == State::Done) {
+            match part.station.step {
+                Step::RefundPayment if money == MoneyState::NotCharged => {
+                    part.note = "nothing to give back".to_owned();
+                }
+                Step::ReclaimLoyaltyPoints if points == PointsState::None => {
+                    part.note = "nothing to take back".to_owned();
+                }
+                _ => {}
+            }
         }
     }
 
@@ -267,7 +286,7 @@ impl Known<'_> {
             return None;
         }
         if let Some(cancelled) = self.cancelled_at(station.step) {
-            return Some((State::Failed, cancelled, None));
+            return Some(cancelled);
         }
         let stages = self.stages();
         let waits = stages.iter().find(|stage| stage.state == State::Waiting);
@@ -279,10 +298,15 @@ impl Known<'_> {
         is_done.then(|| (State::Done, String::new(), None))
     }
 
-    /// Why the order was cancelled, if it was at this step.
-    fn cancelled_at(&self, step: Step) -> Option<String> {
-        let reason = self.order.cancelled.as_ref()?;
-        (reason.step == step).then(|| reason.code.clone())
+    /// What the step has to do with the order's cancellation, if it was
+    /// cancelled there: it failed, or its customer did not want it.
+    fn cancelled_at(&self, step: Step) -> Option<(State, String, Option<i64>)> {
+        let reason = self.order.cancelled.as_ref();
+        let reason = reason.filter(|reason| reason.step == step)?;
+        Some(match reason.code.as_str() {
+            CANCELLED_BY_CUSTOMER => (State::Skipped, "called off".to_owned(), None),
+            code => (State::Failed, code.to_owned(), None),
+        })
     }
 
     /// A step that was begun, by the histories.
@@ -335,9 +359,6 @@ impl Known<'_> {
     /// A step that no history tells of: the store's word on it.
     fn by_the_books(&self, step: Step) -> State {
         let order = self.order;
-        if self.cancelled_at(step).is_some() {
-            return State::Failed;
-        }
         let is_cooked = KitchenReport::that_brings_to(order.status).is_some();
         let is_told = |entry: &Entry| entry.kind == Kind::Notification;
         let done = |is_done: bool| if is_done { State::Done } else { State::Ahead };

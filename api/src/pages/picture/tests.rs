@@ -198,6 +198,31 @@ fn points_that_wait_for_the_refund_are_not_said_to_be_kept() {
 }
 
 #[test]
+fn what_a_customer_called_off_did_not_fail() {
+    let order = cancelled(
+        Step::ProcessPayment,
+        CANCELLED_BY_CUSTOMER,
+        MoneyState::NotCharged,
+        PointsState::None,
+    );
+    let entries = vec![
+        step("createOrder", "ok"),
+        step("refundPayment", "ok"),
+        step("reclaimLoyaltyPoints", "ok"),
+    ];
+    let saga = saga(&order, entries, &[]);
+    let part = |step| {
+        let part = saga.part(step).expect("a part");
+        (part.state, part.note.as_str())
+    };
+    assert_eq!(part(Step::ProcessPayment), (State::Skipped, "called off"));
+    let nothing = (State::Done, "nothing to give back");
+    assert_eq!(part(Step::RefundPayment), nothing);
+    let nothing = (State::Done, "nothing to take back");
+    assert_eq!(part(Step::ReclaimLoyaltyPoints), nothing);
+}
+
+#[test]
 fn a_parked_step_says_so_until_an_operator_settles_it() {
     let order = cancelled(
         Step::PrepareOrder,
