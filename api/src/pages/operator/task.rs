@@ -81,7 +81,8 @@ fn shown(site: &Site<'_>, known: &Known, refused: Option<&Refused>) -> Response 
         },
     );
     // What was typed and refused stays for whoever corrects it.
-    if is_open(view.state) && refused.is_none() {
+    let is_corrected = refused.is_some() && view.state == TaskState::Waiting;
+    if is_open(view.state) && !is_corrected {
         page.live = Some(site.at(&format!("/operator/tasks/{}/live", view.id)));
     }
     if let Some(refused) = refused {
