@@ -5,9 +5,16 @@ use std::{
     io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
-use super::{DevServerError, orphans::end_orphans};
+use tokio::time::{Instant, sleep};
+
+use super::{DevServerError, STEP, orphans::end_orphans};
+
+/// How long a lock that was let go may seem to be held: a process that is just being started has
+/// a copy of every open file until it becomes its own program.
+const COPIES_LIVE: Duration = Duration::from_millis(500);
 
 /// The database file, locked against other instances.
 #[derive(Debug)]
@@ -25,7 +32,7 @@ impl Database {
     /// Makes the file ours alone: no other instance, no orphan, nothing half made.
     pub(super) async fn claim(path: &Path, setting: &'static str) -> Result<Self, DevServerError> {
         let path = absolute(path, setting)?;
-        let lock = Arc::new(lock(&path, setting)?);
+        let lock = Arc::new(lock(&path, setting).await?);
         end_orphans(&path).await?;
         let database = Self {
             path,
@@ -104,7 +111,7 @@ fn not_writable(path: &Path, setting: &'static str) -> impl Fn(io::Error) -> Dev
     }
 }
 
-fn lock(database: &Path, setting: &'static str) -> Result<File, DevServerError> {
+async fn lock(database: &Path, setting: &'static str) -> Result<File, DevServerError> {
     let path = with_suffix(database, ".lock");
     let mut file = OpenOptions::new()
         .read(true)
@@ -113,7 +120,14 @@ fn lock(database: &Path, setting: &'static str) -> Result<File, DevServerError> 
         .truncate(false)
         .open(&path)
         .map_err(not_writable(&path, setting))?;
-    match file.try_lock() {
+    let until = Instant::now() + COPIES_LIVE;
+    let locked = loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < until => sleep(STEP).await,
+            locked => break locked,
+        }
+    };
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut owner = String::new();
