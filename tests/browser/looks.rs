@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use pinned_wheel::{FetchOptions, Wheel, cache_dir, fetch};
 use serde_json::json;
 
-use super::{Browser, in_a_browser};
+use super::{Browser, FIRST_ANSWER, in_a_browser};
 use crate::harness::world::OPERATOR_KEY;
 use crate::harness::{Setup, World};
 
@@ -43,9 +43,6 @@ const SCREENS: [(&str, u32, u32, &str); 3] = [
     ("dark", 1100, 1400, "dark"),
     ("phone", 390, 1800, "light"),
 ];
-
-/// The first answer of each page is smaller, in bytes.
-const FIRST_ANSWER: u64 = 50_000;
 
 fn screenshots() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");

@@ -17,6 +17,9 @@ use driver::Browser;
 
 use crate::harness::{Setup, World};
 
+/// The first answer of each page is smaller, in bytes.
+const FIRST_ANSWER: u64 = 50_000;
+
 /// A shop whose kitchen is the test, and may take its time.
 async fn shop_without_kitchen() -> World {
     World::start(Setup {

@@ -2,16 +2,13 @@
 
 use serde_json::json;
 
-use super::{Browser, in_a_browser, shop_without_kitchen};
+use super::{Browser, FIRST_ANSWER, in_a_browser, shop_without_kitchen};
 use crate::harness::proxy::Proxy;
 use crate::harness::world::KITCHEN_KEY;
 use crate::harness::{A_MINUTE, SOON, World, eventually};
 
 /// How long a page is watched while nothing changes.
 const QUIET_MS: i64 = 8_000;
-
-/// The longest that the first answer of a page may be, in bytes.
-const FIRST_ANSWER: usize = 50_000;
 
 #[tokio::test]
 async fn a_stream_that_is_cut_is_opened_again_and_nothing_is_missed() {
@@ -51,7 +48,8 @@ async fn a_page_holds_one_stream_and_asks_for_nothing_else() {
     let path = format!("/orders/{id}");
     let page = gateway.client.get(gateway.at(&path));
     let page = gateway.send(page.header("accept", "text/html")).await;
-    assert!(page.text.len() < FIRST_ANSWER, "{} bytes", page.text.len());
+    let size = u64::try_from(page.text.len()).expect("a size");
+    assert!(size < FIRST_ANSWER, "{size} bytes");
     browser.visit(&gateway.at(&path)).await;
     browser.until_pictured(&[("cooked", "waiting")]).await;
     // The kitchen's deadline passes, which changes the page many times.

@@ -360,8 +360,8 @@ fn timeline(site: &Site<'_>, now: &OrderNow, at_ms: i64) -> Markup {
 
 fn told(entry: &Entry, at_ms: i64) -> Markup {
     let tries = entry.attempts.filter(|tries| *tries > 1);
-    let outcome = entry.outcome.map(outcome_words);
-    let outcome = outcome.filter(|words| !words.is_empty() && !entry.what.ends_with(words));
+    let outcome = entry.outcome.and_then(outcome_words);
+    let outcome = outcome.filter(|words| !entry.what.ends_with(words));
     html! {
         li data-kind=(entry.kind.as_str()) {
             bdi { (entry.what) }
@@ -377,12 +377,12 @@ fn told(entry: &Entry, at_ms: i64) -> Markup {
     }
 }
 
-/// How a step ended, unless it ended well.
-fn outcome_words(outcome: Outcome) -> &'static str {
+/// How a step ended; none where it ended well.
+fn outcome_words(outcome: Outcome) -> Option<&'static str> {
     match outcome {
-        Outcome::Ok => "",
-        Outcome::Cancelled => "called off",
-        other => other.as_str(),
+        Outcome::Ok => None,
+        Outcome::Cancelled => Some("called off"),
+        other => Some(other.as_str()),
     }
 }
 
