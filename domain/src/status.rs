@@ -49,7 +49,7 @@ pub enum OrderStatus {
     PaymentProcessing,
     /// 3: charged.
     PaymentComplete,
-    /// 4: the kitchen has its ticket.
+    /// 4: the kitchen accepted the order.
     CookingStarted,
     /// 5: cooked.
     CookingCompleted,

@@ -67,6 +67,21 @@ fn every_version_and_port_stands_in_one_file() {
 }
 
 #[test]
+fn the_temporal_server_is_the_version_that_the_tests_run() {
+    // "temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)"
+    let version = pizza(&["temporal".to_owned()], "--version");
+    let settings = settings();
+    let (server, ui) = (
+        &settings["TEMPORAL_VERSION"],
+        &settings["TEMPORAL_UI_VERSION"],
+    );
+    assert!(
+        version.contains(&format!("(Server {server}, UI {ui})")),
+        "the tests run {version}"
+    );
+}
+
+#[test]
 fn every_command_flag_and_variable_of_ours_exists() {
     let ours: Vec<_> = services()
         .into_iter()
