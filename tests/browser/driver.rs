@@ -112,6 +112,36 @@ impl Browser {
         self.driver.goto(url).await.expect("a page");
     }
 
+    /// Opens an address in a tab of its own, in front of the others.
+    pub(crate) async fn visit_in_a_new_tab(&self, url: &str) {
+        let tab = self.driver.new_tab().await.expect("a tab");
+        self.driver.switch_to_window(tab).await.expect("the tab");
+        self.visit(url).await;
+    }
+
+    /// Opens an address in a window of its own, beside the others.
+    pub(crate) async fn visit_in_a_new_window(&self, url: &str) {
+        let window = self.driver.new_window().await.expect("a window");
+        self.driver
+            .switch_to_window(window)
+            .await
+            .expect("the window");
+        self.visit(url).await;
+    }
+
+    /// Drives the tab or window that was opened as this one, from 0. It comes
+    /// to the front only when that is wanted.
+    pub(crate) async fn turn_to_tab(&self, tab: usize, in_front: bool) {
+        let tabs = self.driver.windows().await.expect("tabs");
+        let turned = self.driver.switch_to_window(tabs[tab].clone()).await;
+        turned.expect("the tab");
+        if in_front {
+            let cdp = self.driver.cdp();
+            let raised = cdp.send_raw("Page.bringToFront", json!({}));
+            raised.await.expect("in front");
+        }
+    }
+
     /// Goes back to the page before.
     pub(crate) async fn back(&self) {
         self.driver.back().await.expect("the page before");

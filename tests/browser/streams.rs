@@ -89,6 +89,72 @@ async fn while_nothing_changes_a_page_neither_asks_nor_is_told() {
     stays_quiet(&browser, board).await;
 }
 
+#[tokio::test]
+async fn only_the_tab_in_front_holds_a_stream_and_a_seventh_tab_loads() {
+    in_a_browser!(browser);
+    let world = shop_without_kitchen().await;
+    let gateway = world.gateway();
+    let id = gateway.place_accepted(json!({})).await;
+    let page = gateway.at(&format!("/orders/{id}"));
+    let holds = async |state: &str| {
+        let css = format!("html[data-stream={state}]");
+        eventually(SOON, &css, async || browser.has(&css).await.then_some(())).await;
+    };
+    browser.visit(&page).await;
+    holds("open").await;
+    for _ in 1..7 {
+        browser.visit_in_a_new_tab(&page).await;
+        holds("open").await;
+    }
+    for tab in 0..6 {
+        browser.turn_to_tab(tab, false).await;
+        holds("hidden").await;
+    }
+    gateway.report_taken(&id, "cooked").await;
+    let cooked = [("cooked", "done")];
+    browser.turn_to_tab(6, false).await;
+    browser.until_pictured(&cooked).await;
+    browser.turn_to_tab(0, false).await;
+    assert_eq!(browser.picture().await["cooked"], "waiting");
+    browser.turn_to_tab(0, true).await;
+    browser.until_pictured(&cooked).await;
+    holds("open").await;
+    browser.turn_to_tab(6, false).await;
+    holds("hidden").await;
+}
+
+#[tokio::test]
+async fn of_many_windows_in_view_those_used_last_hold_a_stream() {
+    in_a_browser!(browser);
+    let world = shop_without_kitchen().await;
+    let gateway = world.gateway();
+    let id = gateway.place_accepted(json!({})).await;
+    let page = gateway.at(&format!("/orders/{id}"));
+    let holds = async |state: &str| {
+        let css = format!("html[data-stream={state}]");
+        eventually(SOON, &css, async || browser.has(&css).await.then_some(())).await;
+    };
+    browser.visit(&page).await;
+    holds("open").await;
+    for _ in 1..7 {
+        browser.visit_in_a_new_window(&page).await;
+        holds("open").await;
+    }
+    for (window, state) in ["paused", "paused", "paused", "open", "open", "open", "open"]
+        .into_iter()
+        .enumerate()
+    {
+        browser.turn_to_tab(window, false).await;
+        holds(state).await;
+    }
+    browser.turn_to_tab(0, false).await;
+    browser.until_it_says("This page is paused").await;
+    browser.click("#paused").await;
+    holds("open").await;
+    browser.turn_to_tab(3, false).await;
+    holds("paused").await;
+}
+
 /// Waits until a page has its stream and shows what that tells at first, and
 /// then for a while in which the page's own clock goes on and nothing else.
 async fn stays_quiet(browser: &Browser, requests: [&str; 3]) {

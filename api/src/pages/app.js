@@ -73,9 +73,38 @@
   const page = document.querySelector("[data-live]");
   if (page) {
     const lost = document.getElementById("connection");
+    const paused = document.getElementById("paused");
     let stream;
     let latest;
+    let retry;
+    let isOver = false;
+    // Over HTTP/1.1 a browser has six connections to one server, for all of
+    // its tabs. A page that nobody sees holds none, and of those in view the
+    // ones that were opened or used last.
+    const MOST_STREAMS = 4;
+    const name = crypto.getRandomValues(new Uint32Array(2)).join();
+    const others = new BroadcastChannel("streams");
+    const newer = new Set();
+    const close = (state) => {
+      clearTimeout(retry);
+      if (!stream) return;
+      stream.close();
+      stream = undefined;
+      others.postMessage({ name, isOpen: false });
+      root.dataset.stream = state;
+    };
+    others.addEventListener("message", ({ data }) => {
+      if (data.isOpen) newer.add(data.name);
+      else newer.delete(data.name);
+      if (!stream || newer.size < MOST_STREAMS) return;
+      close("paused");
+      paused.hidden = false;
+    });
     const open = () => {
+      if (stream || isOver || document.hidden) return;
+      paused.hidden = true;
+      newer.clear();
+      others.postMessage({ name, isOpen: true });
       stream = new EventSource(page.dataset.live);
       stream.addEventListener("open", () => {
         lost.hidden = true;
@@ -88,19 +117,27 @@
         root.dataset.stream = "open";
       });
       stream.addEventListener("end", (event) => {
-        stream.close();
-        root.dataset.stream = "ended";
+        isOver = true;
+        close("ended");
         document.getElementById("signed-out").hidden = event.data !== "signed-out";
       });
-      stream.addEventListener("error", () => {
+      stream.addEventListener("error", (event) => {
         lost.hidden = false;
         root.dataset.stream = "lost";
         // The browser gives up on what was refused, for example while the
         // gateway has no room; that passes, too.
-        if (stream.readyState === EventSource.CLOSED) setTimeout(open, 3000);
+        if (event.target.readyState !== EventSource.CLOSED) return;
+        close("lost");
+        retry = setTimeout(open, 3000);
       });
     };
     open();
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) close("hidden");
+      else open();
+    });
+    addEventListener("focus", open);
+    addEventListener("pointerdown", open);
     // What stayed as it was while somebody typed is brought up to date, once
     // the button that may have been the reason to stop is pressed.
     addEventListener("focusout", () => {
@@ -109,7 +146,7 @@
       }, 500);
     });
     // A page that the browser kept aside begins anew when it is shown again.
-    addEventListener("pagehide", () => stream.close());
+    addEventListener("pagehide", () => close("hidden"));
     addEventListener("pageshow", (event) => {
       if (event.persisted) open();
     });

@@ -108,6 +108,10 @@ impl Site<'_> {
                         p #connection role="status" hidden {
                             "The connection was lost. Trying again …"
                         }
+                        p #paused role="status" hidden {
+                            "This page is paused, because several other windows of this shop are \
+                             open. Click it to continue."
+                        }
                         p #signed-out role="alert" hidden {
                             "You are signed out, and this page is not kept up to date any more. "
                             a data-sign-in href=(self.at("/sign-in")) { "Sign in again" }
