@@ -6,6 +6,7 @@ use pizza_api::proto::order_service_client::OrderServiceClient;
 use serde_json::{Value, json};
 
 use crate::harness::grpc::Grpc;
+use crate::harness::world::OPERATOR_KEY;
 use crate::harness::{Setup, World, ports};
 
 #[tokio::test]
@@ -189,8 +190,18 @@ async fn a_refund_that_was_parked_and_redriven_is_told_with_who_did_it() {
         let done = entry(&timeline, done);
         assert_eq!(done["detail"]["principal"], "journeys", "{done}");
     }
-    let drawn = world.cli().ok(&["status", &id, "--timeline"]).await;
+    let status = ["status", &id, "--timeline"];
+    let as_operator = [&status[..], &["--key", OPERATOR_KEY]].concat();
+    let drawn = world.cli().ok(&as_operator).await;
     assert!(drawn.contains("redrive by journeys"), "{drawn}");
+
+    // The shop is open, and everybody sees its orders.
+    let public = world.gateway().get(&format!("/orders/{id}/timeline")).await;
+    let drawn = world.cli().ok(&status).await;
+    for told in [&public.text, &drawn] {
+        assert!(told.contains("redrive"), "{told}");
+        assert!(!told.contains("journeys"), "{told}");
+    }
 }
 
 #[tokio::test]
@@ -239,8 +250,12 @@ async fn until_settled(world: &World, id: &str) {
     world.final_history(&format!("order-{id}-fulfilment")).await;
 }
 
+/// What an operator is told.
 async fn told(world: &World, id: &str) -> Value {
-    let answer = world.gateway().get(&format!("/orders/{id}/timeline")).await;
+    let answer = world
+        .operator()
+        .get(&format!("/orders/{id}/timeline"))
+        .await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
 }

@@ -1,4 +1,4 @@
-//! Who may see which order.
+//! Who may see which order, and how much of it.
 
 use std::sync::Arc;
 
@@ -17,10 +17,12 @@ use crate::problem::{ErrorCode, Problem};
 /// for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Viewer {
-    /// Sees every order: an operator, and everybody where customers have no
-    /// keys.
-    Anyone,
-    /// Sees their own.
+    /// An operator: sees every order, and what operators did about it.
+    Operator,
+    /// Somebody without an operator's key where customers have no keys: sees
+    /// every order, as its customer does.
+    Public,
+    /// Sees their own orders.
     Customer(CustomerId),
 }
 
@@ -29,9 +31,16 @@ impl Viewer {
     #[must_use]
     pub fn may_see(&self, customer: &CustomerId) -> bool {
         match self {
-            Self::Anyone => true,
+            Self::Operator | Self::Public => true,
             Self::Customer(own) => own == customer,
         }
+    }
+
+    /// Whether they may see what operators did, and why, and what the
+    /// messages of faults say of the machinery.
+    #[must_use]
+    pub const fn sees_operations(&self) -> bool {
+        matches!(self, Self::Operator)
     }
 }
 
@@ -58,7 +67,8 @@ pub(crate) async fn viewers_only(
 fn viewer(keys: &Keyring, headers: &HeaderMap) -> Result<Viewer, Problem> {
     let holder = match keys.knows(Role::Customer) {
         true => keys.shown(headers)?,
-        false => None,
+        // Nobody needs a key here, so that one that is not known does no harm.
+        false => keys.shown(headers).unwrap_or_default(),
     };
     Viewer::of(keys, holder)
 }
@@ -67,7 +77,11 @@ impl Viewer {
     /// What whoever holds a known key may see.
     pub(crate) fn of(keys: &Keyring, holder: Option<&Principal>) -> Result<Self, Problem> {
         if !keys.knows(Role::Customer) {
-            return Ok(Self::Anyone);
+            let is_operator = holder.is_some_and(|holder| holder.role == Role::Operator);
+            return Ok(match is_operator {
+                true => Self::Operator,
+                false => Self::Public,
+            });
         }
         let holder = holder.ok_or_else(|| {
             let detail = "a customer's key is needed, as `Authorization: Bearer <key>`";
@@ -75,7 +89,7 @@ impl Viewer {
         })?;
         let forbidden = |detail| Problem::new(ErrorCode::Forbidden, detail);
         match holder.role {
-            Role::Operator => Ok(Self::Anyone),
+            Role::Operator => Ok(Self::Operator),
             // The names of keys and the ids of customers have the same alphabet.
             Role::Customer => holder
                 .name
@@ -106,7 +120,6 @@ mod tests {
     #[test]
     fn where_customers_have_keys_each_sees_their_own() {
         let mut keys = Keyring::default();
-        assert_eq!(asked(&keys, None), Ok(Viewer::Anyone));
         for (role, name) in [
             (Role::Operator, "ann"),
             (Role::Customer, "ben"),
@@ -116,12 +129,32 @@ mod tests {
                 .expect("a key");
         }
         let ben: CustomerId = "ben".parse().expect("an id");
-        assert_eq!(asked(&keys, Some("ann")), Ok(Viewer::Anyone));
+        assert_eq!(asked(&keys, Some("ann")), Ok(Viewer::Operator));
         assert_eq!(asked(&keys, Some("ben")), Ok(Viewer::Customer(ben.clone())));
         assert_eq!(asked(&keys, Some("cook")), Err(ErrorCode::Forbidden));
         assert_eq!(asked(&keys, Some("dan")), Err(ErrorCode::Unauthenticated));
         assert_eq!(asked(&keys, None), Err(ErrorCode::Unauthenticated));
-        assert!(Viewer::Anyone.may_see(&ben) && Viewer::Customer(ben.clone()).may_see(&ben));
+        assert!(Viewer::Operator.may_see(&ben) && Viewer::Customer(ben.clone()).may_see(&ben));
         assert!(!Viewer::Customer(ben).may_see(&CustomerId::default()));
+    }
+
+    #[test]
+    fn in_an_open_shop_operators_alone_see_what_operators_did() {
+        let mut keys = Keyring::default();
+        for key in [None, Some("ann")] {
+            assert_eq!(asked(&keys, key), Ok(Viewer::Public));
+        }
+        for (role, name) in [(Role::Operator, "ann"), (Role::Kitchen, "cook")] {
+            keys.add(role, &KeyHash::of(name).entry(name))
+                .expect("a key");
+        }
+        assert_eq!(asked(&keys, Some("ann")), Ok(Viewer::Operator));
+        for key in [None, Some("cook"), Some("dan")] {
+            assert_eq!(asked(&keys, key), Ok(Viewer::Public), "{key:?}");
+        }
+        let anybody = CustomerId::default();
+        assert!(Viewer::Public.may_see(&anybody) && Viewer::Operator.may_see(&anybody));
+        assert!(Viewer::Operator.sees_operations() && !Viewer::Public.sees_operations());
+        assert!(!Viewer::Customer(anybody).sees_operations());
     }
 }

@@ -155,7 +155,7 @@ fn form(site: &Site<'_>, viewer: &Viewer, typed: &Typed, refused: Option<&Proble
                 min="1" max=(Quantity::MAX)
                 value=(typed.quantity.as_deref().unwrap_or("1"))
                 aria-invalid=[is_wrong("quantity")];
-            @if *viewer == Viewer::Anyone {
+            @if !matches!(viewer, Viewer::Customer(_)) {
                 label for="customer" { "Customer, if you like" }
                 input #customer name="customerId" autocomplete="username"
                     placeholder=(CustomerId::default()) maxlength=(CustomerId::MAX_LENGTH) pattern="[A-Za-z0-9._\\-]+"

@@ -301,22 +301,96 @@ mod tests {
     #[test]
     fn a_customer_is_not_told_what_is_between_operators() {
         let mut timeline = told(&books());
-        let mut redrive = Entry::new(Source::Temporal, Kind::Request, 55, "redrive");
-        redrive.outcome = Some(Outcome::Failed);
-        redrive.detail = Detail {
-            request: Some("redrive".to_owned()),
-            principal: Some("ann".to_owned()),
-            code: Some("store-unavailable".to_owned()),
-            message: Some("error 17 of machine 4".to_owned()),
+        let detail = |request: &str, principal: Option<&str>, reason: &str| Detail {
+            request: Some(request.to_owned()),
+            principal: principal.map(str::to_owned),
+            reason: Some(reason.to_owned()),
             ..Detail::default()
         };
-        timeline.entries.push(redrive);
+        let failed = |code: &str, message: &str| Detail {
+            code: Some(code.to_owned()),
+            message: Some(message.to_owned()),
+            ..Detail::default()
+        };
+        let redrive = Detail {
+            code: Some("store-unavailable".to_owned()),
+            message: Some("error 17 of machine 4".to_owned()),
+            ..detail("redrive", Some("ann"), "a favour")
+        };
+        for (kind, outcome, detail) in [
+            (Kind::Request, Outcome::Failed, redrive),
+            (
+                Kind::Request,
+                Outcome::Ok,
+                detail("cancelOrder", Some("ann"), "a nuisance"),
+            ),
+            (
+                Kind::Request,
+                Outcome::Ok,
+                detail("cancelOrder", None, "too late for me"),
+            ),
+            (
+                Kind::Request,
+                Outcome::Ok,
+                detail("cancelWorkflow", None, "by ann"),
+            ),
+            (
+                Kind::End,
+                Outcome::Terminated,
+                detail("", None, "ann ended it"),
+            ),
+            (
+                Kind::Step,
+                Outcome::Refused,
+                failed("declined", "the bank said no"),
+            ),
+            (
+                Kind::Step,
+                Outcome::Refused,
+                failed("unknown", "cannot read field 3"),
+            ),
+            (
+                Kind::Step,
+                Outcome::TimedOut,
+                failed("timeout", "activity ScheduleToClose"),
+            ),
+            (
+                Kind::End,
+                Outcome::Failed,
+                failed("kitchen-late", "the kitchen was late"),
+            ),
+            (
+                Kind::End,
+                Outcome::Failed,
+                failed("unknown", "cannot read the input"),
+            ),
+        ] {
+            let mut entry = Entry::new(Source::Temporal, kind, 55, "it");
+            entry.outcome = Some(outcome);
+            entry.detail = detail;
+            timeline.entries.push(entry);
+        }
         timeline.hide_operations();
         let json = serde_json::to_string(&timeline).expect("JSON");
-        for hidden in ["ann", "paid by hand", "machine 4"] {
+        for hidden in [
+            "ann",
+            "paid by hand",
+            "machine 4",
+            "a favour",
+            "a nuisance",
+            "cannot read",
+            "ScheduleToClose",
+        ] {
             assert!(!json.contains(hidden), "{hidden} in {json}");
         }
-        for shown in ["no oven", "store-unavailable", "discarded"] {
+        for shown in [
+            "no oven",
+            "store-unavailable",
+            "discarded",
+            "too late for me",
+            "the bank said no",
+            "the kitchen was late",
+        ] {
             assert!(json.contains(shown), "{shown} not in {json}");
         }
     }

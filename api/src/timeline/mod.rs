@@ -230,8 +230,8 @@ impl Outcome {
 }
 
 impl Timeline {
-    /// Hides what concerns operators alone: their names, their words, and what
-    /// the messages of faults say of the machinery. The codes stay.
+    /// Hides what concerns operators alone: their names, their reasons, and
+    /// what the messages of faults say of the machinery. The codes stay.
     pub(crate) fn hide_operations(&mut self) {
         for entry in &mut self.entries {
             entry.hide_operations();
@@ -241,18 +241,30 @@ impl Timeline {
 
 impl Entry {
     fn hide_operations(&mut self) {
-        // The kitchen's reasons, and their own, are meant for the customer.
-        let by_operator = match self.kind {
-            Kind::Request => self.detail.event.is_none() && !self.is_customers_request(),
-            kind => matches!(kind, Kind::ParkedTask | Kind::End),
+        let is_operators = self.detail.principal.take().is_some();
+        let has_reason_for_customer = match self.kind {
+            Kind::Report => true,
+            Kind::Request => {
+                self.detail.event.is_some() || (self.is_customers_request() && !is_operators)
+            }
+            _ => false,
         };
-        if by_operator {
-            self.detail.principal = None;
+        if !has_reason_for_customer {
             self.detail.reason = None;
         }
-        let is_fault = self.outcome == Some(Outcome::Failed) && self.kind != Kind::End;
-        if is_fault || self.kind == Kind::ParkedTask {
+        if !self.has_message_for_customer() {
             self.detail.message = None;
+        }
+    }
+
+    /// Whether its message was written for the customer: it is a notification,
+    /// or an outside party's refusal, or why the order ends.
+    fn has_message_for_customer(&self) -> bool {
+        let is_engines = self.detail.code.as_deref().is_none_or(payload::is_engines);
+        match self.kind {
+            Kind::Notification => true,
+            Kind::End => !is_engines,
+            _ => self.outcome == Some(Outcome::Refused) && !is_engines,
         }
     }
 

@@ -25,6 +25,19 @@ pub(super) struct Fault {
     pub(super) message: String,
 }
 
+/// The codes of failures that name no type of their own. Their messages are
+/// Temporal's or the SDK's.
+const UNKNOWN: &str = "unknown";
+const TIMEOUT: &str = "timeout";
+const CANCELLED: &str = "cancelled";
+const TERMINATED: &str = "terminated";
+
+/// Whether a failure with this code has a message that no part of the shop
+/// wrote.
+pub(super) fn is_engines(code: &str) -> bool {
+    [UNKNOWN, TIMEOUT, CANCELLED, TERMINATED].contains(&code)
+}
+
 /// Reads a failure: the first of its causes that is not a mere wrapper. Stack
 /// traces and details stay where they are.
 pub(super) fn fault(failure: &Failure) -> Fault {
@@ -34,7 +47,7 @@ pub(super) fn fault(failure: &Failure) -> Fault {
     let (outcome, code) = match &told.failure_info {
         Some(FailureInfo::ApplicationFailureInfo(info)) => {
             let code = match info.r#type.as_str() {
-                "" => "unknown",
+                "" => UNKNOWN,
                 name => name,
             };
             let outcome = if info.non_retryable {
@@ -44,10 +57,10 @@ pub(super) fn fault(failure: &Failure) -> Fault {
             };
             (outcome, code)
         }
-        Some(FailureInfo::TimeoutFailureInfo(_)) => (Outcome::Failed, "timeout"),
-        Some(FailureInfo::CanceledFailureInfo(_)) => (Outcome::Cancelled, "cancelled"),
-        Some(FailureInfo::TerminatedFailureInfo(_)) => (Outcome::Terminated, "terminated"),
-        _ => (Outcome::Failed, "unknown"),
+        Some(FailureInfo::TimeoutFailureInfo(_)) => (Outcome::Failed, TIMEOUT),
+        Some(FailureInfo::CanceledFailureInfo(_)) => (Outcome::Cancelled, CANCELLED),
+        Some(FailureInfo::TerminatedFailureInfo(_)) => (Outcome::Terminated, TERMINATED),
+        _ => (Outcome::Failed, UNKNOWN),
     };
     Fault {
         outcome,
@@ -60,7 +73,7 @@ pub(super) fn fault(failure: &Failure) -> Fault {
 pub(super) fn unknown() -> Fault {
     Fault {
         outcome: Outcome::Failed,
-        code: "unknown".to_owned(),
+        code: UNKNOWN.to_owned(),
         message: "no reason is given".to_owned(),
     }
 }
@@ -69,7 +82,7 @@ pub(super) fn unknown() -> Fault {
 pub(super) fn cancelled() -> Fault {
     Fault {
         outcome: Outcome::Cancelled,
-        code: "cancelled".to_owned(),
+        code: CANCELLED.to_owned(),
         message: "it was called off".to_owned(),
     }
 }

@@ -11,8 +11,8 @@ use crate::viewer::Viewer;
 impl UseCases {
     /// What happened to an order, from the store and from the histories of its
     /// workflows. While Temporal is away, or once it has forgotten the order,
-    /// the store's part is told alone; the timeline says so. A customer is not
-    /// told what is between operators.
+    /// the store's part is told alone; the timeline says so. Only an operator
+    /// is told what is between operators.
     ///
     /// # Errors
     /// When there is no such order for this viewer, or who could tell is away.
@@ -50,7 +50,7 @@ impl UseCases {
         };
         let placed = placed(order, &books);
         let mut timeline = merged(&placed, &books, &steps.histories, sources, steps.truncated);
-        if matches!(viewer, Viewer::Customer(_)) {
+        if !viewer.sees_operations() {
             timeline.hide_operations();
         }
         Ok(timeline)

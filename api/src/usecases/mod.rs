@@ -199,8 +199,8 @@ pub enum UseCaseError {
     #[error("the order is as it was: {0}")]
     PaymentDeclined(String),
     /// The order could not be amended now.
-    #[error("the order is as it was; try again later: {0}")]
-    AmendmentFailed(String),
+    #[error("the order is as it was; try again later")]
+    AmendmentFailed(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Nobody works on the order, although it has not ended: its workflow was
     /// ended from outside. The reconciler takes it up again.
     #[error("nobody attends to this order right now; try again later")]
@@ -309,7 +309,7 @@ impl UseCaseError {
             ChangeRefusal::Cooking => Self::OrderCooking { status },
             ChangeRefusal::Over => Self::OrderOver { status },
             ChangeRefusal::Declined(message) => Self::PaymentDeclined(message),
-            ChangeRefusal::Failed(message) => Self::AmendmentFailed(message),
+            ChangeRefusal::Failed(message) => Self::AmendmentFailed(message.into()),
         }
     }
 }

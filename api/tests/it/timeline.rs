@@ -8,7 +8,7 @@ use sqlx::{Connection, Executor};
 use tonic::Code;
 
 use crate::grpc::channel;
-use crate::support::{TestGateway, problem};
+use crate::support::{KITCHEN_KEY, OPERATOR_KEY, TestGateway, problem};
 
 const ORDER: &str = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
 
@@ -108,8 +108,10 @@ async fn the_order_of_another_customer_has_no_timeline() {
         gateway.call("get", &path(), key.as_deref(), "").await
     };
     assert_eq!(ask(Some("ben")).await.status(), 200);
+    // Temporal, which is away, is asked as for an order that is not there:
+    // neither the answer nor its time tells that there is one.
     let answer = problem(ask(Some("eve")).await).await;
-    assert_eq!(answer["code"], "order-not-found");
+    assert_eq!(answer["code"], "temporal-unavailable");
     let answer = problem(ask(None).await).await;
     assert_eq!(answer["code"], "unauthenticated");
 
@@ -120,7 +122,66 @@ async fn the_order_of_another_customer_has_no_timeline() {
     let key = "Bearer eve".parse().expect("a value");
     request.metadata_mut().insert("authorization", key);
     let refused = orders.get_timeline(request).await.expect_err("refused");
-    assert_eq!(refused.code(), Code::NotFound);
+    assert_eq!(refused.code(), Code::Unavailable);
+}
+
+/// In an open shop, where everybody sees every order.
+#[tokio::test]
+async fn only_an_operator_is_told_which_operator_did_what_and_why() {
+    let gateway = TestGateway::start().await;
+    write_order(&gateway).await;
+    let mut store = sqlx::SqliteConnection::connect(&gateway.store_url)
+        .await
+        .expect("the store");
+    let task = format!(
+        "INSERT INTO failed_tasks VALUES ('failed-refund-payment-{ORDER}', '{ORDER}', 'ben', \
+         'refund-payment', 'RefundPaymentFailed', 'discarded', 1763810002000, 1763810003000, \
+         'olga-of-the-office', 'he shouted at me')"
+    );
+    let written = store.execute(sqlx::AssertSqlSafe(task)).await;
+    written.expect("a row");
+    let told = async |path: &str, accept: &str, key: Option<&str>| {
+        let mut request = gateway.http.get(gateway.url(path)).header("accept", accept);
+        if let Some(key) = key {
+            request = request.bearer_auth(key);
+        }
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.text().await.expect("text")
+    };
+    let order = format!("/orders/{ORDER}");
+    for (path, accept) in [
+        (path(), "application/json"),
+        (order.clone(), "application/json"),
+        (order, "text/html"),
+        ("/orders".to_owned(), "application/json"),
+    ] {
+        for key in [None, Some(KITCHEN_KEY), Some("not-known")] {
+            let told = told(&path, accept, key).await;
+            for hidden in ["olga", "shouted"] {
+                assert!(!told.contains(hidden), "{path} {accept} {key:?}: {told}");
+            }
+        }
+    }
+    let whole = told(&path(), "application/json", Some(OPERATOR_KEY)).await;
+    for shown in ["olga-of-the-office", "he shouted at me"] {
+        assert!(whole.contains(shown), "{whole}");
+    }
+
+    let mut orders = OrderServiceClient::new(channel(&gateway).await);
+    for (key, is_told) in [(None, false), (Some(OPERATOR_KEY), true)] {
+        let mut request = tonic::Request::new(GetTimelineRequest {
+            order_id: ORDER.to_owned(),
+        });
+        if let Some(key) = key {
+            let key = format!("Bearer {key}").parse().expect("a value");
+            request.metadata_mut().insert("authorization", key);
+        }
+        let told = orders.get_timeline(request).await.expect("an answer");
+        let told = format!("{:?}", told.into_inner());
+        assert_eq!(told.contains("olga"), is_told, "{told}");
+        assert_eq!(told.contains("shouted"), is_told, "{told}");
+    }
 }
 
 #[tokio::test]
