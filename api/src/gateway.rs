@@ -9,11 +9,12 @@ use http::uri::{Authority, Scheme};
 use pizza_activities::store::Store;
 use pizza_domain::OrderId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use url::Url;
+use url::{Host, Origin, Url};
 
 use crate::feed::Feed;
-use crate::keys::Keyring;
+use crate::keys::{Keyring, Role};
 use crate::limits::Limits;
+use crate::origin::OwnHosts;
 use crate::pages::QueuesSeen;
 use crate::problem::{ErrorCode, Problem};
 use crate::proxies::TrustedProxies;
@@ -31,6 +32,9 @@ pub struct Gateway {
     pub keys: Keyring,
     /// Where clients reach the gateway, if that is not where it listens.
     pub public_url: Option<PublicUrl>,
+    /// The hosts that an open gateway answers for, beside its own addresses
+    /// and its public URL's.
+    pub allowed_hosts: Vec<Host>,
     /// What clients may take up.
     pub limits: Limits,
     /// How often one client may ask.
@@ -59,6 +63,7 @@ impl Gateway {
             },
             keys: Keyring::default(),
             public_url: None,
+            allowed_hosts: Vec::new(),
             limits: Limits::default(),
             rate_limits: RateLimits::default(),
             proxies: TrustedProxies::default(),
@@ -81,7 +86,8 @@ pub(crate) struct App {
     public_uri: Option<Uri>,
     /// Its path.
     base_path: String,
-    local_address: SocketAddr,
+    /// The hosts that it answers for while it is open.
+    pub(crate) hosts: OwnHosts,
     /// One permit for each request that may be under way.
     pub(crate) requests: Semaphore,
     /// Who asked how often.
@@ -102,6 +108,11 @@ impl App {
         let public_uri = gateway.public_url.as_ref().and_then(PublicUrl::uri);
         let base_path = public_uri.as_ref().map_or("", Uri::path);
         let base_path = base_path.trim_end_matches('/').to_owned();
+        let hosts = OwnHosts::new(
+            local_address,
+            &gateway.allowed_hosts,
+            gateway.public_url.as_ref(),
+        );
         let requests = Semaphore::new(gateway.limits.requests);
         let rates = RateLimiter::new(gateway.rate_limits);
         let watchers = Arc::new(Semaphore::new(gateway.limits.watchers));
@@ -110,7 +121,7 @@ impl App {
             gateway,
             public_uri,
             base_path,
-            local_address,
+            hosts,
             requests,
             rates,
             watchers,
@@ -150,15 +161,26 @@ impl App {
     /// The absolute address of an order's status, for a client that reached
     /// the gateway at `authority`.
     pub(crate) fn status_check(&self, authority: Option<&Authority>, order: OrderId) -> String {
-        let scheme = match self.gateway.tls {
-            Some(_) => Scheme::HTTPS,
-            None => Scheme::HTTP,
-        };
+        let scheme = self.scheme();
         match (&self.gateway.public_url, authority) {
             (Some(PublicUrl(base)), _) => format!("{base}/orders/{order}"),
             (None, Some(authority)) => format!("{scheme}://{authority}/orders/{order}"),
-            (None, None) => format!("{scheme}://{}/orders/{order}", self.local_address),
+            // No request comes so far without its host.
+            (None, None) => format!("/orders/{order}"),
         }
+    }
+
+    /// The scheme that the gateway itself speaks.
+    pub(crate) const fn scheme(&self) -> Scheme {
+        match self.gateway.tls {
+            Some(_) => Scheme::HTTPS,
+            None => Scheme::HTTP,
+        }
+    }
+
+    /// Whether customers have no keys, so that everybody is one.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.gateway.keys.knows(Role::Customer)
     }
 
     /// The path under which a proxy serves the gateway; empty for none.
@@ -166,9 +188,10 @@ impl App {
         &self.base_path
     }
 
-    /// The host and port of the gateway's public URL, if it has one.
-    pub(crate) fn public_authority(&self) -> Option<String> {
-        Some(self.public_uri.as_ref()?.authority()?.to_string())
+    /// The origin of the pages at the gateway's public URL, if it has one.
+    pub(crate) fn public_origin(&self) -> Option<Origin> {
+        let PublicUrl(url) = self.gateway.public_url.as_ref()?;
+        Some(Url::parse(url).ok()?.origin())
     }
 
     /// Whether browsers reach the gateway over TLS, its own or a proxy's.
@@ -198,6 +221,11 @@ pub struct PublicUrl(String);
 pub struct PublicUrlError;
 
 impl PublicUrl {
+    /// Its host.
+    pub(crate) fn host(&self) -> Option<Host> {
+        Url::parse(&self.0).ok()?.host().map(|host| host.to_owned())
+    }
+
     /// Its parts.
     fn uri(&self) -> Option<Uri> {
         self.0.parse().ok()

@@ -12,7 +12,6 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::cookie::CookieJar;
 use futures::FutureExt;
-use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use metrics::{counter, histogram};
 use pizza_activities::meters::{self, Present};
@@ -23,7 +22,7 @@ use uuid::Uuid;
 
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
-use crate::{grpc, http as web, pages, trace};
+use crate::{grpc, http as web, origin, pages, trace};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken from a client, in characters.
@@ -34,17 +33,10 @@ pub(crate) fn around(routes: Router, app: &Arc<App>) -> Router {
     routes.layer(from_fn_with_state(Arc::clone(app), serve))
 }
 
-/// The address by which the client reached the gateway.
-#[derive(Clone, Debug)]
-pub(crate) struct ReachedAt(pub(crate) Authority);
-
 /// Serves one request: names it, bounds it, answers it, measures and logs it.
-async fn serve(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+async fn serve(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let about = About::new(&request);
-    if let Some(authority) = authority(&request) {
-        request.extensions_mut().insert(ReachedAt(authority));
-    }
     let _under_way = Present::of(meters::REQUESTS_IN_FLIGHT);
     let span = about.span();
     trace::go_on(&span, request.headers());
@@ -62,8 +54,12 @@ async fn serve(State(app): State<Arc<App>>, mut request: Request, next: Next) ->
     .await
 }
 
-/// Answers a request whose client does not ask too often.
-async fn bounded(app: &App, about: &About, request: Request, next: Next) -> Response {
+/// Answers a request that no page of another site sent, and whose client does
+/// not ask too often.
+async fn bounded(app: &App, about: &About, mut request: Request, next: Next) -> Response {
+    if let Err(problem) = origin::admit(app, &mut request) {
+        return problem.into_response();
+    }
     let gateway = &app.gateway;
     let address = gateway
         .proxies
@@ -269,6 +265,7 @@ impl About {
             }
         };
         pages::protect(response.headers_mut());
+        origin::insist_on_tls(app, response.headers_mut());
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, self.id.0.clone());
         if headers.get(header::CACHE_CONTROL) != Some(&pages::FOR_GOOD) {
@@ -337,18 +334,4 @@ impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.to_str().unwrap_or_default())
     }
-}
-
-/// HTTP/2 says it in the address, HTTP/1.1 in a header. A name with a user in
-/// it is not one that a link should be made of.
-fn authority(request: &Request) -> Option<Authority> {
-    request
-        .uri()
-        .authority()
-        .cloned()
-        .or_else(|| {
-            let host = request.headers().get(header::HOST)?;
-            Authority::try_from(host.as_bytes()).ok()
-        })
-        .filter(|authority| !authority.as_str().contains('@'))
 }

@@ -16,6 +16,7 @@ mod keys;
 mod layers;
 mod limits;
 mod operator;
+mod origin;
 mod pages;
 mod problem;
 mod proxies;

@@ -91,6 +91,10 @@ error_codes! {
     Unauthenticated = "unauthenticated", UNAUTHORIZED, Unauthenticated, "A key is needed";
     /// The key is known, but not for this.
     Forbidden = "forbidden", FORBIDDEN, PermissionDenied, "This key may not do that";
+    /// The request is for a host that is not this gateway's.
+    MisdirectedRequest = "misdirected-request", MISDIRECTED_REQUEST, FailedPrecondition, "This host is not answered for here";
+    /// A page of another site had the browser send the request.
+    CrossSiteRequest = "cross-site-request", FORBIDDEN, PermissionDenied, "A page of another site sent this";
     /// There is no parked task with this id.
     FailureNotFound = "failure-not-found", NOT_FOUND, NotFound, "There is no such parked task";
     /// The parked task is done or was discarded.

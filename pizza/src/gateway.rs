@@ -15,7 +15,7 @@ use pizza_domain::{Menu, StageDeadlines};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use url::Url;
+use url::{Host, Url};
 
 use crate::client::output;
 use crate::guards::GuardsArgs;
@@ -68,6 +68,16 @@ pub(crate) struct SettingsArgs {
     /// The URL that clients know this gateway by; by default the one they asked
     #[arg(long, value_name = "URL", env = "PIZZA_PUBLIC_URL")]
     pub(crate) public_url: Option<PublicUrl>,
+    /// Hosts, without port, that a gateway without customers' keys answers for beside localhost,
+    /// its addresses and its public URL's (with commas between them, or repeated)
+    #[arg(
+        long,
+        value_name = "HOST",
+        env = "PIZZA_ALLOWED_HOSTS",
+        value_delimiter = ',',
+        value_parser = host
+    )]
+    allowed_hosts: Vec<Host>,
     /// Where the Temporal UI is, for links from the operators' pages
     #[arg(long, value_name = "URL", env = "PIZZA_TEMPORAL_UI")]
     temporal_ui: Option<Url>,
@@ -157,6 +167,12 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "must be a number of seconds from 0.1 to 86400".to_owned())
 }
 
+/// Reads a host's name or address.
+fn host(text: &str) -> Result<Host, String> {
+    Host::parse(text)
+        .map_err(|_| "must be a host's name or address, without scheme and port".to_owned())
+}
+
 /// Serves until a signal stops it. Starts while Temporal is away, and says so
 /// on `/readyz`.
 pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
@@ -213,6 +229,7 @@ pub(crate) async fn serve(
     gateway.keys = checked.keys;
     gateway.use_cases.settings.menu = checked.menu;
     gateway.public_url = settings.public_url.clone();
+    gateway.allowed_hosts.clone_from(&settings.allowed_hosts);
     if let Some(url) = &settings.temporal_ui {
         gateway.temporal_ui = Some(url.clone());
     }

@@ -76,7 +76,7 @@ async fn a_form_that_was_not_sent_from_its_own_page_does_nothing() {
     browser.visit(&forged).await;
     browser.click("button").await;
     browser
-        .until_it_says("the form was sent by a page of another site")
+        .until_it_says("the request was sent by a page of another site")
         .await;
 
     browser.visit(&gateway.at(&task)).await;

@@ -6,7 +6,7 @@ use super::proto::place_order_request::ErrorOnStep;
 use super::proto::{self, PlaceOrderRequest, PlaceOrderResponse};
 use crate::gateway::App;
 use crate::http::PLACED_MESSAGE;
-use crate::layers::ReachedAt;
+use crate::origin::ReachedAt;
 use crate::usecases::{
     IdempotencyKey, PlaceOrder, PlacedOrder, ScenarioChoice, UseCaseError, Violation,
 };

@@ -36,7 +36,7 @@ use jiff::Timestamp;
 use pizza_domain::OrderId;
 
 use crate::gateway::App;
-use crate::layers::ReachedAt;
+use crate::origin::ReachedAt;
 use crate::problem::{ErrorCode, Problem};
 
 pub use openapi::openapi_json;
@@ -83,7 +83,7 @@ impl<S: Send + Sync> FromRequestParts<S> for OrderIdInPath {
     }
 }
 
-/// The address by which the client reached the gateway, if it said.
+/// The host by which the client reached the gateway.
 pub(crate) struct Authority(pub(crate) Option<http::uri::Authority>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Authority {

@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use http::{HeaderMap, header};
+use http::header;
 use maud::{Markup, html};
 use uuid::Uuid;
 
 use super::session::Visitor;
 use crate::gateway::App;
-use crate::layers::ReachedAt;
 use crate::problem::{ErrorCode, Problem};
 use crate::usecases::{IdempotencyKey, UseCaseError};
 
 /// The field that says that the form stood in a page of this session.
 pub(super) const TOKEN: &str = "formToken";
 
-/// A form, and who sent it. One that a page of another site sent is refused.
+/// A form, and who sent it. One that no page of the visitor's session had is
+/// refused.
 #[derive(Debug)]
 pub(super) struct Submitted {
     /// Who sent it.
@@ -57,11 +57,6 @@ impl FromRequest<Arc<App>> for Submitted {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let reached_at = parts.extensions.get::<ReachedAt>();
-        if !is_from_here(&parts.headers, reached_at, app) {
-            let detail = "the form was sent by a page of another site";
-            return Err(Problem::new(ErrorCode::Forbidden, detail));
-        }
         let kind = parts.headers.get(header::CONTENT_TYPE);
         let is_form = kind.is_some_and(|kind| {
             let form = b"application/x-www-form-urlencoded";
@@ -88,22 +83,6 @@ impl FromRequest<Arc<App>> for Submitted {
         }
         Ok(Self { visitor, fields })
     }
-}
-
-/// Whether the form stood in a page of this gateway, as far as the browser
-/// says. A program says nothing, and is nobody's browser.
-fn is_from_here(headers: &HeaderMap, reached_at: Option<&ReachedAt>, app: &App) -> bool {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return ["same-origin", "none"].iter().any(|own| site == own);
-    }
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return true;
-    };
-    let Some((_, authority)) = origin.to_str().ok().and_then(|it| it.split_once("://")) else {
-        return false;
-    };
-    reached_at.is_some_and(|ReachedAt(own)| own.as_str() == authority)
-        || app.public_authority().as_deref() == Some(authority)
 }
 
 fn fields(body: &[u8]) -> Result<BTreeMap<String, String>, Problem> {

@@ -114,6 +114,8 @@ fn advice(code: ErrorCode) -> &'static str {
         ErrorCode::NotFound | ErrorCode::OrderNotFound => {
             "Look at the address again, or begin anew."
         }
+        ErrorCode::MisdirectedRequest => "Ask for it by the gateway's own address.",
+        ErrorCode::CrossSiteRequest => "Send it from a page of this shop.",
         ErrorCode::Unauthenticated => "Sign in, then go back and send it once more.",
         ErrorCode::Forbidden => "Go back and load the page again, or sign in with another key.",
         ErrorCode::TemporalUnavailable

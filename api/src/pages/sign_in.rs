@@ -1,33 +1,41 @@
 //! Signing in with a key, and out.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{FromRequestParts, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
-use http::{StatusCode, Uri, uri};
+use http::request::Parts;
+use http::{StatusCode, Uri};
 use maud::{Markup, html};
 
 use super::form::Submitted;
 use super::layout::{Page, Section, Site, role_name};
 use super::session::{self, Visitor};
 use crate::gateway::App;
-use crate::http::Authority;
 use crate::keys::{KeyHash, Role};
+use crate::origin::is_from_this_machine;
 use crate::problem::{ErrorCode, Problem};
 
 pub(super) async fn page(
     State(app): State<Arc<App>>,
     visitor: Visitor,
+    developer: Developer,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
     let next = query.get("next").map(String::as_str);
-    shown(&app, &visitor, own_path(next), None)
+    shown(&app, &visitor, developer, own_path(next), None)
 }
 
-fn shown(app: &App, visitor: &Visitor, next: Option<&str>, problem: Option<&Problem>) -> Response {
+fn shown(
+    app: &App,
+    visitor: &Visitor,
+    Developer(is_developer): Developer,
+    next: Option<&str>,
+    problem: Option<&Problem>,
+) -> Response {
     let site = visitor.site(app);
     let action = site.at("/sign-in");
     let mut page = Page::new(
@@ -35,7 +43,7 @@ fn shown(app: &App, visitor: &Visitor, next: Option<&str>, problem: Option<&Prob
         Section::None,
         html! {
             h1 { "Sign in" }
-            @if app.gateway.development {
+            @if is_developer {
                 section.card {
                     h2 { "On this machine" }
                     p { "This gateway was started for development, by " code { "pizza dev" }
@@ -110,13 +118,13 @@ const fn home(role: Role) -> &'static str {
 
 pub(super) async fn sign_in(
     State(app): State<Arc<App>>,
-    Authority(reached_at): Authority,
+    developer: Developer,
     cookies: CookieJar,
     form: Submitted,
 ) -> Result<Response, Problem> {
     let next = own_path(form.text("next"));
     let known = match (form.text("as"), form.text("key")) {
-        (Some(role), _) => developer(&app, reached_at.as_ref(), role),
+        (Some(role), _) => developer.key(&app, role),
         (None, Some(key)) => {
             let hash = KeyHash::of(key.trim());
             let holder = app.gateway.keys.holder_by_hash(&hash);
@@ -128,7 +136,7 @@ pub(super) async fn sign_in(
         Ok(hash) => hash,
         Err(detail) => {
             let problem = Problem::new(ErrorCode::Unauthenticated, detail);
-            let mut response = shown(&app, &form.visitor, next, Some(&problem));
+            let mut response = shown(&app, &form.visitor, developer, next, Some(&problem));
             *response.status_mut() = StatusCode::UNAUTHORIZED;
             // Counted as a wrong key, like any other.
             response.extensions_mut().insert(WrongKey);
@@ -146,26 +154,35 @@ pub(super) async fn sign_in(
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WrongKey;
 
-/// The key of whoever develops on this machine. A browser that knows the
-/// gateway by another machine's name was led here by somebody else's page.
-fn developer(
-    app: &App,
-    reached_at: Option<&uri::Authority>,
-    role: &str,
-) -> Result<KeyHash, &'static str> {
-    if !app.gateway.development || !reached_at.is_some_and(is_this_machine) {
-        return Err("this gateway is not for development: a key is needed");
+/// Whether the request is one of whoever develops on this machine, who needs
+/// no key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Developer(bool);
+
+impl FromRequestParts<Arc<App>> for Developer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        let is_local = is_from_this_machine(&parts.extensions, &parts.headers);
+        Ok(Self(app.gateway.development && is_local))
     }
-    let role = [Role::Operator, Role::Kitchen]
-        .into_iter()
-        .find(|known| role_name(*known) == role);
-    let key = role.and_then(|role| app.gateway.keys.first(role));
-    key.map(|(hash, _)| *hash).ok_or("nobody has such a key")
 }
 
-fn is_this_machine(authority: &uri::Authority) -> bool {
-    let host = authority.host().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+impl Developer {
+    /// The key that a role has here.
+    fn key(self, app: &App, role: &str) -> Result<KeyHash, &'static str> {
+        let Self(true) = self else {
+            return Err(
+                "this gateway is not for development, or you are not on its machine: a \
+                        key is needed",
+            );
+        };
+        let role = [Role::Operator, Role::Kitchen]
+            .into_iter()
+            .find(|known| role_name(*known) == role);
+        let key = role.and_then(|role| app.gateway.keys.first(role));
+        key.map(|(hash, _)| *hash).ok_or("nobody has such a key")
+    }
 }
 
 pub(super) async fn sign_out(
@@ -181,21 +198,6 @@ pub(super) async fn sign_out(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn this_machine_is_known_by_its_own_names_alone() {
-        for (authority, is_own) in [
-            ("localhost:8080", true),
-            ("127.0.0.1:8080", true),
-            ("[::1]:8080", true),
-            ("pizza.example:8080", false),
-            ("localhost.pizza.example", false),
-            ("192.0.2.1", false),
-        ] {
-            let authority: uri::Authority = authority.parse().expect("an authority");
-            assert_eq!(is_this_machine(&authority), is_own, "{authority}");
-        }
-    }
 
     #[test]
     fn whoever_signs_in_stays_here() {

@@ -12,6 +12,7 @@ mod kitchens;
 mod many_watchers;
 mod operator_pages;
 mod operators;
+mod origins;
 mod overload;
 mod placing;
 mod rates;

@@ -99,7 +99,10 @@ fn der(pem: &str) -> CertificateDer<'static> {
 async fn both_doors_are_served_over_tls() {
     let locked = Locked::start(Limits::default()).await;
     let answer = locked.client().get(locked.url("/menu")).send().await;
-    assert_eq!(answer.expect("an answer").status(), 200);
+    let answer = answer.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let strict = &answer.headers()["strict-transport-security"];
+    assert_eq!(strict, "max-age=31536000");
 
     let authority = tonic::transport::Certificate::from_pem(locked.authority.certificate());
     let channel = Endpoint::try_from(locked.url(""))
