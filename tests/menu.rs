@@ -72,3 +72,54 @@ async fn an_order_keeps_the_price_that_it_was_accepted_at() {
         assert_eq!(account.payments, [("charge".to_owned(), total)]);
     }
 }
+
+/// At which prices the menu lists what was asked for, nobody asked for.
+#[tokio::test]
+async fn an_amendment_is_the_same_request_whatever_the_menu_says_by_now() {
+    let file = folder::new("menu").join("menu.toml");
+    let write = |price: i64| {
+        let prices = format!("small = 1\nmedium = {price}\nlarge = 9\n");
+        fs::write(&file, format!("[custom]\n{prices}")).expect("a file");
+    };
+    write(1111);
+    let path = file.to_str().expect("UTF-8").to_owned();
+    let mut world = World::found(Setup {
+        kitchen: false,
+        kitchen_deadline_seconds: 60.0,
+        gateway_variables: vec![("PIZZA_MENU".to_owned(), path)],
+        ..Setup::default()
+    })
+    .await;
+    world.start_gateway().await;
+    world.start_worker();
+    let id = world.handed_over().await;
+    let amend = async |world: &World, flavour: &str| {
+        let gateway = world.gateway();
+        let url = gateway.at(&format!("/orders/{id}"));
+        let request = gateway.client.patch(url).header("idempotency-key", "soup");
+        let request = request.json(&json!({ "flavour": flavour, "quantity": 2 }));
+        gateway.send(request).await
+    };
+    let first = amend(&world, "soup").await;
+    assert_eq!(first.json()["difference"], 1111, "{first:?}");
+
+    world.gateway.take().expect("the gateway").kill();
+    write(2222);
+    world.start_gateway().await;
+    let again = amend(&world, "soup").await;
+    assert_eq!(again.status, 200, "{again:?}");
+    assert_eq!(again.json()["difference"], 1111, "{again:?}");
+    assert_eq!(again.json()["order"]["total"], 2222, "{again:?}");
+    let other = amend(&world, "stew").await;
+    assert_eq!(other.problem(), "idempotency-key-reused", "{other:?}");
+    for event in ["accepted", "cooked", "pickedUp", "delivered"] {
+        world.gateway().report_taken(&id, event).await;
+    }
+    world.finished(&id).await;
+    // While Temporal keeps the order's history, it is answered as before.
+    let late = amend(&world, "soup").await;
+    assert_eq!(late.status, 200, "{late:?}");
+    assert_eq!(late.json()["difference"], 1111, "{late:?}");
+    let account = world.books().await.account(&id).await;
+    assert_eq!(account.payments, [("charge".to_owned(), 1111)]);
+}

@@ -226,6 +226,9 @@ pub struct TicketProgress {
     /// The ids of the reports that came with one.
     #[serde(default)]
     ids: Vec<(KitchenReport, ReportId)>,
+    /// Why it was rejected, if that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<Rejection>,
     rejected: bool,
     closed: bool,
 }
@@ -276,7 +279,9 @@ impl TicketProgress {
     fn seen(&self, report: &TicketReport) -> Option<ReportRefusal> {
         let known = |id: &ReportId| self.ids.iter().find(|(_, known)| known == id);
         if let Some((event, _)) = report.report_id.as_ref().and_then(known) {
-            return Some(if *event == report.report {
+            let is_same = *event == report.report
+                && (report.report != KitchenReport::Rejected || report.reason == self.reason);
+            return Some(if is_same {
                 ReportRefusal::Repeated
             } else {
                 ReportRefusal::IdReused
@@ -302,6 +307,7 @@ impl TicketProgress {
         self.check(report)?;
         if report.report == KitchenReport::Rejected {
             self.rejected = true;
+            self.reason.clone_from(&report.reason);
             self.closed = true;
         } else {
             self.last = Some(report.report);
@@ -324,7 +330,10 @@ impl TicketProgress {
         let mut progress = Self::default();
         for report in taken {
             match report.report {
-                KitchenReport::Rejected => progress.rejected = true,
+                KitchenReport::Rejected => {
+                    progress.rejected = true;
+                    progress.reason = report.reason;
+                }
                 on_the_way => progress.resume_at(on_the_way),
             }
             progress
@@ -474,6 +483,30 @@ mod tests {
         fn a_report_survives_its_journey_as_json(report in any_report()) {
             let json = serde_json::to_string(&report).expect("JSON");
             prop_assert_eq!(serde_json::from_str::<TicketReport>(&json).expect("a report"), report);
+        }
+    }
+
+    #[test]
+    fn another_reason_is_another_report() {
+        let rejected = |id: Option<&str>, reason: Option<&str>| TicketReport {
+            report: KitchenReport::Rejected,
+            report_id: id.map(|id| id.parse().expect("an id")),
+            reason: reason.map(|text| Rejection::try_from(text.to_owned()).expect("a reason")),
+        };
+        let first = rejected(Some("a"), Some("no dough"));
+        let mut ticket = TicketProgress::default();
+        ticket.take(&first).expect("taken");
+        for ticket in [ticket, TicketProgress::ended_after([first])] {
+            for (id, reason, refusal) in [
+                (Some("a"), Some(" no dough "), ReportRefusal::Repeated),
+                (None, Some("no cheese"), ReportRefusal::Repeated),
+                (Some("a"), Some("no cheese"), ReportRefusal::IdReused),
+                (Some("a"), None, ReportRefusal::IdReused),
+                (Some("b"), Some("no dough"), ReportRefusal::Late),
+            ] {
+                let refused = ticket.check(&rejected(id, reason));
+                assert_eq!(refused, Err(refusal), "{id:?} {reason:?}");
+            }
         }
     }
 

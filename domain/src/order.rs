@@ -137,6 +137,19 @@ pub struct Amendment {
     pub quantity: Option<Quantity>,
 }
 
+impl Amendment {
+    /// Whether another one asks for the same. At which prices a flavour was on
+    /// the menu then, nobody asked for.
+    #[must_use]
+    pub fn asks_for_the_same(&self, other: &Self) -> bool {
+        let asked = |it: &Self| {
+            let flavour = it.flavour.as_ref().map(|it| it.flavour.clone());
+            (flavour, it.size, it.quantity)
+        };
+        asked(self) == asked(other)
+    }
+}
+
 /// A flavour, at the prices of the menu that it was chosen from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

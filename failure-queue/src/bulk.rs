@@ -99,6 +99,11 @@ pub struct BulkRequest {
     pub reason: Option<String>,
     /// Tasks in a second, 0.1 to 100.
     pub rate_per_second: f64,
+    /// What its client asked for, in the client's own form: by it a program
+    /// tells a repetition from another request under the same id. It means
+    /// nothing here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
 }
 
 impl BulkRequest {

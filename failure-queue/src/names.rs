@@ -53,6 +53,8 @@ pub mod failure_type {
     pub const RESOLVED: &str = "FailedTaskResolved";
     /// A redrive of the task is under way.
     pub const BUSY: &str = "FailedTaskBusy";
+    /// The request's id was used for another request.
+    pub const REUSED: &str = "RequestIdReused";
     /// A field of the request is beyond its limit; its details say which.
     pub const INVALID: &str = "InvalidRequest";
 }

@@ -58,6 +58,13 @@ impl StoredPayload {
         std::str::from_utf8(&encoding.0).ok()
     }
 
+    /// Whether both say the same, if they are JSON whatever the order of their
+    /// fields.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let value = |it: &Self| serde_json::from_str::<serde_json::Value>(it.as_json()?).ok();
+        self == other || value(self).is_some_and(|own| value(other) == Some(own))
+    }
+
     /// The data, if it is plain JSON.
     #[must_use]
     pub fn as_json(&self) -> Option<&str> {

@@ -18,6 +18,8 @@ pub(crate) enum Refusal {
     Resolved,
     /// A redrive is under way.
     Busy,
+    /// Another request was made under its id.
+    Reused,
     /// A field is beyond its limit.
     Invalid(InvalidRequest),
 }
@@ -33,6 +35,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::Resolved => f.write_str("the task is done or discarded"),
             Self::Busy => f.write_str("a redrive of the task is under way"),
+            Self::Reused => f.write_str("another request was made under this id"),
             Self::Invalid(invalid) => invalid.fmt(f),
         }
     }
@@ -71,6 +74,7 @@ impl From<Refusal> for Refused {
         let type_name = match &refusal {
             Refusal::Resolved => failure_type::RESOLVED,
             Refusal::Busy => failure_type::BUSY,
+            Refusal::Reused => failure_type::REUSED,
             Refusal::Invalid(_) => failure_type::INVALID,
         };
         let failure = ApplicationFailure::builder(refusal.to_string())
@@ -78,7 +82,7 @@ impl From<Refusal> for Refused {
             .non_retryable(true);
         let failure = match refusal {
             Refusal::Invalid(invalid) => failure.details(invalid).build(),
-            Refusal::Resolved | Refusal::Busy => failure.build(),
+            Refusal::Resolved | Refusal::Busy | Refusal::Reused => failure.build(),
         };
         refused("the request was not taken", failure)
     }

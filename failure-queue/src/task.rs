@@ -10,7 +10,7 @@ use crate::failure::StepFailure;
 use crate::park::{FollowUp, Recorder};
 use crate::payload::StoredPayload;
 use crate::policy::StepPolicy;
-use crate::request::RedriveAnswer;
+use crate::request::{DiscardRequest, RedriveAnswer, RedriveRequest};
 
 /// A step that failed for good, with what is needed to run it again. The
 /// step's input is the workflow's second argument: the payload exactly as it
@@ -235,6 +235,33 @@ pub struct TaskView {
 }
 
 impl TaskView {
+    /// The line of the audit trail for the request with this id, if it was
+    /// taken.
+    pub(crate) fn audited(&self, action: AuditAction, id: Option<&str>) -> Option<&AuditEntry> {
+        let id = id?;
+        let mut audit = self.audit.iter();
+        audit.find(|entry| entry.action == action && entry.request_id == id)
+    }
+
+    /// Whether a line of the audit trail is of this redrive, and not of another
+    /// one under its id. A corrected input is known until the next one.
+    pub(crate) fn is_redrive(&self, entry: &AuditEntry, request: &RedriveRequest) -> bool {
+        let last = self.audit.iter().rfind(|entry| entry.corrected_input);
+        let kept = self.corrected_input.as_ref();
+        let kept = kept.filter(|_| last.is_some_and(|last| std::ptr::eq(last, entry)));
+        let input = request.input.as_ref();
+        entry.principal == request.principal
+            && entry.reason == request.reason
+            && entry.corrected_input == input.is_some()
+            && kept.is_none_or(|kept| input.is_some_and(|input| kept.says_the_same(input)))
+    }
+
+    /// Whether a line of the audit trail is of this discard, and not of another
+    /// one under its id.
+    pub(crate) fn is_discard(&self, entry: &AuditEntry, request: &DiscardRequest) -> bool {
+        entry.principal == request.principal && entry.reason.as_ref() == Some(&request.reason)
+    }
+
     /// How the redrive that was asked for under this key ended; without a key,
     /// the last one.
     pub(crate) fn answer_to(&self, request_id: Option<&str>) -> RedriveAnswer {

@@ -43,24 +43,48 @@ impl Store {
             .bind(now_ms())
             .execute(&self.pool)
             .await?;
-            let row = sqlx::query(
-                "SELECT fingerprint, order_ids FROM idempotency_keys \
-             WHERE customer_id = $1 AND idempotency_key = $2",
-            )
-            .bind(customer.as_str().to_owned())
-            .bind(key.to_owned())
-            .fetch_one(&self.pool)
-            .await?;
-            let order_ids: Result<Vec<OrderId>, InvalidField> = row
-                .try_get::<String, _>("order_ids")?
-                .split(' ')
-                .map(str::parse)
-                .collect();
-            Ok(KeptRequest {
-                fingerprint: row.try_get("fingerprint")?,
-                order_ids: order_ids?,
-            })
+            let kept = self.read_request(customer, key).await?;
+            Ok(kept.ok_or(sqlx::Error::RowNotFound)?)
         })
         .await
+    }
+
+    /// The request that is kept under its customer's key; none when there is
+    /// none.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    #[tracing::instrument(name = "store.kept_request", level = "debug", skip_all)]
+    pub async fn kept_request(
+        &self,
+        customer: &CustomerId,
+        key: &str,
+    ) -> Result<Option<KeptRequest>, StoreError> {
+        self.within(self.read_request(customer, key)).await
+    }
+
+    async fn read_request(
+        &self,
+        customer: &CustomerId,
+        key: &str,
+    ) -> Result<Option<KeptRequest>, StoreError> {
+        let row = sqlx::query(
+            "SELECT fingerprint, order_ids FROM idempotency_keys \
+             WHERE customer_id = $1 AND idempotency_key = $2",
+        )
+        .bind(customer.as_str().to_owned())
+        .bind(key.to_owned())
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let order_ids: Result<Vec<OrderId>, InvalidField> = row
+            .try_get::<String, _>("order_ids")?
+            .split(' ')
+            .map(str::parse)
+            .collect();
+        Ok(Some(KeptRequest {
+            fingerprint: row.try_get("fingerprint")?,
+            order_ids: order_ids?,
+        }))
     }
 }

@@ -71,7 +71,7 @@ impl UseCases {
         amendment: &Amendment,
         receipt: AmendReceipt,
     ) -> Result<Amended, UseCaseError> {
-        if receipt.asked != *amendment {
+        if !receipt.asked.asks_for_the_same(amendment) {
             return Err(UseCaseError::IdempotencyKeyReused);
         }
         Ok(Amended {

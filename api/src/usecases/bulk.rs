@@ -7,11 +7,13 @@ use failure_queue::{
 use futures::{StreamExt, stream};
 use pizza_activities::store::now_ms;
 use pizza_domain::InvalidField;
+use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::discard_failure::missing_reason;
 use super::failures::{FailureFilter, IDEMPOTENCY_KEY, IdempotencyKey, bulk_error};
+use super::idempotency::digest;
 use super::show_failure::AT_ONCE;
 use super::{UseCaseError, UseCases, Violation};
 
@@ -166,14 +168,16 @@ fn open(tasks: BulkFilter) -> TaskFilter {
 }
 
 fn check(request: StartBulk) -> Result<BulkRequest, UseCaseError> {
-    let filter = which(request.all, request.filter)?;
+    let filter = which(request.all, request.filter.clone())?;
     let rate_per_second = check_rate(request.rate_per_second)?;
     check_reason(
         request.action,
         &request.principal,
         request.reason.as_deref(),
     )?;
+    let asked = asked(&request, &filter, rate_per_second);
     Ok(BulkRequest {
+        asked: Some(asked),
         id: id(&request.principal, request.key.as_ref()),
         action: request.action,
         filter,
@@ -251,6 +255,29 @@ fn id(principal: &str, key: Option<&IdempotencyKey>) -> String {
     id.to_string()
 }
 
+/// A digest of what a client asked for, whenever it did: ages as they were
+/// given, not the times that they reach back to.
+fn asked(request: &StartBulk, filter: &BulkFilter, rate_per_second: f64) -> String {
+    let age = |seconds: Option<i128>| seconds.and_then(|it| i64::try_from(it).ok());
+    digest(&json!([
+        request.action,
+        but_times(filter),
+        age(request.filter.older_than_seconds),
+        age(request.filter.newer_than_seconds),
+        request.reason,
+        rate_per_second,
+    ]))
+}
+
+/// A filter without the times that its ages reach back to at one moment.
+fn but_times(filter: &BulkFilter) -> BulkFilter {
+    BulkFilter {
+        parked_before_ms: None,
+        parked_after_ms: None,
+        ..filter.clone()
+    }
+}
+
 /// The operation that was started under this key before, if it is the one
 /// that is asked for now.
 fn same(
@@ -258,16 +285,19 @@ fn same(
     matching: u64,
     asked: &BulkRequest,
 ) -> Result<BulkStarted, UseCaseError> {
-    // Ages are counted from the moment of the request, so their times differ.
-    let but_times = |request: &BulkRequest| BulkRequest {
-        filter: BulkFilter {
-            parked_before_ms: None,
-            parked_after_ms: None,
-            ..request.filter.clone()
-        },
-        ..request.clone()
+    let is_same = match &known.asked {
+        Some(_) => known.asked == asked.asked,
+        // It was started by a version that did not keep what was asked for.
+        None => {
+            let but_times = |request: &BulkRequest| BulkRequest {
+                filter: but_times(&request.filter),
+                asked: None,
+                ..request.clone()
+            };
+            but_times(known) == but_times(asked)
+        }
     };
-    if but_times(known) == but_times(asked) {
+    if is_same {
         let id = asked.id.clone();
         return Ok(BulkStarted { id, matching });
     }
@@ -349,20 +379,47 @@ mod tests {
 
     #[test]
     fn a_key_stands_for_one_operation() {
-        let request = check(discard_all()).expect("a request");
-        let known = |change: fn(&mut BulkRequest)| {
-            let mut before = request.clone();
+        let known = |change: fn(&mut StartBulk)| {
+            let mut before = discard_all();
             change(&mut before);
-            same(&before, 3, &request).map_err(|error| error.code())
+            let mut known = check(before).expect("a request");
+            let request = check(discard_all()).expect("a request");
+            known.id.clone_from(&request.id);
+            same(&known, 3, &request)
+                .map(|started| started.matching)
+                .map_err(|error| error.code())
         };
-        let started = BulkStarted {
-            id: request.id.clone(),
-            matching: 3,
-        };
-        assert_eq!(known(|_| ()), Ok(started.clone()));
-        assert_eq!(known(|r| r.filter.parked_before_ms = Some(1)), Ok(started));
+        assert_eq!(known(|_| ()), Ok(3));
+        assert_eq!(known(|r| r.rate_per_second = Some(DEFAULT_RATE)), Ok(3));
         let refused = Err(ErrorCode::InvalidValue);
         assert_eq!(known(|r| r.action = BulkAction::Redrive), refused);
-        assert_eq!(known(|r| r.reason = None), refused);
+        assert_eq!(known(|r| r.reason = Some("lost".to_owned())), refused);
+        assert_eq!(known(|r| r.rate_per_second = Some(1.0)), refused);
+    }
+
+    #[test]
+    fn an_age_is_compared_as_it_was_given_and_not_when() {
+        let older = |seconds: i128| {
+            let request = StartBulk {
+                key: Some(IdempotencyKey::parse("monday").expect("a key")),
+                all: false,
+                filter: FailureFilter {
+                    older_than_seconds: Some(seconds),
+                    ..FailureFilter::default()
+                },
+                ..discard_all()
+            };
+            check(request).expect("a request")
+        };
+        let mut known = older(60);
+        known.filter.parked_before_ms = Some(1);
+        let is_same = |known: &BulkRequest, seconds| same(known, 3, &older(seconds)).is_ok();
+        assert!(is_same(&known, 60));
+        assert!(!is_same(&known, 61));
+        // A version before kept the time alone.
+        known.asked = None;
+        assert!(is_same(&known, 60) && is_same(&known, 61));
+        known.reason = None;
+        assert!(!is_same(&known, 60));
     }
 }

@@ -262,6 +262,7 @@ impl From<Error> for UseCaseError {
             Error::NotFound => Self::FailureNotFound,
             Error::Resolved => Self::FailureResolved,
             Error::Busy => Self::FailureBusy,
+            Error::Reused => Self::IdempotencyKeyReused,
             Error::InvalidToken => invalid_cursor(),
             Error::Invalid(request) => request.into(),
             Error::TimedOut => Self::TemporalUnavailable(TemporalError::TimedOut),

@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use pizza_activities::meters::Replay;
 use pizza_activities::store::KeptRequest;
 use pizza_domain::{ErrorOnStep, OrderId, OrderRequest};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -38,22 +38,28 @@ impl UseCases {
     /// or those of the request that came first.
     ///
     /// # Errors
-    /// When the key was used for another request, or the store is away.
+    /// When the key was used for another request, the store is away, or new
+    /// orders are not allowed and there are none of before.
     pub(super) async fn orders_under(
         &self,
         key: &IdempotencyKey,
         request: &OrderRequest,
         scenarios: &[ErrorOnStep],
+        allowed: Result<(), UseCaseError>,
     ) -> Result<Vec<Wanted>, UseCaseError> {
         let new = new_orders(scenarios.len());
         let asked = KeptRequest {
             fingerprint: fingerprint(request, scenarios),
             order_ids: new.iter().map(|order| order.order_id).collect(),
         };
-        let kept = self
-            .store
-            .keep_request(&request.customer_id, key.as_str(), &asked)
-            .await?;
+        let (store, customer) = (&self.store, &request.customer_id);
+        let kept = match allowed {
+            Ok(()) => store.keep_request(customer, key.as_str(), &asked).await?,
+            Err(refusal) => {
+                let kept = store.kept_request(customer, key.as_str()).await?;
+                kept.ok_or(refusal)?
+            }
+        };
         if kept.fingerprint != asked.fingerprint {
             return Err(UseCaseError::IdempotencyKeyReused);
         }
@@ -80,13 +86,16 @@ impl UseCases {
 /// it is not the default.
 fn fingerprint(request: &OrderRequest, scenarios: &[ErrorOnStep]) -> String {
     let scenarios: Vec<_> = scenarios.iter().map(|scenario| scenario.as_str()).collect();
-    let canonical = json!([
+    digest(&json!([
         request.flavour.as_str(),
         request.size.as_str(),
         request.quantity.get(),
         request.simulation.pace,
         scenarios,
-    ]);
+    ]))
+}
+
+pub(super) fn digest(canonical: &Value) -> String {
     Sha256::digest(canonical.to_string())
         .iter()
         .map(|byte| format!("{byte:02x}"))

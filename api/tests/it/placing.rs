@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use pizza_activities::store::StoreOptions;
 use pizza_api::proto::menu_service_client::MenuServiceClient;
 use pizza_api::proto::order_service_client::OrderServiceClient;
 use pizza_api::proto::place_order_request::ErrorOnStep;
@@ -50,6 +51,17 @@ async fn count(gateway: &TestGateway, table: &str) -> i64 {
         .fetch_one(&mut store(gateway).await)
         .await
         .expect("a count")
+}
+
+/// Writes an order's record, as a worker does.
+async fn write_order(store: &mut SqliteConnection, id: &str) {
+    let insert = format!(
+        "INSERT INTO orders (order_id, customer_id, flavour, size, quantity, total, \
+         discount_percent, status, money, points, version, placed_at_ms, updated_at_ms) \
+         VALUES ('{id}', 'guest', 'plain', 'medium', 1, 1200, 0, 'Pending', 'notCharged', \
+         'none', 1, 1, 1)"
+    );
+    store.execute(AssertSqlSafe(insert)).await.expect("a row");
 }
 
 /// The ids that are kept under a key.
@@ -148,6 +160,57 @@ async fn a_key_is_for_one_request_of_one_customer() {
     assert_eq!(count(&gateway, "orders").await, 0);
 }
 
+/// However it is written.
+#[tokio::test]
+async fn what_is_compared_under_a_key_is_what_was_asked_for_and_not_how() {
+    let gateway = TestGateway::start().await;
+    for body in [
+        r#"{"flavour":"Jalape\u00f1o","quantity":2,"perStepDelaySeconds":1}"#,
+        r#" { "perStepDelaySeconds" : 1.0, "quantity":2,"flavour":"\u004aalapeño" }"#,
+        r#"{"size":"medium","flavour":" Jalapeño ","perStepDelaySeconds":10e-1,"quantity":2}"#,
+        r#"{"errorOnStep":0,"flavour":"Jalapeño","perStepDelaySeconds":1,"quantity":2}"#,
+    ] {
+        let request = gateway.http.post(gateway.url("/orders"));
+        let request = request.header("content-type", "application/json");
+        let request = request.header("idempotency-key", "monday").body(body);
+        let answer = problem(request.send().await.expect("an answer")).await;
+        assert_eq!(answer["code"], "temporal-unavailable", "{body}");
+    }
+    assert_eq!(count(&gateway, "idempotency_keys").await, 1);
+    assert_eq!(kept_ids(&gateway, "monday").await.len(), 1);
+}
+
+/// What the gateway's settings allow now is asked of new orders alone.
+#[tokio::test]
+async fn a_key_finds_its_orders_whatever_the_gateway_allows_by_now() {
+    let gateway = TestGateway::start().await;
+    let all = json!({ "errorOnStep": "ALL" });
+    let away = problem(post(&gateway, &["monday"], &all).await).await;
+    assert_eq!(away["code"], "temporal-unavailable");
+    let ids = kept_ids(&gateway, "monday").await;
+    let mut store = store(&gateway).await;
+    for id in &ids {
+        write_order(&mut store, id).await;
+    }
+
+    let options = StoreOptions::new(gateway.store_url.clone());
+    let strict = TestGateway::on(options, |gateway| {
+        gateway.use_cases.settings.fault_injection = false;
+    })
+    .await;
+    let answer = post(&strict, &["monday"], &all).await;
+    assert_eq!(answer.status(), 201);
+    let answer: Value = answer.json().await.expect("JSON");
+    assert_eq!(answer["orderId"], ids[0]);
+    assert_eq!(answer["orders"].as_array().map(Vec::len), Some(8));
+    let refused = problem(post(&strict, &["tuesday"], &all).await).await;
+    assert_eq!(refused["code"], "fault-injection-disabled");
+    let reused = json!({ "errorOnStep": 1 });
+    let reused = problem(post(&strict, &["monday"], &reused).await).await;
+    assert_eq!(reused["code"], "idempotency-key-reused");
+    assert_eq!(count(&gateway, "idempotency_keys").await, 1);
+}
+
 /// However long ago, and although Temporal cannot be asked.
 #[tokio::test]
 async fn an_order_that_has_its_record_was_placed() {
@@ -161,13 +224,7 @@ async fn an_order_that_has_its_record_was_placed() {
     for id in &ids {
         let again = problem(post(&gateway, &["monday"], &all).await).await;
         assert_eq!(again["code"], "temporal-unavailable");
-        let insert = format!(
-            "INSERT INTO orders (order_id, customer_id, flavour, size, quantity, total, \
-             discount_percent, status, money, points, version, placed_at_ms, updated_at_ms) \
-             VALUES ('{id}', 'guest', 'plain', 'medium', 1, 1200, 0, 'Pending', 'notCharged', \
-             'none', 1, 1, 1)"
-        );
-        store.execute(AssertSqlSafe(insert)).await.expect("a row");
+        write_order(&mut store, id).await;
     }
     let answer = post(&gateway, &["monday"], &all).await;
     assert_eq!(answer.status(), 201);

@@ -22,6 +22,9 @@ pub enum Error {
     /// A redrive of the task is under way.
     #[error("a redrive of the task is under way")]
     Busy,
+    /// Another request was made under the request's id.
+    #[error("another request was made under this id")]
+    Reused,
     /// The token is not one that a page of the same list ended with.
     #[error("the page token is not one of this list")]
     InvalidToken,
@@ -113,6 +116,7 @@ fn known_failure(failure: &Failure) -> Option<Error> {
     types(failure).find_map(|(kind, message)| match kind {
         COMPLETED_WITHOUT_ANSWER | failure_type::RESOLVED => Some(Error::Resolved),
         failure_type::BUSY => Some(Error::Busy),
+        failure_type::REUSED => Some(Error::Reused),
         failure_type::INVALID => Some(Error::Invalid(invalid(message))),
         _ => None,
     })

@@ -6,7 +6,7 @@ use super::update::until_processed;
 use super::{Error, FailureQueues};
 use crate::failed_task::FailedTaskWorkflow;
 use crate::request::{DiscardRequest, RedriveAnswer, RedriveRequest};
-use crate::task::{AuditAction, AuditEntry, AuditOutcome, TaskState, TaskView};
+use crate::task::{AuditAction, AuditOutcome, TaskState};
 
 /// What became of a redrive while its caller waited.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +22,10 @@ impl FailureQueues {
     /// allows.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Resolved`], [`Error::Busy`] or
-    /// [`Error::Invalid`] when it was not taken.
+    /// [`Error::NotFound`], [`Error::Resolved`], [`Error::Busy`],
+    /// [`Error::Reused`] or [`Error::Invalid`] when it was not taken.
     pub async fn redrive(&self, id: &str, request: RedriveRequest) -> Result<Redriven, Error> {
         request.check()?;
-        let request_id = request.request_id.clone();
         let asked = self.within(async {
             self.is_task(id).await?;
             let task = self.task(id);
@@ -39,16 +38,14 @@ impl FailureQueues {
                 Err(error) => Err(self.update_error(id, error).await),
             }
         });
-        let request_id = request_id.as_deref();
         match asked.await {
             Ok(answer) => Ok(Redriven::Ended(answer)),
             // Closed meanwhile, maybe by this very request.
-            Err(Error::Resolved) => self
-                .taken(id, AuditAction::Redrive, request_id)
-                .await?
-                .map(|(task, _)| Redriven::Ended(task.answer_to(request_id)))
-                .ok_or(Error::Resolved),
-            Err(Error::TimedOut) => self.so_far(id, request_id).await,
+            Err(Error::Resolved) => match self.taken_redrive(id, &request).await? {
+                Some((_, answer)) => Ok(Redriven::Ended(answer)),
+                None => Err(Error::Resolved),
+            },
+            Err(Error::TimedOut) => self.so_far(id, &request).await,
             Err(error) => Err(error),
         }
     }
@@ -56,11 +53,10 @@ impl FailureQueues {
     /// Closes a task for good.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Resolved`], [`Error::Busy`] or
-    /// [`Error::Invalid`] when it was not taken.
+    /// [`Error::NotFound`], [`Error::Resolved`], [`Error::Busy`],
+    /// [`Error::Reused`] or [`Error::Invalid`] when it was not taken.
     pub async fn discard(&self, id: &str, request: DiscardRequest) -> Result<(), Error> {
         request.check()?;
-        let request_id = request.request_id.clone();
         let asked = self.within(async {
             self.is_task(id).await?;
             let task = self.task(id);
@@ -74,24 +70,17 @@ impl FailureQueues {
             }
         });
         match asked.await {
-            Err(Error::Resolved) => self
-                .taken(id, AuditAction::Discard, request_id.as_deref())
-                .await?
-                .map(drop)
-                .ok_or(Error::Resolved),
+            Err(Error::Resolved) => self.taken_discard(id, &request).await,
             result => result,
         }
     }
 
     /// How a redrive stands that did not end in time.
-    async fn so_far(&self, id: &str, request_id: Option<&str>) -> Result<Redriven, Error> {
-        if request_id.is_some() {
-            let taken = self.taken(id, AuditAction::Redrive, request_id).await?;
-            return match taken {
-                Some((_, entry)) if entry.outcome == AuditOutcome::Pending => {
-                    Ok(Redriven::StillRunning)
-                }
-                Some((task, _)) => Ok(Redriven::Ended(task.answer_to(request_id))),
+    async fn so_far(&self, id: &str, request: &RedriveRequest) -> Result<Redriven, Error> {
+        if request.request_id.is_some() {
+            return match self.taken_redrive(id, request).await? {
+                Some((AuditOutcome::Pending, _)) => Ok(Redriven::StillRunning),
+                Some((_, answer)) => Ok(Redriven::Ended(answer)),
                 None => Err(Error::TimedOut),
             };
         }
@@ -101,23 +90,36 @@ impl FailureQueues {
         }
     }
 
-    /// The task, if it took the request with this id, and what its audit trail
-    /// says of it.
-    async fn taken(
+    /// How a redrive came out, if the task took it, and what it answers.
+    async fn taken_redrive(
         &self,
         id: &str,
-        action: AuditAction,
-        request_id: Option<&str>,
-    ) -> Result<Option<(TaskView, AuditEntry)>, Error> {
-        let Some(request_id) = request_id else {
+        request: &RedriveRequest,
+    ) -> Result<Option<(AuditOutcome, RedriveAnswer)>, Error> {
+        let Some(request_id) = request.request_id.as_deref() else {
             return Ok(None);
         };
         let task = self.show(id).await?;
-        let mut audit = task.audit.iter();
-        let own = audit
-            .find(|entry| entry.action == action && entry.request_id == request_id)
-            .cloned();
-        Ok(own.map(|entry| (task, entry)))
+        let entry = task.audited(AuditAction::Redrive, Some(request_id));
+        entry
+            .map(|entry| match task.is_redrive(entry, request) {
+                true => Ok((entry.outcome, task.answer_to(Some(request_id)))),
+                false => Err(Error::Reused),
+            })
+            .transpose()
+    }
+
+    /// The answer of a closed task to a discard.
+    async fn taken_discard(&self, id: &str, request: &DiscardRequest) -> Result<(), Error> {
+        let Some(request_id) = request.request_id.as_deref() else {
+            return Err(Error::Resolved);
+        };
+        let task = self.show(id).await?;
+        match task.audited(AuditAction::Discard, Some(request_id)) {
+            Some(entry) if task.is_discard(entry, request) => Ok(()),
+            Some(_) => Err(Error::Reused),
+            None => Err(Error::Resolved),
+        }
     }
 
     /// A closed workflow answers an update as one that never was.

@@ -124,6 +124,7 @@ impl FailedTaskWorkflow {
         _ctx: &WorkflowContextView,
         request: &RedriveRequest,
     ) -> Result<(), Refused> {
+        self.is_own_redrive(request)?;
         Ok(self.may_redrive(request)?)
     }
 
@@ -149,6 +150,7 @@ impl FailedTaskWorkflow {
         _ctx: &WorkflowContextView,
         request: &DiscardRequest,
     ) -> Result<(), Refused> {
+        self.is_own_discard(request)?;
         Ok(self.may_discard(request)?)
     }
 

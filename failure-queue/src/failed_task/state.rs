@@ -67,6 +67,28 @@ impl FailedTaskWorkflow {
         self.may_act(AuditAction::Redrive, request.request_id.as_deref())
     }
 
+    /// Whether no other redrive was asked for under the id of this one. Only
+    /// what is new is asked: histories hold what was answered before there was
+    /// this rule.
+    pub(super) fn is_own_redrive(&self, request: &RedriveRequest) -> Result<(), Refusal> {
+        let view = self.view();
+        let taken = view.audited(AuditAction::Redrive, request.request_id.as_deref());
+        match taken.is_none_or(|entry| view.is_redrive(entry, request)) {
+            true => Ok(()),
+            false => Err(Refusal::Reused),
+        }
+    }
+
+    /// The same of a discard.
+    pub(super) fn is_own_discard(&self, request: &DiscardRequest) -> Result<(), Refusal> {
+        let view = self.view();
+        let taken = view.audited(AuditAction::Discard, request.request_id.as_deref());
+        match taken.is_none_or(|entry| view.is_discard(entry, request)) {
+            true => Ok(()),
+            false => Err(Refusal::Reused),
+        }
+    }
+
     /// Asks for a redrive. Returns how many redrives of this run will have
     /// ended when it has.
     pub(super) fn ask_for_redrive(

@@ -15,6 +15,7 @@ fn request(world: &World, rate_per_second: f64) -> BulkRequest {
         principal: "alice".to_owned(),
         reason: None,
         rate_per_second,
+        asked: None,
     }
 }
 

@@ -154,6 +154,7 @@ async fn a_filter_and_a_bulk_operation_have_limits_too() {
             principal: "alice".to_owned(),
             reason: None,
             rate_per_second: 1.0,
+            asked: None,
         };
         change(&mut request);
         request

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use failure_queue::client::{Error, FailureQueues, Redriven};
 use failure_queue::{
-    AttemptOutcome, AuditOutcome, FollowUp, RedriveAnswer, RedriveRequest, StoredPayload, TaskState,
+    AttemptOutcome, AuditOutcome, DiscardRequest, FollowUp, RedriveAnswer, RedriveRequest,
+    StoredPayload, TaskState,
 };
 use futures::future::join_all;
 
@@ -183,6 +184,61 @@ async fn the_same_request_acts_once_and_has_one_answer() {
     };
     let third = world.queues.redrive(&task, third).await;
     assert!(matches!(third, Err(Error::Resolved)), "{third:?}");
+}
+
+#[tokio::test]
+async fn another_request_under_a_known_id_is_refused() {
+    let world = World::new().await;
+    let task = world.park("a", "bank-away").await;
+    world.ledger.always("a", Next::Fault("bank-gone"));
+    let request = |reason: &str, input: Option<&str>| RedriveRequest {
+        reason: Some(reason.to_owned()),
+        request_id: Some("one".to_owned()),
+        input: input.map(StoredPayload::json),
+        ..redrive_by("alice")
+    };
+    let input = r#"{"id":"a","extra":1}"#;
+    let first = world.queues.redrive(&task, request("called", Some(input)));
+    let first = first.await.unwrap();
+    // The same, with its fields in another order.
+    let same = request("called", Some(r#"{ "extra": 1, "id": "a" }"#));
+    assert_eq!(world.queues.redrive(&task, same).await.unwrap(), first);
+    let calls = world.ledger.calls("a");
+    let others = || {
+        let bob = RedriveRequest {
+            principal: "bob".to_owned(),
+            ..request("called", Some(input))
+        };
+        let other_input = r#"{"id":"a","extra":2}"#;
+        [
+            bob,
+            request("guessed", Some(input)),
+            request("called", None),
+            request("called", Some(other_input)),
+        ]
+    };
+    for other in others() {
+        let refused = world.queues.redrive(&task, other).await;
+        assert!(matches!(refused, Err(Error::Reused)), "{refused:?}");
+    }
+    let discard = DiscardRequest {
+        request_id: Some("two".to_owned()),
+        ..discard_by("alice", "paid by hand")
+    };
+    world.queues.discard(&task, discard.clone()).await.unwrap();
+    // The task is closed now.
+    world.queues.discard(&task, discard.clone()).await.unwrap();
+    let other = DiscardRequest {
+        reason: "lost".to_owned(),
+        ..discard
+    };
+    let refused = world.queues.discard(&task, other).await;
+    assert!(matches!(refused, Err(Error::Reused)), "{refused:?}");
+    for other in others() {
+        let refused = world.queues.redrive(&task, other).await;
+        assert!(matches!(refused, Err(Error::Reused)), "{refused:?}");
+    }
+    assert_eq!(world.ledger.calls("a"), calls);
 }
 
 #[tokio::test]
