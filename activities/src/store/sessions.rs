@@ -4,6 +4,11 @@ use sqlx::Row;
 
 use super::{Store, StoreError, now_ms};
 
+/// The most browsers that are signed in with one key: a person has a few, and
+/// a kitchen a screen at each oven. Whoever signs in with one more signs the
+/// oldest out.
+const SESSIONS_OF_A_KEY: i64 = 32;
+
 /// A browser that signed in with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -14,7 +19,8 @@ pub struct Session {
 }
 
 impl Store {
-    /// Keeps a session under its id, and forgets those that are over.
+    /// Keeps a session under its id, and forgets those that are over. Of its
+    /// key's sessions only the latest [`SESSIONS_OF_A_KEY`] stay.
     ///
     /// # Errors
     /// When the store does not answer, or has a session under this id.
@@ -31,6 +37,17 @@ impl Store {
                 .bind(session.expires_at_ms)
                 .execute(&self.pool)
                 .await?;
+            // All last equally long, so the one that ends first is the oldest.
+            sqlx::query(
+                "DELETE FROM sessions WHERE key_hash = $1 AND id <> $2 AND id NOT IN \
+                 (SELECT id FROM sessions WHERE key_hash = $1 AND id <> $2 \
+                 ORDER BY expires_at_ms DESC LIMIT $3)",
+            )
+            .bind(session.key_hash.clone())
+            .bind(id.to_owned())
+            .bind(SESSIONS_OF_A_KEY - 1)
+            .execute(&self.pool)
+            .await?;
             Ok(())
         })
         .await
@@ -107,5 +124,38 @@ mod tests {
         }
     }
 
-    on_each_engine!(a_session_is_there_until_it_is_closed_or_over,);
+    async fn one_more_session_of_a_key_ends_its_oldest(engine: TestEngine) {
+        let database = database(engine).await;
+        let store = &database.store;
+        let start = now_ms() + 60_000;
+        let of_another = Session {
+            key_hash: "cd".repeat(32),
+            expires_at_ms: start - 1,
+        };
+        store
+            .open_session("other", &of_another)
+            .await
+            .expect("kept");
+        for number in 0..SESSIONS_OF_A_KEY + 2 {
+            let session = until(start + number);
+            let opened = store.open_session(&number.to_string(), &session);
+            opened.await.expect("kept");
+        }
+        let is_open = async |id: &str| store.session(id).await.expect("read").is_some();
+        for (id, open) in [("0", false), ("1", false), ("2", true), ("33", true)] {
+            assert_eq!(is_open(id).await, open, "{id}");
+        }
+        assert!(is_open("other").await, "another key's session stays");
+        // One that was opened by a clock that is behind is open all the same.
+        store
+            .open_session("late", &until(start - 1))
+            .await
+            .expect("kept");
+        assert!(is_open("late").await && !is_open("2").await);
+    }
+
+    on_each_engine!(
+        a_session_is_there_until_it_is_closed_or_over,
+        one_more_session_of_a_key_ends_its_oldest,
+    );
 }
