@@ -1,6 +1,6 @@
 //! The description of the HTTP door, generated from its handlers.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::response::{IntoResponse, Response};
 use http::header;
@@ -147,9 +147,13 @@ fn describe_rate_limits(document: &mut utoipa::openapi::OpenApi) {
     }
 }
 
+/// The document of this build, written once.
+static DOCUMENT: LazyLock<String> = LazyLock::new(openapi_json);
+
 /// Serves the document.
 pub(super) async fn serve() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], openapi_json()).into_response()
+    let document: &'static str = &DOCUMENT;
+    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }
 
 #[cfg(test)]
