@@ -20,6 +20,7 @@ PIZZA_KITCHEN_KEYS=oven:$(printf %s "$PIZZA_KITCHEN_KEY" | sha256sum | cut -d' '
 export PIZZA_KITCHEN_KEYS
 # All of it comes from one address.
 export PIZZA_ORDERS_PER_SECOND=0 PIZZA_REQUESTS_PER_SECOND=0 PIZZA_STAFF_REQUESTS_PER_SECOND=0
+export PIZZA_WATCHERS_PER_CLIENT=0
 
 rm -rf "$DATA" && mkdir -p "$DATA"
 pids=()

@@ -135,6 +135,9 @@ const STEPS: &[&str] = &[
 /// The stages of a ticket, by the report that ends each.
 const STAGES: &[&str] = &["accepted", "cooked", "pickedUp", "delivered"];
 
+/// The limits on how often one client may ask.
+const RATES: &[&str] = &["orders", "requests", "staff", "wrong-keys", "health-checks"];
+
 const fn closed(name: &'static str, values: &'static [&'static str]) -> Label {
     Label {
         name,
@@ -228,6 +231,9 @@ metrics! {
     GRPC_REQUEST_SECONDS: "pizza_grpc_request_duration_seconds", Kind::Histogram(REQUEST_SECONDS), Gateway,
         [open("service"), open("method")],
         "Seconds from a gRPC call to the header of its answer.";
+    RATE_LIMITED: "pizza_rate_limited_total", Kind::Counter, Gateway,
+        [closed("limit", RATES)],
+        "Requests that were refused because their client asked too often, by the limit.";
     REQUESTS_IN_FLIGHT: "pizza_requests_in_flight", Kind::Gauge, Gateway,
         [],
         "Requests that wait for their answer.";

@@ -13,7 +13,7 @@ use std::time::Duration;
 use pizza_activities::meters::{self, Present};
 use pizza_activities::store::{LatestChange, OrderChange, OrderRecord, Store, StoreError};
 use pizza_domain::OrderId;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -33,10 +33,6 @@ const OVERLAP_MS: i64 = 5_000;
 /// clock was wrong by more than the overlap.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
-/// How many watchers may read at once: of the store's connections, most are
-/// for requests.
-const READERS: usize = 3;
-
 /// The feed. Clones are the same one.
 #[derive(Clone, Debug)]
 pub(crate) struct Feed {
@@ -50,7 +46,6 @@ struct Shared {
     watched: Mutex<HashMap<OrderId, watch::Sender<i64>>>,
     /// Told when the first watcher comes.
     begun: Notify,
-    readers: Semaphore,
 }
 
 impl Feed {
@@ -61,7 +56,6 @@ impl Feed {
                 store,
                 watched: Mutex::default(),
                 begun: Notify::new(),
-                readers: Semaphore::new(READERS),
             }),
         }
     }
@@ -191,13 +185,11 @@ impl Watcher {
 
     /// The order's changes from a version on.
     pub(crate) async fn changes_from(&self, version: i64) -> Result<Vec<OrderChange>, StoreError> {
-        let _place = self.shared.readers.acquire().await;
         self.shared.store.changes_from(self.order_id, version).await
     }
 
     /// The order as it stands.
     pub(crate) async fn order(&self) -> Result<Option<OrderRecord>, StoreError> {
-        let _place = self.shared.readers.acquire().await;
         self.shared.store.order(self.order_id).await
     }
 }

@@ -8,7 +8,7 @@ use http::Uri;
 use http::uri::{Authority, Scheme};
 use pizza_activities::store::Store;
 use pizza_domain::OrderId;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use url::{Host, Origin, Url};
 
 use crate::feed::Feed;
@@ -16,9 +16,11 @@ use crate::keys::{Keyring, Role};
 use crate::limits::Limits;
 use crate::origin::OwnHosts;
 use crate::pages::QueuesSeen;
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
 use crate::proxies::TrustedProxies;
 use crate::rate_limits::{RateLimiter, RateLimits};
+use crate::refusals::Refusals;
+use crate::streams::{Place, Streams};
 use crate::tls::Tls;
 use crate::usecases::{Changes, Settings, TemporalGateway, UseCases};
 use crate::viewer::Viewer;
@@ -74,10 +76,6 @@ impl Gateway {
     }
 }
 
-/// How many pages are drawn anew at once. Each takes some reads of the store,
-/// whose connections most are for requests, and of Temporal.
-const LOOKS: usize = 3;
-
 /// The gateway at its address, shared by all requests.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -92,11 +90,10 @@ pub(crate) struct App {
     pub(crate) requests: Semaphore,
     /// Who asked how often.
     pub(crate) rates: RateLimiter,
-    /// One permit for each order that may be watched.
-    watchers: Arc<Semaphore>,
-    /// One permit for each page that may be drawn anew at once because what
-    /// it shows changed.
-    pub(crate) looks: Semaphore,
+    /// How many were refused lately.
+    pub(crate) refusals: Refusals,
+    /// Who has which streams open.
+    pub(crate) streams: Arc<Streams>,
     /// What wakes those who watch.
     pub(crate) feed: Feed,
     /// How the failure queues stood when somebody last looked.
@@ -115,7 +112,7 @@ impl App {
         );
         let requests = Semaphore::new(gateway.limits.requests);
         let rates = RateLimiter::new(gateway.rate_limits);
-        let watchers = Arc::new(Semaphore::new(gateway.limits.watchers));
+        let streams = Arc::new(Streams::new(&gateway.limits));
         let feed = Feed::new(gateway.use_cases.store.clone());
         Self {
             gateway,
@@ -124,34 +121,25 @@ impl App {
             hosts,
             requests,
             rates,
-            watchers,
-            looks: Semaphore::new(LOOKS),
+            refusals: Refusals::default(),
+            streams,
             feed,
             queues_seen: QueuesSeen::default(),
         }
     }
 
-    /// The changes of an order after a version, if there is room for another
-    /// watcher; none when the order had ended by then.
+    /// The changes of an order after a version; none when the order had ended
+    /// by then.
     pub(crate) async fn watch(
         &self,
+        place: Place,
         viewer: &Viewer,
         id: OrderId,
         after: i64,
     ) -> Result<Option<Changes>, Problem> {
-        let place = self.place_for_watcher()?;
         let use_cases = self.use_cases();
         let watched = use_cases.watch_order(&self.feed, viewer, id, after, place);
         Ok(watched.await?)
-    }
-
-    /// A place for somebody who watches, if there is one.
-    pub(crate) fn place_for_watcher(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let place = Arc::clone(&self.watchers).try_acquire_owned();
-        place.map_err(|_| {
-            let detail = "too many orders are being watched; try again in a moment";
-            Problem::new(ErrorCode::Overloaded, detail)
-        })
     }
 
     pub(crate) const fn use_cases(&self) -> &UseCases {

@@ -6,7 +6,10 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::HeaderMap;
+use ring::hmac;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -26,6 +29,11 @@ pub enum Role {
     Customer,
     /// Whoever cooks and delivers.
     Kitchen,
+}
+
+impl Role {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Operator, Self::Customer, Self::Kitchen];
 }
 
 /// The holder of a key.
@@ -68,6 +76,22 @@ impl KeyHash {
             *byte = u8::from_str_radix(&hex[2 * position..2 * position + 2], 16).ok()?;
         }
         Some(Self(bytes))
+    }
+
+    /// A tag on a text that only those can make who know this hash.
+    pub(crate) fn tag(&self, text: &str) -> String {
+        let tag = hmac::sign(&self.tag_key(), text.as_bytes());
+        BASE64_URL_SAFE_NO_PAD.encode(tag)
+    }
+
+    /// Whether this is the text's tag.
+    pub(crate) fn has_tagged(&self, text: &str, tag: &str) -> bool {
+        let tag = BASE64_URL_SAFE_NO_PAD.decode(tag);
+        tag.is_ok_and(|tag| hmac::verify(&self.tag_key(), text.as_bytes(), &tag).is_ok())
+    }
+
+    fn tag_key(&self) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, &self.0)
     }
 
     /// Takes the same time however much of two hashes agrees.
@@ -205,6 +229,12 @@ impl Keyring {
     pub(crate) fn first(&self, role: Role) -> Option<(&KeyHash, &Principal)> {
         let mut keys = self.keys.iter().map(|(hash, holder)| (hash, holder));
         keys.find(|(_, holder)| holder.role == role)
+    }
+
+    /// The one with this name in this role, with the hash of their key.
+    pub(crate) fn named(&self, role: Role, name: &str) -> Option<(&KeyHash, &Principal)> {
+        let mut keys = self.keys.iter().map(|(hash, holder)| (hash, holder));
+        keys.find(|(_, holder)| holder.role == role && holder.name == name)
     }
 
     /// Who holds this key. Every hash is compared, each in constant time, so

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,8 +21,10 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
+use crate::client::Client;
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
+use crate::refusals::Refusal;
 use crate::{grpc, http as web, origin, pages, trace};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -36,7 +39,7 @@ pub(crate) fn around(routes: Router, app: &Arc<App>) -> Router {
 /// Serves one request: names it, bounds it, answers it, measures and logs it.
 async fn serve(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let about = About::new(&request);
+    let about = About::new(&app, &request);
     let _under_way = Present::of(meters::REQUESTS_IN_FLIGHT);
     let span = about.span();
     trace::go_on(&span, request.headers());
@@ -45,9 +48,14 @@ async fn serve(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| panicked(&*panic));
+        let is_overload = has_problem(&response, ErrorCode::Overloaded);
         let response = about.finish(response, &app).await;
         about.measure(&response, started);
-        about.log(&response, started);
+        let refusal = about.refusal(&response, is_overload);
+        if let Some(refusal) = refusal {
+            app.refusals.count(refusal);
+        }
+        about.log(&response, started, refusal.is_some());
         response
     }
     .instrument(span)
@@ -60,16 +68,13 @@ async fn bounded(app: &App, about: &About, mut request: Request, next: Next) -> 
     if let Err(problem) = origin::admit(app, &mut request) {
         return problem.into_response();
     }
-    let gateway = &app.gateway;
-    let address = gateway
-        .proxies
-        .client(request.extensions(), request.headers());
-    if let Err(problem) = app.rates.admit(&request, &gateway.keys, address) {
+    if let Err(problem) = app.rates.admit(&request, &about.client) {
         return problem.into_response();
     }
+    request.extensions_mut().insert(about.client.clone());
     let response = with_room(app, about, request, next).await;
     if lacks_a_key(&response)
-        && let Err(problem) = app.rates.wrong_key(address)
+        && let Err(problem) = app.rates.wrong_key(&Client::at(about.client_address))
     {
         return problem.into_response();
     }
@@ -78,10 +83,14 @@ async fn bounded(app: &App, about: &About, mut request: Request, next: Next) -> 
 
 /// Whether a request was turned away for want of a known key.
 fn lacks_a_key(response: &Response) -> bool {
-    let extensions = response.extensions();
-    let problem = extensions.get::<Problem>();
-    problem.is_some_and(|problem| problem.code == ErrorCode::Unauthenticated)
-        || extensions.get::<pages::WrongKey>().is_some()
+    has_problem(response, ErrorCode::Unauthenticated)
+        || response.extensions().get::<pages::WrongKey>().is_some()
+}
+
+/// Whether an answer carries a problem of this kind.
+fn has_problem(response: &Response, code: ErrorCode) -> bool {
+    let problem = response.extensions().get::<Problem>();
+    problem.is_some_and(|problem| problem.code == code)
 }
 
 /// Answers a request if there is room for it, and within the time allowed.
@@ -118,6 +127,10 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
 /// What is known of a request from its header alone.
 struct About {
     id: RequestId,
+    /// Where it came from.
+    client_address: IpAddr,
+    /// Who it is counted for.
+    client: Client,
     method: Method,
     version: Version,
     /// The path as it was asked for, still percent-encoded.
@@ -136,10 +149,14 @@ struct About {
 }
 
 impl About {
-    fn new(request: &Request) -> Self {
+    fn new(app: &App, request: &Request) -> Self {
         let path = request.uri().path();
+        let proxies = &app.gateway.proxies;
+        let address = proxies.client(request.extensions(), request.headers());
         Self {
             id: RequestId::of(request.headers()),
+            client_address: address,
+            client: Client::of(app, request, address),
             method: request.method().clone(),
             version: request.version(),
             path: path.to_owned(),
@@ -291,8 +308,17 @@ impl About {
         self.method == Method::GET && web::is_polled(self.route())
     }
 
-    /// One line for each request; nothing of what the customer sent.
-    fn log(&self, response: &Response, started: Instant) {
+    /// How the request was refused, if that is told together with others.
+    fn refusal(&self, response: &Response, is_overload: bool) -> Option<Refusal> {
+        match self.is_grpc {
+            true => Refusal::of_grpc(&self.client, grpc::status::code(response.headers())),
+            false => Refusal::of_http(&self.client, response.status(), is_overload),
+        }
+    }
+
+    /// One line for each request; nothing of what the customer sent. Whoever
+    /// looks closely sees those, too, that are told together.
+    fn log(&self, response: &Response, started: Instant, is_told_together: bool) {
         let (method, route) = (self.known_method(), self.route());
         let status = response.status().as_u16();
         let latency_ms = (started.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
@@ -301,7 +327,7 @@ impl About {
             .get(tonic::Status::GRPC_STATUS)
             .and_then(|code| code.to_str().ok());
         let is_routine = self.asks_for_news() && response.status().is_success();
-        if self.is_probe || is_routine {
+        if self.is_probe || is_routine || is_told_together {
             tracing::debug!(method, route, status, latency_ms, grpc_code, "request");
         } else {
             tracing::info!(method, route, status, latency_ms, grpc_code, "request");

@@ -5,6 +5,7 @@
 //! as JSON or as a protocol buffer. What goes wrong becomes one [`Problem`],
 //! whichever door it came through.
 
+mod client;
 mod connection;
 mod cook;
 mod feed;
@@ -21,13 +22,16 @@ mod pages;
 mod problem;
 mod proxies;
 mod rate_limits;
+mod refusals;
 mod server;
+mod streams;
 pub mod timeline;
 mod tls;
 mod trace;
 mod unique_json;
 pub mod usecases;
 mod viewer;
+mod weights;
 
 pub use gateway::{Gateway, PublicUrl, PublicUrlError};
 pub use grpc::proto;

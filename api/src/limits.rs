@@ -38,10 +38,17 @@ pub struct Limits {
     /// Requests under way at once. Further ones are answered `overloaded` at
     /// once, since a queue would only grow while the saga's server is slow.
     pub requests: usize,
-    /// Orders watched at once, by one client or by many. A stream that is
-    /// open counts here, and not as a request under way. Further ones are
-    /// answered `overloaded`.
+    /// Orders watched at once by all customers and addresses. A stream counts
+    /// once for each order that it shows, and not as a request under way. A
+    /// gRPC stream on which health or reflection is told counts as one.
+    /// Further ones are answered `overloaded`.
     pub watchers: usize,
+    /// Orders and boards watched at once by all kitchens and operators, beside
+    /// those: no number of customers takes a board's place.
+    pub staff_watchers: usize,
+    /// Of either, how many one client may have. Further ones are answered
+    /// `rate-limited`.
+    pub watchers_per_client: usize,
     /// How often a stream on which nothing happens says that it is alive.
     /// Shorter than what proxies wait for.
     pub keep_alive: Duration,
@@ -69,6 +76,10 @@ impl Default for Limits {
             connections: 8192,
             requests: 256,
             watchers: 4096,
+            staff_watchers: 512,
+            // An office of 40, each with a browser's six pages of one order,
+            // or an application that shows all orders of the day.
+            watchers_per_client: 256,
             keep_alive: Duration::from_secs(15),
             readiness: Duration::from_secs(1),
         }

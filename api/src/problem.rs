@@ -197,6 +197,14 @@ impl Problem {
         }
     }
 
+    /// The answer to one who has as many streams open as one client may have.
+    pub(crate) fn too_many_streams(most: usize, whose: &str) -> Self {
+        let detail = format!(
+            "{most} orders are being watched {whose}, as many as one client may watch at once"
+        );
+        Self::new(ErrorCode::RateLimited, detail)
+    }
+
     pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
         self

@@ -1,13 +1,11 @@
-//! How often one client may ask, and who counts as one.
+//! How often one client may ask.
 //!
-//! Whoever shows a known key is counted under it, everybody else by address,
-//! an IPv6 one by its /64, which is what a single customer is given. A request
-//! that comes too early is answered `rate-limited` before anything of it is
-//! looked at, so it has no effect. The algorithm is GCRA (`governor`): a
-//! bucket that holds a burst and fills up evenly.
+//! A request that comes too early is answered `rate-limited` before anything
+//! of it is looked at, so it has no effect. The algorithm is GCRA
+//! (`governor`): a bucket that holds a burst and fills up evenly. A request
+//! takes as much from it as it weighs ([`crate::weights`]).
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -15,12 +13,14 @@ use governor::Quota;
 use governor::clock::{Clock, DefaultClock};
 use governor::state::keyed::DashMapStateStore;
 use http::{Method, Request};
+use metrics::counter;
+use pizza_activities::meters;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
-use crate::keys::{Keyring, Principal, Role};
-use crate::operator::bearer;
+use crate::client::Client;
 use crate::problem::Problem;
+use crate::weights::weight;
 use crate::{grpc, http as web};
 
 /// How many clients are told apart by one limit. Of the ones beyond, several
@@ -76,6 +76,8 @@ pub struct RateLimits {
     pub staff: Option<Rate>,
     /// Calls that are turned away for want of a known key, by an address.
     pub wrong_keys: Option<Rate>,
+    /// Calls of the gRPC health service, by any client.
+    pub health_checks: Option<Rate>,
 }
 
 /// The buckets of all clients.
@@ -85,38 +87,42 @@ pub(crate) struct RateLimiter {
     requests: Option<Buckets>,
     staff: Option<Buckets>,
     wrong_keys: Option<Buckets>,
+    health_checks: Option<Buckets>,
 }
 
 impl RateLimiter {
     pub(crate) fn new(limits: RateLimits) -> Self {
-        let buckets = |rate: Option<Rate>| rate.map(|rate| Buckets::new(rate, TOLD_APART));
+        let of = |rate: Option<Rate>, name, what| {
+            rate.map(|rate| Buckets::new(rate, TOLD_APART, name, what))
+        };
         Self {
-            orders: buckets(limits.orders),
-            requests: buckets(limits.requests),
-            staff: buckets(limits.staff),
-            wrong_keys: buckets(limits.wrong_keys),
+            orders: of(limits.orders, "orders", "orders and changes"),
+            requests: of(limits.requests, "requests", "requests"),
+            staff: of(limits.staff, "staff", "requests"),
+            wrong_keys: of(limits.wrong_keys, "wrong-keys", "calls without a known key"),
+            health_checks: of(limits.health_checks, "health-checks", "health checks"),
         }
     }
 
-    /// Lets a request in, or says when to come again. `address` is the
-    /// client's. Probes always are let in: who asks decides on a restart.
-    pub(crate) fn admit<B>(
-        &self,
-        request: &Request<B>,
-        keys: &Keyring,
-        address: IpAddr,
-    ) -> Result<(), Problem> {
-        if is_probe(request) {
+    /// Lets a client's request in, or says when to come again. `/healthz` and
+    /// `/readyz` always are let in: they cost no more than a refusal, and
+    /// whoever asks decides on a restart.
+    pub(crate) fn admit<B>(&self, request: &Request<B>, client: &Client) -> Result<(), Problem> {
+        let path = request.uri().path();
+        if web::is_probe(path) {
             return Ok(());
         }
-        let holder = bearer(request.headers()).and_then(|key| keys.holder(key));
-        let client = Client::new(holder, address);
-        if holder.is_some_and(|holder| holder.role != Role::Customer) {
-            return take(self.staff.as_ref(), &client, "requests");
+        let one = NonZeroU32::MIN;
+        if path.starts_with("/grpc.health.v1.Health/") {
+            return take(self.health_checks.as_ref(), client, one);
         }
-        take(self.requests.as_ref(), &client, "requests")?;
+        let weight = weight(request);
+        if client.is_staff() {
+            return take(self.staff.as_ref(), client, weight);
+        }
+        take(self.requests.as_ref(), client, weight)?;
         if is_costly(request) {
-            take(self.orders.as_ref(), &client, "orders and changes")?;
+            take(self.orders.as_ref(), client, one)?;
         }
         Ok(())
     }
@@ -125,109 +131,95 @@ impl RateLimiter {
     /// makes too many of them is told no more whether a key is known; a known
     /// key from the same address is served all the same, or anybody behind a
     /// shared address could shut out all others there.
-    pub(crate) fn wrong_key(&self, address: IpAddr) -> Result<(), Problem> {
-        let client = Client::new(None, address);
-        take(
-            self.wrong_keys.as_ref(),
-            &client,
-            "calls without a known key",
-        )
+    pub(crate) fn wrong_key(&self, address: &Client) -> Result<(), Problem> {
+        take(self.wrong_keys.as_ref(), address, NonZeroU32::MIN)
     }
 
     /// Forgets whoever has not asked for a while, until `shutdown`.
     pub(crate) async fn forget(&self, shutdown: CancellationToken) {
         let mut ticks = interval(FORGET_EVERY);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            let all = [&self.orders, &self.requests, &self.staff, &self.wrong_keys];
+            let all = [
+                &self.orders,
+                &self.requests,
+                &self.staff,
+                &self.wrong_keys,
+                &self.health_checks,
+            ];
             all.into_iter().flatten().for_each(Buckets::forget);
         }
     }
 }
 
 /// Takes from a client's bucket; without a limit there is no bottom.
-fn take(buckets: Option<&Buckets>, client: &Client, what: &str) -> Result<(), Problem> {
-    let Some(wait) = buckets.and_then(|buckets| buckets.take(client).err()) else {
+fn take(buckets: Option<&Buckets>, client: &Client, weight: NonZeroU32) -> Result<(), Problem> {
+    let Some(buckets) = buckets else {
         return Ok(());
     };
-    let whose = match client {
-        Client::Holder(_) => "under this key",
-        Client::Address(_) | Client::Crowd(_) => "from this address",
-    };
-    Err(Problem::rate_limited(what, whose, wait))
+    buckets.take(client, weight).map_err(|wait| {
+        counter!(meters::RATE_LIMITED.name, "limit" => buckets.name).increment(1);
+        Problem::rate_limited(buckets.what, client.told(), wait)
+    })
 }
 
-/// Who is counted as one.
+/// Whose bucket it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Client {
-    /// Whoever holds a known key.
-    Holder(Principal),
-    /// An address; of an IPv6 one the first 64 bits.
-    Address(IpAddr),
+enum Owner {
+    One(Client),
     /// Some of those whom there is no more room to tell apart.
     Crowd(u64),
-}
-
-impl Client {
-    fn new(holder: Option<&Principal>, address: IpAddr) -> Self {
-        holder.map_or_else(
-            || Self::Address(network(address)),
-            |holder| Self::Holder(holder.clone()),
-        )
-    }
-}
-
-/// The address that stands for all that one customer of a provider has.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let prefix = address.to_bits() & (u128::MAX << 64);
-            IpAddr::V6(Ipv6Addr::from_bits(prefix))
-        }
-        v4 @ IpAddr::V4(_) => v4,
-    }
 }
 
 /// The buckets of one limit.
 #[derive(Debug)]
 struct Buckets {
-    state: governor::RateLimiter<Client, DashMapStateStore<Client>, DefaultClock>,
+    /// The limit, a label of [`meters::RATE_LIMITED`].
+    name: &'static str,
+    /// Of what there was too much, in an answer.
+    what: &'static str,
+    state: governor::RateLimiter<Owner, DashMapStateStore<Owner>, DefaultClock>,
+    burst: NonZeroU32,
     told_apart: usize,
     crowds: RandomState,
 }
 
 impl Buckets {
-    fn new(rate: Rate, told_apart: usize) -> Self {
+    fn new(rate: Rate, told_apart: usize, name: &'static str, what: &'static str) -> Self {
         // A period of 0 is the one that is none.
         let quota = Quota::with_period(rate.every.max(Duration::from_nanos(1)))
             .unwrap_or(Quota::per_second(rate.burst));
         Self {
+            name,
+            what,
             state: governor::RateLimiter::dashmap(quota.allow_burst(rate.burst)),
+            burst: rate.burst,
             told_apart,
             crowds: RandomState::new(),
         }
     }
 
-    /// Takes one, or says how long it takes until there is one.
-    fn take(&self, client: &Client) -> Result<(), Duration> {
-        let in_a_crowd;
-        let client = if self.state.len() < self.told_apart {
-            client
-        } else {
-            in_a_crowd = self.crowd_of(client);
-            &in_a_crowd
-        };
-        self.state.check_key(client).map_err(|not_until| {
+    /// Takes as much as this, or says how long it takes until there is so
+    /// much. What weighs more than a bucket holds takes all of it.
+    fn take(&self, client: &Client, weight: NonZeroU32) -> Result<(), Duration> {
+        let taken = self
+            .state
+            .check_key_n(&self.owner(client), weight.min(self.burst));
+        // What is at most the burst always comes to fit.
+        taken.unwrap_or(Ok(())).map_err(|not_until| {
             let now = DefaultClock::default().now();
             not_until.wait_time_from(now)
         })
     }
 
-    /// Which crowd a client is of. Nobody outside can tell who else is.
-    fn crowd_of(&self, client: &Client) -> Client {
+    /// Whose bucket a client takes from. Nobody outside can tell who else
+    /// takes from a crowd's.
+    fn owner(&self, client: &Client) -> Owner {
         match client {
-            // There are as many of them as the configuration names.
-            Client::Holder(_) => client.clone(),
-            _ => Client::Crowd(self.crowds.hash_one(client) % CROWDS),
+            Client::Address(_) if self.state.len() >= self.told_apart => {
+                Owner::Crowd(self.crowds.hash_one(client) % CROWDS)
+            }
+            // There are as many key holders as the configuration names.
+            _ => Owner::One(client.clone()),
         }
     }
 
@@ -235,12 +227,6 @@ impl Buckets {
         self.state.retain_recent();
         self.state.shrink_to_fit();
     }
-}
-
-/// Whether it asks only if the gateway is alive or ready, through either door.
-fn is_probe<B>(request: &Request<B>) -> bool {
-    let path = request.uri().path();
-    web::is_probe(path) || path.starts_with("/grpc.health.v1.Health/")
 }
 
 /// Whether a request places or changes something. A gRPC method that does not
@@ -259,9 +245,13 @@ fn is_costly<B>(request: &Request<B>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
     use std::thread;
 
     use super::*;
+    use crate::keys::{Principal, Role};
+
+    const ONE: NonZeroU32 = NonZeroU32::MIN;
 
     fn rate(per_second: f64, burst: u32) -> Rate {
         let burst = NonZeroU32::new(burst).expect("above 0");
@@ -269,8 +259,12 @@ mod tests {
         rate.expect("a limit")
     }
 
+    fn buckets(rate: Rate, told_apart: usize) -> Buckets {
+        Buckets::new(rate, told_apart, "requests", "requests")
+    }
+
     fn address(text: &str) -> Client {
-        Client::new(None, text.parse().expect("an address"))
+        Client::at(text.parse().expect("an address"))
     }
 
     #[test]
@@ -286,29 +280,34 @@ mod tests {
 
     #[test]
     fn each_has_a_burst_of_their_own_and_is_told_when_there_is_more() {
-        let buckets = Buckets::new(rate(0.1, 3), 100);
+        let buckets = buckets(rate(0.1, 3), 100);
         let ann = address("192.0.2.1");
         for _ in 0..3 {
-            assert_eq!(buckets.take(&ann), Ok(()));
+            assert_eq!(buckets.take(&ann, ONE), Ok(()));
         }
-        let wait = buckets.take(&ann).expect_err("too early");
+        let wait = buckets.take(&ann, ONE).expect_err("too early");
         assert!(wait > Duration::from_secs(5) && wait <= Duration::from_secs(10));
-        assert_eq!(buckets.take(&address("192.0.2.2")), Ok(()));
+        assert_eq!(buckets.take(&address("192.0.2.2"), ONE), Ok(()));
     }
 
     #[test]
-    fn whoever_has_a_whole_network_is_one() {
-        assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:2:3:4"));
-        assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"));
-        assert_eq!(address("::ffff:192.0.2.1"), address("192.0.2.1"));
-        assert_ne!(address("192.0.2.1"), address("192.0.2.2"));
+    fn what_weighs_more_takes_more_and_never_more_than_there_can_be() {
+        let buckets = buckets(rate(0.01, 10), 100);
+        let weight = |weight| NonZeroU32::new(weight).expect("above 0");
+        let (ann, ben) = (address("192.0.2.1"), address("192.0.2.2"));
+        assert_eq!(buckets.take(&ann, weight(7)), Ok(()));
+        let wait = buckets.take(&ann, weight(5)).expect_err("two too many");
+        assert!((100..=200).contains(&wait.as_secs()), "{wait:?}");
+        assert_eq!(buckets.take(&ann, weight(3)), Ok(()));
+        assert_eq!(buckets.take(&ben, weight(1000)), Ok(()));
+        assert!(buckets.take(&ben, ONE).is_err());
     }
 
     #[test]
     fn a_flood_of_addresses_takes_bounded_memory_and_is_forgotten() {
-        let buckets = Buckets::new(rate(1000.0, 1), 100);
+        let buckets = buckets(rate(1000.0, 1), 100);
         for number in 0..20_000_u32 {
-            let _ = buckets.take(&Client::new(None, IpAddr::V4(number.into())));
+            let _ = buckets.take(&Client::at(IpAddr::V4(number.into())), ONE);
         }
         let most = 100 + usize::try_from(CROWDS).expect("a small number");
         assert!((100..=most).contains(&buckets.state.len()));
@@ -316,21 +315,21 @@ mod tests {
             buckets.forget();
             thread::yield_now();
         }
-        assert_eq!(buckets.take(&address("192.0.2.1")), Ok(()));
+        assert_eq!(buckets.take(&address("192.0.2.1"), ONE), Ok(()));
         assert_eq!(buckets.state.len(), 1);
     }
 
     #[test]
     fn a_key_is_told_apart_in_any_flood() {
-        let buckets = Buckets::new(rate(0.01, 1), 0);
+        let buckets = buckets(rate(0.01, 1), 0);
         let holder = |name: &str| {
             let (name, role) = (name.to_owned(), Role::Customer);
             Client::Holder(Principal { name, role })
         };
         for number in 0..5000 {
-            assert_eq!(buckets.take(&holder(&number.to_string())), Ok(()));
+            assert_eq!(buckets.take(&holder(&number.to_string()), ONE), Ok(()));
         }
-        assert!(buckets.take(&holder("17")).is_err());
+        assert!(buckets.take(&holder("17"), ONE).is_err());
     }
 
     #[test]
@@ -365,9 +364,5 @@ mod tests {
             let request = request("POST", path, "application/grpc");
             assert_eq!(is_costly(&request), costly, "{path}");
         }
-        for path in ["/healthz", "/readyz", "/grpc.health.v1.Health/Check"] {
-            assert!(is_probe(&request("GET", path, json)), "{path}");
-        }
-        assert!(!is_probe(&request("GET", "/healthz/", json)));
     }
 }

@@ -67,6 +67,7 @@ pub async fn run(
         watched,
         certificate,
         app.rates.forget(shutdown.clone()),
+        app.refusals.tell(shutdown.clone()),
         app.feed.run(shutdown.clone()),
     );
     drop(listener);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
-use pizza_api::{ForwardedHeader, Rate, RateLimits, Tls, TrustedProxies};
+use pizza_api::{ForwardedHeader, Limits, Rate, RateLimits, Tls, TrustedProxies};
 
 /// How often the certificate's files are looked at. A renewal is due weeks
 /// before it is needed.
@@ -116,6 +116,31 @@ struct RatesArgs {
         value_parser = burst
     )]
     wrong_keys_burst: NonZeroU32,
+    /// How many gRPC health checks a second one client may make; 0: any number
+    #[arg(
+        long,
+        value_name = "RATE",
+        env = "PIZZA_HEALTH_CHECKS_PER_SECOND",
+        default_value_t = 100.0
+    )]
+    health_checks_per_second: f64,
+    /// How many of them at once
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "PIZZA_HEALTH_CHECKS_BURST",
+        default_value = "1000",
+        value_parser = burst
+    )]
+    health_checks_burst: NonZeroU32,
+    /// How many orders and boards one client may watch at once; 0: any number
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "PIZZA_WATCHERS_PER_CLIENT",
+        default_value_t = Limits::default().watchers_per_client
+    )]
+    watchers_per_client: usize,
 }
 
 /// Reads how many at once.
@@ -169,6 +194,8 @@ fn network(text: &str) -> Result<IpNet, String> {
 pub(crate) struct Guards {
     tls: Option<Tls>,
     rate_limits: RateLimits,
+    /// How many orders and boards one client may watch; none for any number.
+    watchers_per_client: Option<usize>,
     proxies: TrustedProxies,
 }
 
@@ -177,6 +204,10 @@ impl GuardsArgs {
         Ok(Guards {
             tls: self.tls.read()?,
             rate_limits: self.rates.limits()?,
+            watchers_per_client: match self.rates.watchers_per_client {
+                0 => None,
+                most => Some(most),
+            },
             proxies: self.proxies.trusted(),
         })
     }
@@ -195,6 +226,7 @@ impl Guards {
     pub(crate) fn mount(self, gateway: &mut pizza_api::Gateway) {
         gateway.tls = self.tls;
         gateway.rate_limits = self.rate_limits;
+        gateway.limits.watchers_per_client = self.watchers_per_client.unwrap_or(usize::MAX);
         gateway.proxies = self.proxies;
     }
 }
@@ -237,6 +269,11 @@ impl RatesArgs {
                 self.wrong_keys_burst,
                 "--wrong-keys-per-second (PIZZA_WRONG_KEYS_PER_SECOND)",
             )?,
+            health_checks: rate(
+                self.health_checks_per_second,
+                self.health_checks_burst,
+                "--health-checks-per-second (PIZZA_HEALTH_CHECKS_PER_SECOND)",
+            )?,
         })
     }
 }
@@ -276,6 +313,7 @@ mod tests {
         let limits = guards(&[]).expect("guards").rate_limits;
         assert!(limits.orders.is_some() && limits.requests.is_some());
         assert!(limits.staff.is_some() && limits.wrong_keys.is_some());
+        assert!(limits.health_checks.is_some());
         let off = guards(&["--orders-per-second", "0"]).expect("guards");
         assert_eq!(off.rate_limits.orders, None);
         assert_eq!(off.rate_limits.requests, limits.requests);
@@ -288,7 +326,9 @@ mod tests {
             (&["--requests-per-second=nan"], "PIZZA_REQUESTS_PER_SECOND"),
             (&["--staff-requests-per-second=1e9"], "PIZZA_STAFF_REQUESTS"),
             (&["--wrong-keys-per-second=0.001"], "PIZZA_WRONG_KEYS"),
+            (&["--health-checks-per-second=-1"], "PIZZA_HEALTH_CHECKS"),
             (&["--orders-burst=0"], "--orders-burst"),
+            (&["--watchers-per-client=-1"], "--watchers-per-client"),
             (&["--trusted-proxy=10.0.0.0/33"], "--trusted-proxy"),
             (&["--trusted-proxy=proxy.example"], "--trusted-proxy"),
             (&["--forwarded-header=via"], "--forwarded-header"),

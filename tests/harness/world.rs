@@ -35,11 +35,13 @@ const KITCHEN_KEYS: &str =
 const AT_ONCE: usize = 3;
 
 /// Journeys ask as often as they can, all from one address.
-const NO_RATE_LIMITS: [&str; 4] = [
+const NO_RATE_LIMITS: [&str; 6] = [
     "PIZZA_ORDERS_PER_SECOND",
     "PIZZA_REQUESTS_PER_SECOND",
     "PIZZA_STAFF_REQUESTS_PER_SECOND",
     "PIZZA_WRONG_KEYS_PER_SECOND",
+    "PIZZA_HEALTH_CHECKS_PER_SECOND",
+    "PIZZA_WATCHERS_PER_CLIENT",
 ];
 
 static WORLDS: Semaphore = Semaphore::const_new(AT_ONCE);

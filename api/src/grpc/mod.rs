@@ -26,10 +26,11 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
+use axum::extract::State;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use http::{HeaderMap, Request, header};
 use pizza_domain::OrderId;
 use prost_types::Timestamp;
@@ -37,6 +38,7 @@ use tonic::server::NamedService;
 use tonic_health::server::HealthReporter;
 use tower::Service;
 
+use crate::client::Client;
 use crate::connection::Closing;
 use crate::cook::cooks_only;
 use crate::gateway::App;
@@ -44,6 +46,7 @@ use crate::idempotency_key::idempotency_key;
 use crate::operator::{Operator, operators_only};
 use crate::origin::ReachedAt;
 use crate::problem::{ErrorCode, Problem};
+use crate::streams::holding;
 use crate::usecases::{UseCaseError, Violation};
 use crate::viewer::{Viewer, viewers_only};
 
@@ -99,10 +102,28 @@ pub(crate) fn router(app: &Arc<App>) -> io::Result<(HealthReporter, Router)> {
     let router = router.merge(
         mount(Router::new(), failures).layer(from_fn_with_state(Arc::clone(app), operators_only)),
     );
-    let router = mount(router, health);
-    let router = mount(router, v1.max_decoding_message_size(limit));
-    let router = mount(router, v1alpha.max_decoding_message_size(limit));
+    let foreign = mount(Router::new(), health);
+    let foreign = mount(foreign, v1.max_decoding_message_size(limit));
+    let foreign = mount(foreign, v1alpha.max_decoding_message_size(limit));
+    let in_places = from_fn_with_state(Arc::clone(app), in_places);
+    let router = router.merge(foreign.layer(in_places));
     Ok((reporter, router.layer(from_fn(grpc_only))))
+}
+
+/// Gives streams of services that are not ours a place, as ours have.
+async fn in_places(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    request: Request<Body>,
+    next: Next,
+) -> Response {
+    if request.uri().path() == "/grpc.health.v1.Health/Check" {
+        return next.run(request).await;
+    }
+    match app.streams.place(&client) {
+        Ok(place) => holding(next.run(request).await, place),
+        Err(problem) => problem.into_response(),
+    }
 }
 
 fn mount<S>(router: Router, service: S) -> Router
@@ -181,8 +202,10 @@ impl OrderService for Door {
         let viewer = viewer(&request)?;
         let closing = request.extensions().get::<Closing>().cloned();
         let closing = closing.unwrap_or_default();
-        let changes = watch_order::serve(&self.0, &viewer, closing, request.into_inner()).await;
-        let changes = changes.map_err(|problem| status::of(&problem))?;
+        let place = self.0.streams.place(client(&request)?);
+        let place = place.map_err(|problem| status::of(&problem))?;
+        let changes = watch_order::serve(&self.0, place, &viewer, closing, request.into_inner());
+        let changes = changes.await.map_err(|problem| status::of(&problem))?;
         Ok(tonic::Response::new(changes))
     }
 
@@ -323,6 +346,12 @@ fn viewer<T>(request: &tonic::Request<T>) -> Result<Viewer, tonic::Status> {
         let detail = "a customer's key is needed";
         status::of(&Problem::new(ErrorCode::Unauthenticated, detail))
     })
+}
+
+/// Who is counted for a call, as [`crate::layers`] found out.
+fn client<T>(request: &tonic::Request<T>) -> Result<&Client, tonic::Status> {
+    let found = request.extensions().get::<Client>();
+    found.ok_or_else(|| tonic::Status::internal("nobody is counted for this call"))
 }
 
 /// Who calls, as [`operators_only`] found out.

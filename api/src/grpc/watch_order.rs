@@ -12,6 +12,7 @@ use super::timestamp;
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::Problem;
+use crate::streams::Place;
 use crate::usecases::{UseCaseError, Violation};
 use crate::viewer::Viewer;
 
@@ -20,6 +21,7 @@ pub(super) type Stream = BoxStream<'static, Result<WatchOrderResponse, Status>>;
 
 pub(super) async fn serve(
     app: &App,
+    place: Place,
     viewer: &Viewer,
     closing: Closing,
     request: WatchOrderRequest,
@@ -29,7 +31,7 @@ pub(super) async fn serve(
     if after < 0 {
         return Err(negative().into());
     }
-    let Some(changes) = app.watch(viewer, id, after).await? else {
+    let Some(changes) = app.watch(place, viewer, id, after).await? else {
         return Ok(stream::empty().boxed());
     };
     let changes = stream::unfold(Some((changes, closing)), async |watch| {

@@ -18,6 +18,7 @@ use super::get_order::{CancelReasonBody, MoneyStateBody, OrderStatusBody, Points
 use super::place_order::SizeBody;
 use super::problem::ProblemBody;
 use super::{OrderIdInPath, rfc_3339};
+use crate::client::Client;
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
@@ -131,11 +132,13 @@ fn version(id: &HeaderValue) -> Option<i64> {
 pub(super) async fn watch_order(
     State(app): State<Arc<App>>,
     Extension(closing): Extension<Closing>,
+    Extension(client): Extension<Client>,
     viewer: Viewer,
     OrderIdInPath(id): OrderIdInPath,
     LastEventId(after): LastEventId,
 ) -> Result<Response, Problem> {
-    let Some(changes) = app.watch(&viewer, id, after).await? else {
+    let place = app.streams.place(&client)?;
+    let Some(changes) = app.watch(place, &viewer, id, after).await? else {
         // What makes a browser stop asking.
         return Ok(StatusCode::NO_CONTENT.into_response());
     };

@@ -11,20 +11,60 @@ use maud::{Markup, html};
 use uuid::Uuid;
 
 use super::session::Visitor;
+use crate::cook::Cook;
 use crate::gateway::App;
+use crate::operator::Operator;
 use crate::problem::{ErrorCode, Problem};
 use crate::usecases::{IdempotencyKey, UseCaseError};
+use crate::viewer::Viewer;
 
 /// The field that says that the form stood in a page of this session.
 pub(super) const TOKEN: &str = "formToken";
 
+/// The most fields that a form may have; the largest of ours has a dozen.
+const MOST_FIELDS: usize = 32;
+
 /// A form, and who sent it. One that no page of the visitor's session had is
-/// refused.
+/// refused, and so is one of a visitor who lacks the right, before any of it is
+/// read.
 #[derive(Debug)]
-pub(super) struct Submitted {
+pub(super) struct Submitted<R> {
     /// Who sent it.
     pub(super) visitor: Visitor,
+    /// What they may do.
+    pub(super) right: R,
     fields: BTreeMap<String, String>,
+}
+
+/// What a visitor must be allowed to do to send a form.
+pub(super) trait Right: Sized + Send {
+    /// The visitor's right, if they have it.
+    fn of(visitor: &Visitor, app: &App) -> Result<Self, Problem>;
+}
+
+/// What everybody may do, such as signing in.
+impl Right for () {
+    fn of(_: &Visitor, _: &App) -> Result<Self, Problem> {
+        Ok(())
+    }
+}
+
+impl Right for Viewer {
+    fn of(visitor: &Visitor, app: &App) -> Result<Self, Problem> {
+        visitor.viewer(app)
+    }
+}
+
+impl Right for Cook {
+    fn of(visitor: &Visitor, app: &App) -> Result<Self, Problem> {
+        visitor.cook(app)
+    }
+}
+
+impl Right for Operator {
+    fn of(visitor: &Visitor, app: &App) -> Result<Self, Problem> {
+        visitor.operator(app)
+    }
 }
 
 /// The field that makes a form act once, however often it is sent.
@@ -39,7 +79,7 @@ pub(super) fn key_field(fresh: Uuid, sent: Option<&str>, refused: Option<&Proble
     html! { input type="hidden" name=(KEY) value=(key) autocomplete="off"; }
 }
 
-impl Submitted {
+impl<R> Submitted<R> {
     /// The key under which the form acts once.
     pub(super) fn key(&self) -> Result<Option<IdempotencyKey>, UseCaseError> {
         self.text(KEY).map(IdempotencyKey::parse).transpose()
@@ -52,7 +92,7 @@ impl Submitted {
     }
 }
 
-impl FromRequest<Arc<App>> for Submitted {
+impl<R: Right> FromRequest<Arc<App>> for Submitted<R> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
@@ -67,11 +107,14 @@ impl FromRequest<Arc<App>> for Submitted {
             return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail));
         }
         let visitor = Visitor::from_request_parts(&mut parts, app).await?;
+        let right = R::of(&visitor, app)?;
         let request = Request::from_parts(parts, body);
         let body = Bytes::from_request(request, app).await;
         let body = body.map_err(|rejection| match rejection.status() {
             http::StatusCode::PAYLOAD_TOO_LARGE => {
-                Problem::new(ErrorCode::BodyTooLarge, "the form is too large")
+                let limit = app.gateway.limits.body_bytes;
+                let detail = format!("the form may have at most {limit} bytes");
+                Problem::new(ErrorCode::BodyTooLarge, detail)
             }
             _ => Problem::new(ErrorCode::InvalidRequest, rejection.body_text()),
         })?;
@@ -81,13 +124,21 @@ impl FromRequest<Arc<App>> for Submitted {
                           and send it once more";
             return Err(Problem::new(ErrorCode::Forbidden, detail).field(TOKEN));
         }
-        Ok(Self { visitor, fields })
+        Ok(Self {
+            visitor,
+            right,
+            fields,
+        })
     }
 }
 
 fn fields(body: &[u8]) -> Result<BTreeMap<String, String>, Problem> {
     let mut fields = BTreeMap::new();
     for (name, value) in url::form_urlencoded::parse(body) {
+        if fields.len() == MOST_FIELDS {
+            let detail = format!("the form may have at most {MOST_FIELDS} fields");
+            return Err(Problem::new(ErrorCode::InvalidRequest, detail));
+        }
         match fields.entry(name.into_owned()) {
             Entry::Vacant(field) => field.insert(value.into_owned()),
             Entry::Occupied(field) => {
@@ -103,6 +154,19 @@ fn fields(body: &[u8]) -> Result<BTreeMap<String, String>, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_has_a_bounded_number_of_fields() {
+        let form = |count| {
+            let fields = (0..count).map(|number| format!("f{number}="));
+            fields.collect::<Vec<_>>().join("&")
+        };
+        let most = fields(form(MOST_FIELDS).as_bytes()).expect("a form");
+        assert_eq!(most.len(), MOST_FIELDS);
+        let refused = fields(form(MOST_FIELDS + 1).as_bytes()).expect_err("refused");
+        assert_eq!(refused.code, ErrorCode::InvalidRequest);
+        assert_eq!(refused.detail, "the form may have at most 32 fields");
+    }
 
     #[test]
     fn what_may_have_been_done_is_tried_again_under_its_key() {

@@ -19,7 +19,9 @@ use super::picture::words;
 use super::problem::{as_it_is, sentence};
 use super::session::Visitor;
 use super::text::{ago, count, left};
+use crate::client::Client;
 use crate::connection::Closing;
+use crate::cook::Cook;
 use crate::gateway::App;
 use crate::http::OrderIdInPath;
 use crate::problem::{ErrorCode, Problem};
@@ -174,18 +176,27 @@ const fn stage_words(stage: TicketStage) -> &'static str {
 pub(super) async fn live(
     State(app): State<Arc<App>>,
     Extension(closing): Extension<Closing>,
+    Extension(client): Extension<Client>,
     visitor: Visitor,
 ) -> Result<Response, Problem> {
     visitor.cook(&app)?;
-    looking(&app, closing, visitor, LOOK_EVERY, |looker| {
-        async move {
-            match Board::read(&looker.app).await {
-                Ok(board) => Look::Now(board.draw(&looker.site(), looker.since_ms)),
-                Err(_) => Look::Away,
+    let place = app.streams.place(&client)?;
+    Ok(looking(
+        &app,
+        place,
+        closing,
+        visitor,
+        LOOK_EVERY,
+        |looker| {
+            async move {
+                match Board::read(&looker.app).await {
+                    Ok(board) => Look::Now(board.draw(&looker.site(), looker.since_ms)),
+                    Err(_) => Look::Away,
+                }
             }
-        }
-        .boxed()
-    })
+            .boxed()
+        },
+    ))
 }
 
 /// `POST /kitchen/board/{id}`: a report on a ticket. Of two boards that report
@@ -193,9 +204,8 @@ pub(super) async fn live(
 pub(super) async fn report(
     State(app): State<Arc<App>>,
     OrderIdInPath(ticket_id): OrderIdInPath,
-    form: Submitted,
+    form: Submitted<Cook>,
 ) -> Result<Response, Problem> {
-    form.visitor.cook(&app)?;
     let reported = match read_report(&form) {
         Ok(report) => {
             let report = ReportKitchenEvent { ticket_id, report };
@@ -210,7 +220,7 @@ pub(super) async fn report(
     }
 }
 
-fn read_report(form: &Submitted) -> Result<TicketReport, Problem> {
+fn read_report(form: &Submitted<Cook>) -> Result<TicketReport, Problem> {
     let refused = |refusal: pizza_domain::InvalidField| {
         Problem::new(ErrorCode::InvalidValue, refusal.to_string()).field(refusal.field)
     };
@@ -234,9 +244,8 @@ fn back(app: &App) -> Response {
 /// `POST /kitchen/pause`: the simulated kitchen stops, or goes on.
 pub(super) async fn pause(
     State(app): State<Arc<App>>,
-    form: Submitted,
+    form: Submitted<Cook>,
 ) -> Result<Response, Problem> {
-    form.visitor.cook(&app)?;
     let paused = match form.text("paused") {
         Some("yes") => true,
         Some("no") => false,

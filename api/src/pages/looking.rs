@@ -9,7 +9,6 @@ use futures::future::BoxFuture;
 use futures::stream;
 use maud::Markup;
 use pizza_activities::store::now_ms;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::layout::Site;
@@ -17,7 +16,7 @@ use super::live::stream_of;
 use super::session::Visitor;
 use crate::connection::Closing;
 use crate::gateway::App;
-use crate::problem::Problem;
+use crate::streams::Place;
 
 /// Who looks.
 #[derive(Clone)]
@@ -52,11 +51,12 @@ pub(super) enum Look {
 /// has signed out.
 pub(super) fn looking(
     app: &Arc<App>,
+    place: Place,
     closing: Closing,
     visitor: Visitor,
     every: Duration,
     look: impl Fn(Looker) -> BoxFuture<'static, Look> + Send + Sync + 'static,
-) -> Result<Response, Problem> {
+) -> Response {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let looks_on = visitor.clone();
@@ -68,7 +68,7 @@ pub(super) fn looking(
         },
         ticks,
         look,
-        _place: app.place_for_watcher()?,
+        place,
     };
     let states = stream::unfold(Some(watch), async |watch| {
         let mut watch = watch?;
@@ -77,14 +77,14 @@ pub(super) fn looking(
             (parts, false) => Some((parts, None)),
         }
     });
-    Ok(stream_of(app, closing, looks_on, states))
+    stream_of(app, closing, looks_on, states)
 }
 
 struct Watch<F> {
     looker: Looker,
     ticks: Interval,
     look: F,
-    _place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl<F: Fn(Looker) -> BoxFuture<'static, Look>> Watch<F> {
@@ -94,8 +94,7 @@ impl<F: Fn(Looker) -> BoxFuture<'static, Look>> Watch<F> {
             self.ticks.tick().await;
             let Looker { app, visitor, .. } = &self.looker;
             let found = {
-                // Whoever looks on leaves the store and Temporal to others.
-                let _turn = app.looks.acquire().await;
+                let _turn = self.place.turn_to_draw().await;
                 if visitor.has_left(app).await {
                     return None;
                 }

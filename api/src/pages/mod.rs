@@ -26,7 +26,7 @@ mod text;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{OriginalUri, State};
+use axum::extract::{DefaultBodyLimit, OriginalUri, State};
 use axum::response::Redirect;
 use axum::routing::{get, post};
 
@@ -38,7 +38,7 @@ pub(crate) use operator::Seen as QueuesSeen;
 pub(crate) use order::page as order_page;
 pub(crate) use problem::{finish, text_page};
 pub(crate) use security::protect;
-pub(crate) use session::Visitor;
+pub(crate) use session::{Visitor, holder as session_holder};
 pub(crate) use sign_in::WrongKey;
 
 /// The page that has a form, to whoever comes to the form's own address: by
@@ -89,6 +89,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out).get(page_of_form))
         .route("/assets/{file}", get(assets::serve))
+        .layer(DefaultBodyLimit::max(app.gateway.limits.body_bytes))
         .with_state(Arc::clone(app))
 }
 

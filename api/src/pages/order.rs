@@ -10,7 +10,6 @@ use futures::stream;
 use maud::{Markup, html};
 use pizza_activities::store::{FailedTaskState, OrderRecord, OwedTask, now_ms};
 use pizza_domain::{MoneyState, OrderId, OrderStatus, PointsState, Quantity, Size};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
 use super::form::Submitted;
@@ -20,12 +19,14 @@ use super::picture::{self, Known, Saga, State as StepState};
 use super::problem::{as_it_is, sentence};
 use super::session::Visitor;
 use super::text::{ago, count, left, money, took};
+use crate::client::Client;
 use crate::connection::Closing;
 use crate::feed::Watcher;
 use crate::gateway::App;
 use crate::http::OrderIdInPath;
 use crate::keys::Role;
 use crate::problem::{ErrorCode, Problem};
+use crate::streams::Place;
 use crate::timeline::{Entry, Outcome, SourceState};
 use crate::usecases::{AmendOrder, OrderNow, UseCaseError};
 use crate::viewer::Viewer;
@@ -390,10 +391,11 @@ fn outcome_words(outcome: Outcome) -> Option<&'static str> {
 pub(super) async fn live(
     State(app): State<Arc<App>>,
     Extension(closing): Extension<Closing>,
+    Extension(client): Extension<Client>,
     visitor: Visitor,
     OrderIdInPath(id): OrderIdInPath,
 ) -> Result<Response, Problem> {
-    let follower = Follower::new(&app, visitor.clone(), id)?;
+    let follower = Follower::new(&app, &client, visitor.clone(), id)?;
     // An order that is not there is refused, and not watched.
     let viewer = &follower.viewer;
     app.use_cases().get_order(viewer, id).await?;
@@ -417,15 +419,20 @@ pub(super) struct Follower {
     /// How long until the next look; none before the first one.
     rest: Option<Duration>,
     is_over: bool,
-    _place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Follower {
-    pub(super) fn new(app: &Arc<App>, visitor: Visitor, id: OrderId) -> Result<Self, Problem> {
+    pub(super) fn new(
+        app: &Arc<App>,
+        client: &Client,
+        visitor: Visitor,
+        id: OrderId,
+    ) -> Result<Self, Problem> {
         Ok(Self {
             viewer: visitor.viewer(app)?,
             watcher: app.feed.watch(id),
-            _place: app.place_for_watcher()?,
+            place: app.streams.place(client)?,
             app: Arc::clone(app),
             visitor,
             id,
@@ -468,8 +475,7 @@ impl Follower {
 
     /// The order, to whoever has not signed out meanwhile.
     async fn look(&self) -> Result<Option<OrderNow>, UseCaseError> {
-        // Whoever looks on leaves the store and Temporal to those who order.
-        let _turn = self.app.looks.acquire().await;
+        let _turn = self.place.turn_to_draw().await;
         if self.visitor.has_left(&self.app).await {
             return Ok(None);
         }
@@ -488,10 +494,9 @@ impl Follower {
 pub(super) async fn cancel(
     State(app): State<Arc<App>>,
     OrderIdInPath(id): OrderIdInPath,
-    form: Submitted,
+    form: Submitted<Viewer>,
 ) -> Result<Response, Problem> {
-    let viewer = form.visitor.viewer(&app)?;
-    let cancelled = app.use_cases().cancel_order(&viewer, id).await;
+    let cancelled = app.use_cases().cancel_order(&form.right, id).await;
     answered(&app, &form.visitor, id, cancelled.map(drop)).await
 }
 
@@ -499,9 +504,8 @@ pub(super) async fn cancel(
 pub(super) async fn amend(
     State(app): State<Arc<App>>,
     OrderIdInPath(id): OrderIdInPath,
-    form: Submitted,
+    form: Submitted<Viewer>,
 ) -> Result<Response, Problem> {
-    let viewer = form.visitor.viewer(&app)?;
     let quantity = form.text("quantity").map(whole_number).transpose()?;
     let request = AmendOrder {
         flavour: form.text("flavour").map(str::to_owned),
@@ -509,7 +513,7 @@ pub(super) async fn amend(
         quantity,
     };
     // To ask for the same again changes nothing, so it needs no key.
-    let amended = app.use_cases().amend_order(&viewer, id, request, None);
+    let amended = app.use_cases().amend_order(&form.right, id, request, None);
     let amended = amended.await.map(drop);
     answered(&app, &form.visitor, id, amended).await
 }

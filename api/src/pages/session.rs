@@ -1,9 +1,14 @@
 //! Who looks at a page: nobody in particular, or whoever signed in with a key.
 //!
-//! A session is 256 random bits in a cookie that no script can read. The store
-//! keeps their hash, so that every gateway knows the session and it can be
-//! ended. It is worth as much as the key that it was opened with, for as long
-//! as the gateway knows that key.
+//! A session is a cookie that no script can read, with 256 random bits in it.
+//! The store keeps its hash, so that every gateway knows the session and it can
+//! be ended. It is worth as much as the key that it was opened with, for as
+//! long as the gateway knows that key.
+//!
+//! The cookie also says whose key that is and until when it lasts, under a tag
+//! that only a gateway can make. So a request of the session is counted as the
+//! key holder's without a look into the store, which a flood of invented
+//! cookies could keep busy. What the session may do, the store decides alone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +17,17 @@ use axum::extract::FromRequestParts;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use http::HeaderMap;
 use http::request::Parts;
 use pizza_activities::store::{Session as KeptSession, now_ms};
 use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::layout::Site;
+use super::layout::{Site, role_name};
 use crate::cook::Cook;
 use crate::gateway::App;
-use crate::keys::{KeyHash, Principal};
+use crate::keys::{KeyHash, Keyring, Principal, Role};
 use crate::operator::Operator;
 use crate::problem::{ErrorCode, Problem};
 use crate::usecases::UseCaseError;
@@ -58,12 +64,30 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Secret {
-    fn fresh() -> Result<Self, Problem> {
+    /// `RANDOM.END.ROLE.NAME.TAG`: a new one of the holder of this key.
+    fn fresh(key: &KeyHash, holder: &Principal, expires_at_ms: i64) -> Result<Self, Problem> {
         let mut bytes = [0; 32];
         SystemRandom::new().fill(&mut bytes).map_err(|_| {
             Problem::new(ErrorCode::Internal, "the system has no random numbers now")
         })?;
-        Ok(Self(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
+        let random = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        let (role, name) = (role_name(holder.role), &holder.name);
+        let claim = format!("{random}.{expires_at_ms}.{role}.{name}");
+        let tag = key.tag(&claim);
+        Ok(Self(format!("{claim}.{tag}")))
+    }
+
+    /// Whose key it was opened with, if a gateway made it and it has not
+    /// expired. It may have been ended since.
+    fn holder<'a>(&self, keys: &'a Keyring) -> Option<&'a Principal> {
+        let (claim, tag) = self.0.rsplit_once('.')?;
+        let mut parts = claim.splitn(4, '.');
+        let (_, end, role, name) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let role = Role::ALL.into_iter().find(|it| role_name(*it) == role)?;
+        let (key, holder) = keys.named(role, name)?;
+        let is_ours = key.has_tagged(claim, tag);
+        let lasts = end.parse::<i64>().is_ok_and(|end| now_ms() < end);
+        (is_ours && lasts).then_some(holder)
     }
 
     /// What the store knows the session by.
@@ -159,20 +183,29 @@ impl Visitor {
     }
 }
 
-/// Signs whoever holds the key with this hash in, and ends the session that
+/// The holder of the key that the request's session was opened with, going by
+/// the cookie alone: for counting, not for rights.
+pub(crate) fn holder<'a>(app: &'a App, headers: &HeaderMap) -> Option<&'a Principal> {
+    let cookies = CookieJar::from_headers(headers);
+    let cookie = cookies.get(cookie_name(app))?;
+    Secret(cookie.value().to_owned()).holder(&app.gateway.keys)
+}
+
+/// Signs the holder of the key with this hash in, and ends the session that
 /// the browser had.
 pub(super) async fn open(
     app: &App,
     before: &Visitor,
     key: &KeyHash,
+    holder: &Principal,
 ) -> Result<Cookie<'static>, Problem> {
     close(app, before).await?;
-    let secret = Secret::fresh()?;
     let lasts_ms = i64::try_from(LASTS.as_millis()).unwrap_or(i64::MAX);
     let session = KeptSession {
         key_hash: key.hex(),
         expires_at_ms: now_ms().saturating_add(lasts_ms),
     };
+    let secret = Secret::fresh(key, holder, session.expires_at_ms)?;
     let store = &app.use_cases().store;
     let opened = store.open_session(&secret.id(), &session).await;
     opened.map_err(UseCaseError::from)?;
@@ -212,5 +245,41 @@ fn cookie_name(app: &App) -> &'static str {
         COOKIE_OVER_TLS
     } else {
         COOKIE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_counted_under_the_key_it_was_made_with_and_no_other() {
+        let (key, other) = (KeyHash::of("a key"), KeyHash::of("another"));
+        let mut keys = Keyring::default();
+        for (role, name, hash) in [
+            (Role::Operator, "ann.b-c_d", key),
+            (Role::Customer, "ann.b-c_d", other),
+        ] {
+            keys.add_hash(role, name, hash).expect("a key");
+        }
+        let ann = keys.holder_by_hash(&key).expect("ann").clone();
+        let in_a_minute = now_ms() + 60_000;
+        let made = Secret::fresh(&key, &ann, in_a_minute).expect("a secret");
+        assert_eq!(made.holder(&keys), Some(&ann));
+        let forged = Secret::fresh(&other, &ann, in_a_minute).expect("a secret");
+        let expired = Secret::fresh(&key, &ann, now_ms() - 1).expect("a secret");
+        let of_customer = made.0.replace(".operator.", ".customer.");
+        let longer = made.0.replace(&in_a_minute.to_string(), "9999999999999");
+        for none in [
+            forged.0,
+            expired.0,
+            of_customer,
+            longer,
+            String::new(),
+            "a.b.c.d.e".into(),
+        ] {
+            assert_eq!(Secret(none.clone()).holder(&keys), None, "{none}");
+        }
+        assert_eq!(made.holder(&Keyring::default()), None);
     }
 }

@@ -1,7 +1,7 @@
 //! The shop: what is ordered, and for how much. Where errors are simulated,
 //! also how the order is to go wrong, and all the ways side by side.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use axum::Extension;
@@ -22,6 +22,7 @@ use super::picture;
 use super::problem::{detail, sentence};
 use super::session::Visitor;
 use super::text::money;
+use crate::client::Client;
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
@@ -304,13 +305,13 @@ fn quote_of(site: &Site<'_>, viewer: &Viewer, typed: &Typed) -> Markup {
 /// `POST /shop/orders`.
 pub(super) async fn place(
     State(app): State<Arc<App>>,
-    form: Submitted,
+    form: Submitted<Viewer>,
 ) -> Result<Response, Problem> {
-    let viewer = form.visitor.viewer(&app)?;
+    let viewer = &form.right;
     let typed = Typed::read(|field| form.text(field));
     let placed = match typed.request() {
         Ok(request) => {
-            let placed = app.use_cases().place_order(&viewer, request).await;
+            let placed = app.use_cases().place_order(viewer, request).await;
             placed.map_err(Problem::from)
         }
         Err(problem) => Err(problem),
@@ -318,7 +319,7 @@ pub(super) async fn place(
     let site = form.visitor.site(&app);
     let placed = match placed {
         Ok(placed) => placed,
-        Err(problem) => return Ok(shown(&site, &viewer, &typed, Some(&problem))),
+        Err(problem) => return Ok(shown(&site, viewer, &typed, Some(&problem))),
     };
     let next = if placed.all.is_empty() {
         format!("/orders/{}", placed.first.order_id)
@@ -330,8 +331,9 @@ pub(super) async fn place(
     Ok(Redirect::to(&site.at(&next)).into_response())
 }
 
-/// The orders that are shown side by side, by the query.
-fn side_by_side(query: &HashMap<String, String>) -> Result<Vec<OrderId>, Problem> {
+/// The orders that are shown side by side, by the query, each once, and what
+/// goes wrong with it, where that is known.
+fn side_by_side(query: &HashMap<String, String>) -> Result<Vec<(OrderId, Option<u8>)>, Problem> {
     let most = ErrorOnStep::SCENARIOS.len();
     let ids = query.get("orders").map_or("", String::as_str);
     let ids: Result<Vec<OrderId>, _> = ids.split('.').map(str::parse).collect();
@@ -339,7 +341,12 @@ fn side_by_side(query: &HashMap<String, String>) -> Result<Vec<OrderId>, Problem
         let detail = format!("must be 1 to {most} orders' ids with dots between them");
         Problem::new(ErrorCode::InvalidOrderId, detail).field("orders")
     };
-    ids.ok().filter(|ids| ids.len() <= most).ok_or_else(refused)
+    let ids = ids.ok().filter(|ids| ids.len() <= most);
+    let ids = ids.ok_or_else(refused)?;
+    let mut seen = HashSet::new();
+    let each = ids.into_iter().filter(|id| seen.insert(*id));
+    let scenarios = (0..).map(|number| is_all(query).then_some(number));
+    Ok(each.zip(scenarios).collect())
 }
 
 /// `GET /shop/scenarios`: some orders side by side.
@@ -348,15 +355,15 @@ pub(super) async fn scenarios(
     visitor: Visitor,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Problem> {
-    let ids = side_by_side(&query)?;
+    let orders = side_by_side(&query)?;
     let site = visitor.site(&app);
     let viewer = visitor.viewer(&app)?;
     let mut columns = Vec::new();
-    for (id, scenario) in ids.iter().zip(scenarios_of(&query)) {
+    for (id, scenario) in &orders {
         let now = app.use_cases().follow_order(&viewer, *id).await?;
-        columns.push(column(&site, &now, scenario, now_ms()));
+        columns.push(column(&site, &now, *scenario, now_ms()));
     }
-    let joined: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let joined: Vec<String> = orders.iter().map(|(id, _)| id.to_string()).collect();
     let all = if is_all(&query) { "all=yes&" } else { "" };
     let mut page = Page::new(
         "Side by side",
@@ -377,12 +384,6 @@ fn is_all(query: &HashMap<String, String>) -> bool {
     query.get("all").is_some_and(|all| all == "yes")
 }
 
-/// What goes wrong with each of the orders, where that is known.
-fn scenarios_of(query: &HashMap<String, String>) -> impl Iterator<Item = Option<u8>> {
-    let is_known = is_all(query);
-    (0..).map(move |number| is_known.then_some(number))
-}
-
 fn column(site: &Site<'_>, now: &OrderNow, scenario: Option<u8>, at_ms: i64) -> Markup {
     let order = &now.state.record;
     let id = order.order_id;
@@ -401,12 +402,13 @@ fn column(site: &Site<'_>, now: &OrderNow, scenario: Option<u8>, at_ms: i64) -> 
 pub(super) async fn scenarios_live(
     State(app): State<Arc<App>>,
     Extension(closing): Extension<Closing>,
+    Extension(client): Extension<Client>,
     visitor: Visitor,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Problem> {
     let mut states = SelectAll::new();
-    for (id, scenario) in side_by_side(&query)?.into_iter().zip(scenarios_of(&query)) {
-        let follower = Follower::new(&app, visitor.clone(), id)?;
+    for (id, scenario) in side_by_side(&query)? {
+        let follower = Follower::new(&app, &client, visitor.clone(), id)?;
         states.push(Box::pin(columns(
             Arc::clone(&app),
             visitor.clone(),

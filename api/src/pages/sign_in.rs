@@ -15,7 +15,7 @@ use super::form::Submitted;
 use super::layout::{Page, Section, Site, role_name};
 use super::session::{self, Visitor};
 use crate::gateway::App;
-use crate::keys::{KeyHash, Role};
+use crate::keys::{KeyHash, Principal, Role};
 use crate::origin::is_from_this_machine;
 use crate::problem::{ErrorCode, Problem};
 
@@ -120,7 +120,7 @@ pub(super) async fn sign_in(
     State(app): State<Arc<App>>,
     developer: Developer,
     cookies: CookieJar,
-    form: Submitted,
+    form: Submitted<()>,
 ) -> Result<Response, Problem> {
     let next = own_path(form.text("next"));
     let known = match (form.text("as"), form.text("key")) {
@@ -128,12 +128,13 @@ pub(super) async fn sign_in(
         (None, Some(key)) => {
             let hash = KeyHash::of(key.trim());
             let holder = app.gateway.keys.holder_by_hash(&hash);
-            holder.map(|_| hash).ok_or("this key is not known here")
+            let known = holder.map(|holder| (hash, holder));
+            known.ok_or("this key is not known here")
         }
         (None, None) => Err("a key is needed"),
     };
-    let hash = match known {
-        Ok(hash) => hash,
+    let (hash, holder) = match known {
+        Ok(known) => known,
         Err(detail) => {
             let problem = Problem::new(ErrorCode::Unauthenticated, detail);
             let mut response = shown(&app, &form.visitor, developer, next, Some(&problem));
@@ -143,10 +144,9 @@ pub(super) async fn sign_in(
             return Ok(response);
         }
     };
-    let cookie = session::open(&app, &form.visitor, &hash).await?;
-    let holder = app.gateway.keys.holder_by_hash(&hash);
-    let home = holder.map_or("/", |holder| home(holder.role));
-    let next = format!("{}{}", app.base_path(), next.unwrap_or(home));
+    let cookie = session::open(&app, &form.visitor, &hash, holder).await?;
+    let next = next.unwrap_or(home(holder.role));
+    let next = format!("{}{next}", app.base_path());
     Ok((cookies.add(cookie), Redirect::to(&next)).into_response())
 }
 
@@ -170,7 +170,11 @@ impl FromRequestParts<Arc<App>> for Developer {
 
 impl Developer {
     /// The key that a role has here.
-    fn key(self, app: &App, role: &str) -> Result<KeyHash, &'static str> {
+    fn key<'a>(
+        self,
+        app: &'a App,
+        role: &str,
+    ) -> Result<(KeyHash, &'a Principal), &'static str> {
         let Self(true) = self else {
             return Err(
                 "this gateway is not for development, or you are not on its machine: a \
@@ -181,14 +185,15 @@ impl Developer {
             .into_iter()
             .find(|known| role_name(*known) == role);
         let key = role.and_then(|role| app.gateway.keys.first(role));
-        key.map(|(hash, _)| *hash).ok_or("nobody has such a key")
+        key.map(|(hash, holder)| (*hash, holder))
+            .ok_or("nobody has such a key")
     }
 }
 
 pub(super) async fn sign_out(
     State(app): State<Arc<App>>,
     cookies: CookieJar,
-    form: Submitted,
+    form: Submitted<()>,
 ) -> Result<Response, Problem> {
     session::close(&app, &form.visitor).await?;
     let home = format!("{}/", app.base_path());

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 
 use pizza_activities::store::{OrderChange, StoreError};
 use pizza_domain::OrderId;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
 use super::{UseCaseError, UseCases};
 use crate::feed::{Feed, RETRY_EVERY, Watcher};
+use crate::streams::Place;
 use crate::viewer::Viewer;
 
 /// What became of an order after a version, each change once, in its order,
@@ -20,7 +20,7 @@ pub(crate) struct Changes {
     after: i64,
     ready: VecDeque<OrderChange>,
     is_over: bool,
-    _place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl UseCases {
@@ -37,7 +37,7 @@ impl UseCases {
         viewer: &Viewer,
         id: OrderId,
         after: i64,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> Result<Option<Changes>, UseCaseError> {
         self.order_record(viewer, id).await?;
         let mut changes = Changes {
@@ -45,7 +45,7 @@ impl UseCases {
             after,
             ready: VecDeque::new(),
             is_over: false,
-            _place: place,
+            place,
         };
         changes.read().await?;
         Ok((!changes.is_over).then_some(changes))
@@ -81,6 +81,7 @@ impl Changes {
 
     /// Reads what came after the last change that was told.
     async fn read(&mut self) -> Result<(), StoreError> {
+        let _turn = self.place.turn_to_read().await;
         let mut changes: VecDeque<_> = self.watcher.changes_from(self.after).await?.into();
         match changes.front() {
             Some(told) if told.version == self.after => {

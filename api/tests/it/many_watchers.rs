@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use futures::{StreamExt, stream};
+use pizza_api::Limits;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -23,7 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 async fn two_thousand_are_all_told() {
     // Both ends of each connection are this process's.
     allow_files(u64::from(WATCHERS) * 2 + 1_000);
-    let gateway = TestGateway::start().await;
+    // All of them are one address.
+    let gateway = TestGateway::with_limits(Limits {
+        watchers_per_client: WATCHERS as usize,
+        ..Limits::default()
+    })
+    .await;
     let mut shop = Shop::of(&gateway).await;
     for number in 0..ORDERS {
         let id = id(number);

@@ -37,17 +37,17 @@ const PAGES: [&str; 8] = [
 ];
 
 /// Somebody's browser: it keeps its cookie, and follows no redirect.
-struct Browser {
+pub(crate) struct Browser {
     http: reqwest::Client,
     base: String,
-    cookie: Option<String>,
+    pub(crate) cookie: Option<String>,
 }
 
 #[derive(Debug)]
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     headers: HeaderMap,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Answer {
@@ -67,7 +67,7 @@ impl Answer {
 }
 
 impl Browser {
-    fn at(gateway: &TestGateway) -> Self {
+    pub(crate) fn at(gateway: &TestGateway) -> Self {
         temporalio_common::telemetry::ensure_default_crypto_provider();
         let http = reqwest::Client::builder().redirect(Policy::none());
         Self {
@@ -78,7 +78,7 @@ impl Browser {
     }
 
     /// One who signed in with this key.
-    async fn signed_in(gateway: &TestGateway, key: &str) -> Self {
+    pub(crate) async fn signed_in(gateway: &TestGateway, key: &str) -> Self {
         let mut browser = Self::at(gateway);
         let answer = browser.post("/sign-in", &[("key", key)], &[]).await;
         assert_eq!(answer.status, 303, "{answer:?}");
@@ -90,7 +90,7 @@ impl Browser {
         browser
     }
 
-    async fn operator(gateway: &TestGateway) -> Self {
+    pub(crate) async fn operator(gateway: &TestGateway) -> Self {
         Self::signed_in(gateway, OPERATOR_KEY).await
     }
 
@@ -107,13 +107,22 @@ impl Browser {
         }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    /// Opens a stream of what a page shows.
+    pub(crate) async fn stream(&self, path: &str) -> reqwest::Response {
+        let mut request = self.http.get(format!("{}{path}", self.base));
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        request.send().await.expect("an answer")
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.http.get(format!("{}{path}", self.base)))
             .await
     }
 
     /// Sends a form with these fields, and headers on top.
-    async fn post(
+    pub(crate) async fn post(
         &self,
         path: &str,
         fields: &[(&str, &str)],

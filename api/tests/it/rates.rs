@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use futures::future::join_all;
 use pizza_api::proto::menu_service_client::MenuServiceClient;
 use pizza_api::proto::order_service_client::OrderServiceClient;
 use pizza_api::proto::{GetMenuRequest, PlaceOrderRequest, WatchOrderRequest};
@@ -14,6 +15,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::grpc::{channel, code};
+use crate::operator_pages::Browser;
 use crate::support::{OPERATOR_KEY, TestGateway, problem};
 
 const ANN: &str = "pizza_cu_of-ann";
@@ -151,6 +153,40 @@ async fn each_key_is_counted_for_itself_and_staff_by_another_measure() {
 }
 
 #[tokio::test]
+async fn a_signed_in_operator_is_served_whatever_others_at_the_address_do() {
+    let gateway = limited(RateLimits {
+        requests: slowly(3),
+        staff: slowly(5),
+        ..RateLimits::default()
+    })
+    .await;
+    let operator = Browser::operator(&gateway).await;
+    while gateway.get("/menu").await.status() != 429 {}
+    for _ in 0..3 {
+        assert_eq!(operator.get("/operator/orders").await.status, 200);
+    }
+    // The session and its key are one client.
+    for status in [200, 200, 429] {
+        assert_eq!(asked(&gateway, OPERATOR_KEY).await, status);
+    }
+    assert_eq!(operator.get("/operator/orders").await.status, 429);
+    // A cookie that no gateway made is counted by its address.
+    let cookie = operator.cookie.expect("a session");
+    let (claim, _) = cookie.rsplit_once('.').expect("a tag");
+    let mut forger = Browser::at(&gateway);
+    for forged in ["pizza-session=x".to_owned(), format!("{claim}.x")] {
+        forger.cookie = Some(forged);
+        let refused = forger.get("/menu").await;
+        assert_eq!(refused.status, 429);
+        assert!(
+            refused.text.contains("from this address"),
+            "{}",
+            refused.text
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_guesser_of_keys_is_slowed_and_shuts_out_nobody() {
     let gateway = with_customers(RateLimits {
         wrong_keys: slowly(3),
@@ -204,6 +240,97 @@ async fn grpc_is_counted_with_http_and_a_stream_at_its_opening() {
         let mut health = HealthClient::new(channel.clone());
         let probe = health.check(HealthCheckRequest::default());
         probe.await.expect("a probe is not counted");
+    }
+}
+
+/// How many requests one counts as: what is left of a bucket that holds one
+/// more.
+async fn weigh(method: &str, path: &str, accept: &str, weight: u32) {
+    let gateway = limited(RateLimits {
+        staff: slowly(weight + 1),
+        ..RateLimits::default()
+    })
+    .await;
+    let method = method.parse().expect("a method");
+    let request = gateway.http.request(method, gateway.url(path));
+    let request = request.bearer_auth(OPERATOR_KEY).header("accept", accept);
+    let answer = request.send().await.expect("an answer");
+    assert_ne!(answer.status(), 429, "{path}");
+    let menu = async || gateway.operate("get", "/menu", "").await.status().as_u16();
+    let left = [menu().await, menu().await];
+    assert_eq!(left, [200, 429], "{path} does not weigh {weight}");
+}
+
+#[tokio::test]
+async fn what_asks_temporal_for_histories_and_lists_weighs_more() {
+    const ID: &str = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
+    const TASK: &str = "failed-refund-payment-6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
+    let (json, page) = ("application/json", "text/html");
+    let order = format!("/orders/{ID}");
+    let two = format!("/shop/scenarios?all=yes&orders={ID}.{ID}");
+    let many = format!("/shop/scenarios?orders={}", [ID; 50].join("."));
+    let weights = [
+        ("GET", "/menu", json, 1),
+        ("GET", &order, json, 1),
+        ("GET", &order, page, 20),
+        ("HEAD", &order, page, 20),
+        ("DELETE", &order, json, 1),
+        ("GET", &format!("{order}/events"), json, 1),
+        ("GET", &format!("{order}/timeline"), json, 20),
+        ("HEAD", &format!("{order}/timeline"), json, 20),
+        ("GET", &format!("{order}/workflows"), json, 10),
+        ("GET", "/orders", json, 5),
+        ("POST", "/orders", json, 1),
+        ("GET", &two, page, 40),
+        ("GET", &many, page, 160),
+        ("POST", &format!("/shop/orders/{ID}/amend"), page, 20),
+        ("GET", &format!("/shop/orders/{ID}/live"), page, 1),
+        ("GET", "/failure-queues", json, 40),
+        ("GET", "/failures", json, 10),
+        ("GET", &format!("/failures/{TASK}"), json, 10),
+        ("GET", "/operator", page, 40),
+        ("GET", "/operator/orders", page, 5),
+        ("GET", "/operator/tasks", page, 100),
+        ("GET", &format!("/operator/tasks/{TASK}"), page, 10),
+        ("GET", "/operator/bulk?action=redrive", page, 100),
+        ("GET", "/operator/audit", page, 100),
+        ("POST", "/cloud_pizza.v1.OrderService/GetOrder", json, 1),
+        ("POST", "/cloud_pizza.v1.OrderService/GetTimeline", json, 20),
+        (
+            "POST",
+            "/cloud_pizza.v1.FailureQueueService/ListFailures",
+            json,
+            10,
+        ),
+        (
+            "POST",
+            "/cloud_pizza.v1.FailureQueueService/ListFailureQueues",
+            json,
+            40,
+        ),
+    ];
+    let weighed = weights.map(|(method, path, accept, weight)| weigh(method, path, accept, weight));
+    join_all(weighed).await;
+}
+
+#[tokio::test]
+async fn health_checks_are_counted_by_themselves_and_probes_never() {
+    let gateway = limited(RateLimits {
+        requests: slowly(1),
+        health_checks: slowly(3),
+        ..RateLimits::default()
+    })
+    .await;
+    let mut health = HealthClient::new(channel(&gateway).await);
+    let mut check = async || health.check(HealthCheckRequest::default()).await;
+    assert_eq!(gateway.get("/menu").await.status(), 200);
+    assert_eq!(gateway.get("/menu").await.status(), 429);
+    for _ in 0..3 {
+        check().await.expect("a check");
+    }
+    assert_eq!(code(&check().await.expect_err("a fourth")), "rate-limited");
+    for _ in 0..5 {
+        assert_eq!(gateway.get("/healthz").await.status(), 200);
     }
 }
 

@@ -21,6 +21,7 @@ use super::super::text::ago;
 use super::filter::Typed;
 use super::words::tasks_of;
 use super::{Asked, Operating, OperatorForm, asked, page_of, refusal, task_list, tasks};
+use crate::client::Client;
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
@@ -382,15 +383,22 @@ pub(super) async fn live(
     operator: Operating,
     State(app): State<Arc<App>>,
     Extension(closing): Extension<Closing>,
+    Extension(client): Extension<Client>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     match app.use_cases().bulk(&id).await {
         Err(error) if !error.may_pass() => return Err(error.into()),
         _ => {}
     }
-    looking(&app, closing, operator.visitor, LOOK_EVERY, move |looker| {
-        look(looker, id.clone()).boxed()
-    })
+    let place = app.streams.place(&client)?;
+    Ok(looking(
+        &app,
+        place,
+        closing,
+        operator.visitor,
+        LOOK_EVERY,
+        move |looker| look(looker, id.clone()).boxed(),
+    ))
 }
 
 async fn look(looker: Looker, id: String) -> Look {

@@ -29,6 +29,7 @@ use super::page_of_form;
 use super::problem::{as_it_is, sentence};
 use super::session::Visitor;
 use crate::gateway::App;
+use crate::operator::Operator;
 use crate::problem::Problem;
 
 pub(crate) use queues::Seen;
@@ -79,7 +80,7 @@ impl Operating {
 
 /// A form that an operator sent.
 struct OperatorForm {
-    form: Submitted,
+    form: Submitted<Operator>,
     /// The name that goes into audit trails.
     principal: String,
 }
@@ -88,8 +89,8 @@ impl FromRequest<Arc<App>> for OperatorForm {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
-        let form = Submitted::from_request(request, app).await?;
-        let principal = form.visitor.operator(app)?.name;
+        let form: Submitted<Operator> = Submitted::from_request(request, app).await?;
+        let principal = form.right.name.clone();
         Ok(Self { form, principal })
     }
 }

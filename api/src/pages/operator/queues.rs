@@ -17,6 +17,7 @@ use super::super::looking::{Look, looking};
 use super::super::text::ago;
 use super::words::{message_words, policy_words, tasks_of};
 use super::{Operating, encoded, page_of, table};
+use crate::client::Client;
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::Problem;
@@ -71,16 +72,25 @@ pub(super) async fn live(
     operator: Operating,
     State(app): State<Arc<App>>,
     Extension(closing): Extension<Closing>,
+    Extension(client): Extension<Client>,
 ) -> Result<Response, Problem> {
-    looking(&app, closing, operator.visitor, LOOK_EVERY, |looker| {
-        async move {
-            match looker.app.queues_seen.lately(&looker.app).await {
-                Ok(queues) => Look::Now(draw(&looker.site(), &queues, looker.since_ms)),
-                Err(_) => Look::Away,
+    let place = app.streams.place(&client)?;
+    Ok(looking(
+        &app,
+        place,
+        closing,
+        operator.visitor,
+        LOOK_EVERY,
+        |looker| {
+            async move {
+                match looker.app.queues_seen.lately(&looker.app).await {
+                    Ok(queues) => Look::Now(draw(&looker.site(), &queues, looker.since_ms)),
+                    Err(_) => Look::Away,
+                }
             }
-        }
-        .boxed()
-    })
+            .boxed()
+        },
+    ))
 }
 
 fn draw(site: &Site<'_>, so_far: &QueuesSoFar, at_ms: i64) -> Markup {

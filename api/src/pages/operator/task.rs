@@ -25,6 +25,7 @@ use super::task_forms::{Forms, Refused, Wish};
 use super::task_list::order_link;
 use super::words::{failure, owes, policy_words, queue_words, readable, state_badge};
 use super::{Operating, OperatorForm, page_of, tasks};
+use crate::client::Client;
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
@@ -287,13 +288,20 @@ pub(super) async fn live(
     operator: Operating,
     State(app): State<Arc<App>>,
     Extension(closing): Extension<Closing>,
+    Extension(client): Extension<Client>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = FailureId::parse(&id)?;
     let seed = Uuid::new_v4();
-    looking(&app, closing, operator.visitor, LOOK_EVERY, move |looker| {
-        look(looker, id.clone(), seed).boxed()
-    })
+    let place = app.streams.place(&client)?;
+    Ok(looking(
+        &app,
+        place,
+        closing,
+        operator.visitor,
+        LOOK_EVERY,
+        move |looker| look(looker, id.clone(), seed).boxed(),
+    ))
 }
 
 async fn look(looker: Looker, id: FailureId, seed: Uuid) -> Look {

@@ -1,0 +1,85 @@
+//! Who counts as one client: for rates, streams, and whatever else is bounded
+//! for each of them.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use http::Request;
+
+use crate::gateway::App;
+use crate::keys::{Principal, Role};
+use crate::operator::bearer;
+use crate::pages;
+
+/// One client. Requests with a known key, and those of a session that was
+/// opened with one, are the key holder's, wherever they come from; all others
+/// are their address's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Client {
+    /// The holder of a known key.
+    Holder(Principal),
+    /// An address; of an IPv6 one the first 64 bits, which is what a single
+    /// customer of a provider is given.
+    Address(IpAddr),
+}
+
+impl Client {
+    /// Who sent a request that came from `address`. It takes no look into the
+    /// store, so that finding out costs no more than a refusal.
+    pub(crate) fn of<B>(app: &App, request: &Request<B>, address: IpAddr) -> Self {
+        let keys = &app.gateway.keys;
+        let headers = request.headers();
+        let holder = bearer(headers)
+            .and_then(|key| keys.holder(key))
+            .or_else(|| pages::session_holder(app, headers));
+        holder.map_or_else(|| Self::at(address), |holder| Self::Holder(holder.clone()))
+    }
+
+    /// Whoever has this address.
+    pub(crate) fn at(address: IpAddr) -> Self {
+        Self::Address(match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let prefix = address.to_bits() & (u128::MAX << 64);
+                IpAddr::V6(Ipv6Addr::from_bits(prefix))
+            }
+            v4 @ IpAddr::V4(_) => v4,
+        })
+    }
+
+    /// Whether it is a kitchen or an operator.
+    pub(crate) fn is_staff(&self) -> bool {
+        match self {
+            Self::Holder(holder) => holder.role != Role::Customer,
+            Self::Address(_) => false,
+        }
+    }
+
+    /// Whether its requests have a known key, or a session's.
+    pub(crate) const fn has_known_key(&self) -> bool {
+        matches!(self, Self::Holder(_))
+    }
+
+    /// How an answer to the client calls it.
+    pub(crate) const fn told(&self) -> &'static str {
+        match self {
+            Self::Holder(_) => "under this key",
+            Self::Address(_) => "from this address",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Client {
+        Client::at(text.parse().expect("an address"))
+    }
+
+    #[test]
+    fn a_whole_network_of_ipv6_is_one_client() {
+        assert_eq!(at("2001:db8::1"), at("2001:db8::ffff:2:3:4"));
+        assert_ne!(at("2001:db8::1"), at("2001:db8:0:1::1"));
+        assert_eq!(at("::ffff:192.0.2.1"), at("192.0.2.1"));
+        assert_ne!(at("192.0.2.1"), at("192.0.2.2"));
+    }
+}

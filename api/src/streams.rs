@@ -1,0 +1,277 @@
+//! What streams take up: their places, and their turns to read.
+//!
+//! A stream goes on for as long as its client likes, and reads the store and
+//! Temporal again and again. So one client has a limited number of places, and
+//! reads for one of its streams at a time: the others' wait is as long as the
+//! number of clients, not of streams. Staff has places and turns of its own,
+//! which no number of customers can take.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+
+use crate::Limits;
+use crate::client::Client;
+use crate::problem::{ErrorCode, Problem};
+
+/// How many streams of changes read at once, for customers and for staff. Of
+/// the store's eight connections, most are for requests.
+const CHANGES: (usize, usize) = (2, 1);
+
+/// How many pages are drawn anew at once, for customers and for staff. Each
+/// takes some reads of the store and of Temporal.
+const DRAWINGS: (usize, usize) = (3, 2);
+
+/// The streams that are open.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    customers: Pool,
+    staff: Pool,
+    places_per_client: usize,
+    clients: Mutex<HashMap<Client, Held>>,
+}
+
+/// What one kind of clients shares.
+#[derive(Debug)]
+struct Pool {
+    places: Arc<Semaphore>,
+    turns: Turns,
+}
+
+/// One permit for each stream that may read at once.
+#[derive(Debug)]
+struct Turns {
+    changes: Semaphore,
+    drawings: Semaphore,
+}
+
+/// What one client has.
+#[derive(Debug)]
+struct Held {
+    places: usize,
+    turns: Arc<Turns>,
+}
+
+impl Turns {
+    const fn new(changes: usize, drawings: usize) -> Self {
+        Self {
+            changes: Semaphore::const_new(changes),
+            drawings: Semaphore::const_new(drawings),
+        }
+    }
+}
+
+impl Streams {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let pool = |places, changes, drawings| Pool {
+            places: Arc::new(Semaphore::new(places)),
+            turns: Turns::new(changes, drawings),
+        };
+        Self {
+            customers: pool(limits.watchers, CHANGES.0, DRAWINGS.0),
+            staff: pool(limits.staff_watchers, CHANGES.1, DRAWINGS.1),
+            places_per_client: limits.watchers_per_client,
+            clients: Mutex::default(),
+        }
+    }
+
+    /// A place for this client to watch an order or a board, or to hold a
+    /// stream of another kind.
+    ///
+    /// # Errors
+    /// [`ErrorCode::RateLimited`] when the client has as many as one may have,
+    /// [`ErrorCode::Overloaded`] when there is none for anybody.
+    pub(crate) fn place(self: &Arc<Self>, client: &Client) -> Result<Place, Problem> {
+        let mut clients = self.clients();
+        let has = clients.get(client).map_or(0, |held| held.places);
+        if has >= self.places_per_client {
+            return Err(Problem::too_many_streams(has, client.told()));
+        }
+        let free = Arc::clone(&self.pool(client).places).try_acquire_owned();
+        let permit = free.map_err(|_| {
+            let detail = "too many orders are being watched; try again in a moment";
+            Problem::new(ErrorCode::Overloaded, detail)
+        })?;
+        let held = clients.entry(client.clone()).or_insert_with(|| Held {
+            places: 0,
+            turns: Arc::new(Turns::new(1, 1)),
+        });
+        held.places += 1;
+        Ok(Place {
+            streams: Arc::clone(self),
+            client: client.clone(),
+            own: Arc::clone(&held.turns),
+            _permit: permit,
+        })
+    }
+
+    fn pool(&self, client: &Client) -> &Pool {
+        match client.is_staff() {
+            true => &self.staff,
+            false => &self.customers,
+        }
+    }
+
+    /// Who has what. A panic cannot leave it half changed.
+    fn clients(&self) -> MutexGuard<'_, HashMap<Client, Held>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A client's place, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    streams: Arc<Streams>,
+    client: Client,
+    own: Arc<Turns>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Whose turn it is to read, until it is dropped.
+pub(crate) struct Turn<'a> {
+    _own: Result<SemaphorePermit<'a>, tokio::sync::AcquireError>,
+    _shared: Result<SemaphorePermit<'a>, tokio::sync::AcquireError>,
+}
+
+impl Place {
+    /// Waits for the turn to read what changed.
+    pub(crate) async fn turn_to_read(&self) -> Turn<'_> {
+        turn(&self.own.changes, &self.shared().changes).await
+    }
+
+    /// Waits for the turn to draw a page anew.
+    pub(crate) async fn turn_to_draw(&self) -> Turn<'_> {
+        turn(&self.own.drawings, &self.shared().drawings).await
+    }
+
+    fn shared(&self) -> &Turns {
+        &self.streams.pool(&self.client).turns
+    }
+}
+
+/// The client's own turn first: only one of its streams waits among others'.
+/// The semaphores are never closed.
+async fn turn<'a>(own: &'a Semaphore, shared: &'a Semaphore) -> Turn<'a> {
+    Turn {
+        _own: own.acquire().await,
+        _shared: shared.acquire().await,
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut clients = self.streams.clients();
+        if let Some(held) = clients.get_mut(&self.client) {
+            held.places -= 1;
+            if held.places == 0 {
+                clients.remove(&self.client);
+            }
+        }
+    }
+}
+
+/// A body that holds a place until it is at its end, or nobody reads it.
+struct HeldBody {
+    body: Body,
+    _place: Place,
+}
+
+/// Lets an answer hold its client's place for as long as it goes on.
+pub(crate) fn holding(answer: Response, place: Place) -> Response {
+    answer.map(|body| {
+        Body::new(HeldBody {
+            body,
+            _place: place,
+        })
+    })
+}
+
+impl HttpBody for HeldBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::keys::{Principal, Role};
+
+    fn streams() -> Arc<Streams> {
+        Arc::new(Streams::new(&Limits {
+            watchers: 5,
+            staff_watchers: 2,
+            watchers_per_client: 3,
+            ..Limits::default()
+        }))
+    }
+
+    fn at(number: u8) -> Client {
+        Client::at([192, 0, 2, number].into())
+    }
+
+    fn kitchen() -> Client {
+        let (name, role) = ("oven".to_owned(), Role::Kitchen);
+        Client::Holder(Principal { name, role })
+    }
+
+    fn code(place: Result<Place, Problem>) -> Option<ErrorCode> {
+        place.err().map(|problem| problem.code)
+    }
+
+    #[test]
+    fn one_client_has_its_number_of_places_and_staff_its_own() {
+        let streams = streams();
+        let place = |client: &Client| streams.place(client);
+        let first: Vec<_> = (0..3).map(|_| place(&at(1)).expect("a place")).collect();
+        assert_eq!(code(place(&at(1))), Some(ErrorCode::RateLimited));
+        let second: Vec<_> = (0..2).map(|_| place(&at(2)).expect("a place")).collect();
+        assert_eq!(code(place(&at(2))), Some(ErrorCode::Overloaded));
+        let staff: Vec<_> = (0..2).map(|_| place(&kitchen()).expect("one")).collect();
+        assert_eq!(code(place(&kitchen())), Some(ErrorCode::Overloaded));
+        drop((first, second, staff));
+        assert!(streams.clients().is_empty(), "nobody is remembered");
+        assert_eq!(code(place(&at(1))), None);
+    }
+
+    #[test]
+    fn a_client_with_many_streams_takes_one_turn_at_a_time() {
+        let streams = streams();
+        let place = |client: &Client| streams.place(client).expect("a place");
+        let greedy = [place(&at(1)), place(&at(1)), place(&at(1))];
+        let (other, board) = (place(&at(2)), place(&kitchen()));
+        let turn = greedy[0].turn_to_draw().now_or_never().expect("a turn");
+        assert!(greedy[1].turn_to_draw().now_or_never().is_none());
+        assert!(greedy[1].turn_to_read().now_or_never().is_some());
+        assert!(other.turn_to_draw().now_or_never().is_some());
+        drop(turn);
+        assert!(greedy[1].turn_to_draw().now_or_never().is_some());
+        // However many customers read, a board need not wait for them.
+        let (second, third) = (other.turn_to_read(), greedy[0].turn_to_read());
+        let _all = (second.now_or_never(), third.now_or_never());
+        assert!(board.turn_to_read().now_or_never().is_some());
+        assert!(board.turn_to_draw().now_or_never().is_some());
+    }
+}
