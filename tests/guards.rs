@@ -105,3 +105,29 @@ async fn what_came_too_early_does_not_exist_and_is_placed_later_under_its_key() 
     let booked = world.books().await.orders().await;
     assert_eq!(usize::try_from(booked).ok(), Some(ids.len()), "{ids:?}");
 }
+
+#[tokio::test]
+async fn how_long_the_log_gets_is_not_in_a_strangers_hands() {
+    let told = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let world = World::start(Setup {
+        gateway_variables: vec![
+            told("PIZZA_REQUESTS_PER_SECOND", "0.01"),
+            told("PIZZA_REQUESTS_BURST", "5"),
+        ],
+        ..Setup::default()
+    })
+    .await;
+    let stranger = Gateway::new(world.gateway_url());
+    let mut refused = 0;
+    while refused < 300 {
+        let answer = stranger.get("/menu").await;
+        refused += usize::from(answer.status == 429);
+    }
+    let log = || world.gateway.as_ref().expect("a gateway").stderr();
+    eventually(SOON, "the refusals are told together", async || {
+        log().contains("requests were refused").then_some(())
+    })
+    .await;
+    let lines = log().lines().filter(|line| line.contains("/menu")).count();
+    assert!((1..=5).contains(&lines), "{lines} lines: {}", log());
+}

@@ -170,11 +170,7 @@ impl FromRequestParts<Arc<App>> for Developer {
 
 impl Developer {
     /// The key that a role has here.
-    fn key<'a>(
-        self,
-        app: &'a App,
-        role: &str,
-    ) -> Result<(KeyHash, &'a Principal), &'static str> {
+    fn key<'a>(self, app: &'a App, role: &str) -> Result<(KeyHash, &'a Principal), &'static str> {
         let Self(true) = self else {
             return Err(
                 "this gateway is not for development, or you are not on its machine: a \
