@@ -138,6 +138,19 @@ const STAGES: &[&str] = &["accepted", "cooked", "pickedUp", "delivered"];
 /// The limits on how often one client may ask.
 const RATES: &[&str] = &["orders", "requests", "staff", "wrong-keys", "health-checks"];
 
+/// Why a gateway cuts a connection: no request came in time, a header was not
+/// complete in time, an answer was not read, requests were given up, or it did
+/// not finish in time after it was asked to close.
+const CUT_REASONS: &[&str] = &["no-request", "slow-header", "unread", "resets", "grace"];
+
+/// What a client needs a place for: a connection; an exchange, from the header
+/// of a request to the last byte of its answer; a request whose body has come
+/// and that waits for its answer.
+const PLACES: &[&str] = &["connection", "exchange", "request"];
+
+/// Whose places are all taken.
+const BOUNDS: &[&str] = &["client", "all"];
+
 const fn closed(name: &'static str, values: &'static [&'static str]) -> Label {
     Label {
         name,
@@ -240,6 +253,12 @@ metrics! {
     CONNECTIONS: "pizza_connections", Kind::Gauge, Gateway,
         [],
         "Connections of clients.";
+    CONNECTIONS_CUT: "pizza_connections_cut_total", Kind::Counter, Gateway,
+        [closed("reason", CUT_REASONS)],
+        "Connections that the gateway cut, by what their client did.";
+    PLACES_REFUSED: "pizza_places_refused_total", Kind::Counter, Gateway,
+        [closed("place", PLACES), closed("bound", BOUNDS)],
+        "Connections and requests for which there was no place, by what they needed a place for, and whether the client had too many or all together.";
     WATCHERS: "pizza_watchers", Kind::Gauge, Gateway,
         [],
         "Orders that are being watched.";

@@ -4,19 +4,22 @@
 //! Nothing in that, nor in the protocols themselves, bounds the time that a
 //! client may take, so each connection is watched from outside.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use http::{Request, Version};
+use http::{HeaderValue, Request, Version, header};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use metrics::counter;
+use pizza_activities::meters;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -25,8 +28,22 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::Limits;
+use crate::client::Client;
+use crate::places::{MOMENT, Place};
+use crate::problem::{ErrorCode, Problem};
 use crate::proxies::Peer;
 use crate::tls::Tls;
+
+/// How much of an answer an HTTP/2 client must take before it counts as
+/// having taken something, in bytes: the size of its frames.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// How many local errors, each of which resets a stream, an HTTP/2 connection
+/// may cause before it is ended.
+const LOCAL_RESETS: usize = 100;
+
+/// How many streams an HTTP/2 client may have reset that are not accepted yet.
+const PENDING_RESETS: usize = 20;
 
 /// What connections are served with.
 #[derive(Clone)]
@@ -41,22 +58,71 @@ pub(crate) struct Served {
     pub(crate) cut: CancellationToken,
 }
 
-/// Serves one connection to its end: its own, its time's, or the gateway's.
-pub(crate) async fn serve(stream: TcpStream, peer: Peer, served: Served) {
-    let accepted = Instant::now();
-    let Some(tls) = &served.tls else {
-        return converse(stream, peer, accepted, served).await;
-    };
-    // A handshake is no request: at the end of the gateway none is waited for.
-    let opened = tls.open(stream);
-    let opened = timeout_at(accepted + served.limits.first_request, opened);
-    let opened = served.shutdown.run_until_cancelled(opened).await;
-    if let Some(Ok(Some(stream))) = opened {
-        converse(stream, peer, accepted, served).await;
+/// Whose requests a connection serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Serves {
+    /// Everybody's.
+    All,
+    /// Those with a known key, and probes: its address has as many other
+    /// connections as one may have.
+    KnownKeys,
+    /// Those of staff, and probes: all connections for others are taken.
+    Staff,
+}
+
+impl Serves {
+    /// Why a request of this client is not served, if it is not.
+    pub(crate) fn refusal(self, client: &Client, is_for_staff: bool) -> Option<Problem> {
+        match self {
+            Self::KnownKeys if !is_for_staff && !client.has_known_key() => {
+                let whose = client.told();
+                Some(Problem::rate_limited("connections", whose, MOMENT))
+            }
+            Self::Staff if !is_for_staff => {
+                let detail = "too many connections are open; try again in a moment";
+                Some(Problem::new(ErrorCode::Overloaded, detail))
+            }
+            Self::All | Self::KnownKeys | Self::Staff => None,
+        }
     }
 }
 
-async fn converse<S>(stream: S, peer: Peer, accepted: Instant, served: Served)
+/// Put on an answer, ends its connection after it. HTTP/2 then finishes the
+/// requests that are under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastAnswer;
+
+/// The place of an exchange: a request from the end of its header to the last
+/// byte of its answer. Put on an answer, it is kept until the answer was taken.
+#[derive(Clone, Debug)]
+pub(crate) struct ExchangePlace(#[expect(dead_code, reason = "held to be dropped")] Arc<Place>);
+
+impl From<Place> for ExchangePlace {
+    fn from(place: Place) -> Self {
+        Self(Arc::new(place))
+    }
+}
+
+/// Serves one connection to its end: its own, its time's, or the gateway's.
+pub(crate) async fn serve(stream: TcpStream, peer: Peer, serves: Serves, served: Served) {
+    let watch = Arc::new(Watch::new(Instant::now()));
+    let stream = WatchedStream {
+        stream,
+        watch: Arc::clone(&watch),
+    };
+    let Some(tls) = &served.tls else {
+        return converse(stream, watch, peer, serves, served).await;
+    };
+    // A handshake is no request: at the end of the gateway none is waited for.
+    let opened = tls.open(stream);
+    let opened = timeout_at(watch.accepted + served.limits.first_request, opened);
+    let opened = served.shutdown.run_until_cancelled(opened).await;
+    if let Some(Ok(Some(stream))) = opened {
+        converse(stream, watch, peer, serves, served).await;
+    }
+}
+
+async fn converse<S>(stream: S, watch: Arc<Watch>, peer: Peer, serves: Serves, served: Served)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -67,24 +133,34 @@ where
         cut,
         tls: _,
     } = served;
-    let watch = Arc::new(Watch::new(accepted));
-    let io = TokioIo::new(WatchedStream {
-        stream,
-        watch: Arc::clone(&watch),
-    });
+    let io = TokioIo::new(stream);
     let requests = Arc::clone(&watch);
     let closing = Closing::default();
     let asked_to_close = closing.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(closing.clone());
         request.extensions_mut().insert(peer);
-        let usage = requests.request_began(request.version());
+        request.extensions_mut().insert(serves);
+        let version = request.version();
+        let mut under_way = requests.request_began(version);
         let answer = app.clone().oneshot(request.map(Body::new));
         async move {
-            let answer = answer.await?;
-            Ok::<_, Infallible>(answer.map(|body| UsedBody {
+            let mut answer = answer.await?;
+            under_way.is_answered = true;
+            if answer.extensions_mut().remove::<LastAnswer>().is_some() {
+                if version < Version::HTTP_2 {
+                    let close = HeaderValue::from_static("close");
+                    answer.headers_mut().insert(header::CONNECTION, close);
+                }
+                under_way.watch.change(|usage| usage.is_to_close = true);
+            }
+            let place = answer.extensions_mut().remove::<ExchangePlace>();
+            Ok::<_, Infallible>(answer.map(|body| AnswerBody {
                 body,
-                _usage: usage,
+                rest: Bytes::new(),
+                in_pieces: version >= Version::HTTP_2,
+                request: under_way,
+                _place: place,
             }))
         }
     });
@@ -101,7 +177,10 @@ where
             () = shutdown.cancelled(), if !was_asked => {}
             verdict = watch.verdict(&limits, finish_by) => match verdict {
                 Verdict::Close => {}
-                Verdict::Cut => return,
+                Verdict::Cut(reason) => {
+                    counter!(meters::CONNECTIONS_CUT.name, "reason" => reason).increment(1);
+                    return;
+                }
             },
         }
         finish_by = Some(Instant::now() + limits.grace);
@@ -136,6 +215,8 @@ fn protocol(limits: &Limits) -> Builder<TokioExecutor> {
         .keep_alive_interval(limits.ping_interval)
         .keep_alive_timeout(limits.ping_timeout)
         .max_concurrent_streams(limits.streams_per_connection)
+        .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_local_error_reset_streams(LOCAL_RESETS)
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX));
     builder
 }
@@ -145,12 +226,12 @@ fn protocol(limits: &Limits) -> Builder<TokioExecutor> {
 enum Verdict {
     /// Let it finish what is under way.
     Close,
-    /// End it now.
-    Cut,
+    /// End it now, for this reason, a label of [`meters::CONNECTIONS_CUT`].
+    Cut(&'static str),
 }
 
 /// What a connection is used for right now.
-struct Watch {
+pub(crate) struct Watch {
     accepted: Instant,
     usage: Mutex<Usage>,
     changed: Notify,
@@ -159,10 +240,20 @@ struct Watch {
 struct Usage {
     /// The protocol of the first request, once there was one.
     version: Option<Version>,
-    requests_under_way: usize,
+    /// The requests under way, by number, and since when the client has been
+    /// owed a piece of the answer that it does not take.
+    under_way: BTreeMap<u64, Option<Instant>>,
+    requests: u64,
     idle_since: Instant,
     /// When the first byte of an HTTP/1 header came that is not complete yet.
     header_since: Option<Instant>,
+    /// Since when the network has taken nothing of what is to be sent.
+    blocked_since: Option<Instant>,
+    /// Requests that the client gave up before they were answered, less those
+    /// that it waited for.
+    given_up: u32,
+    /// Whether an answer was to be the last one.
+    is_to_close: bool,
 }
 
 impl Watch {
@@ -171,27 +262,42 @@ impl Watch {
             accepted,
             usage: Mutex::new(Usage {
                 version: None,
-                requests_under_way: 0,
+                under_way: BTreeMap::new(),
+                requests: 0,
                 idle_since: accepted,
                 header_since: None,
+                blocked_since: None,
+                given_up: 0,
+                is_to_close: false,
             }),
             changed: Notify::new(),
         }
     }
 
-    /// Changes the usage. A panic cannot leave it half changed.
-    fn change(&self, change: impl FnOnce(&mut Usage)) {
-        change(&mut self.usage.lock().unwrap_or_else(PoisonError::into_inner));
+    /// The usage. A panic cannot leave it half changed.
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Usage) -> T) -> T {
+        let changed = change(&mut self.usage());
         self.changed.notify_one();
+        changed
     }
 
     fn request_began(self: &Arc<Self>, version: Version) -> RequestUnderWay {
-        self.change(|usage| {
+        let number = self.change(|usage| {
             usage.version = Some(version);
-            usage.requests_under_way += 1;
             usage.header_since = None;
+            usage.requests += 1;
+            usage.under_way.insert(usage.requests, None);
+            usage.requests
         });
-        RequestUnderWay(Arc::clone(self))
+        RequestUnderWay {
+            watch: Arc::clone(self),
+            number,
+            is_answered: false,
+        }
     }
 
     fn bytes_came(&self) {
@@ -199,17 +305,25 @@ impl Watch {
             let http1 = usage
                 .version
                 .is_some_and(|version| version < Version::HTTP_2);
-            if http1 && usage.requests_under_way == 0 {
+            if http1 && usage.under_way.is_empty() {
                 usage.header_since.get_or_insert_with(Instant::now);
             }
         });
+    }
+
+    /// Notes whether the network took anything of what was to be sent.
+    fn wrote(&self, is_blocked: bool) {
+        let was_blocked = self.usage().blocked_since.is_some();
+        if was_blocked != is_blocked {
+            self.change(|usage| usage.blocked_since = is_blocked.then(Instant::now));
+        }
     }
 
     /// Waits until the connection has outlived one of its limits.
     async fn verdict(&self, limits: &Limits, finish_by: Option<Instant>) -> Verdict {
         loop {
             let (at, verdict) = match finish_by {
-                Some(at) => (at, Verdict::Cut),
+                Some(at) => (at, Verdict::Cut("grace")),
                 None => self.deadline(limits),
             };
             tokio::select! {
@@ -221,43 +335,94 @@ impl Watch {
 
     /// The next moment at which something is overdue, as things stand.
     fn deadline(&self, limits: &Limits) -> (Instant, Verdict) {
-        let usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
-        let aged = (self.accepted + limits.connection_age, Verdict::Close);
-        let waiting = if usage.version.is_none() {
-            Some((self.accepted + limits.first_request, Verdict::Cut))
+        let usage = self.usage();
+        let phase = if usage.version.is_none() {
+            Some((
+                self.accepted + limits.first_request,
+                Verdict::Cut("no-request"),
+            ))
         } else if let Some(since) = usage.header_since {
-            Some((since + limits.header_read, Verdict::Cut))
-        } else if usage.requests_under_way == 0 {
+            Some((since + limits.header_read, Verdict::Cut("slow-header")))
+        } else if usage.under_way.is_empty() {
             Some((usage.idle_since + limits.idle, Verdict::Close))
         } else {
             None
         };
-        waiting.map_or(
+        let untaken = usage.under_way.values().flatten().copied();
+        let untaken = untaken.chain(usage.blocked_since).min();
+        let untaken = untaken.map(|since| (since + limits.unread, Verdict::Cut("unread")));
+        let at_once = self.accepted;
+        let resets = (at_once, Verdict::Cut("resets"));
+        let resets = (usage.given_up > limits.given_up).then_some(resets);
+        let asked = usage.is_to_close.then_some((at_once, Verdict::Close));
+        let aged = (self.accepted + limits.connection_age, Verdict::Close);
+        let others = [phase, untaken, asked, resets];
+        others.into_iter().flatten().fold(
             aged,
-            |waiting| if waiting.0 < aged.0 { waiting } else { aged },
+            |first, other| if other.0 < first.0 { other } else { first },
         )
     }
 }
 
 /// A request from the end of its header to the end of its answer.
-struct RequestUnderWay(Arc<Watch>);
+struct RequestUnderWay {
+    watch: Arc<Watch>,
+    number: u64,
+    is_answered: bool,
+}
+
+impl RequestUnderWay {
+    /// Notes whether the client is owed a piece of the answer from now on.
+    fn owes(&self, is_owed: bool) {
+        let since = is_owed.then(Instant::now);
+        self.watch
+            .change(|usage| usage.under_way.insert(self.number, since));
+    }
+}
 
 impl Drop for RequestUnderWay {
     fn drop(&mut self) {
-        self.0.change(|usage| {
-            usage.requests_under_way -= 1;
+        self.watch.change(|usage| {
+            usage.under_way.remove(&self.number);
             usage.idle_since = Instant::now();
+            usage.given_up = match self.is_answered {
+                true => usage.given_up.saturating_sub(1),
+                false => usage.given_up.saturating_add(1),
+            };
         });
     }
 }
 
 /// An answer's body, which ends its request when it is dropped.
-struct UsedBody {
+///
+/// An HTTP/2 client says how much it takes, and hyper takes a piece of the
+/// body as soon as the client takes a single byte of the piece before: what is
+/// left of that one is kept, and nobody is told. So the body is handed over in
+/// small pieces, of which the last is one byte: once that is asked for, all
+/// the rest was taken.
+struct AnswerBody {
     body: Body,
-    _usage: RequestUnderWay,
+    /// What the body gave and was not handed over yet.
+    rest: Bytes,
+    in_pieces: bool,
+    request: RequestUnderWay,
+    _place: Option<ExchangePlace>,
 }
 
-impl HttpBody for UsedBody {
+impl AnswerBody {
+    /// The next piece to hand over.
+    fn piece(&mut self) -> Option<Bytes> {
+        let length = match self.rest.len() {
+            0 => return None,
+            1 => 1,
+            more if self.in_pieces => (more - 1).min(PIECE_BYTES),
+            all => all,
+        };
+        Some(self.rest.split_to(length))
+    }
+}
+
+impl HttpBody for AnswerBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -265,25 +430,44 @@ impl HttpBody for UsedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        if self.rest.is_empty() {
+            self.request.owes(false);
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)?) {
+                Some(frame) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                None => return Poll::Ready(None),
+            }
+        }
+        let piece = self.piece().unwrap_or_default();
+        self.request.owes(true);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let rest = self.rest.len() as u64;
+        let of_body = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(of_body.lower() + rest);
+        if let Some(upper) = of_body.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
     }
 }
 
-/// A stream that says when bytes come.
-struct WatchedStream<S> {
-    stream: S,
+/// A stream that says when bytes come, and when none can be sent.
+pub(crate) struct WatchedStream {
+    pub(crate) stream: TcpStream,
     watch: Arc<Watch>,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
+impl AsyncRead for WatchedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -298,13 +482,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
+impl AsyncWrite for WatchedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buffer)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buffer);
+        self.watch.wrote(written.is_pending());
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -320,7 +506,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
         cx: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, buffers)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, buffers);
+        self.watch.wrote(written.is_pending());
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -331,6 +519,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use futures::FutureExt;
+    use futures::future::poll_fn;
 
     use super::*;
 
@@ -353,7 +544,7 @@ mod tests {
         let watch = Arc::new(Watch::new(Instant::now()));
         let start = watch.accepted;
         let at = |after: u64, verdict| (start + seconds(after), verdict);
-        assert_eq!(watch.deadline(&limits()), at(5, Verdict::Cut));
+        assert_eq!(watch.deadline(&limits()), at(5, Verdict::Cut("no-request")));
         let request = watch.request_began(Version::HTTP_11);
         assert_eq!(watch.deadline(&limits()), at(600, Verdict::Close));
         drop(request);
@@ -362,7 +553,10 @@ mod tests {
         watch.bytes_came();
         watch.change(|usage| usage.header_since = usage.header_since.map(|_| start + seconds(20)));
         watch.bytes_came();
-        assert_eq!(watch.deadline(&limits()), at(24, Verdict::Cut));
+        assert_eq!(
+            watch.deadline(&limits()),
+            at(24, Verdict::Cut("slow-header"))
+        );
         let request = watch.request_began(Version::HTTP_11);
         assert_eq!(watch.deadline(&limits()), at(600, Verdict::Close));
         drop(request);
@@ -377,5 +571,70 @@ mod tests {
         let before = watch.deadline(&limits());
         watch.bytes_came();
         assert_eq!(watch.deadline(&limits()), before);
+    }
+
+    fn verdict(watch: &Watch) -> Verdict {
+        watch.deadline(&limits()).1
+    }
+
+    #[test]
+    fn an_answer_that_is_not_taken_ends_its_connection() {
+        let watch = Arc::new(Watch::new(Instant::now()));
+        let stuck = watch.request_began(Version::HTTP_2);
+        let other = watch.request_began(Version::HTTP_2);
+        stuck.owes(true);
+        for _ in 0..3 {
+            other.owes(true);
+            other.owes(false);
+        }
+        assert_eq!(verdict(&watch), Verdict::Cut("unread"));
+        stuck.owes(false);
+        assert_eq!(verdict(&watch), Verdict::Close);
+        watch.wrote(true);
+        assert_eq!(verdict(&watch), Verdict::Cut("unread"));
+        watch.wrote(false);
+        assert_eq!(verdict(&watch), Verdict::Close);
+    }
+
+    #[test]
+    fn a_client_that_gives_up_more_than_it_waits_for_loses_its_connection() {
+        let watch = Arc::new(Watch::new(Instant::now()));
+        let waited = || {
+            let mut request = watch.request_began(Version::HTTP_2);
+            request.is_answered = true;
+        };
+        for _ in 0..100 {
+            drop(watch.request_began(Version::HTTP_2));
+            drop(watch.request_began(Version::HTTP_2));
+            waited();
+        }
+        assert_eq!(verdict(&watch), Verdict::Close, "as many as are allowed");
+        drop(watch.request_began(Version::HTTP_2));
+        assert_eq!(verdict(&watch), Verdict::Cut("resets"));
+    }
+
+    #[test]
+    fn the_last_piece_of_an_http2_answer_is_one_byte() {
+        let pieces = |in_pieces| {
+            let watch = Arc::new(Watch::new(Instant::now()));
+            let mut answer = AnswerBody {
+                body: Body::from(vec![b'a'; 40_000]),
+                rest: Bytes::new(),
+                in_pieces,
+                request: watch.request_began(Version::HTTP_2),
+                _place: None,
+            };
+            assert_eq!(answer.size_hint().exact(), Some(40_000));
+            let mut pieces = Vec::new();
+            while !answer.is_end_stream() {
+                let frame = poll_fn(|cx| Pin::new(&mut answer).poll_frame(cx));
+                let frame = frame.now_or_never().flatten().expect("a piece");
+                let piece = frame.expect("no error").into_data().expect("data");
+                pieces.push(piece.len());
+            }
+            pieces
+        };
+        assert_eq!(pieces(true), [16_384, 16_384, 7_231, 1]);
+        assert_eq!(pieces(false), [40_000]);
     }
 }

@@ -8,7 +8,6 @@ use http::Uri;
 use http::uri::{Authority, Scheme};
 use pizza_activities::store::Store;
 use pizza_domain::OrderId;
-use tokio::sync::Semaphore;
 use url::{Host, Origin, Url};
 
 use crate::feed::Feed;
@@ -16,6 +15,7 @@ use crate::keys::{Keyring, Role};
 use crate::limits::Limits;
 use crate::origin::OwnHosts;
 use crate::pages::QueuesSeen;
+use crate::places::{Places, SharedPlaces};
 use crate::problem::Problem;
 use crate::proxies::TrustedProxies;
 use crate::rate_limits::{RateLimiter, RateLimits};
@@ -86,8 +86,11 @@ pub(crate) struct App {
     base_path: String,
     /// The hosts that it answers for while it is open.
     pub(crate) hosts: OwnHosts,
-    /// One permit for each request that may be under way.
-    pub(crate) requests: Semaphore,
+    /// The places for exchanges: from a request's header to the last byte of
+    /// its answer.
+    pub(crate) exchanges: SharedPlaces,
+    /// The places for requests whose body has come.
+    pub(crate) requests: SharedPlaces,
     /// Who asked how often.
     pub(crate) rates: RateLimiter,
     /// How many were refused lately.
@@ -110,7 +113,19 @@ impl App {
             &gateway.allowed_hosts,
             gateway.public_url.as_ref(),
         );
-        let requests = Semaphore::new(gateway.limits.requests);
+        let limits = &gateway.limits;
+        let each = limits.exchanges_per_client;
+        let exchanges = SharedPlaces::new(
+            "exchange",
+            Places::new(limits.exchanges, each),
+            Places::new(limits.staff_exchanges, each),
+        );
+        // A client has no more of them than it has exchanges.
+        let requests = SharedPlaces::new(
+            "request",
+            Places::new(limits.requests, usize::MAX),
+            Places::new(limits.staff_requests, usize::MAX),
+        );
         let rates = RateLimiter::new(gateway.rate_limits);
         let streams = Arc::new(Streams::new(&gateway.limits));
         let feed = Feed::new(gateway.use_cases.store.clone());
@@ -119,6 +134,7 @@ impl App {
             public_uri,
             base_path,
             hosts,
+            exchanges,
             requests,
             rates,
             refusals: Refusals::default(),

@@ -21,7 +21,9 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
+use crate::arrival::arrived;
 use crate::client::Client;
+use crate::connection::{ExchangePlace, LastAnswer, Serves};
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
 use crate::refusals::Refusal;
@@ -63,22 +65,42 @@ async fn serve(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 }
 
 /// Answers a request that no page of another site sent, and whose client does
-/// not ask too often.
+/// not ask too often, nor hold too much at once.
 async fn bounded(app: &App, about: &About, mut request: Request, next: Next) -> Response {
     if let Err(problem) = origin::admit(app, &mut request) {
         return problem.into_response();
     }
-    if let Err(problem) = app.rates.admit(&request, &about.client) {
+    let client = &about.client;
+    let is_for_staff = about.is_probe || client.is_staff();
+    if let Some(problem) = about.serves.refusal(client, is_for_staff) {
         return problem.into_response();
     }
-    request.extensions_mut().insert(about.client.clone());
-    let response = with_room(app, about, request, next).await;
+    if let Err(problem) = app.rates.admit(&request, client) {
+        return problem.into_response();
+    }
+    let exchange = match app.exchanges.take(client, is_for_staff) {
+        Ok(exchange) => ExchangePlace::from(exchange),
+        Err(problem) => return problem.into_response(),
+    };
+    request.extensions_mut().insert(client.clone());
+    let mut response = with_room(app, about, request, next).await;
     if lacks_a_key(&response)
         && let Err(problem) = app.rates.wrong_key(&Client::at(about.client_address))
     {
-        return problem.into_response();
+        response = problem.into_response();
+    }
+    if !is_stream(about, &response) {
+        response.extensions_mut().insert(exchange);
     }
     response
+}
+
+/// Whether an answer goes on for as long as its client likes. Those have
+/// places of their own ([`crate::streams`]).
+fn is_stream(about: &About, response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+        || about.is_grpc && grpc::answers_stream(&about.path)
 }
 
 /// Whether a request was turned away for want of a known key.
@@ -93,21 +115,27 @@ fn has_problem(response: &Response, code: ErrorCode) -> bool {
     problem.is_some_and(|problem| problem.code == code)
 }
 
-/// Answers a request if there is room for it, and within the time allowed.
+/// Answers a request once its body is there, if there is room for it, and
+/// within the time allowed.
 async fn with_room(app: &App, about: &About, request: Request, next: Next) -> Response {
-    let permit = app.requests.try_acquire();
-    if permit.is_err() && !about.is_probe {
-        let detail = "too many requests are under way; try again in a moment";
-        return Problem::new(ErrorCode::Overloaded, detail).into_response();
-    }
-    let limit = app.gateway.limits.request;
-    timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
+    let limits = &app.gateway.limits;
+    let client = &about.client;
+    let answer = async {
+        let request = arrived(request, limits.body_bytes).await?;
+        let _place = match about.is_probe {
+            true => None,
+            false => Some(app.requests.take(client, client.is_staff())?),
+        };
+        Ok(next.run(request).await)
+    };
+    let answer = timeout(limits.request, answer).await.unwrap_or_else(|_| {
         let detail = format!(
             "the request was not complete within {} s",
-            limit.as_secs_f64()
+            limits.request.as_secs_f64()
         );
-        Problem::new(ErrorCode::RequestTimeout, detail).into_response()
-    })
+        Err(Problem::new(ErrorCode::RequestTimeout, detail))
+    });
+    answer.unwrap_or_else(Problem::into_response)
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Response {
@@ -146,6 +174,8 @@ struct About {
     cookies: CookieJar,
     /// Whether it asks only if the gateway is alive or ready.
     is_probe: bool,
+    /// Whose requests its connection serves.
+    serves: Serves,
 }
 
 impl About {
@@ -168,7 +198,8 @@ impl About {
             is_grpc: grpc::is_grpc(request.headers()),
             wants_page: pages::wants_page(request.headers()),
             cookies: CookieJar::from_headers(request.headers()),
-            is_probe: web::is_probe(path),
+            is_probe: web::is_probe(path) || grpc::is_probe(path),
+            serves: request.extensions().get().copied().unwrap_or(Serves::All),
         }
     }
 
@@ -266,6 +297,7 @@ impl About {
 
     /// Gives the answer its final form, and the headers that all have.
     async fn finish(&self, mut response: Response, app: &App) -> Response {
+        let exchange = response.extensions_mut().remove::<ExchangePlace>();
         let mut response = if self.is_grpc {
             grpc::status::finish(response)
         } else {
@@ -293,13 +325,32 @@ impl About {
             HeaderValue::from_static("nosniff"),
         );
         trace::tell(headers);
-        let cut_off = response.status() == http::StatusCode::REQUEST_TIMEOUT;
-        if cut_off && self.version < Version::HTTP_2 {
-            // The rest of the body is not worth waiting for.
-            let headers = response.headers_mut();
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        if self.is_last(response.status()) {
+            response.extensions_mut().insert(LastAnswer);
+        }
+        if let Some(exchange) = exchange {
+            response.extensions_mut().insert(exchange);
         }
         response
+    }
+
+    /// Whether its connection ends with an answer of this status. A client
+    /// that is refused because of what others do, or for what it does itself,
+    /// keeps no connection open; over HTTP/2, others of its requests may still
+    /// be under way. The rest of a body that is late is not waited for.
+    fn is_last(&self, status: http::StatusCode) -> bool {
+        let is_refusal = [
+            http::StatusCode::TOO_MANY_REQUESTS,
+            http::StatusCode::REQUEST_TIMEOUT,
+        ];
+        match self.serves {
+            Serves::All => self.version < Version::HTTP_2 && is_refusal.contains(&status),
+            Serves::KnownKeys | Serves::Staff => {
+                self.is_probe
+                    || is_refusal.contains(&status)
+                    || status == http::StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
     }
 
     /// Whether it only asks whether there is anything new, as a kitchen does

@@ -5,6 +5,7 @@
 //! as JSON or as a protocol buffer. What goes wrong becomes one [`Problem`],
 //! whichever door it came through.
 
+mod arrival;
 mod client;
 mod connection;
 mod cook;
@@ -19,6 +20,7 @@ mod limits;
 mod operator;
 mod origin;
 mod pages;
+mod places;
 mod problem;
 mod proxies;
 mod rate_limits;

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use pizza_activities::meters::{self, Present};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::connection::Served;
+use crate::client::Client;
+use crate::connection::{Served, Serves};
 use crate::gateway::App;
-use crate::proxies::Peer;
-use crate::{Gateway, connection, grpc, http, layers, pages};
+use crate::places::{Full, Place, Places, count_refusal};
+use crate::proxies::{Peer, TrustedProxies};
+use crate::{Gateway, Limits, connection, grpc, http, layers, pages};
 
 /// The pause after an accept that failed for want of a resource, file
 /// descriptors for example: without one the loop would spin until there are
@@ -37,7 +39,7 @@ pub async fn run(
     let (health, grpc) = grpc::router(&app)?;
     let routes = http::router(&app).merge(pages::router(&app)).merge(grpc);
     let router = layers::around(routes, &app);
-    let slots = Slots::new(limits.connections);
+    let slots = Slots::new(&limits);
     let cut = CancellationToken::new();
     let served = Served {
         app: router,
@@ -48,9 +50,10 @@ pub async fn run(
     };
     let watched = grpc::health::watch(health, Arc::clone(&app), shutdown.clone());
     let accepting = async {
-        while let Some(((stream, peer), slot)) = next(&listener, &slots, &shutdown).await {
+        let proxies = &app.gateway.proxies;
+        while let Some((stream, peer, slot)) = next(&listener, &slots, proxies, &shutdown).await {
             let open = Present::of(meters::CONNECTIONS);
-            let connection = connection::serve(stream, peer, served.clone());
+            let connection = connection::serve(stream, peer, slot.serves, served.clone());
             tokio::spawn(async move {
                 connection.await;
                 drop((slot, open));
@@ -82,23 +85,64 @@ pub async fn run(
 struct Slots {
     free: Arc<Semaphore>,
     total: u32,
+    everybody: Arc<Places>,
+    staff: Arc<Places>,
 }
 
-type Slot = tokio::sync::OwnedSemaphorePermit;
+/// A connection's place.
+struct Slot {
+    serves: Serves,
+    _place: Place,
+    _one_of_all: OwnedSemaphorePermit,
+}
 
 impl Slots {
-    fn new(total: usize) -> Self {
-        let total = u32::try_from(total).unwrap_or(u32::MAX);
+    fn new(limits: &Limits) -> Self {
+        let all = limits.connections;
+        let staff = limits.staff_connections.min(all / 8);
+        let for_everybody = all - staff;
+        let each = limits.connections_per_address.min(all.div_ceil(2));
+        let total = u32::try_from(all).unwrap_or(u32::MAX);
         Self {
             free: Arc::new(Semaphore::new(total as usize)),
             total,
+            everybody: Places::new(for_everybody, each),
+            staff: Places::new(staff, limits.staff_connections_per_address),
         }
     }
 
-    /// A place, once there is one. None is never the answer: the semaphore
-    /// is not closed.
-    async fn take(&self) -> Option<Slot> {
+    /// One of all places, once there is one. None is never the answer: the
+    /// semaphore is not closed.
+    async fn wait(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.free).acquire_owned().await.ok()
+    }
+
+    /// The place of a connection from this address; none when the address
+    /// has too many. The connections of trusted proxies are not an address's.
+    fn place(
+        &self,
+        peer: Peer,
+        proxies: &TrustedProxies,
+        one_of_all: OwnedSemaphorePermit,
+    ) -> Option<Slot> {
+        let address = peer.0.ip().to_canonical();
+        let client = (!proxies.trusts(address)).then(|| Client::at(address));
+        let (serves, place) = match self.everybody.take(client.as_ref()) {
+            Ok(place) => (Serves::All, place),
+            Err(full) => {
+                count_refusal(full, "connection");
+                let serves = match full {
+                    Full::ForClient => Serves::KnownKeys,
+                    Full::ForAll => Serves::Staff,
+                };
+                (serves, self.staff.take(client.as_ref()).ok()?)
+            }
+        };
+        Some(Slot {
+            serves,
+            _place: place,
+            _one_of_all: one_of_all,
+        })
     }
 
     /// Waits until no connection is open.
@@ -107,15 +151,22 @@ impl Slots {
     }
 }
 
-/// The next connection, once there is room for it; none at the shutdown.
+/// The next connection, once there is room for it; none at the shutdown. Those
+/// for whose address there is none are closed.
 async fn next(
     listener: &TcpListener,
     slots: &Slots,
+    proxies: &TrustedProxies,
     shutdown: &CancellationToken,
-) -> Option<((TcpStream, Peer), Slot)> {
+) -> Option<(TcpStream, Peer, Slot)> {
     let arrival = async {
-        let slot = slots.take().await?;
-        Some((accept(listener).await, slot))
+        loop {
+            let one_of_all = slots.wait().await?;
+            let (stream, peer) = accept(listener).await;
+            if let Some(slot) = slots.place(peer, proxies, one_of_all) {
+                return Some((stream, peer, slot));
+            }
+        }
     };
     shutdown.run_until_cancelled(arrival).await.flatten()
 }

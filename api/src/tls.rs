@@ -23,6 +23,8 @@ use tokio_rustls::rustls::{
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+use crate::connection::WatchedStream;
+
 /// The largest file of a certificate or a key, in bytes. A chain of four takes
 /// about 8 KiB.
 const MOST_BYTES: u64 = 256 * 1024;
@@ -136,12 +138,12 @@ impl Tls {
 
     /// Opens a connection; none when the client does not. One that speaks no
     /// TLS is told so in HTTP, which is what it most likely speaks.
-    pub(crate) async fn open(&self, mut stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+    pub(crate) async fn open(&self, mut stream: WatchedStream) -> Option<TlsStream<WatchedStream>> {
         let mut first = [0];
-        let read = stream.peek(&mut first).await.ok()?;
+        let read = stream.stream.peek(&mut first).await.ok()?;
         if read == 1 && first[0] != HANDSHAKE {
             // Whoever it is went away, or not: there is nothing else to do.
-            let _ = turn_away(&mut stream).await;
+            let _ = turn_away(&mut stream.stream).await;
             return None;
         }
         self.acceptor().accept(stream).await.ok()

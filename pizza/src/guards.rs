@@ -141,6 +141,22 @@ struct RatesArgs {
         default_value_t = Limits::default().watchers_per_client
     )]
     watchers_per_client: usize,
+    /// How many connections one address may have open; 0: any number. Never more than half of all
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "PIZZA_CONNECTIONS_PER_ADDRESS",
+        default_value_t = Limits::default().connections_per_address
+    )]
+    connections_per_address: usize,
+}
+
+/// How many there may be, where 0 stands for any number.
+const fn bound(most: usize) -> usize {
+    match most {
+        0 => usize::MAX,
+        most => most,
+    }
 }
 
 /// Reads how many at once.
@@ -194,8 +210,8 @@ fn network(text: &str) -> Result<IpNet, String> {
 pub(crate) struct Guards {
     tls: Option<Tls>,
     rate_limits: RateLimits,
-    /// How many orders and boards one client may watch; none for any number.
-    watchers_per_client: Option<usize>,
+    watchers_per_client: usize,
+    connections_per_address: usize,
     proxies: TrustedProxies,
 }
 
@@ -204,10 +220,8 @@ impl GuardsArgs {
         Ok(Guards {
             tls: self.tls.read()?,
             rate_limits: self.rates.limits()?,
-            watchers_per_client: match self.rates.watchers_per_client {
-                0 => None,
-                most => Some(most),
-            },
+            watchers_per_client: bound(self.rates.watchers_per_client),
+            connections_per_address: bound(self.rates.connections_per_address),
             proxies: self.proxies.trusted(),
         })
     }
@@ -226,7 +240,8 @@ impl Guards {
     pub(crate) fn mount(self, gateway: &mut pizza_api::Gateway) {
         gateway.tls = self.tls;
         gateway.rate_limits = self.rate_limits;
-        gateway.limits.watchers_per_client = self.watchers_per_client.unwrap_or(usize::MAX);
+        gateway.limits.watchers_per_client = self.watchers_per_client;
+        gateway.limits.connections_per_address = self.connections_per_address;
         gateway.proxies = self.proxies;
     }
 }
@@ -329,6 +344,10 @@ mod tests {
             (&["--health-checks-per-second=-1"], "PIZZA_HEALTH_CHECKS"),
             (&["--orders-burst=0"], "--orders-burst"),
             (&["--watchers-per-client=-1"], "--watchers-per-client"),
+            (
+                &["--connections-per-address=-1"],
+                "--connections-per-address",
+            ),
             (&["--trusted-proxy=10.0.0.0/33"], "--trusted-proxy"),
             (&["--trusted-proxy=proxy.example"], "--trusted-proxy"),
             (&["--forwarded-header=via"], "--forwarded-header"),

@@ -76,6 +76,22 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     })
 }
 
+/// Whether the method at this path takes a stream of messages. Reflection
+/// alone does.
+pub(crate) fn takes_stream(path: &str) -> bool {
+    path.starts_with("/grpc.reflection.")
+}
+
+/// Whether the method at this path answers with a stream.
+pub(crate) fn answers_stream(path: &str) -> bool {
+    path.ends_with("/WatchOrder") || path == "/grpc.health.v1.Health/Watch" || takes_stream(path)
+}
+
+/// Whether the method at this path asks only if the gateway is ready.
+pub(crate) fn is_probe(path: &str) -> bool {
+    path == "/grpc.health.v1.Health/Check"
+}
+
 /// The routes of the gRPC door, and what to tell its health service by.
 pub(crate) fn router(app: &Arc<App>) -> io::Result<(HealthReporter, Router)> {
     let limit = app.gateway.limits.body_bytes;
@@ -117,7 +133,7 @@ async fn in_places(
     request: Request<Body>,
     next: Next,
 ) -> Response {
-    if request.uri().path() == "/grpc.health.v1.Health/Check" {
+    if is_probe(request.uri().path()) {
         return next.run(request).await;
     }
     match app.streams.place(&client) {

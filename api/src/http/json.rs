@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
-use futures::StreamExt;
 use http::{HeaderMap, header};
 use serde_json::{Map, Value};
 
@@ -14,9 +13,6 @@ use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
 use crate::unique_json::UniqueFields;
 
-/// How much of a body that is too large is read and thrown away, in bytes.
-/// Many clients look for an answer only after they have sent everything.
-const DISCARDED_BYTES: usize = 1024 * 1024;
 /// How much of an unknown field's name is repeated, in characters.
 const NAME_LENGTH: usize = 64;
 /// Above this, numbers with a point and without are no longer told apart.
@@ -36,7 +32,12 @@ impl FromRequest<Arc<App>> for Fields {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let body = read(&parts.headers, body, app.gateway.limits.body_bytes).await?;
+        // It is there, and not too large: see `arrival`.
+        let unread =
+            |error: axum::Error| Problem::new(ErrorCode::InvalidRequest, error.to_string());
+        let body = to_bytes(body, app.gateway.limits.body_bytes)
+            .await
+            .map_err(unread)?;
         if body.is_empty() {
             return Ok(Self::default());
         }
@@ -196,43 +197,6 @@ fn integer(value: &Value) -> Option<i128> {
 fn field_problem(code: ErrorCode, name: &str, rule: &str) -> Problem {
     let name: String = name.chars().take(NAME_LENGTH).collect();
     Problem::new(code, format!("{name} {rule}")).field(name)
-}
-
-/// Reads a body of at most `limit` bytes.
-async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
-    let too_large = || {
-        let detail = format!("the body may have at most {limit} bytes");
-        Problem::new(ErrorCode::BodyTooLarge, detail)
-    };
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    let waits_for_word = headers.contains_key(header::EXPECT);
-    if waits_for_word && announced.is_some_and(|length| length > limit) {
-        return Err(too_large());
-    }
-    let mut chunks = body.into_data_stream();
-    let mut bytes = Vec::new();
-    while let Some(chunk) = chunks.next().await {
-        let chunk =
-            chunk.map_err(|_| Problem::new(ErrorCode::InvalidRequest, "the body broke off"))?;
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > limit {
-            discard(chunks).await;
-            return Err(too_large());
-        }
-    }
-    Ok(bytes)
-}
-
-async fn discard(mut chunks: BodyDataStream) {
-    let mut discarded = 0;
-    while let Some(Ok(chunk)) = chunks.next().await {
-        discarded += chunk.len();
-        if discarded > DISCARDED_BYTES {
-            return;
-        }
-    }
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {

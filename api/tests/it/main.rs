@@ -9,6 +9,7 @@ mod finding;
 mod forms;
 mod grpc;
 mod grpc_failures;
+mod http2;
 mod kitchens;
 mod many_watchers;
 mod operator_pages;

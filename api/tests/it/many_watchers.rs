@@ -26,6 +26,7 @@ async fn two_thousand_are_all_told() {
     allow_files(u64::from(WATCHERS) * 2 + 1_000);
     // All of them are one address.
     let gateway = TestGateway::with_limits(Limits {
+        connections_per_address: WATCHERS as usize * 2,
         watchers_per_client: WATCHERS as usize,
         ..Limits::default()
     })

@@ -359,3 +359,19 @@ async fn behind_a_trusted_proxy_each_client_is_its_own() {
         assert_eq!(asked("198.51.100.2").await, neighbour);
     }
 }
+
+#[tokio::test]
+async fn whoever_asks_too_often_keeps_no_connection() {
+    let gateway = limited(RateLimits {
+        requests: slowly(1),
+        ..RateLimits::default()
+    })
+    .await;
+    let mut client = gateway.connect().await;
+    let request = "GET /menu HTTP/1.1\r\nhost: a\r\n\r\n";
+    client.send(request.repeat(2)).await;
+    let said = client.rest().await;
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    let refused = said.split("HTTP/1.1 429").nth(1).expect("the second");
+    assert!(refused.contains("\r\nconnection: close\r\n"), "{said}");
+}

@@ -4,9 +4,12 @@
 use std::time::Duration;
 
 use pizza_api::Limits;
-use tokio::time::Instant;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout};
 
-use crate::support::TestGateway;
+use crate::http2;
+use crate::support::{TestGateway, temporal_at};
 
 const SHORT: Duration = Duration::from_millis(400);
 /// Slack for a busy machine.
@@ -165,4 +168,105 @@ async fn one_too_many_waits_for_its_turn() {
         .await;
     assert!(second.rest().await.starts_with("HTTP/1.1 200"));
     assert_took_its_limit(connected);
+}
+
+/// It asks again and again, and reads nothing.
+#[tokio::test]
+async fn one_that_does_not_read_its_answers_is_cut_off() {
+    let gateway = gateway(|limits| limits.unread = SHORT).await;
+    let connected = Instant::now();
+    let mut client = gateway.connect_with_small_buffer().await;
+    let request = b"GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n";
+    let asking = async { while client.0.write_all(request).await.is_ok() {} };
+    timeout(SLACK, asking).await.expect("it is cut off");
+    assert_took_its_limit(connected);
+}
+
+/// A stream whose window is closed, or open for one byte, while the answers of
+/// others are taken.
+#[tokio::test]
+async fn one_that_reads_all_but_one_answer_is_cut_off() {
+    for window in [0, 1, 1000] {
+        let gateway = gateway(|limits| limits.unread = SHORT).await;
+        let connected = Instant::now();
+        let mut client = gateway.connect().await;
+        client.open_http2(window).await;
+        client.send(http2::get(1, "/openapi.json")).await;
+        let (mut read, mut write) = client.0.split();
+        let mut stream = 1;
+        let asking = async {
+            loop {
+                stream += 2;
+                // Only a header comes back.
+                let other = http2::head(stream, "/healthz");
+                if write.write_all(&other).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let mut said = Vec::new();
+        let reading = read.read_to_end(&mut said);
+        let cut = async {
+            tokio::select! {
+                () = asking => {}
+                _ = reading => {}
+            }
+        };
+        timeout(SLACK, cut).await.expect("it is cut off");
+        assert!(stream > 3, "the others were answered meanwhile");
+        assert_took_its_limit(connected);
+    }
+}
+
+#[tokio::test]
+async fn one_that_gives_up_its_requests_is_cut_off() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let temporal = temporal_at(silent.local_addr().expect("its number"));
+    let gateway = TestGateway::with(|gateway| {
+        gateway.limits.given_up = 10;
+        gateway.use_cases.temporal = temporal;
+        gateway.use_cases.settings.temporal_timeout = Duration::from_secs(10);
+    })
+    .await;
+    let mut patient = gateway.connect().await;
+    patient.open_http2(65_535).await;
+    let mut client = gateway.connect().await;
+    client.open_http2(65_535).await;
+    let giving_up = async {
+        for number in 0.. {
+            let stream = 2 * number + 1;
+            patient.send(http2::get(stream, "/menu")).await;
+            // Each is under way for long enough to be noticed.
+            for said in [http2::post(stream, "/orders"), http2::reset(stream)] {
+                if client.0.write_all(&said).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            patient.send(http2::reset(stream)).await;
+        }
+    };
+    timeout(SLACK, giving_up).await.expect("it is cut off");
+    let kept = timeout(SHORT, patient.until_closed()).await;
+    assert!(kept.is_err(), "one that waits is kept");
+}
+
+/// A storm of requests that are given up before they are looked at.
+#[tokio::test]
+async fn a_rapid_reset_is_cut_off_at_once() {
+    let gateway = gateway(|_| {}).await;
+    let mut client = gateway.connect().await;
+    client.open_http2(65_535).await;
+    let storm = async {
+        for number in 0.. {
+            let stream = 2 * number + 1;
+            let pair = [http2::get(stream, "/menu"), http2::reset(stream)].concat();
+            if client.0.write_all(&pair).await.is_err() {
+                return;
+            }
+        }
+    };
+    timeout(SLACK, storm).await.expect("it is cut off");
+    assert_eq!(gateway.get("/menu").await.status(), 200);
 }

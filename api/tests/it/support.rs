@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use temporalio_client::{ClientOptions, ConnectionOptions, Url};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -149,6 +149,13 @@ impl TestGateway {
         )
     }
 
+    /// A client for which the network keeps little that it has not read.
+    pub(crate) async fn connect_with_small_buffer(&self) -> RawClient {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("a size");
+        RawClient(socket.connect(self.address).await.expect("a connection"))
+    }
+
     /// Asks the gateway to stop, and says how long that took.
     pub(crate) async fn stop(self) -> Duration {
         let asked = Instant::now();
@@ -215,6 +222,14 @@ impl RawClient {
             .await
             .expect("the gateway closes");
         String::from_utf8_lossy(&said).into_owned()
+    }
+}
+
+impl RawClient {
+    /// Reads until the gateway has closed the connection.
+    pub(crate) async fn until_closed(&mut self) {
+        let mut said = [0; 4096];
+        while self.0.read(&mut said).await.is_ok_and(|length| length > 0) {}
     }
 }
 
