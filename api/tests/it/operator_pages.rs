@@ -68,7 +68,7 @@ impl Answer {
 
 impl Browser {
     pub(crate) fn at(gateway: &TestGateway) -> Self {
-        temporalio_common::telemetry::ensure_default_crypto_provider();
+        crate::support::choose_cryptography();
         let http = reqwest::Client::builder().redirect(Policy::none());
         Self {
             http: http.build().expect("a client"),

@@ -247,7 +247,7 @@ async fn a_request_names_exactly_one_host() {
 async fn nobody_is_signed_in_without_a_key_through_a_proxy() {
     let gateway = TestGateway::with(|gateway| gateway.development = true).await;
     let sign_in = async |host: &str, forwarded: Option<&'static str>| {
-        temporalio_common::telemetry::ensure_default_crypto_provider();
+        crate::support::choose_cryptography();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         let client = client.build().expect("a client");
         let mut request = client

@@ -264,9 +264,13 @@ pub(crate) async fn problem(response: Response) -> Value {
     problem
 }
 
-/// An HTTP client. The SDK's TLS, which the workspace is built with, leaves
-/// the choice of its cryptography to the process.
 fn http_client() -> reqwest::Client {
-    temporalio_common::telemetry::ensure_default_crypto_provider();
+    choose_cryptography();
     reqwest::Client::new()
+}
+
+/// Chooses the cryptography of this process, which HTTP clients leave to it.
+pub(crate) fn choose_cryptography() {
+    // Whichever test comes first does.
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
 }
