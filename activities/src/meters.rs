@@ -10,6 +10,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use failure_queue::DroppedMessage;
 use metrics::{counter, gauge, histogram};
 use pizza_domain::{CancelReason, KitchenReport, OrderStatus};
 
@@ -217,6 +218,9 @@ metrics! {
     ORDERS_RECONCILED: "pizza_orders_reconciled_total", Kind::Counter, ReconciliationWorker,
         [closed("outcome", Reconciled::NAMES)],
         "Orders whose record was brought in line with Temporal, or could not be.";
+    MESSAGES_DROPPED: "pizza_messages_dropped_total", Kind::Counter, Worker,
+        [open("workflow"), open("message")],
+        "Signals that a workflow dropped because their input cannot be read, by the workflow's type and the signal's name.";
     AUDIT_VIOLATIONS: "pizza_audit_violations", Kind::Gauge, ReconciliationWorker,
         [open("invariant")],
         "Violations that the last audit of the store found, by what must hold.";
@@ -312,6 +316,13 @@ pub(crate) fn order_ended(
 pub(crate) fn order_was_in(status: OrderStatus, milliseconds: i64) {
     let seconds = std::time::Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0));
     histogram!(ORDER_STATUS_SECONDS.name, "status" => status.as_str()).record(seconds);
+}
+
+/// Counts a signal that a workflow dropped.
+pub fn message_dropped(dropped: DroppedMessage<'_>) {
+    let workflow = dropped.workflow_type.to_owned();
+    counter!(MESSAGES_DROPPED.name, "workflow" => workflow, "message" => dropped.message)
+        .increment(1);
 }
 
 /// What was asked for again.

@@ -16,6 +16,7 @@ use temporalio_workflow::{
     WorkflowCancellationToken, WorkflowContext, WorkflowContextView, WorkflowResult,
 };
 
+use crate::message::Message;
 use crate::names::{activity, message, workflow_type};
 use crate::park::now_ms;
 use crate::payload::Bytes;
@@ -324,8 +325,8 @@ impl BulkWorkflow {
 
     /// Goes no further than the page that is under way.
     #[signal(name = message::STOP)]
-    pub fn stop(&mut self, _ctx: &mut SyncWorkflowContext<Self>, _principal: String) {
-        self.progress.stopped = true;
+    pub fn stop(&mut self, ctx: &mut SyncWorkflowContext<Self>, principal: Message<String>) {
+        self.progress.stopped |= principal.read(ctx, message::STOP).is_some();
     }
 
     /// How far it is.

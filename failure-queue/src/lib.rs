@@ -14,6 +14,7 @@ mod auto_redrive;
 mod bulk;
 mod failed_task;
 mod failure;
+mod message;
 pub mod names;
 mod park;
 mod payload;
@@ -43,6 +44,7 @@ pub use bulk::{
 };
 pub use failed_task::FailedTaskWorkflow;
 pub use failure::StepFailure;
+pub use message::{DroppedMessage, Message, Receiver, count_dropped_messages};
 pub use park::{FollowUp, ParkableStep, Recorder, now_ms};
 pub use payload::{Bytes, StoredPayload};
 pub use policy::{ATTEMPT_TIMEOUT, StepPolicy};

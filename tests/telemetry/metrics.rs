@@ -12,7 +12,7 @@ use crate::harness::{SOON, eventually};
 pub(super) struct Scrape(String);
 
 impl Scrape {
-    async fn of(address: &str) -> Self {
+    pub(super) async fn of(address: &str) -> Self {
         let answer = reqwest::get(format!("http://{address}/metrics"));
         let answer = answer.await.expect("an answer");
         assert_eq!(answer.status(), 200);
@@ -30,7 +30,7 @@ impl Scrape {
     }
 
     /// The sum of the series whose text holds all of these.
-    fn sum(&self, name: &str, labels: &[&str]) -> f64 {
+    pub(super) fn sum(&self, name: &str, labels: &[&str]) -> f64 {
         let of_name = |line: &&str| {
             let rest = line.strip_prefix(name);
             rest.is_some_and(|rest| rest.starts_with(['{', ' ']))

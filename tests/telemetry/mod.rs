@@ -6,6 +6,7 @@
 
 mod collector;
 mod deploy;
+mod dropped;
 mod logs;
 mod metrics;
 mod traces;

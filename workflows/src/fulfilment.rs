@@ -8,7 +8,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use failure_queue::{Steps, now_ms, refused};
+use failure_queue::{Message, Steps, now_ms, refused};
 use pizza_domain::{
     CancelReason, KitchenReport, Order, OrderStatus, Rejection, ReportRefusal, Step,
     TicketProgress, TicketReport,
@@ -203,7 +203,10 @@ impl FulfilmentWorkflow {
     /// The order is to be changed. That it is cancelled is answered by the end
     /// of this workflow, everything else at once.
     #[signal(name = message::REQUEST_CHANGE)]
-    pub async fn request_change(ctx: &mut WorkflowContext<Self>, request: ChangeRequest) {
+    pub async fn request_change(ctx: &mut WorkflowContext<Self>, request: Message<ChangeRequest>) {
+        let Some(request) = request.read(ctx, message::REQUEST_CHANGE) else {
+            return;
+        };
         let ChangeRequest { number, change } = request;
         let is_cancellation = matches!(change, Change::Cancel(_));
         let refused = ctx.state_mut(|state| state.grant(change)).err();
@@ -215,13 +218,20 @@ impl FulfilmentWorkflow {
         // An order workflow that has ended does not ask any more.
         let _ = ctx
             .external_workflow(order, None)
-            .signal(OrderWorkflow::answer_change, answer, detached())
+            .signal(OrderWorkflow::answer_change, answer.into(), detached())
             .await;
     }
 
     /// The change was made, or given up.
     #[signal(name = message::SETTLE_CHANGE)]
-    pub fn settle_change(&mut self, _ctx: &mut SyncWorkflowContext<Self>, settled: SettledChange) {
+    pub fn settle_change(
+        &mut self,
+        ctx: &mut SyncWorkflowContext<Self>,
+        settled: Message<SettledChange>,
+    ) {
+        let Some(settled) = settled.read(ctx, message::SETTLE_CHANGE) else {
+            return;
+        };
         if self.hold != Hold::Held {
             return;
         }

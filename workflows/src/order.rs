@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use failure_queue::Steps;
+use failure_queue::{Message, Steps};
 use pizza_domain::{
     Amendment, CancelReason, MoneyState, Order, OrderStatus, PointsState, Recovery, Step,
 };
@@ -172,8 +172,14 @@ impl OrderWorkflow {
 
     /// The fulfilment branch's word on a change that it was asked for.
     #[signal(name = message::ANSWER_CHANGE)]
-    pub fn answer_change(&mut self, _ctx: &mut SyncWorkflowContext<Self>, answer: ChangeAnswer) {
-        self.answers.insert(answer.number, answer.refused);
+    pub fn answer_change(
+        &mut self,
+        ctx: &mut SyncWorkflowContext<Self>,
+        answer: Message<ChangeAnswer>,
+    ) {
+        if let Some(answer) = answer.read(ctx, message::ANSWER_CHANGE) {
+            self.answers.insert(answer.number, answer.refused);
+        }
     }
 
     /// How the order stands.

@@ -85,7 +85,7 @@ impl FailureQueues {
         let stopped = self.within(async {
             let principal = principal.to_owned();
             Ok(handle
-                .signal(BulkWorkflow::stop, principal, options)
+                .signal(BulkWorkflow::stop, principal.into(), options)
                 .await?)
         });
         match stopped.await {

@@ -141,7 +141,7 @@ impl FailureQueues {
         let task = self.task(id);
         let told = self.within(async {
             let signal = FailedTaskWorkflow::queue_policy;
-            Ok(task.signal(signal, change, options).await?)
+            Ok(task.signal(signal, change.into(), options).await?)
         });
         match told.await {
             // It was closed meanwhile.

@@ -17,6 +17,7 @@ use temporalio_workflow::{
 };
 
 use crate::failure::{StepFailure, is_lost};
+use crate::message::Message;
 use crate::names::{message, search_attribute, workflow_type};
 use crate::park::{Recorder, now_ms, to_ms};
 use crate::policy::StepPolicy;
@@ -156,7 +157,14 @@ impl FailedTaskWorkflow {
 
     /// The queue's policy changed.
     #[signal(name = message::QUEUE_POLICY)]
-    pub fn queue_policy(&mut self, ctx: &mut SyncWorkflowContext<Self>, change: PolicyChange) {
+    pub fn queue_policy(
+        &mut self,
+        ctx: &mut SyncWorkflowContext<Self>,
+        change: Message<PolicyChange>,
+    ) {
+        let Some(change) = change.read(ctx, message::QUEUE_POLICY) else {
+            return;
+        };
         let at_ms = to_ms(ctx.workflow_time());
         self.hear_of_policy(change, at_ms);
     }

@@ -9,7 +9,10 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use failure_queue::worker::FailureQueueActivities;
-use failure_queue::{BulkWorkflow, FailedTaskWorkflow, FailureQueueWorkflow};
+use failure_queue::{
+    BulkWorkflow, FailedTaskWorkflow, FailureQueueWorkflow, count_dropped_messages,
+};
+use pizza_activities::meters;
 use pizza_activities::store::Store;
 use pizza_activities::{
     CustomerActivities, KitchenActivities, LoyaltyActivities, OrderActivities, Parties,
@@ -109,6 +112,7 @@ impl Crew {
         version: Option<WorkerDeploymentVersion>,
         recycle: RecycleArgs,
     ) -> anyhow::Result<Self> {
+        count_dropped_messages(meters::message_dropped);
         Ok(Self {
             runtime: Runtime::from_current_tokio(telemetry::runtime_options()?)?,
             parties: Parties::simulated(&store),

@@ -103,7 +103,7 @@ async fn release(ctx: &Context, order: Option<Order>) {
         .external_workflow(id, None)
         .signal(
             FulfilmentWorkflow::settle_change,
-            SettledChange { order },
+            SettledChange { order }.into(),
             detached(),
         )
         .await;

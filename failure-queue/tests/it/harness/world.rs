@@ -127,7 +127,7 @@ impl World {
                 auto_redrive: None,
             };
             let options = WorkflowSignalOptions::default();
-            handle.signal(FailedTaskWorkflow::queue_policy, old, options)
+            handle.signal(FailedTaskWorkflow::queue_policy, old.into(), options)
         });
         let sent = stream::iter(signals).buffer_unordered(16);
         sent.try_collect::<()>().await.unwrap();
