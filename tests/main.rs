@@ -39,6 +39,7 @@ mod amending;
 mod architecture;
 mod audit;
 mod bad_input;
+mod bounds;
 mod browser;
 mod cancelling;
 mod cli;

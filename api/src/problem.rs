@@ -145,12 +145,16 @@ error_codes! {
     PaymentDeclined = "payment-declined", CONFLICT, FailedPrecondition, "The payment was declined";
     /// The order could not be amended now; it is as it was.
     AmendmentFailed = "amendment-failed", SERVICE_UNAVAILABLE, Unavailable, "The order could not be amended";
+    /// The order was amended too often.
+    TooManyAmendments = "too-many-amendments", CONFLICT, FailedPrecondition, "The order was amended too often";
     /// Another report was made under this id.
     ReportIdReused = "report-id-reused", UNPROCESSABLE_ENTITY, InvalidArgument, "The id is another report's";
     /// Something that every request needs is away.
     NotReady = "not-ready", SERVICE_UNAVAILABLE, Unavailable, "The gateway is not ready";
     /// A fault of the gateway's own.
     Internal = "internal", INTERNAL_SERVER_ERROR, Internal, "Something went wrong here";
+    /// Too many reports were made on the order.
+    TooManyReports = "too-many-kitchen-reports", CONFLICT, FailedPrecondition, "Too many reports were made on this order";
 }
 
 /// An error as a client is told of it, whichever door it came through.
@@ -230,10 +234,14 @@ impl From<UseCaseError> for Problem {
             UseCaseError::IdempotencyKeyReused => problem = problem.field(IDEMPOTENCY_KEY),
             UseCaseError::FaultInjectionDisabled { field } => problem = problem.field(field),
             UseCaseError::ForeignCustomer => problem = problem.field("customerId"),
-            UseCaseError::ReportOutOfOrder { status } | UseCaseError::ReportLate { status } => {
+            UseCaseError::ReportOutOfOrder { status }
+            | UseCaseError::ReportLate { status }
+            | UseCaseError::TooManyReports { status } => {
                 problem.order_status = status;
             }
-            UseCaseError::OrderCooking { status } | UseCaseError::OrderOver { status } => {
+            UseCaseError::OrderCooking { status }
+            | UseCaseError::OrderOver { status }
+            | UseCaseError::TooManyAmendments { status } => {
                 problem.order_status = Some(status);
             }
             UseCaseError::OrderOnItsWay => {

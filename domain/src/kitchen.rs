@@ -114,6 +114,13 @@ pub struct TicketReport {
     pub reason: Option<Rejection>,
 }
 
+impl TicketReport {
+    /// How many reports the saga looks into for one order. Four bring it to
+    /// the door; one that cannot be taken is refused before it counts, unless
+    /// it came at the same time as one that was taken.
+    pub const MOST_OF_AN_ORDER: u32 = 100;
+}
+
 impl From<KitchenReport> for TicketReport {
     fn from(report: KitchenReport) -> Self {
         Self {
@@ -214,6 +221,9 @@ pub enum ReportRefusal {
     /// Another report has this id.
     #[error("another report was made under this id")]
     IdReused,
+    /// Too many reports were made on this order.
+    #[error("more than {most} reports were made on this order", most = TicketReport::MOST_OF_AN_ORDER)]
+    TooMany,
 }
 
 /// How far a ticket has come. It goes from report to report and can be

@@ -160,6 +160,17 @@ pub struct PricedFlavour {
     pub prices: Prices,
 }
 
+impl Amendment {
+    /// How often one order may be amended. Each costs some twenty events of a
+    /// history that the server ends at 51,200, and one of the 2,000 updates
+    /// that it takes: cancelling always has room.
+    pub const MOST_OF_AN_ORDER: u32 = 50;
+
+    /// How many amendments of one order may wait for their turn. The server
+    /// keeps ten updates of a workflow under way: cancelling always has room.
+    pub const MOST_AT_ONCE: u32 = 4;
+}
+
 impl Order {
     /// Prices a request and accepts it.
     #[must_use]

@@ -50,7 +50,9 @@ pub use payload::{Bytes, StoredPayload};
 pub use policy::{ATTEMPT_TIMEOUT, StepPolicy};
 pub use queue::{FailureQueueWorkflow, PolicyChange, QueuePolicy};
 pub use refusal::refused;
-pub use request::{DiscardRequest, InvalidRequest, PolicyRequest, RedriveAnswer, RedriveRequest};
+pub use request::{
+    DiscardRequest, InvalidRequest, MOST_REDRIVES, PolicyRequest, RedriveAnswer, RedriveRequest,
+};
 pub use steps::Steps;
 pub use task::{
     Attempt, AttemptOutcome, AuditAction, AuditEntry, AuditOutcome, ParkedTask, TaskChange,

@@ -55,6 +55,8 @@ pub mod failure_type {
     pub const BUSY: &str = "FailedTaskBusy";
     /// The request's id was used for another request.
     pub const REUSED: &str = "RequestIdReused";
+    /// The task was redriven by hand too often.
+    pub const TOO_MANY_REDRIVES: &str = "FailedTaskTooManyRedrives";
     /// A field of the request is beyond its limit; its details say which.
     pub const INVALID: &str = "InvalidRequest";
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use temporalio_common::error::ApplicationFailure;
 
 use crate::names::failure_type;
-use crate::request::InvalidRequest;
+use crate::request::{InvalidRequest, MOST_REDRIVES};
 
 /// What an update handler or validator fails with.
 pub(crate) type Refused = Box<dyn Error + Send + Sync>;
@@ -20,6 +20,8 @@ pub(crate) enum Refusal {
     Busy,
     /// Another request was made under its id.
     Reused,
+    /// The task was redriven by hand too often.
+    TooManyRedrives,
     /// A field is beyond its limit.
     Invalid(InvalidRequest),
 }
@@ -36,6 +38,9 @@ impl fmt::Display for Refusal {
             Self::Resolved => f.write_str("the task is done or discarded"),
             Self::Busy => f.write_str("a redrive of the task is under way"),
             Self::Reused => f.write_str("another request was made under this id"),
+            Self::TooManyRedrives => {
+                write!(f, "the task was redriven {MOST_REDRIVES} times by hand")
+            }
             Self::Invalid(invalid) => invalid.fmt(f),
         }
     }
@@ -75,6 +80,7 @@ impl From<Refusal> for Refused {
             Refusal::Resolved => failure_type::RESOLVED,
             Refusal::Busy => failure_type::BUSY,
             Refusal::Reused => failure_type::REUSED,
+            Refusal::TooManyRedrives => failure_type::TOO_MANY_REDRIVES,
             Refusal::Invalid(_) => failure_type::INVALID,
         };
         let failure = ApplicationFailure::builder(refusal.to_string())
@@ -82,7 +88,7 @@ impl From<Refusal> for Refused {
             .non_retryable(true);
         let failure = match refusal {
             Refusal::Invalid(invalid) => failure.details(invalid).build(),
-            Refusal::Resolved | Refusal::Busy | Refusal::Reused => failure.build(),
+            _ => failure.build(),
         };
         refused("the request was not taken", failure)
     }

@@ -11,6 +11,10 @@ use crate::task::{Attempt, AttemptOutcome, TaskState};
 pub(crate) const MAX_NAME: usize = 128;
 /// The longest reason, in characters.
 pub(crate) const MAX_REASON: usize = 500;
+/// How often one task may be redriven by hand. Its history is continued in a
+/// new one long before, so this bounds what one task may cost, and not how long
+/// it may wait: automatic redrives have a limit of their own.
+pub const MOST_REDRIVES: u32 = 200;
 /// The largest corrected input, in bytes.
 pub(crate) const MAX_INPUT: usize = 256 * 1024;
 

@@ -121,6 +121,7 @@ fn expected(model: &mut TicketProgress, report: &TicketReport) -> (u16, &'static
         Err(ReportRefusal::OutOfOrder) => (409, "kitchen-report-out-of-order"),
         Err(ReportRefusal::Late) => (409, "kitchen-report-late"),
         Err(ReportRefusal::IdReused) => (422, "report-id-reused"),
+        Err(ReportRefusal::TooMany) => (409, "too-many-kitchen-reports"),
     }
 }
 

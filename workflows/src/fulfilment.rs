@@ -47,6 +47,8 @@ pub struct FulfilmentWorkflow {
     heard_at_ms: i64,
     /// Why the food is not wanted any more, or will not come.
     stopped: Option<CancelReason>,
+    /// How many reports were looked into.
+    reports: u32,
     /// Where a change of the order stands.
     hold: Hold,
     /// The kitchen's last word.
@@ -70,6 +72,15 @@ impl FulfilmentWorkflow {
         let deadline = self.order.stage_deadline(self.progress.next()?);
         let deadline_ms = i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX);
         Some(self.heard_at_ms.saturating_add(deadline_ms))
+    }
+
+    /// Whether a report may be looked into.
+    fn check(&self, report: &TicketReport) -> Result<(), ReportRefusal> {
+        self.progress.check(report)?;
+        if self.reports >= TicketReport::MOST_OF_AN_ORDER {
+            return Err(ReportRefusal::TooMany);
+        }
+        Ok(())
     }
 
     fn is_held(&self) -> bool {
@@ -123,6 +134,7 @@ impl FulfilmentWorkflow {
             progress,
             heard_at_ms: 0,
             stopped: None,
+            reports: 0,
             hold: Hold::None,
             delivery: None,
         }
@@ -159,6 +171,7 @@ impl FulfilmentWorkflow {
         ctx: &mut WorkflowContext<Self>,
         report: TicketReport,
     ) -> Result<ReportReceipt, Box<dyn Error + Send + Sync>> {
+        ctx.state_mut(|state| state.reports += 1);
         if report.report == KitchenReport::Accepted {
             // What the kitchen accepts has to be what the customer wants.
             Steps::new(ctx).until(|state: &Self| !state.is_held()).await;
@@ -197,7 +210,7 @@ impl FulfilmentWorkflow {
         _ctx: &WorkflowContextView,
         report: &TicketReport,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        self.progress.check(report).map_err(refusal)
+        self.check(report).map_err(refusal)
     }
 
     /// The order is to be changed. That it is cancelled is answered by the end
@@ -421,10 +434,46 @@ fn refusal(refusal: ReportRefusal) -> Box<dyn Error + Send + Sync> {
         ReportRefusal::OutOfOrder => failure_type::REPORT_OUT_OF_ORDER,
         ReportRefusal::Late => failure_type::REPORT_LATE,
         ReportRefusal::IdReused => failure_type::REPORT_ID_REUSED,
+        ReportRefusal::TooMany => failure_type::TOO_MANY_REPORTS,
     };
     let failure = ApplicationFailure::builder(refusal)
         .type_name(type_name.to_owned())
         .non_retryable(true)
         .build();
     refused("the kitchen's report was not taken", failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pizza_domain::{OrderRequest, Prices, StageDeadlines};
+
+    #[test]
+    fn reports_beyond_the_limit_are_refused_and_repetitions_are_known_still() {
+        let id = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
+        let order = Order::accept(
+            OrderRequest::default(),
+            id.parse().expect("an id"),
+            Prices::FIRST,
+            StageDeadlines::all(Duration::from_secs(10)),
+            0,
+        );
+        let mut progress = TicketProgress::default();
+        progress.resume_at(KitchenReport::Accepted);
+        let branch = |reports| FulfilmentWorkflow {
+            order: order.clone(),
+            progress: progress.clone(),
+            heard_at_ms: 0,
+            stopped: None,
+            reports,
+            hold: Hold::None,
+            delivery: None,
+        };
+        let most = TicketReport::MOST_OF_AN_ORDER;
+        let cooked = KitchenReport::Cooked.into();
+        assert_eq!(branch(most - 1).check(&cooked), Ok(()));
+        assert_eq!(branch(most).check(&cooked), Err(ReportRefusal::TooMany));
+        let again = KitchenReport::Accepted.into();
+        assert_eq!(branch(most).check(&again), Err(ReportRefusal::Repeated));
+    }
 }

@@ -120,6 +120,8 @@ pub mod failure_type {
     pub const REPORT_LATE: &str = "KitchenReportLate";
     /// A kitchen report under the id of another.
     pub const REPORT_ID_REUSED: &str = "KitchenReportIdReused";
+    /// A kitchen report beyond those that are looked into.
+    pub const TOO_MANY_REPORTS: &str = "TooManyKitchenReports";
     /// A change of an order that the courier has.
     pub const ORDER_ON_ITS_WAY: &str = "OrderOnItsWay";
     /// A change of an order that was delivered.
@@ -128,6 +130,10 @@ pub mod failure_type {
     pub const ORDER_COOKING: &str = "OrderCooking";
     /// An amendment of an order that is cancelled, or about to be.
     pub const ORDER_OVER: &str = "OrderOver";
+    /// An amendment that would change nothing.
+    pub const ORDER_UNCHANGED: &str = "OrderUnchanged";
+    /// An amendment of an order that was amended too often.
+    pub const TOO_MANY_AMENDMENTS: &str = "TooManyAmendments";
     /// An amendment whose payment was declined.
     pub const AMENDMENT_DECLINED: &str = "AmendmentDeclined";
     /// An amendment that met a fault, and was undone.

@@ -21,8 +21,8 @@ use temporalio_workflow::{
     SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, join,
 };
 
-use crate::change::amend::{amend, amendable};
-use crate::change::cancel::cancel;
+use crate::change::amend::{acceptable, amend};
+use crate::change::cancel::{cancel, cancellable};
 use crate::change::{AmendReceipt, ChangeAnswer, refusal};
 use crate::failure::{cancelled, cancels, order_cancelled};
 use crate::fulfilment::FulfilmentWorkflow;
@@ -89,6 +89,8 @@ pub struct OrderWorkflow {
     pub(crate) called_off: Option<CancelReason>,
     /// Whether the order is being amended.
     pub(crate) amending: bool,
+    /// How many amendments wait for their turn.
+    pub(crate) wanted_amendments: u32,
     /// How many amendments were tried.
     pub(crate) amendments: u32,
     /// How many questions the fulfilment branch was asked.
@@ -119,6 +121,7 @@ impl OrderWorkflow {
             kitchen_is_open: false,
             called_off: None,
             amending: false,
+            wanted_amendments: 0,
             amendments: 0,
             questions: 0,
             answers: BTreeMap::new(),
@@ -151,6 +154,17 @@ impl OrderWorkflow {
         cancel(ctx).await.map_err(refusal)
     }
 
+    /// An order that is cancelled already, or delivered, leaves no trace of
+    /// the attempt to cancel it.
+    #[update_validator(cancel)]
+    fn validate_cancel(
+        &self,
+        _ctx: &WorkflowContextView,
+        _nothing: &(),
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        cancellable(self).map_err(refusal)
+    }
+
     /// The customer wants something else.
     #[update(name = message::AMEND_ORDER)]
     pub async fn amend(
@@ -160,14 +174,14 @@ impl OrderWorkflow {
         amend(ctx, amendment).await.map_err(refusal)
     }
 
-    /// An order that is over leaves no trace of the attempt to amend it.
+    /// An amendment that cannot be made, or changes nothing, leaves no trace.
     #[update_validator(amend)]
     fn validate_amend(
         &self,
         _ctx: &WorkflowContextView,
-        _amendment: &Amendment,
+        amendment: &Amendment,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        amendable(self).map_err(refusal)
+        acceptable(self, amendment).map_err(refusal)
     }
 
     /// The fulfilment branch's word on a change that it was asked for.

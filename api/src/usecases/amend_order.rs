@@ -3,8 +3,9 @@
 use pizza_domain::{
     Amendment, Flavour, InvalidField, Money, OrderId, OrderStatus, PricedFlavour, Quantity, Size,
 };
-use pizza_workflows::AmendReceipt;
+use pizza_workflows::{AmendReceipt, ChangeRefusal};
 
+use super::idempotency::KeyedAmendment;
 use super::temporal::Changed;
 use super::{IdempotencyKey, OrderState, UseCaseError, UseCases, Violation};
 use crate::viewer::Viewer;
@@ -31,7 +32,8 @@ pub struct Amended {
 
 impl UseCases {
     /// Amends an order that the kitchen has not accepted. Sent again with the
-    /// same key, the request acts once.
+    /// same key, the request acts once. One that changes nothing is a yes,
+    /// too.
     ///
     /// # Errors
     /// When a field is not allowed, when there is no such order for this
@@ -45,18 +47,40 @@ impl UseCases {
         key: Option<IdempotencyKey>,
     ) -> Result<Amended, UseCaseError> {
         let amendment = self.parse_amendment(request)?;
-        let before = self.get_order(viewer, id).await?.record.status;
+        let before = self.get_order(viewer, id).await?.record;
+        let keyed = key.as_ref().map(|key| KeyedAmendment {
+            customer: &before.customer_id,
+            order: id,
+            key,
+            asked: &amendment,
+        });
+        if let Some(keyed) = &keyed
+            && self.changed_nothing(keyed).await?
+        {
+            return self.unchanged(viewer, id).await;
+        }
         let limit = self.settings.report_timeout;
         let asked = amendment.clone();
-        match self.temporal.amend_order(id, asked, key, limit).await? {
+        let changed = self.temporal.amend_order(id, asked, key.clone(), limit);
+        match changed.await? {
             Changed::Yes(receipt) => self.amended(viewer, id, &amendment, receipt).await,
+            Changed::No(ChangeRefusal::Unchanged) => {
+                let status = self.get_order(viewer, id).await?.record.status;
+                still_amendable(status)?;
+                if let Some(keyed) = &keyed {
+                    self.keep_that_nothing_changed(keyed).await?;
+                }
+                self.unchanged(viewer, id).await
+            }
             Changed::No(refusal) => {
                 let status = self.get_order(viewer, id).await?.record.status;
                 Err(UseCaseError::of_refusal(refusal, status))
             }
-            Changed::Closed => Err(match before {
+            Changed::Closed => Err(match before.status {
                 OrderStatus::DeliveryConfirmed => UseCaseError::OrderDelivered,
-                OrderStatus::Cancelled => UseCaseError::OrderOver { status: before },
+                OrderStatus::Cancelled => UseCaseError::OrderOver {
+                    status: before.status,
+                },
                 _ => UseCaseError::OrderUnattended,
             }),
         }
@@ -77,6 +101,14 @@ impl UseCases {
         Ok(Amended {
             order: self.get_order(viewer, id).await?,
             difference: receipt.difference,
+        })
+    }
+
+    /// The answer to an amendment that changes nothing.
+    async fn unchanged(&self, viewer: &Viewer, id: OrderId) -> Result<Amended, UseCaseError> {
+        Ok(Amended {
+            order: self.get_order(viewer, id).await?,
+            difference: Money::default(),
         })
     }
 
@@ -109,5 +141,23 @@ impl UseCases {
             ));
         }
         Ok(amendment)
+    }
+}
+
+/// Whether an order of this status may be amended yet. What changes it, the
+/// saga decides; this is for what does not.
+const fn still_amendable(status: OrderStatus) -> Result<(), UseCaseError> {
+    match status {
+        OrderStatus::Pending | OrderStatus::PaymentProcessing | OrderStatus::PaymentComplete => {
+            Ok(())
+        }
+        OrderStatus::CookingStarted | OrderStatus::CookingCompleted => {
+            Err(UseCaseError::OrderCooking { status })
+        }
+        OrderStatus::DeliveryStarted => Err(UseCaseError::OrderOnItsWay),
+        OrderStatus::DeliveryConfirmed => Err(UseCaseError::OrderDelivered),
+        OrderStatus::PaymentFailed | OrderStatus::Refunding | OrderStatus::Cancelled => {
+            Err(UseCaseError::OrderOver { status })
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Cancels an order, if it can be.
 
 use pizza_domain::{OrderId, OrderStatus};
+use pizza_workflows::ChangeRefusal;
 
 use super::temporal::Changed;
 use super::{UseCaseError, UseCases};
@@ -25,7 +26,11 @@ impl UseCases {
         let changed = self.temporal.cancel_order(id, limit).await?;
         let status = self.get_order(viewer, id).await?.record.status;
         match changed {
-            Changed::Yes(()) => Ok(status),
+            Changed::Yes(()) | Changed::No(ChangeRefusal::Over) => Ok(status),
+            // Asked again, the cancellation is told what it was told then.
+            Changed::No(_) if status == OrderStatus::DeliveryConfirmed => {
+                Err(UseCaseError::OrderDelivered)
+            }
             Changed::No(refusal) => Err(UseCaseError::of_refusal(refusal, status)),
             Changed::Closed => match status {
                 OrderStatus::Cancelled => Ok(status),

@@ -8,7 +8,7 @@
 use futures::future::try_join_all;
 use pizza_activities::meters::Replay;
 use pizza_activities::store::KeptRequest;
-use pizza_domain::{ErrorOnStep, OrderId, OrderRequest};
+use pizza_domain::{Amendment, CustomerId, ErrorOnStep, OrderId, OrderRequest};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -77,6 +77,72 @@ impl UseCases {
             })
         });
         try_join_all(looked_up).await
+    }
+}
+
+/// An amendment that came under a key. Temporal remembers under the key the
+/// amendments that were made; of those that change nothing it has no trace, and
+/// they are kept here, so that they change nothing when they are sent again.
+pub(super) struct KeyedAmendment<'a> {
+    pub(super) customer: &'a CustomerId,
+    pub(super) order: OrderId,
+    pub(super) key: &'a IdempotencyKey,
+    pub(super) asked: &'a Amendment,
+}
+
+impl KeyedAmendment<'_> {
+    /// Where it is kept: not where any order is, whose keys have no spaces.
+    fn place(&self) -> String {
+        format!("amend {} {}", self.order, self.key.as_str())
+    }
+
+    fn request(&self) -> KeptRequest {
+        let asked = self.asked;
+        let flavour = asked.flavour.as_ref().map(|it| it.flavour.as_str());
+        KeptRequest {
+            fingerprint: digest(&json!([flavour, asked.size, asked.quantity])),
+            order_ids: vec![self.order],
+        }
+    }
+
+    fn is_same(&self, kept: &KeptRequest) -> Result<(), UseCaseError> {
+        if *kept == self.request() {
+            Ok(())
+        } else {
+            Err(UseCaseError::IdempotencyKeyReused)
+        }
+    }
+}
+
+impl UseCases {
+    /// Whether the amendment came before, and changed nothing.
+    ///
+    /// # Errors
+    /// When the key was used for another one, or the store is away.
+    pub(super) async fn changed_nothing(
+        &self,
+        amendment: &KeyedAmendment<'_>,
+    ) -> Result<bool, UseCaseError> {
+        let place = amendment.place();
+        let kept = self.store.kept_request(amendment.customer, &place).await?;
+        kept.as_ref()
+            .map_or(Ok(false), |kept| amendment.is_same(kept).map(|()| true))
+    }
+
+    /// Keeps that the amendment changed nothing.
+    ///
+    /// # Errors
+    /// When the key was used for another one, or the store is away.
+    pub(super) async fn keep_that_nothing_changed(
+        &self,
+        amendment: &KeyedAmendment<'_>,
+    ) -> Result<(), UseCaseError> {
+        let (place, request) = (amendment.place(), amendment.request());
+        let store = &self.store;
+        let kept = store
+            .keep_request(amendment.customer, &place, &request)
+            .await?;
+        amendment.is_same(&kept)
     }
 }
 

@@ -33,6 +33,7 @@ mod watch_order;
 use std::sync::Arc;
 use std::time::Duration;
 
+use failure_queue::MOST_REDRIVES;
 use pizza_activities::store::{Store, StoreError};
 use pizza_domain::{InvalidField, Menu, OrderId, OrderStatus, StageDeadlines};
 
@@ -186,6 +187,12 @@ pub enum UseCaseError {
     /// The kitchen has accepted the order.
     #[error("the kitchen cooks already; the order can be cancelled, not amended")]
     OrderCooking {
+    /// Too many reports were made on this order.
+    #[error("{}", ReportRefusal::TooMany)]
+    TooManyReports {
+        /// Where the order stands, if the store could say.
+        status: Option<OrderStatus>,
+    },
         /// Where the order stands.
         status: OrderStatus,
     },
@@ -204,6 +211,12 @@ pub enum UseCaseError {
     /// Nobody works on the order, although it has not ended: its workflow was
     /// ended from outside. The reconciler takes it up again.
     #[error("nobody attends to this order right now; try again later")]
+    /// The order was amended too often.
+    #[error("{}; it can be cancelled", ChangeRefusal::TooMany)]
+    TooManyAmendments {
+        /// Where the order stands.
+        status: OrderStatus,
+    },
     OrderUnattended,
     /// The order is over.
     #[error("the order is already over")]
@@ -286,10 +299,12 @@ impl UseCaseError {
             Self::Internal(_) => ErrorCode::Internal,
         }
     }
+            Self::TooManyReports { .. } => ErrorCode::TooManyReports,
 
     pub(crate) const fn invalid(violation: Violation, field: InvalidField) -> Self {
         Self::Invalid { violation, field }
     }
+            Self::TooManyAmendments { .. } => ErrorCode::TooManyAmendments,
 }
 
 impl UseCaseError {
@@ -320,6 +335,9 @@ impl From<StoreError> for UseCaseError {
             Self::StoreUnavailable(error)
         } else {
             Self::Internal(error.into())
+            // Whoever asks for no change is answered before this.
+            ChangeRefusal::Unchanged => Self::AmendmentFailed(refusal.into()),
+            ChangeRefusal::TooMany => Self::TooManyAmendments { status },
         }
     }
 }

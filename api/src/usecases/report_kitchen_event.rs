@@ -156,6 +156,7 @@ fn answer_to(
         ReportRefusal::OutOfOrder => Err(UseCaseError::ReportOutOfOrder { status }),
         ReportRefusal::Late => Err(UseCaseError::ReportLate { status }),
         ReportRefusal::IdReused => Err(UseCaseError::ReportIdReused),
+        ReportRefusal::TooMany => Err(UseCaseError::TooManyReports { status }),
     }
 }
 

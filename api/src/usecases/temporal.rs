@@ -394,7 +394,7 @@ impl TemporalGateway {
     }
 
     /// Cancels an order in its workflow and waits for the answer. To ask
-    /// again is safe.
+    /// again is safe, and is the same update as long as the workflow runs.
     pub(super) async fn cancel_order(
         &self,
         id: OrderId,
@@ -406,6 +406,7 @@ impl TemporalGateway {
         self.within(limit, async |client| {
             let saga = client.get_workflow_handle::<OrderWorkflow>(order_workflow_id(id));
             let send = || saga.execute_update(OrderWorkflow::cancel, (), options.clone());
+            .update_id(CANCELLATION.to_owned())
             changed(until_processed(&client, send).await)
         })
         .await
@@ -591,6 +592,9 @@ fn amendment_id(key: IdempotencyKey) -> String {
     let key = Uuid::new_v5(&Uuid::NAMESPACE_OID, String::from(key).as_bytes());
     format!("amend-{key}")
 }
+/// The id of the update that cancels an order.
+const CANCELLATION: &str = "cancel";
+
 
 /// A page of a history with its payloads decrypted, as far as there are keys.
 async fn opened(
@@ -715,7 +719,7 @@ fn known_failure(failure: &Failure) -> Option<Report> {
 }
 
 /// The refusals that a fulfilment gives, by the types of their failures.
-const REFUSALS: [(&str, ReportRefusal); 4] = [
+const REFUSALS: [(&str, ReportRefusal); 5] = [
     (failure_type::REPORT_REPEATED, ReportRefusal::Repeated),
     (failure_type::REPORT_OUT_OF_ORDER, ReportRefusal::OutOfOrder),
     (failure_type::REPORT_LATE, ReportRefusal::Late),
@@ -734,6 +738,7 @@ mod tests {
             message: message.to_owned(),
             cause: cause.map(Box::new),
             failure_info: Some(FailureInfo::ApplicationFailureInfo(
+    (failure_type::TOO_MANY_REPORTS, ReportRefusal::TooMany),
                 ApplicationFailureInfo {
                     r#type: type_name.to_owned(),
                     ..Default::default()

@@ -1,5 +1,6 @@
 //! How a call fails.
 
+use temporalio_client::WorkflowExecutionStatus;
 use temporalio_client::errors::{
     WorkflowInteractionError, WorkflowQueryError, WorkflowStartError, WorkflowUpdateError,
 };
@@ -8,7 +9,7 @@ use tonic::{Code, Status};
 
 use super::update::{COMPLETED_WITHOUT_ANSWER, failure_text, types};
 use crate::names::failure_type;
-use crate::request::InvalidRequest;
+use crate::request::{InvalidRequest, MOST_REDRIVES};
 
 /// Why a call did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +129,7 @@ fn invalid(message: &str) -> InvalidRequest {
     InvalidRequest {
         field: field.to_owned(),
         expected: expected.to_owned(),
+        failure_type::TOO_MANY_REDRIVES => Some(Error::TooManyRedrives),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::failure::StepFailure;
 use crate::payload::StoredPayload;
 use crate::queue::PolicyChange;
 use crate::refusal::Refusal;
-use crate::request::{DiscardRequest, RedriveAnswer, RedriveRequest};
+use crate::request::{DiscardRequest, MOST_REDRIVES, RedriveAnswer, RedriveRequest};
 use crate::task::{
     Attempt, AttemptOutcome, AuditAction, AuditEntry, AuditOutcome, ParkedTask, TaskChange,
     TaskState, TaskView,
@@ -34,6 +34,9 @@ pub(crate) struct Carried {
     earlier_redrives: u32,
     audit: Vec<AuditEntry>,
     earlier_audit: u32,
+    /// Redrives that were asked for by hand.
+    #[serde(default)]
+    asked_redrives: u32,
     corrected_input: Option<StoredPayload>,
     policy: Option<PolicyChange>,
     /// When this task heard of the policy.
@@ -64,7 +67,12 @@ impl FailedTaskWorkflow {
     /// Whether a redrive may be asked for now.
     pub(super) fn may_redrive(&self, request: &RedriveRequest) -> Result<(), Refusal> {
         request.check()?;
-        self.may_act(AuditAction::Redrive, request.request_id.as_deref())
+        let id = request.request_id.as_deref();
+        self.may_act(AuditAction::Redrive, id)?;
+        if self.known.asked_redrives >= MOST_REDRIVES && !self.was_asked(AuditAction::Redrive, id) {
+            return Err(Refusal::TooManyRedrives);
+        }
+        Ok(())
     }
 
     /// Whether no other redrive was asked for under the id of this one. Only
@@ -105,6 +113,7 @@ impl FailedTaskWorkflow {
                 .is_some_and(|redrive| redrive.request_id.as_deref() == id);
             return Ok(self.redrives_ended + u32::from(is_under_way));
         }
+        self.known.asked_redrives += 1;
         let corrected_input = request.input.is_some();
         if request.original_input {
             self.known.corrected_input = None;

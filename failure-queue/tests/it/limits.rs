@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use failure_queue::client::Error;
+use failure_queue::client::{Error, Redriven};
 use failure_queue::names::failure_queue_workflow_id;
 use failure_queue::{
     AutoRedrive, BulkAction, BulkFilter, BulkRequest, Bytes, DiscardRequest, FailedTaskWorkflow,
-    FailureQueueWorkflow, PolicyRequest, RedriveRequest, StoredPayload,
+    FailureQueueWorkflow, MOST_REDRIVES, PolicyRequest, RedriveRequest, StoredPayload, TaskState,
 };
 use temporalio_client::WorkflowExecuteUpdateOptions;
 
-use crate::harness::{World, discard_by, redrive_by};
+use crate::harness::{Next, World, discard_by, redrive_by};
 
 fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     match result {
@@ -174,4 +174,32 @@ async fn a_filter_and_a_bulk_operation_have_limits_too() {
     ] {
         assert_eq!(refused(world.queues.start_bulk(request).await), field);
     }
+}
+
+#[tokio::test]
+async fn a_task_is_redriven_by_hand_so_often_and_can_be_discarded_then() {
+    let world = World::new().await;
+    let task = world.park("a", "bank-away").await;
+    world.ledger.always("a", Next::Fault("bank-away"));
+    let redrive = |number: u32| RedriveRequest {
+        request_id: Some(number.to_string()),
+        ..redrive_by("alice")
+    };
+    for number in 0..MOST_REDRIVES {
+        let redriven = world.queues.redrive(&task, redrive(number)).await;
+        assert!(redriven.is_ok(), "{number}: {redriven:?}");
+    }
+    let calls = world.ledger.calls("a");
+    let beyond = world.queues.redrive(&task, redrive(MOST_REDRIVES)).await;
+    assert!(matches!(beyond, Err(Error::TooManyRedrives)), "{beyond:?}");
+    // One that was taken is answered as before.
+    let again = world
+        .queues
+        .redrive(&task, redrive(MOST_REDRIVES - 1))
+        .await;
+    assert!(matches!(again, Ok(Redriven::Ended(_))), "{again:?}");
+    assert_eq!(world.ledger.calls("a"), calls);
+    let discarded = world.queues.discard(&task, discard_by("alice", "enough"));
+    discarded.await.unwrap();
+    world.until_state(&task, TaskState::Discarded).await;
 }

@@ -23,7 +23,10 @@ use crate::steps::{
 /// # Errors
 /// Why not; then the order is as it was.
 pub(crate) async fn amend(ctx: &Context, asked: Amendment) -> Result<AmendReceipt, ChangeRefusal> {
-    begin(ctx).await?;
+    ctx.state_mut(|state| state.wanted_amendments += 1);
+    let begun = begin(ctx).await;
+    ctx.state_mut(|state| state.wanted_amendments -= 1);
+    begun?;
     let amended = try_to_amend(ctx, &asked).await;
     ctx.state_mut(|state| state.amending = false);
     amended.map(|difference| AmendReceipt {
@@ -73,6 +76,30 @@ pub(crate) fn amendable(state: &OrderWorkflow) -> Result<(), ChangeRefusal> {
         Phase::Delivered => Err(ChangeRefusal::Delivered),
         _ => Err(ChangeRefusal::Over),
     }
+}
+
+/// Whether an amendment may be begun. What is refused here costs no event of
+/// the history.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn acceptable(state: &OrderWorkflow, asked: &Amendment) -> Result<(), ChangeRefusal> {
+    amendable(state)?;
+    // What is under way decides what the order will be like.
+    let is_settled = !state.amending && state.wanted_amendments == 0;
+    if is_settled && state.order.amended(asked) == state.order {
+        return Err(ChangeRefusal::Unchanged);
+    }
+    if state.amendments >= Amendment::MOST_OF_AN_ORDER {
+        return Err(ChangeRefusal::TooMany);
+    }
+    if state.wanted_amendments >= Amendment::MOST_AT_ONCE {
+        return Err(ChangeRefusal::Failed(format!(
+            "{} amendments of this order wait for their turn",
+            state.wanted_amendments
+        )));
+    }
+    Ok(())
 }
 
 /// Keeps the kitchen from accepting the order, if it has the ticket.

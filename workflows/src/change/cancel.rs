@@ -4,7 +4,7 @@ use pizza_domain::{CancelReason, OrderStatus, Step};
 
 use super::{Change, ChangeRefusal, Context, Word, ask};
 use crate::names::CANCELLED_BY_CUSTOMER;
-use crate::order::Phase;
+use crate::order::{OrderWorkflow, Phase};
 
 /// Calls the order off, unless it is on its way. Once this says yes, the order
 /// will be rolled back whatever happens.
@@ -24,6 +24,20 @@ pub(crate) async fn cancel(ctx: &Context) -> Result<(), ChangeRefusal> {
             Word::Granted | Word::Ended => settled(ctx),
         },
         Phase::Delivered | Phase::RollingBack => settled(ctx),
+    }
+}
+
+/// Whether a cancellation has anything to do. What is refused here costs no
+/// event of the history.
+///
+/// # Errors
+/// [`ChangeRefusal::Over`] when the order is cancelled already, or about to
+/// be; otherwise why it cannot be.
+pub(crate) fn cancellable(state: &OrderWorkflow) -> Result<(), ChangeRefusal> {
+    match state.phase {
+        Phase::Delivered => Err(ChangeRefusal::Delivered),
+        Phase::Beginning | Phase::Kitchen if state.called_off.is_none() => Ok(()),
+        _ => Err(ChangeRefusal::Over),
     }
 }
 

@@ -49,6 +49,12 @@ pub enum ChangeRefusal {
     /// It is cancelled, or about to be.
     #[error("the order is cancelled")]
     Over,
+    /// It is already as the customer wants it.
+    #[error("the order is already like that")]
+    Unchanged,
+    /// It was amended too often.
+    #[error("the order was amended {most} times", most = Amendment::MOST_OF_AN_ORDER)]
+    TooMany,
     /// The payment of the difference, or the points, were refused.
     #[error("{0}")]
     Declined(String),
@@ -67,6 +73,8 @@ impl ChangeRefusal {
             Self::Delivered,
             Self::Cooking,
             Self::Over,
+            Self::Unchanged,
+            Self::TooMany,
             Self::Declined(message.to_owned()),
             Self::Failed(message.to_owned()),
         ];
@@ -81,6 +89,8 @@ impl ChangeRefusal {
             Self::Delivered => failure_type::ORDER_DELIVERED,
             Self::Cooking => failure_type::ORDER_COOKING,
             Self::Over => failure_type::ORDER_OVER,
+            Self::Unchanged => failure_type::ORDER_UNCHANGED,
+            Self::TooMany => failure_type::TOO_MANY_AMENDMENTS,
             Self::Declined(_) => failure_type::AMENDMENT_DECLINED,
             Self::Failed(_) => failure_type::AMENDMENT_FAILED,
         }
@@ -196,6 +206,10 @@ async fn tell(
     request: ChangeRequest,
 ) -> Result<(), WorkflowSignalError> {
     ctx.external_workflow(fulfilment_workflow_id(order_id), None)
-        .signal(FulfilmentWorkflow::request_change, request, detached())
+        .signal(
+            FulfilmentWorkflow::request_change,
+            request.into(),
+            detached(),
+        )
         .await
 }
