@@ -390,7 +390,11 @@ const PLANTS: &[Plant] = &[
 
 #[tokio::test]
 async fn each_violation_is_found_and_named_with_its_order_and_nothing_else_is() {
-    let world = World::start(Setup::default()).await;
+    let world = World::start(Setup {
+        gateway_flags: &["--max-step-delay-seconds", "600"],
+        ..Setup::default()
+    })
+    .await;
     let orders: Vec<_> = stream::iter(PLANTS)
         .map(|plant| order_for(&world, plant))
         .buffered(8)

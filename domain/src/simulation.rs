@@ -114,18 +114,27 @@ impl FromStr for ErrorOnStep {
 pub struct Pace(u32);
 
 impl Pace {
-    /// The longest wait.
-    pub const MAX_SECONDS: f64 = 3600.0;
+    /// The longest wait: an hour.
+    pub const MAX: Self = Self(3_600_000);
 
     /// A wait of so many seconds, to the millisecond.
     ///
     /// # Errors
-    /// When it is not a number from 0 to [`Self::MAX_SECONDS`].
+    /// When it is not a number from 0 to 3600.
     pub fn from_seconds(seconds: f64) -> Result<Self, InvalidField> {
-        if !(0.0..=Self::MAX_SECONDS).contains(&seconds) {
+        Self::up_to(Self::MAX, seconds)
+    }
+
+    /// The same, of a wait that is not longer than `most`.
+    ///
+    /// # Errors
+    /// When it is not a number of seconds from 0 to `most`.
+    pub fn up_to(most: Self, seconds: f64) -> Result<Self, InvalidField> {
+        let most = most.duration().as_secs_f64();
+        if !(0.0..=most).contains(&seconds) {
             return Err(InvalidField::new(
                 "perStepDelaySeconds",
-                format!("must be a number from 0 to {}", Self::MAX_SECONDS),
+                format!("must be a number from 0 to {most}"),
             ));
         }
         // In range, so the cast neither truncates nor wraps.

@@ -11,7 +11,7 @@ use clap::builder::BoolishValueParser;
 use pizza_activities::store::Store;
 use pizza_api::usecases::TemporalGateway;
 use pizza_api::{Gateway, Keyring, PublicUrl, Role};
-use pizza_domain::{Menu, StageDeadlines};
+use pizza_domain::{Menu, Pace, StageDeadlines};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,15 @@ pub(crate) struct GatewayArgs {
     /// Take simulated errors, and an unreliable simulated kitchen: for demonstrations
     #[arg(long, env = "PIZZA_FAULT_INJECTION", value_parser = BoolishValueParser::new())]
     fault_injection: bool,
+    /// The longest `perStepDelaySeconds` that an order may ask for, up to 3600
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "PIZZA_MAX_STEP_DELAY_SECONDS",
+        default_value = "60",
+        value_parser = pace
+    )]
+    max_step_delay_seconds: Pace,
     /// Print one line of JSON with the gateway's URL when it serves
     #[arg(long)]
     json: bool,
@@ -173,6 +182,12 @@ fn host(text: &str) -> Result<Host, String> {
         .map_err(|_| "must be a host's name or address, without scheme and port".to_owned())
 }
 
+/// Reads a pace in seconds.
+fn pace(text: &str) -> Result<Pace, String> {
+    let seconds = text.parse().unwrap_or(f64::NAN);
+    Pace::from_seconds(seconds).map_err(|refusal| refusal.expected)
+}
+
 /// Serves until a signal stops it. Starts while Temporal is away, and says so
 /// on `/readyz`.
 pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
@@ -201,6 +216,7 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
     let temporal = TemporalGateway::new(connection, client).with_cipher(cipher);
     let mut gateway = Gateway::new(temporal, store);
     gateway.use_cases.settings.fault_injection = args.fault_injection;
+    gateway.use_cases.settings.longest_pace = args.max_step_delay_seconds;
     guards.mount(&mut gateway);
     serve(listener, gateway, settings, checked, shutdown).await?;
     Ok(ExitCode::SUCCESS)

@@ -35,7 +35,8 @@ struct PlaceOrderBody {
     /// What is on the pizza, without control characters.
     #[schema(default = "plain", min_length = 1, max_length = 64, nullable = false)]
     flavour: Option<String>,
-    /// The wait after each status change, in seconds, to the millisecond.
+    /// The wait after each status change, in seconds, to the millisecond. The
+    /// operator of a gateway may allow less: the error then names the limit.
     #[schema(default = 0, minimum = 0, maximum = 3600, nullable = false)]
     per_step_delay_seconds: Option<f64>,
     /// The step that is to fail for good, or `ALL` (100): one order for each

@@ -11,7 +11,7 @@ use futures::stream::{self, SelectAll};
 use futures::{Stream, StreamExt};
 use maud::{Markup, html};
 use pizza_activities::store::now_ms;
-use pizza_domain::{CustomerId, ErrorOnStep, OrderId, Quantity, Size};
+use pizza_domain::{CustomerId, ErrorOnStep, OrderId, Pace, Quantity, Size};
 use uuid::Uuid;
 
 use super::form::{KEY, Submitted, key_field};
@@ -164,7 +164,7 @@ fn form(site: &Site<'_>, viewer: &Viewer, typed: &Typed, refused: Option<&Proble
                     value=[typed.customer_id.as_deref()]
                     aria-invalid=[is_wrong("customerId")];
             }
-            @if site.app.use_cases().settings.fault_injection { (simulation(typed)) }
+            @if site.app.use_cases().settings.fault_injection { (simulation(site, typed)) }
             (quote_of(site, viewer, typed))
             button { "Order" }
         }
@@ -172,7 +172,12 @@ fn form(site: &Site<'_>, viewer: &Viewer, typed: &Typed, refused: Option<&Proble
 }
 
 /// How the order is to go, where errors are simulated.
-fn simulation(typed: &Typed) -> Markup {
+fn simulation(site: &Site<'_>, typed: &Typed) -> Markup {
+    let longest = site.app.use_cases().settings.longest_pace;
+    let is_allowed = |seconds: &str| {
+        let seconds = seconds.parse().unwrap_or(f64::NAN);
+        Pace::up_to(longest, seconds).is_ok()
+    };
     let scenario = typed.error_on_step.as_deref().unwrap_or("none");
     let pace = typed.per_step_delay_seconds.as_deref().unwrap_or(PACE);
     let names = ErrorOnStep::SCENARIOS.iter().map(|it| it.as_str());
@@ -190,7 +195,7 @@ fn simulation(typed: &Typed) -> Markup {
         }
         label for="pace" { "Pace" }
         select #pace name="perStepDelaySeconds" {
-            @for (seconds, words) in PACES {
+            @for (seconds, words) in PACES.into_iter().filter(|it| is_allowed(it.0)) {
                 option value=(seconds) selected[seconds == pace] { (words) }
             }
         }

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use failure_queue::MOST_REDRIVES;
 use pizza_activities::store::{Store, StoreError};
-use pizza_domain::{InvalidField, Menu, OrderId, OrderStatus, StageDeadlines};
+use pizza_domain::{InvalidField, Menu, OrderId, OrderStatus, Pace, ReportRefusal, StageDeadlines};
 
 use pizza_workflows::ChangeRefusal;
 
@@ -91,6 +91,8 @@ pub struct Settings {
     pub stages: StageDeadlines,
     /// Whether simulated errors are taken.
     pub fault_injection: bool,
+    /// The longest wait after each status change that an order may ask for.
+    pub longest_pace: Pace,
     /// The longest wait for Temporal to take an order or to tell of one,
     /// retries included.
     pub temporal_timeout: Duration,
@@ -106,6 +108,7 @@ impl Default for Settings {
             menu: Arc::default(),
             stages: StageDeadlines::all(Duration::from_secs(10)),
             fault_injection: false,
+            longest_pace: Pace::MAX,
             temporal_timeout: Duration::from_secs(3),
             report_timeout: Duration::from_secs(8),
         }

@@ -73,7 +73,7 @@ impl UseCases {
         request: PlaceOrder,
     ) -> Result<Placed, UseCaseError> {
         let key = request.key.clone();
-        let (request, scenarios) = parse(viewer, request)?;
+        let (request, scenarios) = parse(viewer, request, self.settings.longest_pace)?;
         let allowed = self.allow_new(scenarios);
         let wanted = match key {
             Some(key) => {
@@ -187,6 +187,7 @@ fn all_or_error(
 pub(super) fn parse(
     viewer: &Viewer,
     request: PlaceOrder,
+    longest_pace: Pace,
 ) -> Result<(OrderRequest, &'static [ErrorOnStep]), UseCaseError> {
     let scenarios = request.error_on_step.map_or(Ok(&NO_ERROR[..]), scenarios)?;
     let request = OrderRequest {
@@ -198,7 +199,9 @@ pub(super) fn parse(
         })?,
         simulation: Simulation {
             error_on_step: ErrorOnStep::None,
-            pace: number(request.per_step_delay_seconds, Pace::from_seconds)?,
+            pace: number(request.per_step_delay_seconds, |seconds| {
+                Pace::up_to(longest_pace, seconds)
+            })?,
         },
     };
     Ok((request, scenarios))
@@ -273,16 +276,35 @@ mod tests {
             error_on_step: Some(choice),
             ..PlaceOrder::default()
         };
-        parse(&Viewer::Public, request)
+        parse(&Viewer::Public, request, Pace::MAX)
             .map(|(_, scenarios)| scenarios.iter().map(|scenario| scenario.number()).collect())
             .map_err(|error| error.code())
     }
 
     #[test]
     fn an_order_without_fields_has_their_defaults() {
-        let (request, scenarios) = parse(&Viewer::Public, PlaceOrder::default()).expect("an order");
+        let (request, scenarios) =
+            parse(&Viewer::Public, PlaceOrder::default(), Pace::MAX).expect("an order");
         assert_eq!(request, OrderRequest::default());
         assert_eq!(scenarios, [ErrorOnStep::None]);
+    }
+
+    #[test]
+    fn a_pace_beyond_the_operators_bound_is_refused_with_the_bound() {
+        let longest = Pace::from_seconds(1.5).expect("in range");
+        let paced = |seconds| {
+            let request = PlaceOrder {
+                per_step_delay_seconds: Some(seconds),
+                ..PlaceOrder::default()
+            };
+            let parsed = parse(&Viewer::Public, request, longest);
+            parsed.map(|(request, _)| request.simulation.pace)
+        };
+        assert_eq!(paced(1.5).ok(), Some(longest));
+        let refused = paced(1.6).expect_err("too long");
+        assert_eq!(refused.code(), ErrorCode::OutOfRange);
+        let told = "perStepDelaySeconds must be a number from 0 to 1.5";
+        assert_eq!(refused.to_string(), told);
     }
 
     #[test]
@@ -292,7 +314,7 @@ mod tests {
                 customer_id: named.map(str::to_owned),
                 ..PlaceOrder::default()
             };
-            parse(viewer, request)
+            parse(viewer, request, Pace::MAX)
                 .map(|(request, _)| request.customer_id.to_string())
                 .map_err(|error| error.code())
         };
