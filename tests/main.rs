@@ -63,6 +63,7 @@ mod kitchen_reports;
 mod load;
 mod menu;
 mod operator_pages;
+mod paused;
 mod postgres;
 mod races;
 mod reconciliation;

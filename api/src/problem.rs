@@ -101,6 +101,10 @@ error_codes! {
     FailureResolved = "failure-resolved", CONFLICT, FailedPrecondition, "The parked task is already closed";
     /// The parked task is being redriven.
     FailureBusy = "failure-busy", CONFLICT, Aborted, "The parked task is being redriven";
+    /// The parked task was redriven by hand too often.
+    TooManyRedrives = "too-many-redrives", CONFLICT, FailedPrecondition, "The parked task was redriven too often";
+    /// Somebody paused the workflow.
+    WorkflowPaused = "workflow-paused", CONFLICT, FailedPrecondition, "The workflow is paused in Temporal";
     /// There is no failure queue with this name.
     FailureQueueNotFound = "failure-queue-not-found", NOT_FOUND, NotFound, "There is no such failure queue";
     /// There is no bulk operation with this id.
@@ -141,20 +145,20 @@ error_codes! {
     OrderUnattended = "order-unattended", SERVICE_UNAVAILABLE, Unavailable, "Nobody attends to the order right now";
     /// The order is cancelled, or about to be.
     OrderOver = "order-over", CONFLICT, FailedPrecondition, "The order is cancelled";
+    /// The order was amended too often.
+    TooManyAmendments = "too-many-amendments", CONFLICT, FailedPrecondition, "The order was amended too often";
     /// The payment of the difference was declined; the order is as it was.
     PaymentDeclined = "payment-declined", CONFLICT, FailedPrecondition, "The payment was declined";
     /// The order could not be amended now; it is as it was.
     AmendmentFailed = "amendment-failed", SERVICE_UNAVAILABLE, Unavailable, "The order could not be amended";
-    /// The order was amended too often.
-    TooManyAmendments = "too-many-amendments", CONFLICT, FailedPrecondition, "The order was amended too often";
     /// Another report was made under this id.
     ReportIdReused = "report-id-reused", UNPROCESSABLE_ENTITY, InvalidArgument, "The id is another report's";
+    /// Too many reports were made on the order.
+    TooManyReports = "too-many-kitchen-reports", CONFLICT, FailedPrecondition, "Too many reports were made on this order";
     /// Something that every request needs is away.
     NotReady = "not-ready", SERVICE_UNAVAILABLE, Unavailable, "The gateway is not ready";
     /// A fault of the gateway's own.
     Internal = "internal", INTERNAL_SERVER_ERROR, Internal, "Something went wrong here";
-    /// Too many reports were made on the order.
-    TooManyReports = "too-many-kitchen-reports", CONFLICT, FailedPrecondition, "Too many reports were made on this order";
 }
 
 /// An error as a client is told of it, whichever door it came through.

@@ -19,8 +19,9 @@ use super::{SOON, eventually, folder, ports};
 
 /// A server that answers in milliseconds instead of in its default steps of
 /// 50 ms and, for timers, a second; and that ends the polls of a worker that
-/// stops, as `pizza dev`'s does.
-const SETTINGS: [&str; 6] = [
+/// stops, as `pizza dev`'s does; and on which a workflow can be paused.
+const SETTINGS: [&str; 7] = [
+    "frontend.WorkflowPauseEnabled=true",
     "frontend.enableCancelWorkerPollsOnShutdown=true",
     "history.transferProcessorMaxPollRPS=400",
     "history.timerProcessorMaxPollRPS=400",

@@ -263,6 +263,8 @@ impl From<Error> for UseCaseError {
             Error::Resolved => Self::FailureResolved,
             Error::Busy => Self::FailureBusy,
             Error::Reused => Self::IdempotencyKeyReused,
+            Error::TooManyRedrives => Self::TooManyRedrives,
+            Error::Paused => Self::WorkflowPaused,
             Error::InvalidToken => invalid_cursor(),
             Error::Invalid(request) => request.into(),
             Error::TimedOut => Self::TemporalUnavailable(TemporalError::TimedOut),

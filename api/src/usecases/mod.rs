@@ -145,6 +145,12 @@ pub enum UseCaseError {
     /// The parked task is being redriven.
     #[error("the parked task is being redriven; look again in a moment")]
     FailureBusy,
+    /// The parked task was redriven by hand too often.
+    #[error("the parked task was redriven {MOST_REDRIVES} times by hand; it can be discarded")]
+    TooManyRedrives,
+    /// Somebody paused the workflow of a task, a queue or a bulk operation.
+    #[error("its workflow is paused in Temporal; `temporal workflow unpause` lets it go on")]
+    WorkflowPaused,
     /// There is no such failure queue.
     #[error("there is no such failure queue; GET /failure-queues lists them")]
     FailureQueueNotFound,
@@ -181,6 +187,12 @@ pub enum UseCaseError {
     /// Another report was made under this id.
     #[error("another report was made under this id")]
     ReportIdReused,
+    /// Too many reports were made on this order.
+    #[error("{}", ReportRefusal::TooMany)]
+    TooManyReports {
+        /// Where the order stands, if the store could say.
+        status: Option<OrderStatus>,
+    },
     /// The courier has the order.
     #[error("the order is on its way and cannot be changed any more")]
     OrderOnItsWay,
@@ -190,18 +202,18 @@ pub enum UseCaseError {
     /// The kitchen has accepted the order.
     #[error("the kitchen cooks already; the order can be cancelled, not amended")]
     OrderCooking {
-    /// Too many reports were made on this order.
-    #[error("{}", ReportRefusal::TooMany)]
-    TooManyReports {
-        /// Where the order stands, if the store could say.
-        status: Option<OrderStatus>,
-    },
         /// Where the order stands.
         status: OrderStatus,
     },
     /// The order is cancelled, or about to be.
     #[error("the order is cancelled, or about to be")]
     OrderOver {
+        /// Where the order stands.
+        status: OrderStatus,
+    },
+    /// The order was amended too often.
+    #[error("{}; it can be cancelled", ChangeRefusal::TooMany)]
+    TooManyAmendments {
         /// Where the order stands.
         status: OrderStatus,
     },
@@ -212,14 +224,9 @@ pub enum UseCaseError {
     #[error("the order is as it was; try again later")]
     AmendmentFailed(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Nobody works on the order, although it has not ended: its workflow was
-    /// ended from outside. The reconciler takes it up again.
+    /// ended from outside, and the reconciler takes it up again, or somebody
+    /// paused it.
     #[error("nobody attends to this order right now; try again later")]
-    /// The order was amended too often.
-    #[error("{}; it can be cancelled", ChangeRefusal::TooMany)]
-    TooManyAmendments {
-        /// Where the order stands.
-        status: OrderStatus,
-    },
     OrderUnattended,
     /// The order is over.
     #[error("the order is already over")]
@@ -280,6 +287,8 @@ impl UseCaseError {
             Self::FailureNotFound => ErrorCode::FailureNotFound,
             Self::FailureResolved => ErrorCode::FailureResolved,
             Self::FailureBusy => ErrorCode::FailureBusy,
+            Self::TooManyRedrives => ErrorCode::TooManyRedrives,
+            Self::WorkflowPaused => ErrorCode::WorkflowPaused,
             Self::FailureQueueNotFound => ErrorCode::FailureQueueNotFound,
             Self::BulkNotFound => ErrorCode::BulkNotFound,
             Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
@@ -290,10 +299,12 @@ impl UseCaseError {
             Self::ReportOutOfOrder { .. } => ErrorCode::KitchenReportOutOfOrder,
             Self::ReportLate { .. } => ErrorCode::KitchenReportLate,
             Self::ReportIdReused => ErrorCode::ReportIdReused,
+            Self::TooManyReports { .. } => ErrorCode::TooManyReports,
             Self::OrderOnItsWay => ErrorCode::OrderOnItsWay,
             Self::OrderDelivered => ErrorCode::OrderDelivered,
             Self::OrderCooking { .. } => ErrorCode::OrderCooking,
             Self::OrderOver { .. } => ErrorCode::OrderOver,
+            Self::TooManyAmendments { .. } => ErrorCode::TooManyAmendments,
             Self::PaymentDeclined(_) => ErrorCode::PaymentDeclined,
             Self::AmendmentFailed(_) => ErrorCode::AmendmentFailed,
             Self::OrderUnattended => ErrorCode::OrderUnattended,
@@ -302,12 +313,10 @@ impl UseCaseError {
             Self::Internal(_) => ErrorCode::Internal,
         }
     }
-            Self::TooManyReports { .. } => ErrorCode::TooManyReports,
 
     pub(crate) const fn invalid(violation: Violation, field: InvalidField) -> Self {
         Self::Invalid { violation, field }
     }
-            Self::TooManyAmendments { .. } => ErrorCode::TooManyAmendments,
 }
 
 impl UseCaseError {
@@ -326,6 +335,9 @@ impl UseCaseError {
             ChangeRefusal::Delivered => Self::OrderDelivered,
             ChangeRefusal::Cooking => Self::OrderCooking { status },
             ChangeRefusal::Over => Self::OrderOver { status },
+            // Whoever asks for no change is answered before this.
+            ChangeRefusal::Unchanged => Self::AmendmentFailed(refusal.into()),
+            ChangeRefusal::TooMany => Self::TooManyAmendments { status },
             ChangeRefusal::Declined(message) => Self::PaymentDeclined(message),
             ChangeRefusal::Failed(message) => Self::AmendmentFailed(message.into()),
         }
@@ -338,16 +350,15 @@ impl From<StoreError> for UseCaseError {
             Self::StoreUnavailable(error)
         } else {
             Self::Internal(error.into())
-            // Whoever asks for no change is answered before this.
-            ChangeRefusal::Unchanged => Self::AmendmentFailed(refusal.into()),
-            ChangeRefusal::TooMany => Self::TooManyAmendments { status },
         }
     }
 }
 
 impl From<TemporalError> for UseCaseError {
     fn from(error: TemporalError) -> Self {
-        if error.may_pass() {
+        if matches!(error, TemporalError::Paused) {
+            Self::OrderUnattended
+        } else if error.may_pass() {
             Self::TemporalUnavailable(error)
         } else {
             Self::Internal(error.into())

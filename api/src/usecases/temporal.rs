@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use failure_queue::client::update::{
-    COMPLETED_WITHOUT_ANSWER, failure_text, types, until_processed,
+    COMPLETED_WITHOUT_ANSWER, failure_text, is_paused, types, until_processed,
 };
 use payload_codec::{Cipher, LOST_KEYS, OpenError, open_what_can_be_opened};
 use pizza_domain::{Amendment, Order, OrderId, OrderStatus, ReportRefusal, TicketReport};
@@ -84,6 +84,10 @@ pub enum TemporalError {
     /// No answer within the time allowed.
     #[error("Temporal did not answer in time")]
     TimedOut,
+    /// Somebody paused the order's workflow, or its branch: it takes no updates
+    /// until it goes on.
+    #[error("the workflow is paused")]
+    Paused,
     /// An answer that is an error.
     #[error("Temporal answered with an error")]
     Rpc(#[source] Status),
@@ -104,7 +108,7 @@ impl TemporalError {
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::TimedOut | Self::Sealed(_) => true,
+            Self::Connect(_) | Self::TimedOut | Self::Paused | Self::Sealed(_) => true,
             Self::Rpc(status) if is_unheard_of(status) => true,
             Self::Rpc(status) => !matches!(
                 status.code(),
@@ -134,7 +138,7 @@ impl TemporalError {
     /// and no answer said that it had none.
     pub(super) fn may_have_happened(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Unexpected(_) => false,
+            Self::Connect(_) | Self::Paused | Self::Unexpected(_) => false,
             Self::TimedOut | Self::Sealed(_) => true,
             Self::Rpc(status) => self.may_pass() && !is_unheard_of(status),
         }
@@ -402,11 +406,11 @@ impl TemporalGateway {
     ) -> Result<Changed<()>, TemporalError> {
         let options = WorkflowExecuteUpdateOptions::builder()
             .rpc_options(rpc_options(limit))
+            .update_id(CANCELLATION.to_owned())
             .build();
         self.within(limit, async |client| {
             let saga = client.get_workflow_handle::<OrderWorkflow>(order_workflow_id(id));
             let send = || saga.execute_update(OrderWorkflow::cancel, (), options.clone());
-            .update_id(CANCELLATION.to_owned())
             changed(until_processed(&client, send).await)
         })
         .await
@@ -449,7 +453,9 @@ impl TemporalGateway {
             match fulfilment.describe(options).await {
                 Ok(description) => match description.status() {
                     ClientStatus::Completed => {}
-                    ClientStatus::Running => return Ok(Fulfilment::UnderWay),
+                    ClientStatus::Running | ClientStatus::Paused => {
+                        return Ok(Fulfilment::UnderWay);
+                    }
                     _ => return Ok(Fulfilment::Over),
                 },
                 Err(WorkflowInteractionError::NotFound(_)) => return Ok(Fulfilment::Unknown),
@@ -586,15 +592,15 @@ impl TemporalGateway {
     }
 }
 
+/// The id of the update that cancels an order.
+const CANCELLATION: &str = "cancel";
+
 /// The id of an amendment that was sent under a key. Ids are never encrypted,
 /// and the key is the client's own text.
 fn amendment_id(key: IdempotencyKey) -> String {
     let key = Uuid::new_v5(&Uuid::NAMESPACE_OID, String::from(key).as_bytes());
     format!("amend-{key}")
 }
-/// The id of the update that cancels an order.
-const CANCELLATION: &str = "cancel";
-
 
 /// A page of a history with its payloads decrypted, as far as there are keys.
 async fn opened(
@@ -686,7 +692,7 @@ fn changed<T>(answer: Result<T, WorkflowUpdateError>) -> Result<Changed<T>, Temp
         Ok(receipt) => return Ok(Changed::Yes(receipt)),
         Err(WorkflowUpdateError::NotFound(_)) => return Ok(Changed::Closed),
         Err(WorkflowUpdateError::Failed(failure)) => failure,
-        Err(WorkflowUpdateError::Rpc(status)) => return Err(TemporalError::Rpc(status)),
+        Err(WorkflowUpdateError::Rpc(status)) => return Err(update_status(status)),
         Err(other) => return Err(TemporalError::of_answer(other)),
     };
     types(&failure)
@@ -697,12 +703,20 @@ fn changed<T>(answer: Result<T, WorkflowUpdateError>) -> Result<Changed<T>, Temp
         .ok_or_else(|| TemporalError::Unexpected(failure_text(&failure).into()))
 }
 
+fn update_status(status: Status) -> TemporalError {
+    if is_paused(&status) {
+        TemporalError::Paused
+    } else {
+        TemporalError::Rpc(status)
+    }
+}
+
 fn update_error(error: WorkflowUpdateError) -> Result<Report, TemporalError> {
     match error {
         WorkflowUpdateError::NotFound(_) => Ok(Report::Closed),
         WorkflowUpdateError::Failed(failure) => known_failure(&failure)
             .ok_or_else(|| TemporalError::Unexpected(failure_text(&failure).into())),
-        WorkflowUpdateError::Rpc(status) => Err(TemporalError::Rpc(status)),
+        WorkflowUpdateError::Rpc(status) => Err(update_status(status)),
         other => Err(TemporalError::of_answer(other)),
     }
 }
@@ -724,6 +738,7 @@ const REFUSALS: [(&str, ReportRefusal); 5] = [
     (failure_type::REPORT_OUT_OF_ORDER, ReportRefusal::OutOfOrder),
     (failure_type::REPORT_LATE, ReportRefusal::Late),
     (failure_type::REPORT_ID_REUSED, ReportRefusal::IdReused),
+    (failure_type::TOO_MANY_REPORTS, ReportRefusal::TooMany),
 ];
 
 #[cfg(test)]
@@ -738,7 +753,6 @@ mod tests {
             message: message.to_owned(),
             cause: cause.map(Box::new),
             failure_info: Some(FailureInfo::ApplicationFailureInfo(
-    (failure_type::TOO_MANY_REPORTS, ReportRefusal::TooMany),
                 ApplicationFailureInfo {
                     r#type: type_name.to_owned(),
                     ..Default::default()

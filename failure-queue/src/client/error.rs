@@ -7,7 +7,7 @@ use temporalio_client::errors::{
 use temporalio_common::protos::temporal::api::failure::v1::Failure;
 use tonic::{Code, Status};
 
-use super::update::{COMPLETED_WITHOUT_ANSWER, failure_text, types};
+use super::update::{COMPLETED_WITHOUT_ANSWER, failure_text, is_paused, types};
 use crate::names::failure_type;
 use crate::request::{InvalidRequest, MOST_REDRIVES};
 
@@ -26,6 +26,13 @@ pub enum Error {
     /// Another request was made under the request's id.
     #[error("another request was made under this id")]
     Reused,
+    /// The task was redriven by hand too often; it can be discarded.
+    #[error("the task was redriven {MOST_REDRIVES} times by hand")]
+    TooManyRedrives,
+    /// Somebody paused the workflow of the task, queue or operation. It answers
+    /// once it goes on.
+    #[error("the workflow is paused")]
+    Paused,
     /// The token is not one that a page of the same list ended with.
     #[error("the page token is not one of this list")]
     InvalidToken,
@@ -60,6 +67,7 @@ impl From<InvalidRequest> for Error {
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
         match status.code() {
+            _ if is_paused(&status) => Self::Paused,
             Code::NotFound => Self::NotFound,
             Code::DeadlineExceeded | Code::Cancelled => Self::TimedOut,
             Code::InvalidArgument
@@ -94,6 +102,9 @@ impl From<WorkflowQueryError> for Error {
     fn from(error: WorkflowQueryError) -> Self {
         match error {
             WorkflowQueryError::NotFound(_) => Self::NotFound,
+            WorkflowQueryError::Rejected {
+                status: Some(WorkflowExecutionStatus::Paused),
+            } => Self::Paused,
             WorkflowQueryError::Rpc(status) => status.into(),
             other => Self::Unexpected(other.into()),
         }
@@ -118,6 +129,7 @@ fn known_failure(failure: &Failure) -> Option<Error> {
         COMPLETED_WITHOUT_ANSWER | failure_type::RESOLVED => Some(Error::Resolved),
         failure_type::BUSY => Some(Error::Busy),
         failure_type::REUSED => Some(Error::Reused),
+        failure_type::TOO_MANY_REDRIVES => Some(Error::TooManyRedrives),
         failure_type::INVALID => Some(Error::Invalid(invalid(message))),
         _ => None,
     })
@@ -129,7 +141,6 @@ fn invalid(message: &str) -> InvalidRequest {
     InvalidRequest {
         field: field.to_owned(),
         expected: expected.to_owned(),
-        failure_type::TOO_MANY_REDRIVES => Some(Error::TooManyRedrives),
     }
 }
 
@@ -180,5 +191,19 @@ mod tests {
         assert!(is_lost(&WorkflowUpdateError::Failed(Box::new(lost))));
         let refused = failure(failure_type::BUSY, "busy", None);
         assert!(!is_lost(&WorkflowUpdateError::Failed(Box::new(refused))));
+    }
+
+    #[test]
+    fn a_workflow_that_is_paused_is_not_asked_again() {
+        let status = Status::failed_precondition("Workflow is paused. Cannot update the workflow.");
+        let refused = WorkflowUpdateError::Rpc(status);
+        assert!(!is_lost(&refused));
+        assert!(matches!(refused.into(), Error::Paused));
+        let query = WorkflowQueryError::Rejected {
+            status: Some(WorkflowExecutionStatus::Paused),
+        };
+        assert!(matches!(query.into(), Error::Paused));
+        let lost = WorkflowUpdateError::Rpc(Status::failed_precondition("the task was lost"));
+        assert!(is_lost(&lost));
     }
 }

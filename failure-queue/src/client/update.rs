@@ -12,7 +12,7 @@ use temporalio_common::protos::temporal::api::failure::v1::Failure;
 use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
 use temporalio_common_full::payload_visitor::decode_payloads;
 use tokio::time::sleep;
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::ASK_AGAIN;
 
@@ -73,9 +73,18 @@ async fn in_plain(client: &Client, failure: Failure) -> Failure {
 pub fn is_lost(error: &WorkflowUpdateError) -> bool {
     match error {
         WorkflowUpdateError::Failed(failure) => types(failure).any(|(kind, _)| kind == UNPROCESSED),
-        WorkflowUpdateError::Rpc(status) => status.code() == Code::FailedPrecondition,
+        WorkflowUpdateError::Rpc(status) => {
+            status.code() == Code::FailedPrecondition && !is_paused(status)
+        }
         _ => false,
     }
+}
+
+/// Whether the server refuses an update because somebody paused the workflow.
+/// It says so in its text alone.
+#[must_use]
+pub fn is_paused(status: &Status) -> bool {
+    status.code() == Code::FailedPrecondition && status.message().contains("paused")
 }
 
 /// The types and messages of the application failures in a failure and its

@@ -13,15 +13,13 @@ use crate::task::TaskState;
 /// The query for the tasks that a filter lets through.
 pub(super) fn query(filter: &TaskFilter, spellings: &Spellings) -> String {
     let mut query = format!("WorkflowType = '{}'", workflow_type::FAILED_TASK);
-    // Writing to a string does not fail.
-    let mut and = |name: &str, operator: &str, value: &str| {
-        let _ = write!(query, " AND {name} {operator} '{}'", escaped(value));
-    };
     match filter.state {
-        StateFilter::Open => and("ExecutionStatus", "=", "Running"),
-        StateFilter::Done => closed(&mut and, TaskState::Done),
-        StateFilter::Discarded => closed(&mut and, TaskState::Discarded),
+        // Also while somebody has paused it.
+        StateFilter::Open => query.push_str(" AND CloseTime IS NULL"),
+        StateFilter::Done => closed(&mut query, TaskState::Done),
+        StateFilter::Discarded => closed(&mut query, TaskState::Discarded),
     }
+    let mut and = |name, operator, value: &str| and(&mut query, name, operator, value);
     let tasks = &filter.tasks;
     for (key, value) in [
         (search_attribute::QUEUE, &tasks.queue),
@@ -53,9 +51,14 @@ pub(super) fn query(filter: &TaskFilter, spellings: &Spellings) -> String {
     query
 }
 
-fn closed(and: &mut impl FnMut(&str, &str, &str), state: TaskState) {
-    and("ExecutionStatus", "=", "Completed");
-    and(search_attribute::STATE.name(), "=", state.as_str());
+fn closed(query: &mut String, state: TaskState) {
+    and(query, "ExecutionStatus", "=", "Completed");
+    and(query, search_attribute::STATE.name(), "=", state.as_str());
+}
+
+fn and(query: &mut String, name: &str, operator: &str, value: &str) {
+    // Writing to a string does not fail.
+    let _ = write!(query, " AND {name} {operator} '{}'", escaped(value));
 }
 
 /// A text inside the quotes of a query.
@@ -128,7 +131,7 @@ mod tests {
         let mut filter = TaskFilter::default();
         let subject = ("CustomerId".to_owned(), "o'neil".to_owned());
         filter.tasks.subject.extend([subject]);
-        let open = "WorkflowType = 'FailedTask' AND ExecutionStatus = 'Running' AND CustomerId";
+        let open = "WorkflowType = 'FailedTask' AND CloseTime IS NULL AND CustomerId";
         assert_eq!(query(&filter, &plain()), format!(r"{open} = 'o\'neil'"));
         let spellings: Spellings = Arc::new(|name, value| vec![value.to_owned(), name.to_owned()]);
         assert_eq!(
@@ -149,7 +152,7 @@ mod tests {
         };
         assert_eq!(
             query(&filter, &plain()),
-            "WorkflowType = 'FailedTask' AND ExecutionStatus = 'Running' \
+            "WorkflowType = 'FailedTask' AND CloseTime IS NULL \
              AND FailureQueue = 'a\\' OR WorkflowType = \\'b' \
              AND FailureParkedAt < '1970-01-01T00:00:01.500Z'"
         );

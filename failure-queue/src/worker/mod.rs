@@ -195,7 +195,11 @@ impl FailureQueueActivities {
             BulkAction::Discard => self.discard(request, &id).await,
         };
         let kind = result.unwrap_or_else(|error| match error {
-            Error::Resolved | Error::Busy | Error::NotFound => Kind::Skipped(error.to_string()),
+            Error::Resolved
+            | Error::Busy
+            | Error::TooManyRedrives
+            | Error::Paused
+            | Error::NotFound => Kind::Skipped(error.to_string()),
             error => Kind::Unanswered(chain(&error)),
         });
         Outcome { id, kind }

@@ -55,10 +55,10 @@ impl Temporal {
     }
 
     /// A page of every order that the server still knows, and of every parked
-    /// task that runs.
+    /// task that is open.
     pub(crate) async fn everything(&self, page: Vec<u8>) -> anyhow::Result<Page> {
         let query = format!(
-            "WorkflowType = '{}' OR (WorkflowType = '{}' AND ExecutionStatus = 'Running')",
+            "WorkflowType = '{}' OR (WorkflowType = '{}' AND CloseTime IS NULL)",
             workflow_type::ORDER,
             workflow_type::FAILED_TASK,
         );

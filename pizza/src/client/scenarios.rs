@@ -184,7 +184,7 @@ async fn look(gateway: &Gateway, run: &mut Run) -> anyhow::Result<()> {
         .iter()
         .filter_map(|workflow| workflow.message_type.clone())
         .collect();
-    run.ended = !matches!(run.end.workflow.as_str(), "" | "Running");
+    run.ended = !matches!(run.end.workflow.as_str(), "" | "Running" | "Paused");
     Ok(())
 }
 

@@ -195,8 +195,8 @@ pub(super) async fn list(
     Ok((runs, answer.next_page_token))
 }
 
-/// What is open, in a visibility query.
-pub(super) const OPEN: &str = "ExecutionStatus = 'Running'";
+/// What is open, in a visibility query, also while somebody has paused it.
+pub(super) const OPEN: &str = "CloseTime IS NULL";
 
 /// Runs that one query finds, page by page.
 struct Bucket {
@@ -305,7 +305,7 @@ mod tests {
         assert!(of(0, 0).is_empty());
         assert_eq!(
             of(FEW, 0),
-            ["WorkflowType = 'PizzaOrder' AND ExecutionStatus = 'Running'"]
+            ["WorkflowType = 'PizzaOrder' AND CloseTime IS NULL"]
         );
         let ages = of(FEW + 1, 0);
         assert_eq!(ages.len(), 4);
