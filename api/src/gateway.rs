@@ -10,6 +10,7 @@ use pizza_activities::store::Store;
 use pizza_domain::OrderId;
 use url::{Host, Origin, Url};
 
+use crate::client::Client;
 use crate::feed::Feed;
 use crate::keys::{Keyring, Role};
 use crate::limits::Limits;
@@ -22,7 +23,7 @@ use crate::rate_limits::{RateLimiter, RateLimits};
 use crate::refusals::Refusals;
 use crate::streams::{Place, Streams};
 use crate::tls::Tls;
-use crate::usecases::{Changes, Settings, TemporalGateway, UseCases};
+use crate::usecases::{Changes, PlaceOrder, Placed, Settings, TemporalGateway, UseCases};
 use crate::viewer::Viewer;
 
 /// Everything that [`crate::run`] serves.
@@ -142,6 +143,18 @@ impl App {
             feed,
             queues_seen: QueuesSeen::default(),
         }
+    }
+
+    /// Places what a client asks for. A request is counted as one order before
+    /// its body is read; `ALL` is eight, and the others are counted here.
+    pub(crate) async fn place_order(
+        &self,
+        client: &Client,
+        viewer: &Viewer,
+        request: PlaceOrder,
+    ) -> Result<Placed, Problem> {
+        self.rates.more_orders(client, request.orders() - 1)?;
+        Ok(self.use_cases().place_order(viewer, request).await?)
     }
 
     /// The changes of an order after a version; none when the order had ended

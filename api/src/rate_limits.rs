@@ -127,6 +127,18 @@ impl RateLimiter {
         Ok(())
     }
 
+    /// Counts the orders that a request of this client places beyond the one
+    /// that it was let in for. A bucket that holds fewer is emptied.
+    pub(crate) fn more_orders(&self, client: &Client, more: u32) -> Result<(), Problem> {
+        let buckets = if client.is_staff() {
+            self.staff.as_ref()
+        } else {
+            self.orders.as_ref()
+        };
+        let room = buckets.map_or(0, |buckets| buckets.burst.get() - 1);
+        NonZeroU32::new(more.min(room)).map_or(Ok(()), |more| take(buckets, client, more))
+    }
+
     /// Counts a call that was turned away for want of a known key. Whoever
     /// makes too many of them is told no more whether a key is known; a known
     /// key from the same address is served all the same, or anybody behind a

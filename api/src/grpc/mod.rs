@@ -173,8 +173,12 @@ impl OrderService for Door {
         let viewer = viewer(&request)?;
         let key = idempotency_key(request.metadata().as_ref()).map_err(|it| status::of(&it))?;
         let reached_at = request.extensions().get::<ReachedAt>().cloned();
+        let client = client(&request)?.clone();
         let request = request.into_inner();
-        answer(place_order::serve(&self.0, &viewer, key, reached_at, request).await)
+        place_order::serve(&self.0, &client, &viewer, key, reached_at, request)
+            .await
+            .map(tonic::Response::new)
+            .map_err(|problem| status::of(&problem))
     }
 
     async fn get_order(

@@ -4,9 +4,11 @@ use pizza_domain::{InvalidField, Size};
 
 use super::proto::place_order_request::ErrorOnStep;
 use super::proto::{self, PlaceOrderRequest, PlaceOrderResponse};
+use crate::client::Client;
 use crate::gateway::App;
 use crate::http::PLACED_MESSAGE;
 use crate::origin::ReachedAt;
+use crate::problem::Problem;
 use crate::usecases::{
     IdempotencyKey, PlaceOrder, PlacedOrder, ScenarioChoice, UseCaseError, Violation,
 };
@@ -14,13 +16,14 @@ use crate::viewer::Viewer;
 
 pub(super) async fn serve(
     app: &App,
+    client: &Client,
     viewer: &Viewer,
     key: Option<IdempotencyKey>,
     reached_at: Option<ReachedAt>,
     request: PlaceOrderRequest,
-) -> Result<PlaceOrderResponse, UseCaseError> {
+) -> Result<PlaceOrderResponse, Problem> {
     let request = parse(key, request)?;
-    let placed = app.use_cases().place_order(viewer, request).await?;
+    let placed = app.place_order(client, viewer, request).await?;
     let authority = reached_at.map(|ReachedAt(authority)| authority);
     let status_check = |order: &PlacedOrder| app.status_check(authority.as_ref(), order.order_id);
     Ok(PlaceOrderResponse {

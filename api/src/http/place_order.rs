@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::Authority;
 use super::json::Fields;
 use super::problem::ProblemBody;
+use crate::client::Client;
 use crate::gateway::App;
 use crate::idempotency_key::Key;
 use crate::problem::Problem;
@@ -163,11 +164,12 @@ pub(super) async fn place_order(
     viewer: Viewer,
     State(app): State<Arc<App>>,
     Authority(authority): Authority,
+    Extension(client): Extension<Client>,
     Key(key): Key,
     fields: Fields,
 ) -> Result<Response, Problem> {
     let request = request(key, fields)?;
-    let placed = app.use_cases().place_order(&viewer, request).await?;
+    let placed = app.place_order(&client, &viewer, request).await?;
     let status_check = |order: &PlacedOrder| app.status_check(authority.as_ref(), order.order_id);
     let body = OrderPlacedBody {
         message: MESSAGE,

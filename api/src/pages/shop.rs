@@ -310,15 +310,13 @@ fn quote_of(site: &Site<'_>, viewer: &Viewer, typed: &Typed) -> Markup {
 /// `POST /shop/orders`.
 pub(super) async fn place(
     State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
     form: Submitted<Viewer>,
 ) -> Result<Response, Problem> {
     let viewer = &form.right;
     let typed = Typed::read(|field| form.text(field));
     let placed = match typed.request() {
-        Ok(request) => {
-            let placed = app.use_cases().place_order(viewer, request).await;
-            placed.map_err(Problem::from)
-        }
+        Ok(request) => app.place_order(&client, viewer, request).await,
         Err(problem) => Err(problem),
     };
     let site = form.visitor.site(&app);

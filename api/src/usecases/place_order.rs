@@ -33,6 +33,16 @@ pub struct PlaceOrder {
     pub key: Option<IdempotencyKey>,
 }
 
+impl PlaceOrder {
+    /// How many orders it asks for: one for each scenario with `ALL`.
+    pub(crate) fn orders(&self) -> u32 {
+        let scenarios = self.error_on_step.clone().map(scenarios);
+        let scenarios = scenarios.and_then(Result::ok).unwrap_or(&NO_ERROR);
+        // There are eight.
+        u32::try_from(scenarios.len()).unwrap_or(1)
+    }
+}
+
 /// A scenario, the way the client named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScenarioChoice {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use pizza_api::proto::menu_service_client::MenuServiceClient;
 use pizza_api::proto::order_service_client::OrderServiceClient;
+use pizza_api::proto::place_order_request::ErrorOnStep;
 use pizza_api::proto::{GetMenuRequest, PlaceOrderRequest, WatchOrderRequest};
 use pizza_api::{KeyHash, Rate, RateLimits, Role, TrustedProxies};
 use reqwest::Response;
@@ -374,4 +375,37 @@ async fn whoever_asks_too_often_keeps_no_connection() {
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     let refused = said.split("HTTP/1.1 429").nth(1).expect("the second");
     assert!(refused.contains("\r\nconnection: close\r\n"), "{said}");
+}
+
+#[tokio::test]
+async fn all_scenarios_at_once_count_as_eight_orders() {
+    let limits = RateLimits {
+        orders: slowly(10),
+        ..RateLimits::default()
+    };
+    let demonstration = || {
+        TestGateway::with(|gateway| {
+            gateway.rate_limits = limits;
+            gateway.use_cases.settings.fault_injection = true;
+        })
+    };
+    let all = r#"{"errorOnStep":"ALL"}"#;
+    let gateway = demonstration().await;
+    // Temporal is away: it came as far as that.
+    assert_eq!(gateway.post("/orders", all).await.status(), 503);
+    // Of ten, two are left, and what is refused takes none of them but its own.
+    refusal(gateway.post("/orders", r#"{"errorOnStep":100}"#).await).await;
+    assert_eq!(gateway.post("/orders", "{}").await.status(), 503);
+    refusal(gateway.post("/orders", "{}").await).await;
+
+    let gateway = demonstration().await;
+    let mut orders = OrderServiceClient::new(channel(&gateway).await);
+    let request = || PlaceOrderRequest {
+        error_on_step: Some(ErrorOnStep::ErrorOnStepName("ALL".to_owned())),
+        ..PlaceOrderRequest::default()
+    };
+    let away = orders.place_order(request()).await.expect_err("away");
+    assert_eq!(away.code(), Code::Unavailable, "{away:?}");
+    let refused = orders.place_order(request()).await.expect_err("too many");
+    assert_eq!(code(&refused), "rate-limited", "{refused:?}");
 }
