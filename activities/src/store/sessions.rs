@@ -137,9 +137,8 @@ mod tests {
             .await
             .expect("kept");
         for number in 0..SESSIONS_OF_A_KEY + 2 {
-            let session = until(start + number);
-            let opened = store.open_session(&number.to_string(), &session);
-            opened.await.expect("kept");
+            let (id, session) = (number.to_string(), until(start + number));
+            store.open_session(&id, &session).await.expect("kept");
         }
         let is_open = async |id: &str| store.session(id).await.expect("read").is_some();
         for (id, open) in [("0", false), ("1", false), ("2", true), ("33", true)] {
