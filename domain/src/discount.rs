@@ -15,10 +15,23 @@ impl Discount {
     const NONE: Self = Self { percent: 0 };
     const PINEAPPLE: Self = Self { percent: 20 };
 
-    /// The discount that a flavour earns, whatever its case.
+    /// The discount that a flavour earns, however it is spelled
+    /// ([`Flavour::folded`]). Decided once, where the flavour is chosen:
+    /// histories are replayed with what was decided then.
     #[must_use]
     pub fn for_flavour(flavour: &Flavour) -> Self {
-        match flavour.as_str().to_lowercase().as_str() {
+        Self::for_name(&flavour.folded())
+    }
+
+    /// The discount that versions gave which had the workflow decide it, and
+    /// compared lower case alone. For what they wrote into histories.
+    #[must_use]
+    pub(crate) fn for_lower_case(flavour: &Flavour) -> Self {
+        Self::for_name(&flavour.as_str().to_lowercase())
+    }
+
+    fn for_name(name: &str) -> Self {
+        match name {
             "pineapple" | "hawaiian" => Self::PINEAPPLE,
             _ => Self::NONE,
         }
@@ -66,6 +79,9 @@ mod tests {
             "hawaiian",
             "HAWAIIAN",
             " pineapple ",
+            "Ｐｉｎｅａｐｐｌｅ",
+            "pine\u{200B}apple",
+            "PİNEAPPLE",
         ] {
             assert_eq!(discount(flavour).percent(), 20, "{flavour}");
             assert_eq!(

@@ -159,8 +159,9 @@ impl Menu {
     /// A menu of these flavours; any other costs `custom`.
     ///
     /// # Errors
-    /// When there are too many flavours, one is listed twice (whatever its
-    /// case), or a price is out of range.
+    /// When there are too many flavours, one is listed twice (in any spelling
+    /// that [`Flavour::folded`] makes the same) or cannot be ordered, or a price
+    /// is out of range.
     pub fn new(items: Vec<MenuItem>, custom: Prices) -> Result<Self, InvalidField> {
         if items.len() > Self::MAX_ITEMS {
             return Err(InvalidField::new(
@@ -173,11 +174,13 @@ impl Menu {
         for item in &items {
             let whose = format!("of {:?}", item.flavour.as_str());
             item.prices.check("prices", &whose)?;
-            if !seen.insert(item.flavour.as_str().to_lowercase()) {
+            // Read as one that was accepted before, which this one was not.
+            Flavour::try_from(item.flavour.as_str().to_owned())?;
+            if !seen.insert(item.flavour.folded()) {
                 return Err(InvalidField::new(
                     "items",
                     format!(
-                        "must list each flavour once, whatever its case: {:?} is there twice",
+                        "must list each flavour once, however it is spelled: {:?} is there twice",
                         item.flavour.as_str()
                     ),
                 ));
@@ -198,13 +201,13 @@ impl Menu {
         self.custom
     }
 
-    /// What a flavour costs, whatever its case.
+    /// What a flavour costs, however it is spelled ([`Flavour::folded`]).
     #[must_use]
     pub fn prices_of(&self, flavour: &Flavour) -> Prices {
-        let wanted = flavour.as_str().to_lowercase();
+        let wanted = flavour.folded();
         self.items
             .iter()
-            .find(|item| item.flavour.as_str().to_lowercase() == wanted)
+            .find(|item| item.flavour.folded() == wanted)
             .map_or(self.custom, |item| item.prices)
     }
 }
@@ -238,6 +241,7 @@ mod tests {
         let menu = Menu::new(vec![item("Hawaiian", 1300)], prices(1400)).expect("a menu");
         let price = |flavour: &str| menu.prices_of(&flavour.parse().expect("a flavour")).medium;
         assert_eq!(price("hAWAIIAN"), Money::from_minor(1300));
+        assert_eq!(price("Ｈａｗａｉｉａｎ"), Money::from_minor(1300));
         assert_eq!(price("gravel"), Money::from_minor(1400));
     }
 
@@ -248,6 +252,13 @@ mod tests {
             Menu::new(twice, Prices::FIRST).expect_err("twice").field,
             "items"
         );
+        let twice = vec![item("Süß", 1200), item("SU\u{308}SS", 1300)];
+        assert!(Menu::new(twice, Prices::FIRST).is_err());
+        let invisible =
+            r#"{ "flavour": "\u200b", "prices": { "small": 1, "medium": 2, "large": 3 } }"#;
+        let invisible = serde_json::from_str(invisible).expect("an item");
+        let refusal = Menu::new(vec![invisible], Prices::FIRST);
+        assert_eq!(refusal.expect_err("invisible").field, "flavour");
         for price in [0, -1, Prices::MAX_MINOR + 1] {
             let refusal = Menu::new(vec![item("plain", price)], Prices::FIRST);
             let text = format!(

@@ -158,6 +158,22 @@ pub struct PricedFlavour {
     pub flavour: Flavour,
     /// What it costs.
     pub prices: Prices,
+    /// The discount on it. None in amendments by versions that left it to the
+    /// workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount: Option<Discount>,
+}
+
+impl PricedFlavour {
+    /// A flavour at these prices, with the discount that it earns now.
+    #[must_use]
+    pub fn at(flavour: Flavour, prices: Prices) -> Self {
+        Self {
+            discount: Some(Discount::for_flavour(&flavour)),
+            flavour,
+            prices,
+        }
+    }
 }
 
 impl Amendment {
@@ -181,13 +197,14 @@ impl Order {
         stages: StageDeadlines,
         placed_at_ms: i64,
     ) -> Self {
+        let discount = Discount::for_flavour(&request.flavour);
         let mut order = Self {
             order_id,
             customer_id: request.customer_id,
             flavour: request.flavour,
             size: request.size,
             quantity: request.quantity,
-            discount: Discount::of_percent(0),
+            discount,
             total: Money::default(),
             prices: Some(prices),
             kitchen_deadline_ms: stages.cooked_ms,
@@ -202,13 +219,15 @@ impl Order {
     }
 
     /// This order after an amendment. What was not amended keeps the price
-    /// that it was chosen at.
+    /// and the discount that it was chosen at.
     #[must_use]
     pub fn amended(&self, amendment: &Amendment) -> Self {
         let mut order = self.clone();
-        if let Some(PricedFlavour { flavour, prices }) = &amendment.flavour {
-            order.flavour = flavour.clone();
-            order.prices = Some(*prices);
+        if let Some(chosen) = &amendment.flavour {
+            let by_lower_case = || Discount::for_lower_case(&chosen.flavour);
+            order.discount = chosen.discount.unwrap_or_else(by_lower_case);
+            order.flavour = chosen.flavour.clone();
+            order.prices = Some(chosen.prices);
         }
         order.size = amendment.size.unwrap_or(order.size);
         order.quantity = amendment.quantity.unwrap_or(order.quantity);
@@ -218,7 +237,6 @@ impl Order {
 
     fn price(&mut self) {
         let one = self.prices.unwrap_or(Prices::FIRST).of(self.size);
-        self.discount = Discount::for_flavour(&self.flavour);
         self.total = self.discount.apply(one.times(self.quantity.get()));
     }
 
@@ -288,16 +306,46 @@ mod tests {
             ..Prices::FIRST
         };
         let other = Amendment {
-            flavour: Some(PricedFlavour {
-                flavour: "pineapple".parse().expect("a flavour"),
-                prices: dear,
-            }),
+            flavour: Some(PricedFlavour::at(
+                "Ｐineapple".parse().expect("a flavour"),
+                dear,
+            )),
             ..Amendment::default()
         };
         let amended = order.amended(&other);
         assert_eq!(amended.total, Money::from_minor(1600));
         assert_eq!(amended.amended(&more).total, Money::from_minor(3200));
         assert_eq!(order.amended(&Amendment::default()), order);
+    }
+
+    #[test]
+    fn an_amendment_of_an_earlier_version_is_replayed_at_its_price() {
+        let amended = |flavour: &str| {
+            let prices = serde_json::to_value(Prices::FIRST).expect("JSON");
+            let json = serde_json::json!({ "flavour": { "flavour": flavour, "prices": prices } });
+            let amendment: Amendment = serde_json::from_value(json.clone()).expect("an amendment");
+            assert_eq!(serde_json::to_value(&amendment).expect("JSON"), json);
+            accept(OrderRequest::default()).amended(&amendment).total
+        };
+        // They compared lower case alone.
+        assert_eq!(amended("PINEAPPLE"), Money::from_minor(960));
+        assert_eq!(amended("Ｐineapple"), Money::from_minor(1200));
+        assert_eq!(amended("\u{200B}"), Money::from_minor(1200));
+    }
+
+    #[test]
+    fn an_order_keeps_its_discount_whatever_this_version_would_give() {
+        let mut order = accept(OrderRequest {
+            flavour: "Ｐineapple".parse().expect("a flavour"),
+            ..OrderRequest::default()
+        });
+        assert_eq!(order.total, Money::from_minor(960));
+        order.discount = Discount::of_percent(0);
+        let more = Amendment {
+            quantity: Some(Quantity::try_from(2).expect("in range")),
+            ..Amendment::default()
+        };
+        assert_eq!(order.amended(&more).total, Money::from_minor(2400));
     }
 
     #[test]

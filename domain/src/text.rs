@@ -3,14 +3,44 @@
 use std::fmt;
 use std::str::FromStr;
 
+use icu_casemap::CaseMapper;
+use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
 use serde::{Deserialize, Serialize};
 
 use crate::InvalidField;
 
+/// Whether a text shows nothing: it has only spaces, control characters, and
+/// characters that are drawn as nothing (zero width, direction marks, fillers,
+/// variation selectors, tags, blank braille).
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+    text.chars().all(|c| {
+        c.is_whitespace() || c.is_control() || ignorable.contains(c) || is_drawn_as_nothing(c)
+    })
+}
+
+/// What Unicode counts as a symbol, a letter, a mark or a format character,
+/// and fonts draw as nothing.
+const fn is_drawn_as_nothing(c: char) -> bool {
+    matches!(
+        c,
+        '\u{2800}'                  // braille pattern blank
+        | '\u{FFF9}'..='\u{FFFB}'   // interlinear annotation
+        | '\u{13430}'..='\u{13442}' // Egyptian joiners and blanks
+        | '\u{16FE4}'               // Khitan filler
+        | '\u{1D159}'               // musical null notehead
+    )
+}
+
 /// What the customer wants on the pizza: any text of 1 to 64 characters
-/// without control characters, trimmed.
+/// without control characters, at least one of them visible, trimmed.
+///
+/// Two are the same pizza when their [`Self::folded`] forms are equal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "AsKept", into = "String")]
 pub struct Flavour(String);
 
 impl Flavour {
@@ -22,6 +52,42 @@ impl Flavour {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// A flavour that was accepted before, perhaps by a version that accepted
+    /// more than this one.
+    ///
+    /// # Errors
+    /// When no version accepted it.
+    pub fn kept(text: String) -> Result<Self, InvalidField> {
+        trimmed("flavour", &text, Self::MAX_LENGTH).map(Self)
+    }
+
+    /// The form in which flavours are compared: that of Unicode's
+    /// `NFKC_Casefold`, which ignores case (`ß` is `SS`), composition, width,
+    /// and what is drawn as nothing, the same for each language. Beyond it, an
+    /// `i` is an `i` with a dot and without, since Turkish writes both in
+    /// either case. Only for comparing: it depends on the version of Unicode.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+        let decomposed = DecomposingNormalizer::new_nfd().normalize(&self.0);
+        let visible: String = decomposed
+            .chars()
+            .filter(|c| !ignorable.contains(*c))
+            .collect();
+        // Folding may bring about what composes or folds further: twice is
+        // enough.
+        let folded = fold_once(&fold_once(&visible));
+        let dotless = folded.replace("i\u{307}", "i").replace('ı', "i");
+        dotless.trim().to_owned()
+    }
+}
+
+fn fold_once(text: &str) -> String {
+    let folded = CaseMapper::new().fold_string(text);
+    ComposingNormalizer::new_nfkc()
+        .normalize(&folded)
+        .into_owned()
 }
 
 impl Default for Flavour {
@@ -47,7 +113,15 @@ impl TryFrom<String> for Flavour {
     type Error = InvalidField;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        trimmed("flavour", &text, Self::MAX_LENGTH).map(Self)
+        visible("flavour", text, Self::MAX_LENGTH).map(Self)
+    }
+}
+
+impl TryFrom<AsKept> for Flavour {
+    type Error = InvalidField;
+
+    fn try_from(AsKept(text): AsKept) -> Result<Self, Self::Error> {
+        Self::kept(text)
     }
 }
 
@@ -60,9 +134,10 @@ impl FromStr for Flavour {
 }
 
 /// Why the kitchen rejects an order, in its own words for the customer: 1 to
-/// 200 characters without control characters, trimmed.
+/// 200 characters without control characters, at least one of them visible,
+/// trimmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "AsKept", into = "String")]
 pub struct Rejection(String);
 
 impl Rejection {
@@ -86,8 +161,31 @@ impl TryFrom<String> for Rejection {
     type Error = InvalidField;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
+        visible("reason", text, Self::MAX_LENGTH).map(Self)
+    }
+}
+
+impl TryFrom<AsKept> for Rejection {
+    type Error = InvalidField;
+
+    fn try_from(AsKept(text): AsKept) -> Result<Self, Self::Error> {
         trimmed("reason", &text, Self::MAX_LENGTH).map(Self)
     }
+}
+
+/// A text in a history: what was accepted once stays readable, whatever later
+/// versions accept.
+#[derive(Deserialize)]
+struct AsKept(String);
+
+/// A text from outside without what surrounds it, if what is left is allowed.
+fn visible(field: &'static str, text: String, longest: usize) -> Result<String, InvalidField> {
+    let trimmed = trimmed(field, &text, longest)?;
+    if is_blank(&trimmed) {
+        let expected = "must have a character that is visible, not only invisible ones";
+        return Err(InvalidField::new(field, expected));
+    }
+    Ok(trimmed)
 }
 
 /// A text without what surrounds it, if what is left is allowed.
@@ -119,7 +217,97 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_text_of_invisible_characters_alone_is_empty() {
+        for invisible in [
+            "\u{200B}",
+            "\u{200D}\u{200C}",
+            "\u{202E}\u{2066}",
+            "\u{FEFF}",
+            "\u{3164}",
+            "\u{115F}",
+            "\u{1160}",
+            "\u{FFA0}",
+            "\u{2800}",
+            "\u{FE0F}",
+            "\u{E0100}",
+            "\u{E0041}",
+            "\u{AD}",
+            "\u{180E}",
+            "\u{61C}",
+            "\u{2060}",
+            "\u{34F}",
+            "\u{FFF9}",
+            "\u{1D159}",
+            "\u{206A}",
+            "\u{200B} \u{A0}\u{3000} \u{2800}",
+        ] {
+            assert!(is_blank(invisible), "{invisible:?}");
+            let refused = invisible.parse::<Flavour>().expect_err(invisible);
+            assert_eq!(refused.field, "flavour");
+            let refused = Rejection::try_from(invisible.to_owned()).expect_err(invisible);
+            assert_eq!(refused.field, "reason");
+            // What an earlier version accepted is read all the same.
+            let kept = serde_json::from_value::<Flavour>(invisible.into()).expect("kept");
+            assert_eq!(kept.as_str(), invisible.trim());
+        }
+        for visible in [
+            "a\u{200B}",
+            "👨\u{200D}🍳",
+            "❤\u{FE0F}",
+            "\u{601}",
+            "⠁",
+            "☺",
+            ".",
+        ] {
+            assert!(!is_blank(visible), "{visible:?}");
+            let flavour: Flavour = visible.parse().expect(visible);
+            assert_eq!(flavour.as_str(), visible, "kept as it was sent");
+        }
+    }
+
+    #[test]
+    fn a_flavour_is_compared_as_people_read_it() {
+        let folded = |text: &str| text.parse::<Flavour>().expect(text).folded();
+        for (one, other) in [
+            ("Hawaiian", "hAWAIIAN"),
+            ("Weißwurst", "WEISSWURST"),
+            ("Weißwurst", "WEIẞWURST"),
+            ("ANANÁS", "anana\u{301}s"),
+            ("Ｐｉｎｅａｐｐｌｅ", "pineapple"),
+            ("PİNEAPPLE", "pineapple"),
+            ("pıneapple", "PINEAPPLE"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+            ("ﬁsh", "FISH"),
+            ("pine\u{AD}apple\u{200B}", "pineapple"),
+            ("quattro\u{A0}stagioni", "Quattro Stagioni"),
+            ("Ǆ", "ǆ"),
+            ("ᾳ\u{345}", "ΑΙΙ"),
+            ("❤\u{FE0F}", "❤"),
+        ] {
+            assert_eq!(folded(one), folded(other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("pineapple", "pineapples"),
+            ("ananas", "ananás"),
+            ("a b", "ab"),
+        ] {
+            assert_ne!(folded(one), folded(other), "{one} {other}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_folded_flavour_folds_to_itself(text in "\\PC{1,24}") {
+            if let Ok(flavour) = text.parse::<Flavour>() {
+                let folded = flavour.folded();
+                // Folding may make it longer than a flavour may be.
+                if let Ok(again) = Flavour::kept(folded.clone()) {
+                    prop_assert_eq!(again.folded(), folded);
+                }
+            }
+        }
+
         #[test]
         fn an_accepted_flavour_is_accepted_again_unchanged(text in ".{0,80}") {
             if let Ok(flavour) = text.parse::<Flavour>() {

@@ -163,7 +163,7 @@ fn read(order_id: OrderId, row: &AnyRow) -> Result<OrderChange, StoreError> {
         status,
         money: text("money")?.parse()?,
         points: text("points")?.parse()?,
-        flavour: text("flavour")?.parse()?,
+        flavour: Flavour::kept(text("flavour")?)?,
         size: text("size")?.parse()?,
         quantity: number("quantity")?,
         total: number("total")?,

@@ -335,7 +335,7 @@ fn open_ticket(row: &AnyRow) -> Result<OpenTicket, StoreError> {
     let stage = text("stage")?;
     Ok(OpenTicket {
         order_id,
-        flavour: text("flavour")?.try_into()?,
+        flavour: Flavour::kept(text("flavour")?)?,
         size: text("size")?.parse()?,
         quantity: number("quantity")?,
         last: match stage.as_str() {

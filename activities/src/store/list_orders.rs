@@ -1,11 +1,11 @@
 //! The list of orders, newest first.
 
-use pizza_domain::{CustomerId, OrderId, OrderStatus, Step};
+use pizza_domain::{CustomerId, Flavour, OrderId, OrderStatus, Step};
 use pizza_workflows::parking::MessageType;
 use sqlx::AssertSqlSafe;
 
 use super::orders::{COLUMNS, read};
-use super::{OrderRecord, Store, StoreError};
+use super::{OrderRecord, Store, StoreError, flavours};
 
 /// Which orders are meant. What is none does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub struct OrderFilter {
     pub status: Option<OrderStatus>,
     /// Whose they are.
     pub customer_id: Option<CustomerId>,
-    /// What is on them, in any case of its letters from A to Z.
-    pub flavour: Option<String>,
+    /// What is on them, however it is spelled ([`Flavour::folded`]).
+    pub flavour: Option<Flavour>,
     /// They were accepted after this, in milliseconds since the Unix epoch.
     pub placed_after_ms: Option<i64>,
     /// They were accepted before this, in milliseconds since the Unix epoch.
@@ -78,8 +78,7 @@ impl Conditions {
             all.sql.push(format!("customer_id = {customer}"));
         }
         if let Some(flavour) = &filter.flavour {
-            let flavour = all.text(flavour.to_ascii_lowercase());
-            all.sql.push(format!("LOWER(flavour) = {flavour}"));
+            all.of_flavour(flavour);
         }
         if let Some(at) = filter.placed_after_ms {
             let at = all.place(Value::Number(at));
@@ -99,6 +98,16 @@ impl Conditions {
                 .push(format!("(placed_at_ms, order_id) < ({at}, {id})"));
         }
         all
+    }
+
+    fn of_flavour(&mut self, flavour: &Flavour) {
+        let folded = self.text(flavour.folded());
+        // As processes of a version before wrote it, which listed no spelling.
+        let spelled_so = self.text(flavours::lower_case(flavour));
+        self.sql.push(format!(
+            "LOWER(flavour) IN (SELECT LOWER(flavour) FROM flavours WHERE folded = {folded} \
+             UNION ALL SELECT {folded} UNION ALL SELECT {spelled_so})"
+        ));
     }
 
     fn failed(&mut self, step: Step) {

@@ -12,6 +12,7 @@ mod customers;
 mod engine;
 mod error;
 mod failed_tasks;
+mod flavours;
 mod idempotency_keys;
 mod kitchen;
 mod kitchen_simulation;
@@ -227,10 +228,14 @@ impl Store {
             .engine
             .begin_migration(&self.pool, &self.options)
             .await?;
-        let before = self.made(&mut transaction).await?.len();
+        let made = self.made(&mut transaction).await?;
+        let before = made.len();
         migrations
             .run_direct(None, &mut *transaction, false)
             .await?;
+        if last(&made) < flavours::SINCE {
+            flavours::note_all(&mut transaction).await?;
+        }
         let all = self.made(&mut transaction).await?;
         transaction.commit().await?;
         Ok(Migrated {

@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::measures::Ended;
-use super::{Store, StoreError, kitchen, now_ms};
+use super::{Store, StoreError, flavours, kitchen, now_ms};
 
 /// The columns of an order, all by name: a statement that asks for whatever
 /// there is fails once where a later version adds a column under it.
@@ -185,7 +185,7 @@ pub(super) fn read(row: &AnyRow) -> Result<OrderRecord, StoreError> {
     Ok(OrderRecord {
         order_id: text("order_id")?.parse()?,
         customer_id: text("customer_id")?.parse()?,
-        flavour: text("flavour")?.parse()?,
+        flavour: Flavour::kept(text("flavour")?)?,
         discount: Discount::of_percent(
             u8::try_from(number("discount_percent")?).unwrap_or_default(),
         ),
@@ -241,6 +241,7 @@ async fn insert(connection: &mut AnyConnection, order: &Order) -> Result<(), Sto
     .execute(&mut *connection)
     .await?;
     if inserted.rows_affected() == 1 {
+        flavours::note(connection, &order.flavour).await?;
         log_change(connection, order.order_id).await?;
     }
     Ok(())
@@ -316,6 +317,7 @@ pub(super) async fn amend(connection: &mut AnyConnection, order: &Order) -> Resu
     .bind(order.order_id.to_string())
     .execute(&mut *connection)
     .await?;
+    flavours::note(connection, &order.flavour).await?;
     log_change(connection, order.order_id).await
 }
 

@@ -27,7 +27,8 @@ use crate::viewer::Viewer;
     reason = "only its schema is used: `Fields` says more about what is wrong"
 )]
 struct AmendOrderBody {
-    /// What is on the pizza: any text, without control characters.
+    /// What is on the pizza: any text, without control characters, with at
+    /// least one character that is visible.
     #[schema(min_length = 1, max_length = 64, nullable = false)]
     flavour: Option<String>,
     /// How large.

@@ -33,7 +33,8 @@ pub(super) struct MenuBody {
 #[serde(rename_all = "camelCase")]
 #[schema(as = MenuFlavour)]
 struct FlavourBody {
-    /// Its name. Orders may spell it in any case.
+    /// Its name. Orders may spell it in any case, width and composition of its
+    /// letters.
     flavour: String,
     /// What one pizza costs, before the discount.
     prices: PricesBody,

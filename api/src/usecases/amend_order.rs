@@ -116,9 +116,9 @@ impl UseCases {
         let value = |refusal| UseCaseError::invalid(Violation::InvalidValue, refusal);
         let flavour = request.flavour.map(Flavour::try_from).transpose();
         let amendment = Amendment {
-            flavour: flavour.map_err(value)?.map(|flavour| PricedFlavour {
-                prices: self.settings.menu.prices_of(&flavour),
-                flavour,
+            flavour: flavour.map_err(value)?.map(|flavour| {
+                let prices = self.settings.menu.prices_of(&flavour);
+                PricedFlavour::at(flavour, prices)
             }),
             size: request
                 .size

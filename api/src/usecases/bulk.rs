@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::discard_failure::missing_reason;
-use super::failures::{FailureFilter, IDEMPOTENCY_KEY, IdempotencyKey, bulk_error};
+use super::failures::{FailureFilter, IDEMPOTENCY_KEY, IdempotencyKey, bulk_error, check_visible};
 use super::idempotency::digest;
 use super::show_failure::AT_ONCE;
 use super::{UseCaseError, UseCases, Violation};
@@ -168,13 +168,14 @@ fn open(tasks: BulkFilter) -> TaskFilter {
 }
 
 fn check(request: StartBulk) -> Result<BulkRequest, UseCaseError> {
-    let filter = which(request.all, request.filter.clone())?;
     let rate_per_second = check_rate(request.rate_per_second)?;
     check_reason(
         request.action,
         &request.principal,
         request.reason.as_deref(),
     )?;
+    // Last, since it is about several fields.
+    let filter = which(request.all, request.filter.clone())?;
     let asked = asked(&request, &filter, rate_per_second);
     Ok(BulkRequest {
         asked: Some(asked),
@@ -228,6 +229,7 @@ fn check_reason(
     principal: &str,
     reason: Option<&str>,
 ) -> Result<(), UseCaseError> {
+    check_visible("reason", reason)?;
     let principal = principal.to_owned();
     let reason = reason.map(str::to_owned);
     let checked = match action {
@@ -351,7 +353,7 @@ mod tests {
     #[test]
     fn a_discard_is_explained_and_the_rate_is_bounded() {
         assert_eq!(refused(|r| r.reason = None), Some(ErrorCode::MissingField));
-        let blank = refused(|r| r.reason = Some(" ".to_owned()));
+        let blank = refused(|r| r.reason = Some("\u{200B} ".to_owned()));
         assert_eq!(blank, Some(ErrorCode::InvalidValue));
         let redrive = refused(|r| {
             r.action = BulkAction::Redrive;

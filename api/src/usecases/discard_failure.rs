@@ -3,7 +3,7 @@
 use failure_queue::DiscardRequest;
 use pizza_domain::InvalidField;
 
-use super::failures::{FailureId, IdempotencyKey};
+use super::failures::{FailureId, IdempotencyKey, check_visible};
 use super::{UseCaseError, UseCases, Violation};
 
 /// Which task to let go, and why.
@@ -32,6 +32,7 @@ impl UseCases {
             request_id: request.key.map(Into::into),
         };
         discard.check()?;
+        check_visible("reason", Some(&discard.reason))?;
         let queues = self.queues_to_act().await?;
         Ok(queues.discard(request.id.as_str(), discard).await?)
     }

@@ -17,8 +17,7 @@ pub struct ListOrders {
     pub status: Option<OrderStatus>,
     /// Whose they are.
     pub customer_id: Option<String>,
-    /// What is on them, in any case of its letters; beyond A to Z as far as
-    /// the store's database knows them.
+    /// What is on them, however it is spelled ([`Flavour::folded`]).
     pub flavour: Option<String>,
     /// They were accepted after this.
     pub placed_after: Option<Timestamp>,
@@ -64,7 +63,7 @@ impl ListOrders {
         Ok(OrderFilter {
             status: self.status,
             customer_id: read::<CustomerId>("customerId", self.customer_id.as_deref())?,
-            flavour: read::<Flavour>("flavour", self.flavour.as_deref())?.map(Into::into),
+            flavour: read::<Flavour>("flavour", self.flavour.as_deref())?,
             placed_after_ms: self.placed_after.map(last_ms_until),
             placed_before_ms: self.placed_before.map(first_ms_from),
             failed_step: self.failed_step.as_deref().map(step).transpose()?,

@@ -2,7 +2,7 @@
 
 use failure_queue::{AutoRedrive, PolicyRequest, QueuePolicy};
 
-use super::failures::queue_in_path;
+use super::failures::{check_visible, queue_in_path};
 use super::{UseCaseError, UseCases};
 
 /// A policy of automatic redrive as a client says it, not checked yet.
@@ -70,6 +70,7 @@ impl UseCases {
             auto_redrive: auto_redrive.map(Into::into),
         };
         request.check()?;
+        check_visible("reason", request.reason.as_deref())?;
         Ok(self
             .queues_to_act()
             .await?

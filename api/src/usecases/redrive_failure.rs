@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::failures::{FailureId, IdempotencyKey};
+use super::failures::{FailureId, IdempotencyKey, check_visible};
 use super::temporal::TemporalError;
 use super::{UseCaseError, UseCases, Violation};
 
@@ -51,6 +51,7 @@ impl UseCases {
             redrive.input = Some(StoredPayload::json(Value::from(input.clone()).to_string()));
         }
         redrive.check()?;
+        check_visible("reason", redrive.reason.as_deref())?;
         if let Some(input) = request.input {
             let view = self.show_failure(&id).await?;
             let order = view.task.subject.get(search_attribute::ORDER_ID.name());

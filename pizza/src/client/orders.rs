@@ -24,7 +24,7 @@ pub(crate) struct OrdersArgs {
     /// Orders of this customer
     #[arg(long, value_name = "ID")]
     customer: Option<CustomerId>,
-    /// Orders of this flavour, all of it, in any case of its letters
+    /// Orders of this flavour, all of it, however it is spelled
     #[arg(long)]
     flavour: Option<String>,
     /// Orders that were placed after this time, 2026-01-31T18:30:00Z for example

@@ -292,9 +292,17 @@ async fn pages_neither_skip_nor_repeat_an_order_while_others_come_in(engine: Tes
     assert_eq!(listed, expected);
 }
 
-async fn letters_from_a_to_z_alone_have_a_case(engine: TestEngine) {
-    let Database { store, .. } = &database(engine).await;
-    for flavour in ["Hawaiian", "ÄPFEL"] {
+async fn a_flavour_is_found_however_it_is_spelled(engine: TestEngine) {
+    let empty = empty(engine).await;
+    let store = &Store::open(&empty.url).await.expect("a store");
+    for flavour in [
+        "Hawaiian",
+        "ÄPFEL",
+        "Ｈａｗａｉｉａｎ",
+        "Weißwurst",
+        "WEISSWURST",
+        "100% _",
+    ] {
         let request = OrderRequest {
             flavour: flavour.parse().expect("a flavour"),
             ..OrderRequest::default()
@@ -304,13 +312,45 @@ async fn letters_from_a_to_z_alone_have_a_case(engine: TestEngine) {
         let order = Order::accept(request, id, Prices::FIRST, stages, now_ms());
         store.create_order(&order).await.expect("created");
     }
-    for (flavour, found) in [("hAWAIIAN", 1), ("Äpfel", 1), ("äpfel", 0), ("%", 0)] {
+    let found = async |store: &Store, flavour: &str| {
         let filter = OrderFilter {
-            flavour: Some(flavour.to_owned()),
+            flavour: Some(flavour.parse().expect("a flavour")),
             ..OrderFilter::default()
         };
-        let listed = store.list_orders(&filter, None, 10).await.expect("listed");
-        assert_eq!(listed.len(), found, "{flavour}");
+        let listed = store.list_orders(&filter, None, 10).await;
+        listed.expect("listed").len()
+    };
+    let each = [
+        ("hAWAIIAN", 2),
+        ("Äpfel", 1),
+        ("a\u{308}pfel", 1),
+        ("weißWURST", 2),
+        ("apfel", 0),
+        ("100% _", 1),
+        ("%", 0),
+    ];
+    for (flavour, all) in each {
+        assert_eq!(found(store, flavour).await, all, "{flavour}");
+    }
+    // As a process of the version before writes: it lists no spellings.
+    sqlx::query("DELETE FROM flavours")
+        .execute(&store.pool)
+        .await
+        .expect("deleted");
+    assert_eq!(found(store, "ÄPFEL").await, 1);
+    assert_eq!(found(store, "äpfel").await, 0);
+    // Nor is there a table of them before the migration, which fills it.
+    for statement in [
+        "DROP TABLE flavours",
+        "DELETE FROM _sqlx_migrations WHERE version = 6",
+    ] {
+        let done = sqlx::query(statement).execute(&store.pool).await;
+        done.expect(statement);
+    }
+    store.close().await;
+    let store = &Store::open(&empty.url).await.expect("migrated");
+    for (flavour, all) in each {
+        assert_eq!(found(store, flavour).await, all, "{flavour}, migrated");
     }
 }
 
@@ -405,7 +445,7 @@ on_each_engine!(
     a_report_is_not_lost_to_a_hand_over_at_the_same_time,
     no_effect_happens_twice_whoever_asks_for_it,
     pages_neither_skip_nor_repeat_an_order_while_others_come_in,
-    letters_from_a_to_z_alone_have_a_case,
+    a_flavour_is_found_however_it_is_spelled,
     an_effect_that_was_not_committed_did_not_happen_and_happens_once,
     a_snapshot_is_of_one_moment,
     a_change_that_is_committed_after_a_later_one_is_found_by_its_time,

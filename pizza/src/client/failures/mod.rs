@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use ending::{EXIT_CODES, Ending};
+use pizza_domain::is_blank;
 
 /// What a name in a command line may look like, so that it is one segment of
 /// a URL's path.
@@ -37,12 +38,12 @@ fn name(text: &str) -> Result<String, String> {
 /// What an operator gives as a reason.
 fn reason(text: &str) -> Result<String, String> {
     let fits = (1..=500).contains(&text.chars().count())
-        && !text.trim().is_empty()
+        && !is_blank(text)
         && !text.chars().any(char::is_control);
     if fits {
         return Ok(text.to_owned());
     }
-    Err("must be 1 to 500 characters without control characters".to_owned())
+    Err("must be 1 to 500 characters without control characters, one of them visible".to_owned())
 }
 
 #[derive(Args, Debug)]
