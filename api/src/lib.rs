@@ -28,6 +28,7 @@ mod refusals;
 mod server;
 mod streams;
 pub mod timeline;
+mod times;
 mod tls;
 mod trace;
 mod unique_json;

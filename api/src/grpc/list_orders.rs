@@ -6,6 +6,7 @@ use pizza_domain::{InvalidField, OrderStatus};
 use super::get_order;
 use super::proto::{self, ListOrdersRequest, ListOrdersResponse};
 use crate::gateway::App;
+use crate::times::protobuf_instant;
 use crate::usecases::{ListOrders, UseCaseError, Violation};
 use crate::viewer::Viewer;
 
@@ -47,11 +48,7 @@ fn time(
     field: &'static str,
     time: Option<prost_types::Timestamp>,
 ) -> Result<Option<Timestamp>, UseCaseError> {
-    let read = |time: prost_types::Timestamp| {
-        Timestamp::new(time.seconds, time.nanos)
-            .map_err(|_| invalid(field, "must be a time of the years up to 9999"))
-    };
-    time.map(read).transpose()
+    time.map(|time| protobuf_instant(field, time)).transpose()
 }
 
 fn invalid(field: &'static str, expected: &str) -> UseCaseError {

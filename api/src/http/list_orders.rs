@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
-use pizza_domain::{InvalidField, OrderStatus};
+use pizza_domain::OrderStatus;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,6 +14,7 @@ use super::get_order::OrderSummaryBody;
 use super::problem::ProblemBody;
 use crate::gateway::App;
 use crate::problem::Problem;
+use crate::times::instant;
 use crate::usecases::{ListOrders, Orders, UseCaseError, Violation};
 use crate::viewer::Viewer;
 
@@ -27,8 +28,8 @@ pub(super) struct ListOrdersQuery {
     /// Only this customer's orders.
     #[param(pattern = "^[A-Za-z0-9._-]{1,64}$")]
     customer_id: Option<String>,
-    /// Only orders of this flavour, all of it, in any case of its letters
-    /// from A to Z (and of others as far as the store's database knows them).
+    /// Only orders of this flavour, all of it, however it is spelled: in any
+    /// case, width and composition of its letters.
     #[param(min_length = 1, max_length = 64)]
     flavour: Option<String>,
     /// Only orders that were accepted after this time (RFC 3339).
@@ -109,13 +110,7 @@ fn status(name: &str) -> Result<OrderStatus, UseCaseError> {
 }
 
 fn time(field: &'static str, text: Option<String>) -> Result<Option<Timestamp>, UseCaseError> {
-    let read = |text: String| {
-        text.parse().map_err(|_| {
-            let expected = "must be a time as RFC 3339 has it: 2026-01-31T18:30:00Z".to_owned();
-            UseCaseError::invalid(Violation::InvalidValue, InvalidField { field, expected })
-        })
-    };
-    text.map(read).transpose()
+    text.map(|text| instant(field, &text)).transpose()
 }
 
 impl From<Orders> for OrdersBody {

@@ -19,6 +19,7 @@ use super::super::text::{ago, money};
 use super::{Asked, Operating, asked, encoded, next_page, page_of, refusal, table};
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
+use crate::times;
 use crate::usecases::{ListOrders, Orders};
 
 pub(super) const PATH: &str = "/operator/orders";
@@ -93,12 +94,9 @@ async fn find(operator: &Operating, app: &App, query: &Asked) -> Result<Orders, 
     })
 }
 
-fn time(query: &Asked, field: &str) -> Result<Option<Timestamp>, Problem> {
+fn time(query: &Asked, field: &'static str) -> Result<Option<Timestamp>, Problem> {
     let time = asked(query, field).map(|text| {
-        let time = text.parse::<DateTime>();
-        // The last days that can be written are beyond the last time.
-        let time = time.map(|time| TimeZone::UTC.to_timestamp(time).unwrap_or(Timestamp::MAX));
-        time.map_err(|_| {
+        read_time(field, text).ok_or_else(|| {
             let detail = "must be a date and a time in UTC, like 2026-11-23T04:00";
             Problem::new(ErrorCode::InvalidValue, detail).field(field)
         })
@@ -106,12 +104,23 @@ fn time(query: &Asked, field: &str) -> Result<Option<Timestamp>, Problem> {
     time.transpose()
 }
 
+/// A time as a browser's field has it, in UTC, or with an offset as in an
+/// address that somebody wrote.
+fn read_time(field: &'static str, text: &str) -> Option<Timestamp> {
+    let with_offset = times::instant(field, text).ok();
+    let in_utc = || {
+        let time = text.parse::<DateTime>().ok()?;
+        // The last days that can be written are beyond the last time.
+        Some(TimeZone::UTC.to_timestamp(time).unwrap_or(Timestamp::MAX))
+    };
+    with_offset.or_else(in_utc)
+}
+
 /// What was typed, as the field shows it, where it can.
-fn typed_time(query: &Asked, field: &str) -> Option<String> {
+fn typed_time(query: &Asked, field: &'static str) -> Option<String> {
     let text = asked(query, field)?;
-    let time = text.parse::<DateTime>();
-    Some(time.map_or_else(
-        |_| text.to_owned(),
+    Some(read_time(field, text).map_or_else(
+        || text.to_owned(),
         |time| time.strftime("%Y-%m-%dT%H:%M").to_string(),
     ))
 }
