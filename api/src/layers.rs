@@ -39,8 +39,9 @@ pub(crate) fn around(routes: Router, app: &Arc<App>) -> Router {
 }
 
 /// Serves one request: names it, bounds it, answers it, measures and logs it.
-async fn serve(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn serve(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
+    request.extensions_mut().insert(grpc::ArrivedAt(started));
     let about = About::new(&app, &request);
     let _under_way = Present::of(meters::REQUESTS_IN_FLIGHT);
     let span = about.span();

@@ -3,6 +3,7 @@
 mod amend_order;
 mod bulk;
 mod cancel_order;
+mod deadline;
 mod discard_failure;
 mod failure_queues;
 mod failures;
@@ -37,6 +38,8 @@ use prost_types::Timestamp;
 use tonic::server::NamedService;
 use tonic_health::server::HealthReporter;
 use tower::Service;
+
+pub(crate) use deadline::ArrivedAt;
 
 use crate::client::Client;
 use crate::connection::Closing;
@@ -123,6 +126,7 @@ pub(crate) fn router(app: &Arc<App>) -> io::Result<(HealthReporter, Router)> {
     let foreign = mount(foreign, v1alpha.max_decoding_message_size(limit));
     let in_places = from_fn_with_state(Arc::clone(app), in_places);
     let router = router.merge(foreign.layer(in_places));
+    let router = router.layer(from_fn(deadline::obeyed));
     Ok((reporter, router.layer(from_fn(grpc_only))))
 }
 
