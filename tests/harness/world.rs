@@ -312,6 +312,12 @@ impl World {
         self.namespace = Temporal::shared().await.new_namespace().await;
     }
 
+    /// From now on what is started uses the namespace of this name, whether or
+    /// not there is one.
+    pub(crate) fn use_namespace(&mut self, name: &str) {
+        self.namespace = name.to_owned();
+    }
+
     /// Starts a kitchen that reports at the gateway.
     pub(crate) fn start_kitchen(&mut self) {
         self.kitchen = Some(self.kitchen_at(&self.gateway_url));

@@ -8,7 +8,7 @@ use failure_queue::client::{Error, FailureQueues};
 use failure_queue::names::failed_task_workflow_id;
 use failure_queue::{BulkFilter, InvalidRequest};
 use payload_codec::Cipher;
-use pizza_domain::{CustomerId, InvalidField, OrderId};
+use pizza_domain::{CustomerId, InvalidField, OrderId, is_blank};
 use pizza_workflows::names::{search_attribute, task_queue};
 use pizza_workflows::parking::MessageType;
 use temporalio_client::Client;
@@ -190,11 +190,25 @@ fn one_of(field: &'static str, name: &str, names: [&str; 4]) -> Result<String, U
 fn error_code(code: String) -> Result<String, UseCaseError> {
     let fits = (1..=MAX_ERROR_CODE).contains(&code.chars().count());
     if fits && !code.chars().any(char::is_control) {
+        check_visible("errorCode", Some(&code))?;
         return Ok(code);
     }
     let field = InvalidField {
         field: "errorCode",
         expected: format!("must be 1 to {MAX_ERROR_CODE} characters without control characters"),
+    };
+    Err(UseCaseError::invalid(Violation::InvalidValue, field))
+}
+
+/// Refuses a text that shows nothing. The queues' own check lets it through:
+/// it knows no Unicode, and holds for requests that stand in histories.
+pub(super) fn check_visible(field: &'static str, text: Option<&str>) -> Result<(), UseCaseError> {
+    if !text.is_some_and(is_blank) {
+        return Ok(());
+    }
+    let field = InvalidField {
+        field,
+        expected: "must have a character that is visible, not only invisible ones".to_owned(),
     };
     Err(UseCaseError::invalid(Violation::InvalidValue, field))
 }
@@ -267,6 +281,7 @@ impl From<Error> for UseCaseError {
             Error::Paused => Self::WorkflowPaused,
             Error::InvalidToken => invalid_cursor(),
             Error::Invalid(request) => request.into(),
+            Error::NoNamespace(name) => Self::NoNamespace(name),
             Error::TimedOut => Self::TemporalUnavailable(TemporalError::TimedOut),
             Error::Unavailable(status) => Self::TemporalUnavailable(TemporalError::Rpc(status)),
             Error::Unexpected(error) => Self::Internal(error),
@@ -388,7 +403,7 @@ mod tests {
             checked(|f| f.message_type = text("Refund")),
             invalid("messageType")
         );
-        for bad in ["", "a\nb", &"x".repeat(129)] {
+        for bad in ["", "a\nb", "\u{200B}", &"x".repeat(129)] {
             assert_eq!(checked(|f| f.error_code = text(bad)), invalid("errorCode"));
         }
         for bad in [-1, MAX_AGE_SECONDS + 1, i128::MAX, i128::MIN] {

@@ -247,6 +247,13 @@ pub enum UseCaseError {
     /// Temporal is away, overloaded or did not answer in time.
     #[error("Temporal did not answer; try again later")]
     TemporalUnavailable(#[source] TemporalError),
+    /// Temporal has no such namespace: it has yet to be made, or this gateway
+    /// was given the name of another one.
+    #[error(
+        "Temporal has no namespace {0:?}: an operator has to make it, or to start the gateway \
+         with the name of the right one"
+    )]
+    NoNamespace(String),
     /// The store is away or did not answer in time.
     #[error("the store did not answer; try again later")]
     StoreUnavailable(#[source] StoreError),
@@ -308,7 +315,9 @@ impl UseCaseError {
             Self::PaymentDeclined(_) => ErrorCode::PaymentDeclined,
             Self::AmendmentFailed(_) => ErrorCode::AmendmentFailed,
             Self::OrderUnattended => ErrorCode::OrderUnattended,
-            Self::NotPlaced { .. } | Self::TemporalUnavailable(_) => ErrorCode::TemporalUnavailable,
+            Self::NotPlaced { .. } | Self::TemporalUnavailable(_) | Self::NoNamespace(_) => {
+                ErrorCode::TemporalUnavailable
+            }
             Self::StoreUnavailable(_) => ErrorCode::StoreUnavailable,
             Self::Internal(_) => ErrorCode::Internal,
         }
@@ -324,7 +333,7 @@ impl UseCaseError {
     pub(crate) const fn may_pass(&self) -> bool {
         matches!(
             self,
-            Self::StoreUnavailable(_) | Self::TemporalUnavailable(_)
+            Self::StoreUnavailable(_) | Self::TemporalUnavailable(_) | Self::NoNamespace(_)
         )
     }
 
@@ -356,12 +365,11 @@ impl From<StoreError> for UseCaseError {
 
 impl From<TemporalError> for UseCaseError {
     fn from(error: TemporalError) -> Self {
-        if matches!(error, TemporalError::Paused) {
-            Self::OrderUnattended
-        } else if error.may_pass() {
-            Self::TemporalUnavailable(error)
-        } else {
-            Self::Internal(error.into())
+        match error {
+            TemporalError::NoNamespace(name) => Self::NoNamespace(name),
+            TemporalError::Paused => Self::OrderUnattended,
+            error if error.may_pass() => Self::TemporalUnavailable(error),
+            error => Self::Internal(error.into()),
         }
     }
 }

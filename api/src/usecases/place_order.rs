@@ -185,7 +185,13 @@ fn all_or_error(
     }
     match first_error {
         None => Ok(started),
-        Some(error) if started.is_empty() && !error.may_pass() => Err(error.into()),
+        Some(error)
+            if started.is_empty()
+                && unknown.is_empty()
+                && (!error.may_pass() || matches!(error, TemporalError::NoNamespace(_))) =>
+        {
+            Err(error.into())
+        }
         Some(source) => Err(UseCaseError::NotPlaced {
             started,
             unknown,

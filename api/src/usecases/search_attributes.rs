@@ -23,6 +23,7 @@ pub async fn register_search_attributes(client: &Client) -> Result<(), TemporalE
     match queues.register_search_attributes(&subject).await {
         Ok(()) => Ok(()),
         Err(Error::TimedOut) => Err(TemporalError::TimedOut),
+        Err(Error::NoNamespace(name)) => Err(TemporalError::NoNamespace(name)),
         Err(Error::Unavailable(status)) => Err(TemporalError::Rpc(status)),
         Err(error) => {
             tracing::warn!(

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use failure_queue::client::missing_namespace;
 use failure_queue::client::update::{
     COMPLETED_WITHOUT_ANSWER, failure_text, is_paused, types, until_processed,
 };
@@ -98,6 +99,9 @@ pub enum TemporalError {
          with --codec-keys (PIZZA_CODEC_KEYS)"
     )]
     Sealed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is no such namespace, or not yet.
+    #[error("Temporal has no namespace {0:?}")]
+    NoNamespace(String),
     /// Anything else: a payload that cannot be read, an unknown failure.
     #[error("the answer of Temporal was not understood")]
     Unexpected(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -108,7 +112,11 @@ impl TemporalError {
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::TimedOut | Self::Paused | Self::Sealed(_) => true,
+            Self::Connect(_)
+            | Self::TimedOut
+            | Self::Paused
+            | Self::Sealed(_)
+            | Self::NoNamespace(_) => true,
             Self::Rpc(status) if is_unheard_of(status) => true,
             Self::Rpc(status) => !matches!(
                 status.code(),
@@ -138,11 +146,23 @@ impl TemporalError {
     /// and no answer said that it had none.
     pub(super) fn may_have_happened(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Paused | Self::Unexpected(_) => false,
+            Self::Connect(_) | Self::Paused | Self::Unexpected(_) | Self::NoNamespace(_) => false,
             Self::TimedOut | Self::Sealed(_) => true,
             Self::Rpc(status) => self.may_pass() && !is_unheard_of(status),
         }
     }
+}
+
+impl From<Status> for TemporalError {
+    fn from(status: Status) -> Self {
+        missing_namespace(&status).map_or(Self::Rpc(status), Self::NoNamespace)
+    }
+}
+
+/// What it means that Temporal has none of what a call was about: `meaning`,
+/// unless it is the namespace that is not there.
+fn without<T>(status: &Status, meaning: T) -> Result<T, TemporalError> {
+    missing_namespace(status).map_or(Ok(meaning), |name| Err(TemporalError::NoNamespace(name)))
 }
 
 /// Whether a payload could not be read for want of its key. Without any key
@@ -292,7 +312,7 @@ impl TemporalGateway {
             service
                 .describe_namespace(request)
                 .await
-                .map_err(TemporalError::Rpc)?;
+                .map_err(TemporalError::from)?;
             Ok(())
         })
         .await
@@ -346,7 +366,7 @@ impl TemporalGateway {
             let saga = client.get_workflow_handle::<OrderWorkflow>(order_workflow_id(id));
             let description = match saga.describe(options).await {
                 Ok(description) => description,
-                Err(WorkflowInteractionError::NotFound(_)) => return Ok(None),
+                Err(WorkflowInteractionError::NotFound(status)) => return without(&status, None),
                 Err(error) => return Err(interaction_error(error)),
             };
             if description.workflow_type() != workflow_type::ORDER {
@@ -458,7 +478,9 @@ impl TemporalGateway {
                     }
                     _ => return Ok(Fulfilment::Over),
                 },
-                Err(WorkflowInteractionError::NotFound(_)) => return Ok(Fulfilment::Unknown),
+                Err(WorkflowInteractionError::NotFound(status)) => {
+                    return without(&status, Fulfilment::Unknown);
+                }
                 Err(error) => return Err(interaction_error(error)),
             }
             let options = WorkflowGetResultOptions::builder()
@@ -466,8 +488,10 @@ impl TemporalGateway {
                 .build();
             match fulfilment.get_result(options).await {
                 Ok(delivery) => Ok(Fulfilment::Delivered(delivery.unwrap_or_default())),
-                Err(WorkflowGetResultError::NotFound(_)) => Ok(Fulfilment::Unknown),
-                Err(WorkflowGetResultError::Rpc(status)) => Err(TemporalError::Rpc(status)),
+                Err(WorkflowGetResultError::NotFound(status)) => {
+                    without(&status, Fulfilment::Unknown)
+                }
+                Err(WorkflowGetResultError::Rpc(status)) => Err(status.into()),
                 Err(other) => Err(TemporalError::of_answer(other)),
             }
         })
@@ -495,7 +519,7 @@ impl TemporalGateway {
             let listing = service
                 .list_workflow_executions(request)
                 .await
-                .map_err(TemporalError::Rpc)?
+                .map_err(TemporalError::from)?
                 .into_inner();
             Ok(listing.executions.into_iter().map(listed).collect())
         })
@@ -525,8 +549,8 @@ impl TemporalGateway {
                     let pending = described.into_inner().pending_activities;
                     Ok(pending.into_iter().map(pending_step).collect())
                 }
-                Err(status) if status.code() == Code::NotFound => Ok(Vec::new()),
-                Err(status) => Err(TemporalError::Rpc(status)),
+                Err(status) if status.code() == Code::NotFound => without(&status, Vec::new()),
+                Err(status) => Err(status.into()),
             }
         })
         .await
@@ -555,8 +579,8 @@ impl TemporalGateway {
             let mut service = client.connection().workflow_service();
             match service.get_workflow_execution_history(request).await {
                 Ok(page) => Ok(Some(opened(page.into_inner(), &client).await)),
-                Err(status) if status.code() == Code::NotFound => Ok(None),
-                Err(status) => Err(TemporalError::Rpc(status)),
+                Err(status) if status.code() == Code::NotFound => without(&status, None),
+                Err(status) => Err(status.into()),
             }
         })
         .await
@@ -674,14 +698,14 @@ fn rpc_options(limit: Duration) -> RpcOptions {
 
 fn start_error(error: WorkflowStartError) -> TemporalError {
     match error {
-        WorkflowStartError::Rpc(status) => TemporalError::Rpc(status),
+        WorkflowStartError::Rpc(status) => status.into(),
         other => TemporalError::of_answer(other),
     }
 }
 
 fn interaction_error(error: WorkflowInteractionError) -> TemporalError {
     match error {
-        WorkflowInteractionError::Rpc(status) => TemporalError::Rpc(status),
+        WorkflowInteractionError::Rpc(status) => status.into(),
         other => TemporalError::of_answer(other),
     }
 }
@@ -690,7 +714,7 @@ fn interaction_error(error: WorkflowInteractionError) -> TemporalError {
 fn changed<T>(answer: Result<T, WorkflowUpdateError>) -> Result<Changed<T>, TemporalError> {
     let failure = match answer {
         Ok(receipt) => return Ok(Changed::Yes(receipt)),
-        Err(WorkflowUpdateError::NotFound(_)) => return Ok(Changed::Closed),
+        Err(WorkflowUpdateError::NotFound(status)) => return without(&status, Changed::Closed),
         Err(WorkflowUpdateError::Failed(failure)) => failure,
         Err(WorkflowUpdateError::Rpc(status)) => return Err(update_status(status)),
         Err(other) => return Err(TemporalError::of_answer(other)),
@@ -707,13 +731,13 @@ fn update_status(status: Status) -> TemporalError {
     if is_paused(&status) {
         TemporalError::Paused
     } else {
-        TemporalError::Rpc(status)
+        status.into()
     }
 }
 
 fn update_error(error: WorkflowUpdateError) -> Result<Report, TemporalError> {
     match error {
-        WorkflowUpdateError::NotFound(_) => Ok(Report::Closed),
+        WorkflowUpdateError::NotFound(status) => without(&status, Report::Closed),
         WorkflowUpdateError::Failed(failure) => known_failure(&failure)
             .ok_or_else(|| TemporalError::Unexpected(failure_text(&failure).into())),
         WorkflowUpdateError::Rpc(status) => Err(update_status(status)),

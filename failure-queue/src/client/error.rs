@@ -7,6 +7,7 @@ use temporalio_client::errors::{
 use temporalio_common::protos::temporal::api::failure::v1::Failure;
 use tonic::{Code, Status};
 
+use super::namespace::missing_namespace;
 use super::update::{COMPLETED_WITHOUT_ANSWER, failure_text, is_paused, types};
 use crate::names::failure_type;
 use crate::request::{InvalidRequest, MOST_REDRIVES};
@@ -17,6 +18,10 @@ pub enum Error {
     /// There is no such task, queue or operation.
     #[error("there is no such task or operation")]
     NotFound,
+    /// Temporal has no namespace of this name. The same call may succeed once
+    /// it has.
+    #[error("Temporal has no namespace {0:?}")]
+    NoNamespace(String),
     /// The task was done or discarded before.
     #[error("the task is done or discarded")]
     Resolved,
@@ -54,7 +59,10 @@ impl Error {
     /// Whether the same call may succeed later.
     #[must_use]
     pub const fn may_pass(&self) -> bool {
-        matches!(self, Self::TimedOut | Self::Unavailable(_) | Self::Busy)
+        matches!(
+            self,
+            Self::TimedOut | Self::Unavailable(_) | Self::Busy | Self::NoNamespace(_)
+        )
     }
 }
 
@@ -66,6 +74,9 @@ impl From<InvalidRequest> for Error {
 
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
+        if let Some(namespace) = missing_namespace(&status) {
+            return Self::NoNamespace(namespace);
+        }
         match status.code() {
             _ if is_paused(&status) => Self::Paused,
             Code::NotFound => Self::NotFound,
@@ -82,8 +93,9 @@ impl From<Status> for Error {
 impl From<WorkflowInteractionError> for Error {
     fn from(error: WorkflowInteractionError) -> Self {
         match error {
-            WorkflowInteractionError::NotFound(_) => Self::NotFound,
-            WorkflowInteractionError::Rpc(status) => status.into(),
+            WorkflowInteractionError::NotFound(status) | WorkflowInteractionError::Rpc(status) => {
+                status.into()
+            }
             other => Self::Unexpected(other.into()),
         }
     }
@@ -101,11 +113,10 @@ impl From<WorkflowStartError> for Error {
 impl From<WorkflowQueryError> for Error {
     fn from(error: WorkflowQueryError) -> Self {
         match error {
-            WorkflowQueryError::NotFound(_) => Self::NotFound,
             WorkflowQueryError::Rejected {
                 status: Some(WorkflowExecutionStatus::Paused),
             } => Self::Paused,
-            WorkflowQueryError::Rpc(status) => status.into(),
+            WorkflowQueryError::NotFound(status) | WorkflowQueryError::Rpc(status) => status.into(),
             other => Self::Unexpected(other.into()),
         }
     }
@@ -114,10 +125,11 @@ impl From<WorkflowQueryError> for Error {
 impl From<WorkflowUpdateError> for Error {
     fn from(error: WorkflowUpdateError) -> Self {
         match error {
-            WorkflowUpdateError::NotFound(_) => Self::NotFound,
             WorkflowUpdateError::Failed(failure) => known_failure(&failure)
                 .unwrap_or_else(|| Self::Unexpected(failure_text(&failure).into())),
-            WorkflowUpdateError::Rpc(status) => status.into(),
+            WorkflowUpdateError::NotFound(status) | WorkflowUpdateError::Rpc(status) => {
+                status.into()
+            }
             other => Self::Unexpected(other.into()),
         }
     }

@@ -26,6 +26,7 @@ use temporalio_client::{
 use tokio::time::timeout;
 
 pub use error::Error;
+pub use namespace::missing_namespace;
 pub use queues::QueueStats;
 pub use redrive::Redriven;
 pub use tasks::{ListedTask, Page, StateFilter, TaskFilter, TaskPage};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use failure_queue::client::missing_namespace;
 use serde::{Deserialize, Serialize};
 use temporalio_client::Client;
 use temporalio_common::protos::temporal::api::common::v1::Payload;
@@ -164,7 +165,11 @@ impl Deployment<'_> {
         });
         let answer = match answer.await {
             Ok(answer) => answer.into_inner(),
-            Err(status) if status.code() == Code::NotFound => return Ok(None),
+            Err(status)
+                if status.code() == Code::NotFound && missing_namespace(&status).is_none() =>
+            {
+                return Ok(None);
+            }
             Err(status) => return Err(asked("how the deployment stands", status)),
         };
         let info = answer.worker_deployment_info.unwrap_or_default();
