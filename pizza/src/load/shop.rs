@@ -147,6 +147,8 @@ struct Patience<'a> {
     tally: &'a Tally,
     tries: u32,
     pause: Duration,
+    /// Whether a try may have had its effect although nobody said so.
+    may_be_done: bool,
 }
 
 impl<'a> Patience<'a> {
@@ -155,6 +157,7 @@ impl<'a> Patience<'a> {
             tally,
             tries: 1,
             pause: FIRST_PAUSE,
+            may_be_done: false,
         }
     }
 
@@ -166,6 +169,12 @@ impl<'a> Patience<'a> {
             Err(error) => error,
         };
         let (reply, wait) = meaning(&error);
+        let reply = match reply {
+            // Perhaps for what an earlier try brought about.
+            Reply::TooLate if self.may_be_done => Reply::Unanswered(format!("{error:#}")),
+            reply => reply,
+        };
+        self.may_be_done |= matches!(reply, Reply::Unanswered(_)) || was_away(&error);
         if let Some(code) = turned_away(&error) {
             self.tally.tell(Told::Refusal(code));
         }
@@ -195,6 +204,12 @@ fn meaning<T>(error: &anyhow::Error) -> (Reply<T>, Option<Duration>) {
         }
         _ => (Reply::Failed(format!("{error:#}")), None),
     }
+}
+
+/// Whether something was away that may have done it all the same.
+fn was_away(error: &anyhow::Error) -> bool {
+    let problem = error.downcast_ref().and_then(CallError::problem);
+    problem.is_some_and(|problem| is_turned_away(problem) && wait_for(problem).is_some())
 }
 
 /// The code of a refusal that is for now.
@@ -289,6 +304,23 @@ mod tests {
         assert_eq!(keys.len(), 2);
         assert!(!keys[0].is_empty() && keys[0] == keys[1], "{keys:?}");
         assert_eq!(refusals, [("temporal-unavailable".to_owned(), 1)]);
+    }
+
+    #[tokio::test]
+    async fn a_change_that_is_too_late_after_an_unanswered_try_may_have_been_made_by_that() {
+        let late = || problem(409, "order-delivered");
+        for (answers, may_be_done) in [
+            (vec![late()], false),
+            (vec![problem(503, "temporal-unavailable"), late()], true),
+        ] {
+            let stub = Stub::start(answers).await;
+            let gateway = Gateway::new(stub.url.clone()).expect("a gateway");
+            let shop = Shop::new(vec![gateway.impatient()]);
+            let id = ID.parse().expect("an id");
+            let reply = shop.amend(id, &planned(), &Tally::new()).await;
+            let is_unanswered = matches!(reply, Reply::Unanswered(_));
+            assert_eq!(is_unanswered, may_be_done, "{reply:?}");
+        }
     }
 
     #[tokio::test]
