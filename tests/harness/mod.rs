@@ -12,6 +12,7 @@ pub(crate) mod gateway;
 pub(crate) mod grpc;
 pub(crate) mod guarded_temporal;
 pub(crate) mod history;
+pub(crate) mod openapi;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod proxy;

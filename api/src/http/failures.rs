@@ -1,17 +1,19 @@
 //! What the routes on failure queues have in common.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::time::Duration;
 
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path};
 use failure_queue::client::ListedTask;
 use failure_queue::{AutoRedrive, StepFailure};
 use http::request::Parts;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::json::Fields;
+use super::json::{Fields, truncated};
 use super::rfc_3339;
 use crate::problem::{ErrorCode, Problem};
 use crate::usecases::order_and_customer;
@@ -52,12 +54,29 @@ pub(super) struct StrictQuery<T>(pub(super) T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let query: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
-        query
-            .map(|Query(query)| Self(query))
-            .map_err(|rejection| Problem::new(ErrorCode::InvalidRequest, rejection.body_text()))
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        let fields = url::form_urlencoded::parse(query.as_bytes());
+        let fields = serde_urlencoded::Deserializer::new(fields);
+        serde_path_to_error::deserialize(fields)
+            .map(Self)
+            .map_err(|error| {
+                let field = error.path().to_string();
+                let detail = format!("the query cannot be read: {error}");
+                let problem = Problem::new(ErrorCode::InvalidRequest, detail);
+                // Of a field that is given twice the reader names no place.
+                let field = repeated(query).unwrap_or(field);
+                problem.field(truncated(&field))
+            })
     }
+}
+
+/// The first field of a query that is given twice.
+fn repeated(query: &str) -> Option<String> {
+    let mut seen = HashSet::new();
+    let mut names = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+    let repeated = names.find(|name| !seen.insert(name.clone()));
+    repeated.map(Cow::into_owned)
 }
 
 /// The names of the fields that say which tasks are meant.
@@ -173,8 +192,8 @@ impl From<StepFailure> for StepErrorBody {
 }
 
 /// When tasks are run again by themselves.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = AutoRedrive)]
 pub(super) struct AutoRedriveBody {
     /// The wait from a task's last failure, or from the policy's arrival if

@@ -195,8 +195,13 @@ fn integer(value: &Value) -> Option<i128> {
 }
 
 fn field_problem(code: ErrorCode, name: &str, rule: &str) -> Problem {
-    let name: String = name.chars().take(NAME_LENGTH).collect();
+    let name = truncated(name);
     Problem::new(code, format!("{name} {rule}")).field(name)
+}
+
+/// As much of an unknown field's name as is repeated.
+pub(super) fn truncated(name: &str) -> String {
+    name.chars().take(NAME_LENGTH).collect()
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use pizza_domain::KitchenSimulation;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::json::Fields;
@@ -16,8 +16,9 @@ use crate::problem::Problem;
 use crate::usecases::SetKitchenSimulation;
 
 /// How simulated kitchens are to behave. What is missing is `false` or 0.
-#[derive(ToSchema)]
-#[schema(as = SetKitchenSimulation, rename_all = "camelCase")]
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = SetKitchenSimulation)]
 #[expect(
     dead_code,
     reason = "only its schema is used: `Fields` says more about what is wrong"
@@ -87,7 +88,7 @@ pub(super) async fn kitchen_simulation(
 /// with fault injection.
 #[utoipa::path(
     put, path = "/kitchen/simulation", operation_id = "setKitchenSimulation", tag = "kitchen",
-    request_body = SetKitchenSimulationBody,
+    request_body(content = Option<SetKitchenSimulationBody>, description = "How; may be empty."),
     responses(
         (status = 200, description = "How they are to behave now.", body = KitchenSimulationBody),
         (status = 400, description = "The body cannot be read.", body = ProblemBody, content_type = "application/problem+json"),

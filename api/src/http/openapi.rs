@@ -5,7 +5,9 @@ use std::sync::{Arc, LazyLock};
 use axum::response::{IntoResponse, Response};
 use http::header;
 use utoipa::openapi::header::Header;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr};
 use utoipa::{Modify, OpenApi, PartialSchema};
@@ -108,10 +110,54 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 pub fn openapi_json() -> String {
     let (_, mut document) = routes().split_for_parts();
     describe_rate_limits(&mut document);
+    leave_out_instead_of_null(&mut document);
     // A document that was built from types can be serialized.
     let mut json = document.to_pretty_json().unwrap_or_default();
     json.push('\n');
     json
+}
+
+/// Takes `null` from where it cannot stand. A parameter or a body that may be
+/// left out is optional in Rust, and its schema says `null` for it.
+fn leave_out_instead_of_null(document: &mut utoipa::openapi::OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        for operation in operations(item) {
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter
+                    && let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+                    && let SchemaType::Array(types) = &mut schema.schema_type
+                {
+                    types.retain(|it| *it != Type::Null);
+                    if let [only] = &types[..] {
+                        schema.schema_type = SchemaType::Type(only.clone());
+                    }
+                }
+            }
+            let Some(RefOr::T(body)) = &mut operation.request_body else {
+                continue;
+            };
+            for content in body.content.values_mut() {
+                if let RefOr::T(content) = content
+                    && let Some(RefOr::T(Schema::OneOf(choice))) = &content.schema
+                    && let [body @ RefOr::Ref(_), _] = &choice.items[..]
+                {
+                    content.schema = Some(body.clone());
+                }
+            }
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.patch,
+        &mut item.delete,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Adds what every operation but the probes may answer.
@@ -133,14 +179,7 @@ fn describe_rate_limits(document: &mut utoipa::openapi::OpenApi) {
         if probes::is_probe(path) {
             continue;
         }
-        let operations = [
-            &mut item.get,
-            &mut item.put,
-            &mut item.post,
-            &mut item.patch,
-            &mut item.delete,
-        ];
-        for operation in operations.into_iter().flatten() {
+        for operation in operations(item) {
             let responses = &mut operation.responses.responses;
             responses.insert("429".to_owned(), answer.clone());
         }

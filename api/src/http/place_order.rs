@@ -1,13 +1,17 @@
 //! `POST /orders`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::{StatusCode, header};
+use pizza_domain::ErrorOnStep;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::Authority;
 use super::json::Fields;
@@ -33,7 +37,8 @@ pub(crate) const MESSAGE: &str =
     reason = "only its schema is used: `Fields` says more about what is wrong"
 )]
 struct PlaceOrderBody {
-    /// What is on the pizza, without control characters.
+    /// What is on the pizza, without control characters, with at least one
+    /// character that is visible.
     #[schema(default = "plain", min_length = 1, max_length = 64, nullable = false)]
     flavour: Option<String>,
     /// The wait after each status change, in seconds, to the millisecond. The
@@ -58,31 +63,36 @@ struct PlaceOrderBody {
 }
 
 /// A step by its number (0 none, 1 to 7, 100 `ALL`) or by its name.
-#[derive(Deserialize, ToSchema)]
-#[serde(untagged)]
-#[schema(as = ErrorOnStep)]
-#[expect(dead_code, reason = "only its schema is used")]
-enum ErrorOnStepBody {
-    /// By number.
-    Number(u8),
-    /// By name.
-    Name(ErrorOnStepName),
+#[derive(Deserialize)]
+struct ErrorOnStepBody;
+
+impl PartialSchema for ErrorOnStepBody {
+    fn schema() -> RefOr<Schema> {
+        let steps = ErrorOnStep::SCENARIOS;
+        let numbers = steps.map(|step| u64::from(step.number()));
+        let numbers = numbers.into_iter().chain([ErrorOnStep::ALL_NUMBER]);
+        let names = steps.map(ErrorOnStep::as_str).into_iter();
+        let names = names.chain([ErrorOnStep::ALL_NAME]);
+        let by_number = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .enum_values(Some(numbers));
+        let by_name = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(names));
+        OneOfBuilder::new()
+            .description(Some(
+                "A step by its number (0 none, 1 to 7, 100 `ALL`) or by its name.",
+            ))
+            .item(by_number)
+            .item(by_name)
+            .into()
+    }
 }
 
-/// A step by its name.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-enum ErrorOnStepName {
-    None,
-    CreateOrder,
-    ProcessPayment,
-    AddLoyaltyPoints,
-    PrepareOrder,
-    ProcessOrder,
-    RefundPayment,
-    ReclaimLoyaltyPoints,
-    #[serde(rename = "ALL")]
-    All,
+impl ToSchema for ErrorOnStepBody {
+    fn name() -> Cow<'static, str> {
+        "ErrorOnStep".into()
+    }
 }
 
 /// The size of a pizza.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use failure_queue::{PolicyChange, QueuePolicy};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::failures::{AutoRedriveBody, NameInPath};
@@ -18,8 +18,9 @@ use crate::problem::Problem;
 use crate::usecases::AutoRedriveInSeconds;
 
 /// A queue's new policy.
-#[derive(ToSchema)]
-#[schema(as = SetQueuePolicy, rename_all = "camelCase")]
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = SetQueuePolicy)]
 #[expect(
     dead_code,
     reason = "only its schema is used: `Fields` says more about what is wrong"

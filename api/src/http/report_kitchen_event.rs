@@ -30,9 +30,11 @@ struct ReportKitchenEventBody {
     event: KitchenEventBody,
     /// The report's own id: the same report is sent again under the same id.
     /// 1 to 64 of `A-Z a-z 0-9 . _ : / -`.
+    #[schema(pattern = "^[A-Za-z0-9._:/-]{1,64}$", nullable = false)]
     report_id: Option<String>,
-    /// Why, when it is a rejection, and then alone: 1 to 200 characters, for
-    /// the customer.
+    /// Why, when it is a rejection, and then alone: 1 to 200 characters, at
+    /// least one of them visible, for the customer.
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
     reason: Option<String>,
 }
 

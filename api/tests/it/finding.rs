@@ -74,12 +74,14 @@ async fn filters_leave_out_what_does_not_pass_all_of_them() {
         ("flavour=%20Hawaiian%20", &[2, 0]),
         ("flavour=hawai", &[]),
         ("flavour=%C4%80NANAS", &[3]),
+        ("flavour=%EF%BC%B0lain", &[1]),
         // No pattern, whatever it looks like.
         ("flavour=%25", &[]),
         ("flavour=100%25%20_", &[4]),
         ("placedAfter=2025-11-22T11:13:22Z", &[4, 3]),
         ("placedAfter=2025-11-22T12:13:21.999%2B01:00", &[4, 3, 2]),
-        ("placedBefore=2025-11-22T11:13:21Z", &[0]),
+        ("placedBefore=2025-11-22t11:13:21z", &[0]),
+        ("placedBefore=9999-12-31T23:59:59Z&customerId=ann", &[1, 0]),
         ("placedBefore=2025-11-22T11:13:21.0001Z", &[1, 0]),
         ("failedStep=prepareOrder", &[2]),
         ("failedStep=addLoyaltyPoints", &[0]),
@@ -120,6 +122,13 @@ async fn what_is_no_filter_is_named() {
             "invalid-value",
             "placedBefore",
         ),
+        // A + that was not written as %2B is a space.
+        (
+            "placedAfter=2025-11-22T11:13:20+01:00",
+            "invalid-value",
+            "placedAfter",
+        ),
+        ("flavour=%E2%80%8B", "invalid-value", "flavour"),
         ("failedStep=7", "invalid-value", "failedStep"),
         ("limit=0", "out-of-range", "limit"),
         ("limit=101", "out-of-range", "limit"),
@@ -133,9 +142,14 @@ async fn what_is_no_filter_is_named() {
         );
         assert_eq!(answer["status"], 422, "{query}");
     }
-    for query in ["colour=red", "limit=ten", "limit=1&limit=2"] {
+    for (query, field) in [
+        ("colour=red", "colour"),
+        ("limit=ten", "limit"),
+        ("limit=1&limit=2", "limit"),
+    ] {
         let answer = problem(gateway.get(&format!("/orders?{query}")).await).await;
         assert_eq!(answer["code"], "invalid-request", "{query}");
+        assert_eq!(answer["field"], field, "{query}");
     }
 }
 

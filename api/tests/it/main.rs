@@ -2,7 +2,9 @@
 
 mod bad_input;
 mod certificates;
+mod contract;
 mod customers;
+mod deadlines;
 mod error_pages;
 mod failures;
 mod finding;
@@ -12,6 +14,8 @@ mod grpc_failures;
 mod http2;
 mod kitchens;
 mod many_watchers;
+#[path = "../../../tests/harness/openapi.rs"]
+mod openapi;
 mod operator_pages;
 mod operators;
 mod origins;
