@@ -52,6 +52,7 @@ mod dev;
 mod doors;
 mod encryption;
 mod failures;
+mod files;
 mod finding;
 mod gateway_killed;
 mod guarded_temporal;

@@ -13,6 +13,7 @@ use url::{Host, Origin, Url};
 use crate::client::Client;
 use crate::feed::Feed;
 use crate::keys::{Keyring, Role};
+use crate::lately::Lately;
 use crate::limits::Limits;
 use crate::origin::OwnHosts;
 use crate::pages::QueuesSeen;
@@ -63,6 +64,7 @@ impl Gateway {
                 temporal,
                 store,
                 settings: Settings::default(),
+                missing_lately: Lately::default(),
             },
             keys: Keyring::default(),
             public_url: None,

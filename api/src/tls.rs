@@ -2,6 +2,7 @@
 //! ALPN, and a certificate that is exchanged while the gateway runs.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,7 @@ use tokio_rustls::rustls::{
 };
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
+use trusted_files::open_given;
 
 use crate::connection::WatchedStream;
 
@@ -208,8 +210,9 @@ impl fmt::Debug for Tls {
 impl Files {
     fn read(&self) -> Result<Contents, TlsError> {
         Ok(Contents {
-            certificate: read(&self.certificate)?,
-            key: read(&self.key)?,
+            certificate: read(&self.certificate, File::open(&self.certificate))?,
+            // It is secret, and whoever puts another one there takes the door.
+            key: read(&self.key, open_given(&self.key).map(|given| given.file))?,
         })
     }
 
@@ -265,11 +268,10 @@ impl Contents {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+fn read(path: &Path, opened: io::Result<File>) -> Result<Vec<u8>, TlsError> {
     let unreadable = |error| TlsError::Unreadable(path.to_owned(), error);
-    let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut contents = Vec::new();
-    let mut bounded = file.take(MOST_BYTES + 1);
+    let mut bounded = opened.map_err(unreadable)?.take(MOST_BYTES + 1);
     bounded.read_to_end(&mut contents).map_err(unreadable)?;
     if contents.len() as u64 > MOST_BYTES {
         return Err(TlsError::TooLarge(path.to_owned()));

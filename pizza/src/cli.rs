@@ -1,5 +1,6 @@
 //! The command line.
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 use crate::{
@@ -38,6 +39,33 @@ impl Cli {
     /// The role to take.
     pub(crate) fn role(self) -> Command {
         self.command.unwrap_or(Command::Dev(self.dev))
+    }
+}
+
+/// Says what is wrong with the command line, and ends. Clap repeats the value
+/// that is wrong, also one from a variable; one that may hold a password or a
+/// key is left out.
+pub(crate) fn refuse(mut error: clap::Error) -> ! {
+    hide_secrets(&mut error);
+    error.exit()
+}
+
+fn hide_secrets(error: &mut clap::Error) {
+    for kind in [
+        ContextKind::InvalidValue,
+        ContextKind::InvalidArg,
+        ContextKind::InvalidSubcommand,
+    ] {
+        let hides = |text: &str| text.contains('@') || text.contains("pizza_");
+        let has_secret = match error.get(kind) {
+            Some(ContextValue::String(text)) => hides(text),
+            Some(ContextValue::Strings(texts)) => texts.iter().any(|text| hides(text)),
+            _ => false,
+        };
+        if has_secret {
+            let hidden = ContextValue::String("(not shown: it may hold a password)".to_owned());
+            error.insert(kind, hidden);
+        }
     }
 }
 
@@ -126,6 +154,24 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_password_in_a_value_that_cannot_be_read_is_not_repeated() {
+        for arguments in [
+            &["pizza", "menu", "--gateway", "http://u:secret@h:port/"][..],
+            &["pizza", "gateway", "--public-url", "u:secret@h"],
+            &["pizza", "gateway", "--temporal-ui", "u:secret@:/"],
+            &["pizza", "gateway", "--listen", "u:secret@h:1"],
+            &["pizza", "healthcheck", "http://u:secret@h:port/"],
+            &["pizza", "audit", "postgres://u:secret@h/d"],
+            &["pizza", "pizza_op_secret"],
+        ] {
+            let mut error = Cli::try_parse_from(arguments).expect_err("refused");
+            hide_secrets(&mut error);
+            let told = error.to_string();
+            assert!(!told.contains("secret"), "{told}");
+        }
     }
 
     #[test]

@@ -1,25 +1,22 @@
 //! The keys that encrypt what Temporal keeps: where they are, and how one is
 //! made.
 
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use clap::Args;
 use payload_codec::{Cipher, KeyId, Keys, key_ids};
 use temporalio_common::data_converters::SerializationContextData;
 use temporalio_common::payload_visitor::decode_payloads;
 use temporalio_common::protos::temporal::api::history::v1::History;
-use zeroize::Zeroizing;
 
 use crate::client::output;
+use crate::secret_file;
 
 /// The largest file of keys, in bytes: some hundreds of keys.
-const LARGEST_FILE: u64 = 64 * 1024;
+const LARGEST_FILE: usize = 64 * 1024;
 
 /// What names the file, for the texts of errors.
 const SETTING: &str = "--codec-keys (PIZZA_CODEC_KEYS)";
@@ -80,30 +77,7 @@ pub(crate) fn cipher() -> anyhow::Result<Option<Cipher>> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Keys> {
-    let mut file = File::open(path).context("cannot be read")?;
-    let about = file.metadata().context("cannot be read")?;
-    ensure!(!about.is_dir(), "is a folder");
-    let mode = about.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        // Secrets that an orchestrator mounts often are: no reason to refuse.
-        tracing::warn!(
-            path = %path.display(),
-            mode = format!("{mode:o}"),
-            "others can read the codec keys; 600 keeps them out"
-        );
-    }
-    // Room for all of it: a text that grows leaves copies behind.
-    let room = usize::try_from(LARGEST_FILE + 1)?;
-    let mut text = Zeroizing::new(String::with_capacity(room));
-    file.by_ref()
-        .take(LARGEST_FILE + 1)
-        .read_to_string(&mut text)
-        .context("cannot be read")?;
-    ensure!(
-        text.len() < room,
-        "is larger than {} KiB",
-        LARGEST_FILE / 1024
-    );
+    let text = secret_file::read(path, LARGEST_FILE).context("cannot be read")?;
     Ok(Keys::parse(&text)?)
 }
 
@@ -133,19 +107,6 @@ mod tests {
     const KEY: &str = "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=";
 
     #[test]
-    fn a_file_of_keys_is_read_also_where_others_can() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("codec.keys");
-        for mode in [0o600, 0o444] {
-            let _ = fs::remove_file(&path);
-            fs::write(&path, format!("# ours\n{KEY}\n")).expect("written");
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("allowed");
-            let keys = read(&path).expect("keys");
-            assert_eq!(keys.ids().count(), 1);
-        }
-    }
-
-    #[test]
     fn a_bad_file_is_refused_without_a_word_of_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("codec.keys");
@@ -154,7 +115,10 @@ mod tests {
             (KEY.replace("a:", "a b:"), "line 1 must have an id"),
             (format!("{KEY}\n{KEY}"), "line 2 has the id of"),
             (KEY[..20].to_owned(), "line 1 must have 32 bytes"),
-            (format!("{KEY}\n").repeat(2000), "is larger than 64 KiB"),
+            (
+                format!("{KEY}\n").repeat(2000),
+                "is longer than 65536 bytes",
+            ),
         ] {
             fs::write(&path, text).expect("written");
             let error = format!("{:#}", read(&path).expect_err(told));

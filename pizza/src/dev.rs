@@ -4,6 +4,7 @@
 //! store, its kitchen's key, and an operator's when it is given none. A new
 //! start on the same folder goes on where the last one ended, however it ended.
 
+use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ use serde_json::json;
 use temporal_dev_server::{DevServer, DevServerConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use trusted_files::{open_own, own_folder};
 use url::Url;
 
 use crate::client::gateway::{Gateway, KitchenDoor};
@@ -110,7 +112,7 @@ async fn serve(
     let connect = async || temporal::connect_to(options.clone()).await;
     let client = connect().await?;
     register_search_attributes(&client).await?;
-    let store = Store::open(&store_args::url_in(&args.data)).await?;
+    let store = Store::open(store_args::store_in(&args.data)).await?;
     if let Some(metrics) = metrics {
         metrics.serve(&store, &shutdown);
     }
@@ -126,7 +128,9 @@ async fn serve(
     // Whoever else reaches the gateway needs a key for what needs one.
     gateway.development = args.ip.is_loopback();
     gateway.temporal_ui = server.ui().and_then(|url| url.parse().ok());
+    // Large; boxed, it stays off the stack.
     let door = gateway::serve(listener, gateway, &args.settings, checked, shutdown.clone());
+    let door = Box::pin(door);
     let key = ShownKey::known(Role::Kitchen, kept.kitchen.secret());
     let at_the_door = KitchenDoor::new(Gateway::new(url.clone())?, key);
     let cook = tokio::spawn(cook(at_the_door, shutdown.clone()));
@@ -148,7 +152,10 @@ async fn serve(
         shutdown.cancel();
         ended
     };
-    let (door, working) = tokio::join!(door, working);
+    let (door, working) = tokio::select! {
+        ended = async { tokio::join!(door, working) } => ended,
+        error = store.lost() => return Err(error.into()),
+    };
     cook.await?;
     store.close().await;
     door?;
@@ -250,30 +257,24 @@ impl Server {
     }
 }
 
-/// Makes the folder, and finds out now whether it can be written to.
+/// Makes the folder, for its owner alone: orders lie in it beside the keys.
+/// Finds out now whether it can be written to, and by nobody else.
 fn prepare_folder(data: &Path) -> anyhow::Result<()> {
     let try_out = || {
-        make_private(data)?;
+        // Before anything is written: SQLite opens no path of any kind.
+        store_args::store_in(data).check()?;
+        own_folder(data, 0o700)?;
         let probe = data.join(".writable");
-        std::fs::write(&probe, b"")?;
-        std::fs::remove_file(probe)
+        open_own(&probe, File::options().create(true).append(true))?;
+        std::fs::remove_file(probe)?;
+        anyhow::Ok(())
     };
     try_out().with_context(|| {
         format!(
-            "the data folder {} cannot be written to; choose another with --data",
+            "the data folder {} cannot be used; choose another with --data",
             data.display()
         )
     })
-}
-
-/// Makes the folder, unless it is there, for its owner alone: orders lie in it
-/// beside the keys.
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 /// Says that all is ready, and what to do next.

@@ -214,11 +214,15 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
     }
     tracing::info!(%address, scheme = guards.scheme(), open = is_open, "serving");
     let temporal = TemporalGateway::new(connection, client).with_cipher(cipher);
-    let mut gateway = Gateway::new(temporal, store);
+    let mut gateway = Gateway::new(temporal, store.clone());
     gateway.use_cases.settings.fault_injection = args.fault_injection;
     gateway.use_cases.settings.longest_pace = args.max_step_delay_seconds;
     guards.mount(&mut gateway);
-    serve(listener, gateway, settings, checked, shutdown).await?;
+    tokio::select! {
+        // Large; boxed, it stays off the stack.
+        served = Box::pin(serve(listener, gateway, settings, checked, shutdown)) => served?,
+        error = store.lost() => return Err(error.into()),
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::fs::{self, File, Permissions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,8 +14,10 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use clap::Args;
 use pizza_api::{KeyHash, Keyring, Role, is_key_name};
+use trusted_files::open_own;
 
 use crate::client::output;
+use crate::secret_file;
 
 /// The random part of a key, in bytes.
 const RANDOM_BYTES: usize = 32;
@@ -23,7 +25,10 @@ const RANDOM_BYTES: usize = 32;
 const OWNER_ONLY: u32 = 0o600;
 
 /// The longest file of entries, in bytes: some ten thousand of them.
-const MAX_ENTRIES_FILE: u64 = 1 << 20;
+const MAX_ENTRIES_FILE: usize = 1 << 20;
+
+/// The longest file with a key that `pizza dev` keeps, in bytes.
+const MAX_KEY_FILE: usize = 512;
 
 /// What keys of a role start with, so that a scanner of logs and repositories
 /// can tell one.
@@ -203,13 +208,7 @@ fn add(
 /// The entries in a file, with commas between them. Empty lines and what
 /// stands behind a `#` is left out.
 fn entries_of(file: &Path) -> anyhow::Result<String> {
-    let mut text = String::new();
-    let mut bounded = File::open(file)?.take(MAX_ENTRIES_FILE + 1);
-    bounded.read_to_string(&mut text)?;
-    ensure!(
-        text.len() as u64 <= MAX_ENTRIES_FILE,
-        "it is longer than {MAX_ENTRIES_FILE} bytes"
-    );
+    let text = secret_file::read(file, MAX_ENTRIES_FILE)?;
     let entries: Vec<&str> = text
         .lines()
         .map(|line| line.split_once('#').map_or(line, |(entry, _)| entry).trim())
@@ -311,13 +310,14 @@ impl KeptKey {
 
 /// The key in the file, if there is one. Others lose sight of it.
 fn read(role: Role, path: &Path) -> anyhow::Result<Option<String>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    let named = || format!("{} cannot be read", path.display());
+    let file = match open_own(path, File::options().read(true)) {
+        Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(error).with_context(|| format!("{} cannot be read", path.display()));
-        }
+        Err(error) => return Err(error).with_context(named),
     };
+    let mode = file.metadata().with_context(named)?.permissions().mode();
+    let text = secret_file::text_of(file, MAX_KEY_FILE).with_context(named)?;
     let key = text.trim();
     if !is_key(role, key) {
         bail!(
@@ -326,7 +326,7 @@ fn read(role: Role, path: &Path) -> anyhow::Result<Option<String>> {
             holder(role)
         );
     }
-    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+    if mode & 0o077 != 0 {
         tracing::warn!(path = %path.display(), "others could read the key; no longer");
         fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY))?;
     }
@@ -410,6 +410,21 @@ mod tests {
         let told = format!("{error:#}");
         assert!(told.contains("operator.key"), "{told}");
         assert!(!told.contains("short"), "{told}");
+    }
+
+    #[test]
+    fn a_link_in_place_of_a_key_is_not_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let kept = KeptKey::in_folder(Role::Operator, folder.path()).expect("a key");
+        let moved = folder.path().join("moved");
+        fs::rename(&kept.path, &moved).expect("moved");
+        std::os::unix::fs::symlink(&moved, &kept.path).expect("a link");
+        let refused = KeptKey::in_folder(Role::Operator, folder.path()).err();
+        let told = format!("{:#}", refused.expect("refused"));
+        assert!(
+            told.contains("operator.key") && told.contains("link"),
+            "{told}"
+        );
     }
 
     #[test]

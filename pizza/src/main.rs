@@ -19,6 +19,7 @@ mod migrate;
 mod open_files;
 mod reconciliation;
 mod replay;
+mod secret_file;
 mod shutdown;
 mod store_args;
 mod telemetry;
@@ -31,12 +32,17 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use pizza_api::Role;
+use rustix::fs::Mode;
+use rustix::process::umask;
 use temporalio_common::telemetry::ensure_default_crypto_provider;
 
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    // What this process and its children make is for this user alone: the
+    // databases, their logs, the keys.
+    umask(Mode::RWXG | Mode::RWXO);
+    let cli = Cli::try_parse().unwrap_or_else(|error| cli::refuse(error));
     if cli.version {
         client::output::data(&format!("pizza {}", build_id::build_id()));
         return ExitCode::SUCCESS;

@@ -8,6 +8,8 @@ use anyhow::{Context, bail, ensure};
 use clap::{ArgAction, Args};
 use pizza_activities::store::StoreOptions;
 
+use crate::secret_file;
+
 /// The folder of `pizza dev`, seen from where it is started.
 const DATA: &str = ".pizza";
 
@@ -96,6 +98,9 @@ impl StoreArgs {
         if let Err(error) = options.check() {
             let setting = match self.database_url_file {
                 Some(_) if self.database_url.is_none() => "--database-url-file (DATABASE_URL_FILE)",
+                None if self.database_url.is_none() => {
+                    "--database-url, or the folder --data (PIZZA_DATA)"
+                }
                 _ => "--database-url (DATABASE_URL)",
             };
             bail!("{setting}: {error}");
@@ -111,14 +116,14 @@ impl StoreArgs {
 }
 
 /// The store of `pizza dev` in this folder.
-pub(crate) fn url_in(data: &Path) -> String {
-    format!("sqlite:{}", data.join("pizza.db").display())
+pub(crate) fn store_in(data: &Path) -> StoreOptions {
+    StoreOptions::in_file(&data.join("pizza.db"))
 }
 
 /// The store of the `pizza dev` that was told the same, as its keys are found.
 fn default_url(data: Option<&OsStr>) -> String {
     let data = data.filter(|data| !data.is_empty());
-    url_in(Path::new(data.unwrap_or(OsStr::new(DATA))))
+    store_in(Path::new(data.unwrap_or(OsStr::new(DATA)))).url
 }
 
 /// Reads the one line of a file.
@@ -129,12 +134,7 @@ fn read(file: &Path) -> anyhow::Result<String> {
             file.display()
         )
     };
-    let text = std::fs::read_to_string(file).with_context(named)?;
-    ensure!(
-        text.len() <= MOST_BYTES,
-        "{}: more than {MOST_BYTES} bytes are no URL",
-        named()
-    );
+    let text = secret_file::read(file, MOST_BYTES).with_context(named)?;
     let url = text.trim();
     ensure!(
         !url.is_empty() && !url.contains(char::is_whitespace),

@@ -7,10 +7,30 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use temporal_dev_server::{LocateOptions, SettingNames, TemporalCli, cache_dir, locate};
+use temporal_dev_server::{
+    LocateOptions, SettingNames, TemporalCli, cache_dir, clear_environment, locate,
+};
 
 /// Says where to keep a Temporal CLI that was fetched.
 const CACHE_VARIABLE: &str = "PIZZA_CACHE_DIR";
+
+/// What the Temporal CLI needs of the environment: how Temporal is reached, the
+/// way out of this network, and what it shows texts with.
+const NEEDED: [&str; 13] = [
+    "TEMPORAL_",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "EDITOR",
+    "PAGER",
+    "COLUMNS",
+    "LINES",
+];
 
 /// What sets how Temporal is found and run, for the texts of the errors.
 pub(crate) const SETTING_NAMES: SettingNames = SettingNames {
@@ -63,10 +83,10 @@ pub(crate) async fn run(args: TemporalArgs) -> anyhow::Result<ExitCode> {
     }
     .locate(false)
     .await?;
+    let mut command = std::process::Command::new(&cli.path);
+    clear_environment(&mut command, &NEEDED);
     // Only returns when it could not.
-    let error = std::process::Command::new(&cli.path)
-        .args(args.arguments)
-        .exec();
+    let error = command.args(args.arguments).exec();
     Err(error).with_context(|| format!("{} cannot be run", cli.path.display()))
 }
 

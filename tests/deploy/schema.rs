@@ -15,6 +15,7 @@ const SCHEMAS: Wheel = Wheel {
 --hash=sha256:14ce5c94871c551268ea948ffe21e9f1464dc48fb20bf9a4c13deeaaf756cf9b",
     built_for: None,
     megabytes: 1,
+    programs: &[],
 };
 
 const COMPOSE: &str = "check_jsonschema/builtin_schemas/vendor/compose-spec.json";

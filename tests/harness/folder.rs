@@ -25,7 +25,8 @@ pub(crate) fn new(name: &str) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let folder = RUN.join(format!("{name}-{number}"));
-    fs::create_dir_all(&folder).expect("a folder");
+    // For this user alone, whatever the umask: the product refuses any other.
+    trusted_files::own_folder(&folder, 0o700).expect("a folder");
     folder
 }
 

@@ -49,14 +49,16 @@ impl Engine {
             "sqlite" if sqlite::is_in_memory(url) => Err(StoreError::InMemory),
             "sqlite" => Ok(Self::Sqlite),
             "postgres" | "postgresql" => Ok(Self::Postgres),
-            // What has no colon may be anything, a password included.
-            _ => Err(StoreError::Scheme {
-                scheme: scheme
-                    .chars()
-                    .take(12)
-                    .filter(|_| url.contains(':'))
-                    .collect(),
-            }),
+            // It is not repeated: it may be anything, a password included.
+            _ => Err(StoreError::Scheme),
+        }
+    }
+
+    /// Whether a URL names something that this engine can open.
+    pub(super) fn check(self, url: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite => sqlite::check(url),
+            Self::Postgres => postgres::check(url),
         }
     }
 
@@ -66,14 +68,6 @@ impl Engine {
             Self::Postgres
         } else {
             Self::Sqlite
-        }
-    }
-
-    /// The URL that the driver is to open.
-    pub(super) fn url(self, options: &StoreOptions, access: Access) -> String {
-        match self {
-            Self::Sqlite => sqlite::url(&options.url, access),
-            Self::Postgres => postgres::url(options, access),
         }
     }
 
@@ -170,21 +164,5 @@ impl Engine {
                  WHERE relname = '_sqlx_migrations' AND pg_table_is_visible(oid)"
             }
         }
-    }
-
-    /// Opens the database once, before there is a pool: that would try again
-    /// and again, and keep the reason to itself. How the database keeps texts,
-    /// where that is not as a store has to.
-    pub(super) async fn try_out(self, url: &str) -> Result<Option<String>, sqlx::Error> {
-        let mut connection = AnyConnection::connect(url).await?;
-        let encoding = match self {
-            Self::Sqlite => {
-                sqlite::read_header(&mut connection).await?;
-                None
-            }
-            Self::Postgres => postgres::foreign_encoding(&mut connection).await?,
-        };
-        connection.close().await?;
-        Ok(encoding)
     }
 }

@@ -1,5 +1,7 @@
 //! Why the store could not be used, and whether trying again makes sense.
 
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sqlx::error::DatabaseError;
@@ -18,13 +20,37 @@ pub enum StoreError {
         /// What went wrong.
         source: sqlx::Error,
     },
+    /// The file cannot be opened, or may not be trusted.
+    #[error("the store at {url} cannot be opened")]
+    File {
+        /// Where it was looked for.
+        url: String,
+        /// What went wrong.
+        source: io::Error,
+    },
     /// The URL is not one of a store.
+    #[error("a store's URL begins with sqlite: or postgres:// (or postgresql://)")]
+    Scheme,
+    /// The URL is not one of a file that SQLite can open.
+    #[error("the store cannot be this file: {reason}")]
+    Path {
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The URL is not one of a PostgreSQL database.
+    #[error("this is not the URL of a PostgreSQL database: {reason}")]
+    PostgresUrl {
+        /// Why not. It repeats nothing of the URL, where a password may stand.
+        reason: &'static str,
+    },
+    /// The file was removed or replaced since it was opened.
     #[error(
-        "a store's URL begins with sqlite: or postgres:// (or postgresql://); this one with {scheme:?}"
+        "{} is not the file that was opened: it was removed, or another one was put in its place",
+        path.display()
     )]
-    Scheme {
-        /// What it begins with.
-        scheme: String,
+    Replaced {
+        /// The file, or one that SQLite keeps beside it.
+        path: PathBuf,
     },
     /// The URL names no file: the books would be lost with each connection.
     #[error("a store on SQLite has to be in a file, sqlite:PATH: in memory, the books are lost")]
@@ -82,8 +108,10 @@ impl StoreError {
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::TooSlow { .. } => true,
+            // The process with a replaced file ends; another one has the right one.
+            Self::Unavailable(_) | Self::TooSlow { .. } | Self::Replaced { .. } => true,
             Self::Open { source, .. } => is_away(source),
+            Self::File { source, .. } => !trusted_files::is_untrusted(source),
             Self::Migrate(sqlx::migrate::MigrateError::Execute(source)) => is_away(source),
             _ => false,
         }

@@ -34,14 +34,14 @@ mod tests;
 mod timeline;
 
 use std::fmt;
-use std::sync::Once;
-use std::time::SystemTime;
+use std::sync::{Arc, Once};
+use std::time::{Duration, SystemTime};
 
 use pizza_domain::OrderId;
 use sqlx::any::install_default_drivers;
 use sqlx::migrate::Migration;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 pub use accounts::{
     Account, AdjustmentRow, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow,
@@ -61,6 +61,7 @@ pub use orders::OrderRecord;
 pub use payments::Refund;
 pub use resolved_tasks::{ResolvedPosition, ResolvedTask};
 pub use sessions::Session;
+use sqlite::{OpenError, OpenFile};
 pub use timeline::{
     AmendmentEvent, BusinessHistory, ChangeEvent, LedgerEvent, NotificationEvent, ParkedTaskEvent,
     PizzaThen, ReportEvent,
@@ -72,6 +73,8 @@ pub struct Store {
     pool: AnyPool,
     engine: Engine,
     options: StoreOptions,
+    /// What SQLite keeps it in.
+    file: Option<Arc<OpenFile>>,
 }
 
 /// What bringing the schema up to date came to.
@@ -95,6 +98,9 @@ impl fmt::Debug for Store {
 fn last(made: &[(i64, Vec<u8>)]) -> i64 {
     made.iter().map(|(version, _)| *version).max().unwrap_or(0)
 }
+
+/// How often is looked whether a file is still the one that was opened.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 static DRIVERS: Once = Once::new();
 
@@ -151,34 +157,42 @@ impl Store {
 
     async fn connect(options: StoreOptions, access: Access) -> Result<Self, StoreError> {
         let engine = Engine::of(&options.url)?;
-        let cannot = |source| StoreError::Open {
-            url: options.shown_url(),
-            source,
-        };
-        if engine == Engine::Sqlite && access == Access::Write {
-            sqlite::make_folder(&options.url).map_err(cannot)?;
-        }
+        engine.check(&options.url)?;
         DRIVERS.call_once(install_default_drivers);
         let opening = async {
-            let url = engine.url(&options, access);
-            let encoding = engine.try_out(&url).await?;
+            let (url, file) = match engine {
+                Engine::Sqlite => {
+                    let file = OpenFile::open(&options.url, options.timeout, access).await?;
+                    (file.url.clone(), Some(Arc::new(file)))
+                }
+                Engine::Postgres => {
+                    let url = postgres::url(&options, access)?;
+                    postgres::try_out(&url, options.shown_url()).await?;
+                    (url, None)
+                }
+            };
             let pool = engine.pool(&options, access).connect_lazy(&url)?;
-            Ok((pool, encoding))
+            Ok((pool, file))
         };
-        let (pool, encoding) = timeout(options.patience(), opening)
-            .await
-            .unwrap_or(Err(sqlx::Error::PoolTimedOut))
-            .map_err(cannot)?;
-        if let Some(encoding) = encoding {
-            return Err(StoreError::Encoding {
-                url: options.shown_url(),
-                encoding,
-            });
-        }
+        let opened = timeout(options.patience(), opening).await;
+        let (pool, file) = opened
+            .unwrap_or(Err(OpenError::Refused(sqlx::Error::PoolTimedOut)))
+            .map_err(|error| match error {
+                OpenError::Url(error) => error,
+                OpenError::File(source) => StoreError::File {
+                    url: options.shown_url(),
+                    source,
+                },
+                OpenError::Refused(source) => StoreError::Open {
+                    url: options.shown_url(),
+                    source,
+                },
+            })?;
         Ok(Self {
             pool,
             engine,
             options,
+            file,
         })
     }
 
@@ -256,9 +270,52 @@ impl Store {
         .await
     }
 
+    /// Proves that orders can be kept here right now: the database is the one
+    /// that was opened, has the schema of this version, and takes what is
+    /// written. That is rolled back.
+    ///
+    /// # Errors
+    /// When one of it is not so.
+    pub async fn prove(&self) -> Result<(), StoreError> {
+        if self.migrations_to_make().await? > 0 {
+            return Err(StoreError::Outdated {
+                url: self.options.shown_url(),
+            });
+        }
+        self.within(async {
+            match &self.file {
+                Some(file) => file.try_writing(self.options.timeout).await?,
+                None => postgres::try_writing(&self.pool).await?,
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Waits until the file is not the one that was opened any more, and then
+    /// lets nobody use the store. A process with such a store has to end:
+    /// whatever it would write is lost.
+    pub async fn lost(&self) -> StoreError {
+        loop {
+            if let Err(error) = self.check_file() {
+                // From now on; that all have given theirs back is not waited for.
+                drop(self.pool.close());
+                return error;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn check_file(&self) -> Result<(), StoreError> {
+        self.file.as_ref().map_or(Ok(()), |file| file.check())
+    }
+
     /// Closes the connections once they are free.
     pub async fn close(&self) {
         self.pool.close().await;
+        if let Some(file) = &self.file {
+            file.close().await;
+        }
     }
 
     /// Begins a transaction that reads an order and writes to it, and shuts
@@ -281,6 +338,7 @@ impl Store {
         &self,
         operation: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        self.check_file()?;
         let waited = self.options.patience();
         timeout(waited, operation)
             .await

@@ -1,10 +1,11 @@
 //! Where the store is, and how it is used.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
-use super::StoreError;
 use super::engine::Engine;
+use super::{StoreError, postgres, sqlite};
 
 /// How long a caller waits for a free connection, for another who holds what
 /// it needs, or for an answer, before it is told that the store is away.
@@ -39,15 +40,22 @@ impl StoreOptions {
         }
     }
 
-    /// Whether there is an engine for this URL.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn check(&self) -> Result<(), StoreError> {
-        Engine::of(&self.url).map(|_| ())
+    /// The store in this file of SQLite, used as is usual.
+    #[must_use]
+    pub fn in_file(file: &Path) -> Self {
+        Self::new(sqlite::url_of(file))
     }
 
-    /// The URL as it may be shown: of a server only where it is.
+    /// Whether there is an engine that can open this URL.
+    ///
+    /// # Errors
+    /// When there is none. No text repeats the URL.
+    pub fn check(&self) -> Result<(), StoreError> {
+        Engine::of(&self.url)?.check(&self.url)
+    }
+
+    /// The URL as it may be shown: of a server only where it is, and of what
+    /// cannot be read nothing but its scheme.
     #[must_use]
     pub fn shown_url(&self) -> String {
         shown(&self.url)
@@ -82,18 +90,27 @@ impl fmt::Debug for StoreOptions {
 }
 
 /// A URL for an error's text, which stands in logs: without its user, and
-/// without parameters, in which a password may stand as well. Whatever comes
-/// before the last `@` may be part of one.
+/// without parameters, in which a password may stand as well.
 fn shown(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
+    let (scheme, rest) = url.split_once(':').unwrap_or_default();
+    let is_file = scheme == "sqlite";
+    // Somebody may have taken a server's URL for a file's.
+    let has_password = |file: &str| {
+        file.split_once('@')
+            .is_some_and(|(before, _)| before.contains(':'))
     };
-    if scheme.starts_with("sqlite") {
-        return url.to_owned();
+    match Engine::of(url) {
+        Ok(Engine::Sqlite) if !has_password(rest) => url.to_owned(),
+        Ok(Engine::Postgres) if postgres::check(url).is_ok() => {
+            let rest = rest.trim_start_matches('/');
+            let rest = rest.split('?').next().unwrap_or_default();
+            let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+            let slash = if url.contains(":///") { "/" } else { "" };
+            format!("{scheme}://{slash}{place}")
+        }
+        _ if is_file || scheme.starts_with("postgres") => format!("{scheme}:..."),
+        _ => "...".to_owned(),
     }
-    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-    let place = place.split('?').next().unwrap_or_default();
-    format!("{scheme}://{place}")
 }
 
 #[cfg(test)]
@@ -104,12 +121,17 @@ mod tests {
     fn a_password_stays_out_of_what_is_shown() {
         for (url, expected) in [
             ("postgres://u:secret@h/db", "postgres://h/db"),
-            ("postgres://u:se@cret@h:5432/db", "postgres://h:5432/db"),
+            ("postgres://u:se%40cret@h:5432/db", "postgres://h:5432/db"),
             (
                 "postgresql://h/db?user=u&password=secret",
                 "postgresql://h/db",
             ),
-            ("postgres://u:sec?ret@h/db", "postgres://h/db"),
+            ("postgres://u:sec?ret@h/db", "postgres:..."),
+            ("postgres:/u:secret@h/db", "postgres:..."),
+            ("password=secret host=h:5432", "..."),
+            ("secret:x", "..."),
+            ("sqlite://u:secret@h/db", "sqlite:..."),
+            ("sqlite:/srv/a@b/pizza.db", "sqlite:/srv/a@b/pizza.db"),
             ("postgres:///db?host=/run", "postgres:///db"),
             ("sqlite:pizza.db", "sqlite:pizza.db"),
         ] {

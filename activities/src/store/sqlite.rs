@@ -1,14 +1,31 @@
 //! What SQLite needs to be a store that several processes share.
 
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AnyConnection, AssertSqlSafe, Executor};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
+use tokio::sync::Mutex;
+use trusted_files::{check_folder_of_files, check_owner, own_folder};
 
+use super::StoreError;
 use super::engine::Access;
+
+/// The longest absolute path of a file, in bytes. SQLite takes 512, with what
+/// it appends for the files beside it.
+const LONGEST_PATH: usize = 500;
+
+/// What SQLite appends to a file's name for those that it keeps beside it
+/// while the file is open.
+const BESIDE: [&str; 2] = ["-wal", "-shm"];
+
+/// Read and write for the owner alone.
+const OWNER_ONLY: u32 = 0o600;
 
 /// The same pool, each of whose connections is prepared for what it is for.
 pub(super) fn prepared(
@@ -16,70 +33,85 @@ pub(super) fn prepared(
     patience: Duration,
     access: Access,
 ) -> AnyPoolOptions {
-    options.after_connect(move |connection, _| {
-        Box::pin(async move {
-            wait_when_busy(connection, patience).await?;
-            match access {
-                Access::Write => prepare(connection).await,
-                // Changes nothing about the file, and refuses to.
-                Access::Read => {
-                    connection.execute("PRAGMA query_only = ON").await?;
-                    Ok(())
-                }
-            }
-        })
-    })
+    options.after_connect(move |connection, _| Box::pin(prepare(connection, patience, access)))
 }
 
 /// Readers beside one writer (WAL), which waits its turn instead of failing.
 /// With `synchronous = NORMAL` a commit survives the death of every process;
 /// only a power cut may take the last ones.
-async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    connection.execute("PRAGMA journal_mode = WAL").await?;
-    connection.execute("PRAGMA synchronous = NORMAL").await?;
-    connection.execute("PRAGMA foreign_keys = ON").await?;
-    Ok(())
-}
-
-/// Reads the file, which fails where it is none of SQLite's.
-pub(super) async fn read_header(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    connection.execute("PRAGMA schema_version").await?;
-    Ok(())
-}
-
-async fn wait_when_busy(
+async fn prepare(
     connection: &mut AnyConnection,
     patience: Duration,
+    access: Access,
 ) -> Result<(), sqlx::Error> {
     let busy_timeout = format!("PRAGMA busy_timeout = {}", patience.as_millis());
     connection.execute(AssertSqlSafe(busy_timeout)).await?;
-    Ok(())
-}
-
-/// The URL with the wish to create the file where there is none, or to use it
-/// as it is. That it is only read is for the connection to see to: beside a
-/// writer even a reader needs to write the list of readers.
-pub(super) fn url(url: &str, access: Access) -> String {
-    let separator = if url.contains('?') { '&' } else { '?' };
-    let mode = match access {
-        Access::Write => "rwc",
-        Access::Read => "rw",
-    };
-    format!("{url}{separator}mode={mode}")
-}
-
-/// Makes the folder that the file of `url` is to lie in.
-pub(super) fn make_folder(url: &str) -> Result<(), sqlx::Error> {
-    let file = file(url)?;
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)?;
+    match access {
+        Access::Write => {
+            connection.execute("PRAGMA journal_mode = WAL").await?;
+            connection.execute("PRAGMA synchronous = NORMAL").await?;
+            connection.execute("PRAGMA foreign_keys = ON").await?;
+        }
+        // Changes nothing about the file, and refuses to.
+        Access::Read => {
+            connection.execute("PRAGMA query_only = ON").await?;
+        }
     }
     Ok(())
 }
 
+/// The URL of a file. Nothing in the path means anything in the URL.
+pub(super) fn url_of(file: &Path) -> String {
+    use std::fmt::Write;
+    use std::os::unix::ffi::OsStrExt;
+
+    let path = file.as_os_str().as_bytes();
+    // Two slashes after the colon are none of the path's.
+    let scheme = if path.starts_with(b"//") {
+        "sqlite://"
+    } else {
+        "sqlite:"
+    };
+    let mut url = scheme.to_owned();
+    for &byte in path {
+        if byte.is_ascii_alphanumeric() || b"/._-".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            // Writing to a text does not fail.
+            let _ = write!(url, "%{byte:02X}");
+        }
+    }
+    url
+}
+
+/// The file that a URL names, as it names it.
+fn named(url: &str) -> Result<PathBuf, StoreError> {
+    let refused = |reason| StoreError::Path { reason };
+    let (place, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let has_a_mode_at_most = ["", "mode=rwc", "mode=rw"].contains(&parameters);
+    if !has_a_mode_at_most {
+        return Err(refused(
+            "after a `?` nothing but mode=rw or mode=rwc can stand (in a path, `?` is written %3F)",
+        ));
+    }
+    let options = SqliteConnectOptions::from_str(place)
+        .map_err(|_| refused("its path is not in Unicode (UTF-8)"))?;
+    let file = options.get_filename();
+    let absolute = std::path::absolute(file).unwrap_or_default();
+    if absolute.as_os_str().len() > LONGEST_PATH {
+        return Err(refused("its absolute path has more than 500 bytes"));
+    }
+    Ok(file.to_path_buf())
+}
+
+/// Whether a URL can be one of a file.
+pub(super) fn check(url: &str) -> Result<(), StoreError> {
+    named(url).map(drop)
+}
+
 /// Whether the file of `url` is there.
 pub(super) fn exists(url: &str) -> bool {
-    file(url).is_ok_and(|file| file.is_file())
+    named(url).is_ok_and(|file| file.is_file())
 }
 
 /// Whether the URL names a database that is in no file. Each connection would
@@ -97,9 +129,175 @@ pub(super) fn is_in_memory(url: &str) -> bool {
     asks || file.trim().is_empty() || file == ":memory:"
 }
 
-fn file(url: &str) -> Result<PathBuf, sqlx::Error> {
-    let options = SqliteConnectOptions::from_str(url)?;
-    Ok(options.get_filename().to_path_buf())
+/// The file of `url` without links in its path, once nobody else can have put
+/// it there: SQLite opens by name the file and those beside it. What another
+/// user made of them would lock their owner out. The folder of a store that
+/// is to be made is made, for its owner alone.
+fn trusted(url: &str, access: Access) -> Result<PathBuf, OpenError> {
+    let file = named(url)?;
+    let no_name = || io::Error::from(io::ErrorKind::InvalidFilename);
+    let name = file.file_name().ok_or_else(no_name)?;
+    let folder = match file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    if access == Access::Write && !folder.exists() {
+        own_folder(folder, 0o700)?;
+    }
+    let mut path = folder.canonicalize()?.join(name);
+    if path.symlink_metadata().is_ok_and(|it| it.is_symlink()) {
+        path = path.canonicalize()?;
+    }
+    path.parent().map_or(Ok(()), check_folder_of_files)?;
+    for file in with_those_beside(&path) {
+        match check_owner(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(path)
+}
+
+fn with_those_beside(file: &Path) -> [PathBuf; 3] {
+    let beside = |suffix: &str| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(suffix);
+        name.into()
+    };
+    [file.to_owned(), beside(BESIDE[0]), beside(BESIDE[1])]
+}
+
+/// Why a file is not opened.
+#[derive(Debug)]
+pub(super) enum OpenError {
+    /// The URL is none of a file.
+    Url(StoreError),
+    /// The system does not open it, or it may not be trusted.
+    File(io::Error),
+    /// The database does not open it.
+    Refused(sqlx::Error),
+}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        Self::Url(error)
+    }
+}
+
+impl From<sqlx::Error> for OpenError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Self::File(error)
+    }
+}
+
+/// Which file stands under a name.
+type Identity = (u64, u64);
+
+fn identity(path: &Path) -> io::Result<Identity> {
+    let about = fs::metadata(path)?;
+    Ok((about.dev(), about.ino()))
+}
+
+/// The file that a store is kept in, from its opening on.
+pub(super) struct OpenFile {
+    /// What connections open: they never make a file anew.
+    pub(super) url: String,
+    /// It and those beside it, as they were when it was opened.
+    opened: Vec<(PathBuf, Identity)>,
+    /// Open for as long as the store is: the last connection that closes
+    /// removes the files beside, and others of these names are none that this
+    /// process wrote to.
+    connection: Mutex<Option<AnyConnection>>,
+}
+
+impl OpenFile {
+    /// Opens the file of `url`; one that may be written is made where there
+    /// is none, and from then on is its owner's alone.
+    pub(super) async fn open(
+        url: &str,
+        patience: Duration,
+        access: Access,
+    ) -> Result<Self, OpenError> {
+        let file = trusted(url, access)?;
+        let url = url_of(&file);
+        let mode = match access {
+            Access::Write => "rwc",
+            Access::Read => "rw",
+        };
+        let mut connection = AnyConnection::connect(&format!("{url}?mode={mode}")).await?;
+        prepare(&mut connection, patience, access).await?;
+        // Opens the files beside, and fails where this is none of SQLite's.
+        connection
+            .execute("SELECT COUNT(*) FROM sqlite_master")
+            .await?;
+        let mut opened = Vec::new();
+        for path in with_those_beside(&file) {
+            let about = match fs::metadata(&path) {
+                Ok(about) => about,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error.into()),
+            };
+            // Set by name: were the file opened and closed here, SQLite's
+            // locks on it would be gone.
+            if access == Access::Write && about.mode() & 0o777 != OWNER_ONLY {
+                fs::set_permissions(&path, fs::Permissions::from_mode(OWNER_ONLY))?;
+            }
+            opened.push((path, (about.dev(), about.ino())));
+        }
+        Ok(Self {
+            url: format!("{url}?mode=rw"),
+            opened,
+            connection: Mutex::new(Some(connection)),
+        })
+    }
+
+    /// Whether the files are those that were opened: what is written to a
+    /// file that was removed or replaced is lost.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        for (path, opened) in &self.opened {
+            let replaced = match identity(path) {
+                Ok(now) => now != *opened,
+                Err(error) => error.kind() == io::ErrorKind::NotFound,
+            };
+            if replaced {
+                return Err(StoreError::Replaced { path: path.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes more than a connection holds in memory, so that it reaches the
+    /// disk, and rolls it back. On a connection of its own: one whose disk was
+    /// full is of no use any more.
+    pub(super) async fn try_writing(&self, patience: Duration) -> Result<(), sqlx::Error> {
+        let mut connection = AnyConnection::connect(&self.url).await?;
+        prepare(&mut connection, patience, Access::Write).await?;
+        connection.execute("PRAGMA cache_size = 10").await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        transaction
+            .execute(
+                "INSERT INTO idempotency_keys \
+                 (customer_id, idempotency_key, fingerprint, order_ids, created_at_ms) \
+                 VALUES ('', 'readiness', hex(zeroblob(65536)), '', 0)",
+            )
+            .await?;
+        transaction.rollback().await?;
+        connection.close().await
+    }
+
+    /// Closes the file, after all others have.
+    pub(super) async fn close(&self) {
+        if let Some(connection) = self.connection.lock().await.take() {
+            // What was committed is in the file or beside it.
+            let _ = connection.close().await;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -127,6 +325,35 @@ mod tests {
             "sqlite:pizza.db?mode=rwc",
         ] {
             assert!(!is_in_memory(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_the_same_after_it_was_written_as_a_url() {
+        for path in [
+            "pizza.db",
+            "/srv/C#/a b/100%/what?/pizza.db",
+            "/srv/'\"`\\/{}<>|^/\n\t/pizza.db",
+            "/srv/%41/%zz/&mode=memory/pizza.db",
+            "sqlite:/x://y@z/пицца.db",
+            "//srv//pizza.db",
+        ] {
+            let url = url_of(Path::new(path));
+            assert_eq!(named(&url).expect("a path"), Path::new(path), "{url}");
+            assert!(!is_in_memory(&url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_sqlite_cannot_open_is_refused_before_anything_is_made() {
+        for (url, told) in [
+            ("sqlite:/srv/%FF/pizza.db".to_owned(), "Unicode"),
+            (format!("sqlite:/srv/{}.db", "a".repeat(500)), "500 bytes"),
+            ("sqlite:a.db?cache=shared".to_owned(), "%3F"),
+            ("sqlite:a?.db".to_owned(), "%3F"),
+        ] {
+            let refused = check(&url).expect_err("refused");
+            assert!(refused.to_string().contains(told), "{refused}");
         }
     }
 }

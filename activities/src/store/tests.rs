@@ -2,8 +2,10 @@
 
 mod away;
 mod concurrency;
+mod files;
 mod kitchen;
 mod latency;
+mod pooler;
 mod schema;
 
 use std::time::Duration;
@@ -598,7 +600,7 @@ async fn a_store_that_cannot_be_opened_says_where_it_was_looked_for() {
             "sqlite:/dev/null/pizza.db",
         ),
         (away, "postgres://127.0.0.1:1/db"),
-        ("mysql://u:secret@h/db".into(), "mysql"),
+        ("mysql://u:secret@h/db".into(), "postgres://"),
     ] {
         let error = Store::open(options).await.expect_err("no store");
         let told = format!("{error} {error:?}");

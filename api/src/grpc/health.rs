@@ -14,7 +14,7 @@ use super::{
     FailureQueueServiceServer, KitchenServiceServer, MenuServiceServer, OrderServiceServer,
 };
 use crate::gateway::App;
-use crate::usecases::{Missing, Readiness};
+use crate::usecases::Missing;
 
 /// How often it is looked. Whoever asks for health is answered from the last
 /// look, so that asking costs nothing.
@@ -26,16 +26,15 @@ pub(crate) async fn watch(reporter: HealthReporter, app: Arc<App>, shutdown: Can
     let looking = async {
         // Nothing is known before the first look, least of all good health.
         tell(&reporter, ServingStatus::NotServing).await;
-        let mut before = ALL_THERE;
+        let mut before = Missing::default().there();
         loop {
             let limit = app.gateway.limits.readiness;
             let missing = app.use_cases().missing(limit).await;
-            let readiness = missing.readiness();
-            if readiness != before {
+            if missing.there() != before {
                 log(&missing);
-                before = readiness;
+                before = missing.there();
             }
-            let status = if readiness.is_ready() {
+            let status = if missing.is_ready() {
                 ServingStatus::Serving
             } else {
                 ServingStatus::NotServing
@@ -48,20 +47,15 @@ pub(crate) async fn watch(reporter: HealthReporter, app: Arc<App>, shutdown: Can
     tell(&reporter, ServingStatus::NotServing).await;
 }
 
-const ALL_THERE: Readiness = Readiness {
-    store: true,
-    temporal: true,
-};
-
 /// Says what changed: once, however often it is looked.
 fn log(missing: &Missing) {
-    if missing.readiness().is_ready() {
+    if missing.is_ready() {
         tracing::info!("the gateway is ready again");
         return;
     }
     tracing::warn!(
-        store = missing.store.as_deref(),
-        temporal = missing.temporal.as_deref(),
+        store = missing.store.as_ref().map(|fault| &fault.cause),
+        temporal = missing.temporal.as_ref().map(|fault| &fault.cause),
         "the gateway is not ready"
     );
 }

@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 use super::problem::ProblemBody;
 use crate::gateway::App;
 use crate::problem::{ErrorCode, Problem};
-use crate::usecases::Readiness;
 
 /// The gateway's word on itself.
 #[derive(Serialize, ToSchema)]
@@ -46,17 +45,17 @@ pub(super) async fn healthz() -> Json<ProbeBody> {
     get, path = "/readyz", operation_id = "readyz", tag = "operations",
     responses(
         (status = 200, description = "They can.", body = ProbeBody),
-        (status = 503, description = "The store or Temporal is away; the detail says which.", body = ProblemBody, content_type = "application/problem+json",
+        (status = 503, description = "The store or Temporal is away, or the store takes nothing; the detail says which.", body = ProblemBody, content_type = "application/problem+json",
          headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
     )
 )]
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<ProbeBody>, Problem> {
     let limit = app.gateway.limits.readiness;
-    let away = match app.use_cases().readiness(limit).await {
-        readiness if readiness.is_ready() => return Ok(Json(ProbeBody { status: "ready" })),
-        Readiness { store: true, .. } => "Temporal is away",
-        Readiness { temporal: true, .. } => "the store is away",
-        _ => "the store and Temporal are away",
-    };
-    Err(Problem::new(ErrorCode::NotReady, away))
+    let missing = app.use_cases().missing(limit).await;
+    if missing.is_ready() {
+        return Ok(Json(ProbeBody { status: "ready" }));
+    }
+    let faults = [missing.store, missing.temporal].into_iter().flatten();
+    let away: Vec<_> = faults.map(|fault| fault.told).collect();
+    Err(Problem::new(ErrorCode::NotReady, away.join("; ")))
 }

@@ -39,7 +39,7 @@ use pizza_domain::{InvalidField, Menu, OrderId, OrderStatus, Pace, ReportRefusal
 
 use pizza_workflows::ChangeRefusal;
 
-use crate::ErrorCode;
+use crate::{ErrorCode, Lately};
 
 pub use amend_order::{AmendOrder, Amended};
 pub(crate) use bulk::ListedBulk;
@@ -60,7 +60,6 @@ pub use list_workflows::OrderWorkflowState;
 pub use place_order::{PlaceOrder, Placed, PlacedOrder, ScenarioChoice};
 pub use queue_policy::AutoRedriveInSeconds;
 pub(crate) use readiness::Missing;
-pub use readiness::Readiness;
 pub use redrive_failure::RedriveFailure;
 pub use report_kitchen_event::{ReportAnswer, ReportKitchenEvent};
 pub(crate) use resolved_failures::ResolvedFailures;
@@ -79,6 +78,8 @@ pub struct UseCases {
     pub store: Store,
     /// What the shop sells, and how long things may take.
     pub settings: Settings,
+    /// What the last look at the first two found.
+    pub(crate) missing_lately: Lately<Missing>,
 }
 
 /// What the shop sells, and how long things may take.

@@ -2,62 +2,78 @@
 
 use std::time::Duration;
 
+use pizza_activities::store::StoreError;
 use tokio::time::timeout;
 
 use super::UseCases;
 use crate::problem::chain;
 
-/// What the use cases need, and whether it is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Readiness {
-    /// Whether the store answers.
-    pub store: bool,
-    /// Whether Temporal answers and knows the namespace.
-    pub temporal: bool,
-}
-
-impl Readiness {
-    /// Whether everything is there.
-    #[must_use]
-    pub const fn is_ready(self) -> bool {
-        self.store && self.temporal
-    }
+/// What is wrong with a part: as a client is told, and with its causes, as
+/// the log is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) told: &'static str,
+    pub(crate) cause: String,
 }
 
 /// Why what is needed is not there; none where it is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Missing {
-    pub(crate) store: Option<String>,
-    pub(crate) temporal: Option<String>,
+    pub(crate) store: Option<Fault>,
+    pub(crate) temporal: Option<Fault>,
 }
 
 impl Missing {
-    /// What is there.
-    pub(crate) const fn readiness(&self) -> Readiness {
-        Readiness {
-            store: self.store.is_none(),
-            temporal: self.temporal.is_none(),
-        }
+    /// Which parts are there: the store, and Temporal.
+    pub(crate) const fn there(&self) -> [bool; 2] {
+        [self.store.is_none(), self.temporal.is_none()]
+    }
+
+    /// Whether everything is there.
+    pub(crate) const fn is_ready(&self) -> bool {
+        self.store.is_none() && self.temporal.is_none()
     }
 }
 
 impl UseCases {
-    /// Asks the store and Temporal at the same time; either may take `limit`.
-    pub async fn readiness(&self, limit: Duration) -> Readiness {
-        self.missing(limit).await.readiness()
+    /// Whether everything is there, and why not. Each part is given `limit` to
+    /// answer; what was found holds for a second.
+    pub(crate) async fn missing(&self, limit: Duration) -> Missing {
+        self.missing_lately.get(self.look(limit)).await
     }
 
-    /// The same, with the reasons.
-    pub(crate) async fn missing(&self, limit: Duration) -> Missing {
+    /// Looks at the store and at Temporal at the same time.
+    async fn look(&self, limit: Duration) -> Missing {
         let store = async {
-            match timeout(limit, self.store.ping()).await {
+            match timeout(limit, self.store.prove()).await {
                 Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(chain(&error)),
-                Err(_) => Some(format!("no answer within {limit:?}")),
+                Ok(Err(error)) => Some(Fault {
+                    told: told(&error),
+                    cause: chain(&error),
+                }),
+                Err(_) => Some(Fault {
+                    told: "the store is away",
+                    cause: format!("it took nothing within {limit:?}"),
+                }),
             }
         };
-        let temporal = async { self.temporal.ping(limit).await.err().map(|e| chain(&e)) };
+        let temporal = async {
+            let error = self.temporal.ping(limit).await.err()?;
+            Some(Fault {
+                told: "Temporal is away",
+                cause: chain(&error),
+            })
+        };
         let (store, temporal) = tokio::join!(store, temporal);
         Missing { store, temporal }
+    }
+}
+
+/// What is wrong with a store, in words that hold nothing of its address.
+const fn told(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Outdated { .. } => "the store lacks the schema of this version",
+        StoreError::Replaced { .. } => "the store's file was removed or replaced",
+        _ => "the store is away, or cannot be written to",
     }
 }

@@ -1,14 +1,17 @@
 //! The dev server's database file, and who may use it.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use tokio::time::{Instant, sleep};
+use trusted_files::{open_own, own_folder};
 
 use super::{DevServerError, STEP, orphans::end_orphans};
 
@@ -54,10 +57,11 @@ impl Database {
             }
         }
         if self.path.exists() {
-            let opened = OpenOptions::new().append(true).open(&self.path);
+            let opened = open_own(&self.path, OpenOptions::new().append(true));
             opened.map_err(not_writable(&self.path, self.setting))?;
         } else {
-            File::create(&unfinished).map_err(not_writable(&unfinished, self.setting))?;
+            let made = open_own(&unfinished, OpenOptions::new().create(true).append(true));
+            made.map_err(not_writable(&unfinished, self.setting))?;
         }
         Ok(())
     }
@@ -77,10 +81,15 @@ pub(super) fn absolute(path: &Path, setting: &'static str) -> Result<PathBuf, De
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let folder = fs::create_dir_all(folder)
+    let folder = own_folder(folder, 0o700)
         .and_then(|()| folder.canonicalize())
         .map_err(not_writable(folder, setting))?;
-    match path.file_name() {
+    // The server makes a URL of what it is told.
+    let is_plain = |name: &&OsStr| {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+        name.as_bytes().iter().all(plain)
+    };
+    match path.file_name().filter(is_plain) {
         Some(name) => Ok(folder.join(name)),
         None => Err(not_writable(path, setting)(
             io::ErrorKind::InvalidFilename.into(),
@@ -113,13 +122,9 @@ fn not_writable(path: &Path, setting: &'static str) -> impl Fn(io::Error) -> Dev
 
 async fn lock(database: &Path, setting: &'static str) -> Result<File, DevServerError> {
     let path = with_suffix(database, ".lock");
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(not_writable(&path, setting))?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = open_own(&path, &mut options).map_err(not_writable(&path, setting))?;
     let until = Instant::now() + COPIES_LIVE;
     let locked = loop {
         match file.try_lock() {

@@ -42,7 +42,8 @@ pub enum DevServerError {
     },
     /// The database file, or its folder, cannot be written.
     #[error(
-        "cannot write {}: make it writable, or choose another data folder with {setting}",
+        "cannot write {}: make it writable for this user alone, or choose another data folder with \
+         {setting}",
         path.display()
     )]
     DatabaseNotWritable {

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use trusted_files::open_own;
+
 use super::{DevServerError, database::with_suffix};
 
 /// The log's size, in bytes, from which a start sets it aside as `<log>.old`.
@@ -35,7 +37,7 @@ impl Log {
             if fs::metadata(path).is_ok_and(|metadata| metadata.len() > LOG_LIMIT) {
                 fs::rename(path, with_suffix(path, ".old"))?;
             }
-            let file = OpenOptions::new().create(true).append(true).open(path)?;
+            let file = open_own(path, OpenOptions::new().create(true).append(true))?;
             Ok((file.metadata()?.len(), file))
         };
         let (start, file) = open().map_err(|source| DevServerError::LogNotWritable {
@@ -49,7 +51,7 @@ impl Log {
     /// The last lines since this start, each cut to a readable length.
     pub(super) fn tail(&self) -> String {
         let read = || -> io::Result<String> {
-            let mut file = File::open(&self.path)?;
+            let mut file = open_own(&self.path, OpenOptions::new().read(true))?;
             let from = file.metadata()?.len().saturating_sub(LOG_TAIL_BYTES);
             file.seek(SeekFrom::Start(from.max(self.start)))?;
             let mut bytes = Vec::new();

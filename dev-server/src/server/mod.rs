@@ -29,6 +29,7 @@ use std::{
     time::Duration,
 };
 
+use pinned_wheel::clear_environment;
 use rustix::process::{Pid, Signal, kill_process};
 use temporalio_client::{Connection, ConnectionOptions};
 use tokio::{
@@ -85,7 +86,8 @@ const GUARD: &str = "read -r line; kill -TERM \"$1\"";
 pub struct DevServerConfig {
     /// The Temporal CLI.
     pub cli: PathBuf,
-    /// The database file; its folder is made. `None` is a database in memory.
+    /// The database file; its folder is made, for this user alone, and may be called anything, the
+    /// file only by letters, digits, `.`, `_` and `-`. `None` is a database in memory.
     pub database: Option<PathBuf>,
     /// Where the server listens, the UI too.
     pub ip: IpAddr,
@@ -285,7 +287,9 @@ fn id_of(child: &Child) -> Option<Pid> {
 
 /// Starts the process that ends the server when we were killed.
 fn guard(server: Pid) -> Option<Child> {
-    let spawned = Command::new("sh")
+    let mut command = Command::new("sh");
+    clear_environment(command.as_std_mut(), &[]);
+    let spawned = command
         .args(["-c", GUARD, "temporal-dev-server-guard"])
         .arg(server.as_raw_nonzero().to_string())
         .stdin(Stdio::piped())
@@ -305,11 +309,20 @@ fn guard(server: Pid) -> Option<Child> {
 }
 
 fn server_command(config: &DevServerConfig, ports: Ports) -> Command {
-    let mut command = Command::new(&config.cli);
+    // Its folder is another one.
+    let cli = std::path::absolute(&config.cli).unwrap_or_else(|_| config.cli.clone());
+    let mut command = Command::new(cli);
+    clear_environment(command.as_std_mut(), &[]);
     command.args(["server", "start-dev"]);
     if let Some(database) = &config.database {
         // First, see `is_ours`.
         command.arg("--db-filename").arg(database);
+        // The last one counts. The server makes a URL of it and a name of a file, which are only
+        // the same where no character means anything in a URL.
+        if let (Some(folder), Some(name)) = (database.parent(), database.file_name()) {
+            command.current_dir(folder);
+            command.arg("--db-filename").arg(name);
+        }
         for pragma in ["journal_mode=WAL", "synchronous=NORMAL"] {
             command.args(["--sqlite-pragma", pragma]);
         }

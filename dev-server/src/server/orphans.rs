@@ -45,10 +45,7 @@ fn servers_of(database: &Path) -> Vec<Pid> {
 
 /// Whether a command line is that of [`server_command`] with this database.
 pub(super) fn is_ours(command_line: &str, database: &Path) -> bool {
-    let start = format!(
-        " server start-dev --db-filename {} --sqlite-pragma ",
-        database.display()
-    );
+    let start = format!(" server start-dev --db-filename {} --", database.display());
     command_line.contains(&start) && command_line.contains(MARK)
 }
 

@@ -207,6 +207,56 @@ async fn what_was_started_survives_a_kill_of_the_server() {
 }
 
 #[tokio::test]
+async fn a_database_lies_where_its_path_says_whatever_is_in_the_path() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = folder();
+    for name in [
+        &b"C#"[..],
+        b"100%41",
+        b"what?mode=memory&x",
+        b"a b'\"\n",
+        b"\xff\xfe",
+    ] {
+        let data = folder.path().join(std::ffi::OsStr::from_bytes(name));
+        let config = config(&data).await;
+        let server = DevServer::start(config.clone()).await.unwrap();
+        start_workflow(&server, "order").await;
+        server.stop().await;
+        assert!(data.join("temporal.db").exists(), "{name:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{name:?}");
+
+        let again = DevServer::start(config).await.unwrap();
+        assert!(has_workflow(&again, "order").await, "{name:?}");
+        again.stop().await;
+        fs::remove_dir_all(&data).unwrap();
+    }
+    let refused = DevServerConfig {
+        database: Some(folder.path().join("a#b.db")),
+        ..config(folder.path()).await
+    };
+    let text = DevServer::start(refused).await.unwrap_err().to_string();
+    assert!(text.contains("a#b.db") && text.contains("--data"), "{text}");
+}
+
+#[tokio::test]
+async fn a_lock_and_a_log_are_no_links_to_the_files_of_others() {
+    for name in ["temporal.db.lock", "temporal.log", "temporal.db.unfinished"] {
+        let folder = folder();
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, folder.path().join(name)).unwrap();
+        let config = config(folder.path()).await;
+        let outcome = DevServer::start(config).await;
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious", "{name}");
+        if name != "temporal.db.unfinished" {
+            let text = format!("{:?}", outcome.unwrap_err());
+            assert!(text.contains("Link"), "{name}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_orphan_on_the_same_port_and_database_is_replaced() {
     let folder = folder();
     let mut config = config(folder.path()).await;
@@ -385,8 +435,8 @@ async fn a_dropped_server_is_killed() {
 #[test]
 fn only_our_own_server_with_this_database_counts_as_an_orphan() {
     let command = |arguments: &str, mark| format!("/bin/temporal {arguments} -x {mark} ");
-    let ours = "server start-dev --db-filename /data/t.db --sqlite-pragma a=b";
-    let other = "server start-dev --db-filename /data/t.db.old --sqlite-pragma a=b";
+    let ours = "server start-dev --db-filename /data/t.db --db-filename t.db";
+    let other = "server start-dev --db-filename /data/t.db.old --db-filename t.db.old";
     let database = Path::new("/data/t.db");
     assert!(is_ours(&command(ours, MARK), database));
     assert!(!is_ours(&command(ours, "by hand"), database));

@@ -2,15 +2,16 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::bail;
 
+use crate::secret_file;
+
 /// The longest key, in bytes. One that `pizza operator-key` makes has 52.
-const MAX_KEY: u64 = 512;
+const MAX_KEY: usize = 512;
 
 /// A text that is never printed, in an error as little as anywhere else.
 #[derive(Clone)]
@@ -34,11 +35,7 @@ impl fmt::Debug for Secret {
 impl Secret {
     /// The key that stands alone in a file.
     pub(crate) fn read(file: &Path) -> io::Result<Self> {
-        let mut text = String::new();
-        // One byte more than a key may have is enough to refuse it.
-        File::open(file)?
-            .take(MAX_KEY + 1)
-            .read_to_string(&mut text)?;
+        let text = secret_file::read(file, MAX_KEY)?;
         Ok(Self(text.trim().to_owned()))
     }
 
@@ -56,9 +53,8 @@ impl Secret {
     /// say which key it is.
     pub(crate) fn check(&self, whose: &str, source: &str) -> anyhow::Result<()> {
         let text = &self.0;
-        let fits = !text.is_empty()
-            && text.len() as u64 <= MAX_KEY
-            && text.chars().all(|c| c.is_ascii_graphic());
+        let fits =
+            !text.is_empty() && text.len() <= MAX_KEY && text.chars().all(|c| c.is_ascii_graphic());
         if !fits {
             bail!("the {whose} key from {source} is none: a key is printable ASCII without spaces");
         }

@@ -182,16 +182,17 @@ impl Metrics {
         let works = self.parts.iter().any(|part| *part != Part::Gateway);
         let collector = Collector::default();
         collector.describe();
-        let (handle, store) = (self.handle, store.clone());
+        let (handle, counted) = (self.handle, store.clone());
         let render = move || {
             collector.collect();
-            books::note_connections(&store);
+            books::note_connections(&counted);
             handle.render()
         };
         tokio::spawn(server::serve(
             self.listener,
             render,
             works,
+            store.clone(),
             shutdown.clone(),
         ));
     }

@@ -13,6 +13,8 @@ use http::{StatusCode, header};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use pizza_activities::store::Store;
+use pizza_api::Lately;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -32,6 +34,9 @@ const CONNECTION_AGE: Duration = Duration::from_secs(120);
 /// The longest that a client may take for a request's header.
 const HEADER: Duration = Duration::from_secs(5);
 
+/// How long the store may take to prove that it can be written to.
+const PROOF: Duration = Duration::from_secs(1);
+
 /// The pause after a connection that could not be accepted.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
 
@@ -42,6 +47,9 @@ struct Pages {
     render: Box<dyn Fn() -> String + Send + Sync>,
     /// Whether workers run here, which ask Temporal for tasks.
     works: bool,
+    store: Store,
+    /// Whether the last look at the store found that it takes what is written.
+    takes_lately: Lately<bool>,
 }
 
 /// Serves until `shutdown`.
@@ -49,11 +57,14 @@ pub(super) async fn serve(
     listener: TcpListener,
     render: impl Fn() -> String + Send + Sync + 'static,
     works: bool,
+    store: Store,
     shutdown: CancellationToken,
 ) {
     let pages = Arc::new(Pages {
         render: Box::new(render),
         works,
+        store,
+        takes_lately: Lately::default(),
     });
     let router = Router::new()
         .route("/metrics", get(metrics))
@@ -100,25 +111,37 @@ async fn metrics(State(pages): State<Arc<Pages>>) -> Response {
 
 /// The process lives, and answers.
 async fn healthz(State(pages): State<Arc<Pages>>) -> Response {
-    answer(StatusCode::OK, pages.works)
+    answer(StatusCode::OK, "ok", pages.works)
 }
 
-/// And its workers get at their tasks.
+/// Its workers get at their tasks, and its store takes what they write.
 async fn readyz(State(pages): State<Arc<Pages>>) -> Response {
-    let status = if !pages.works || POLLING.now().is_well() {
-        StatusCode::OK
+    let fault = if pages.works && !POLLING.now().is_well() {
+        Some("not polling")
+    } else if !pages.takes_lately.get(takes(&pages.store)).await {
+        Some("the store takes nothing")
     } else {
-        StatusCode::SERVICE_UNAVAILABLE
+        None
     };
-    answer(status, pages.works)
+    match fault {
+        None => answer(StatusCode::OK, "ok", pages.works),
+        Some(fault) => answer(StatusCode::SERVICE_UNAVAILABLE, fault, pages.works),
+    }
 }
 
-fn answer(status: StatusCode, works: bool) -> Response {
-    let word = if status.is_success() {
-        "ok"
-    } else {
-        "not polling"
+/// Whether a store takes what is written, and in time. Why it does not is
+/// logged: the port has no keys.
+async fn takes(store: &Store) -> bool {
+    let reason = match timeout(PROOF, store.prove()).await {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => format!("{:#}", anyhow::Error::from(error)),
+        Err(_) => format!("it took nothing within {PROOF:?}"),
     };
+    tracing::warn!(store = reason, "the process is not ready");
+    false
+}
+
+fn answer(status: StatusCode, word: &str, works: bool) -> Response {
     let body = if works {
         let polling = POLLING.now();
         json!({

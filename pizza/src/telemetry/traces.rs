@@ -205,11 +205,16 @@ fn endpoint() -> anyhow::Result<Option<String>> {
     let Some((name, endpoint)) = told else {
         return Ok(None);
     };
-    let is_usable = Url::parse(&endpoint).is_ok_and(|url| url.scheme() == "http" && url.has_host());
+    // Without a user, whose password errors and logs would repeat.
+    let is_usable = Url::parse(&endpoint).is_ok_and(|url| {
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        url.scheme() == "http" && url.has_host() && !has_user
+    });
     if !is_usable {
         bail!(
             "{name} must be the http:// URL of a collector that takes OTLP over gRPC, such as \
-             http://127.0.0.1:4317 (for one that wants TLS, run a collector beside the process)"
+             http://127.0.0.1:4317, without a user (for one that wants TLS or a password, run a \
+             collector beside the process)"
         );
     }
     Ok(Some(endpoint))

@@ -81,7 +81,7 @@ pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let version = args.versioning.version();
-    let crew = Crew::new(store, queues, version, args.recycle)?;
+    let crew = Crew::new(store.clone(), queues, version, args.recycle)?;
     let workers = Workers::new(crew, &client)?;
     // Only who runs it asks for it: nobody else may be there to.
     if workers.crew.works_on(task_queue::RECONCILIATION) {
@@ -89,7 +89,10 @@ pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     }
     drop(client);
     workers.crew.announce();
-    workers.run(&temporal::connect, &shutdown).await?;
+    tokio::select! {
+        ended = workers.run(&temporal::connect, &shutdown) => ended?,
+        error = store.lost() => return Err(error.into()),
+    }
     Ok(ExitCode::SUCCESS)
 }
 

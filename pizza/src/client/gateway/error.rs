@@ -56,9 +56,9 @@ pub(crate) enum CallError {
     /// The same, once it was known to be JSON.
     #[error("the gateway's answer is not what this version expects")]
     Unexpected(#[from] serde_json::Error),
-    /// A URL that has no paths.
-    #[error("{0} cannot be a gateway's URL")]
-    NoBase(Url),
+    /// A URL that has no paths. It is not repeated: it may hold a password.
+    #[error("--gateway (PIZZA_GATEWAY) is no URL that begins with http:// or https://")]
+    NoBase,
 }
 
 impl CallError {
@@ -103,7 +103,7 @@ impl CallError {
             Self::Unreachable { .. }
                 | Self::Untrusted { .. }
                 | Self::NotAllowed { .. }
-                | Self::NoBase(_)
+                | Self::NoBase
         )
     }
 

@@ -355,7 +355,7 @@ impl Gateway {
     fn at(&self, path: &[&str]) -> Result<Url, CallError> {
         let mut url = self.url.clone();
         url.path_segments_mut()
-            .map_err(|()| CallError::NoBase(self.url.clone()))?
+            .map_err(|()| CallError::NoBase)?
             .pop_if_empty()
             .extend(path);
         Ok(url)

@@ -1,0 +1,355 @@
+//! Opens files and makes folders only where no other user can have put them there.
+//!
+//! A program that opens a file by its name trusts everybody who may write to the folder: they
+//! can put a file of their own under that name, or a symbolic link to a file of somebody else.
+//! - [`open_own`] opens a file that the program itself keeps: a lock, a log, a key it made.
+//! - [`open_given`] opens a file that a person has named: a key that an orchestrator mounted.
+//! - [`own_folder`] makes a folder for this user alone; [`check_own_folder`] checks one.
+//! - [`check_folder_of_files`] checks a folder that others may use too, `/tmp` for example.
+//!
+//! Root counts as this user: root can do everything anyway.
+
+use std::{
+    fs::{self, DirBuilder, File, Metadata, OpenOptions},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::Path,
+};
+
+use rustix::{
+    fs::{OFlags, StatVfsMountFlags, fstatvfs},
+    io::Errno,
+    process::geteuid,
+};
+
+/// The bits of a mode that let others than the owner write.
+const OTHERS_WRITE: u32 = 0o022;
+/// The bits of a mode that let others than the owner read.
+const OTHERS_READ: u32 = 0o044;
+/// The bit of a mode that lets everybody write.
+const EVERYBODY_WRITES: u32 = 0o002;
+/// In a folder with this bit, only its owner removes or renames a file.
+const STICKY: u32 = 0o1000;
+
+/// Why a file or a folder is not used. It comes inside of an [`io::Error`] of the kind
+/// [`PermissionDenied`](io::ErrorKind::PermissionDenied), see [`is_untrusted`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Untrusted {
+    /// Somebody else owns it.
+    #[error("it belongs to user {owner}, and this runs as user {user}")]
+    Owner {
+        /// The owner's user id.
+        owner: u32,
+        /// The user id of this process.
+        user: u32,
+    },
+    /// Others may write to it.
+    #[error("others may write to it (mode {mode:03o}); `chmod go-w` keeps them out")]
+    Writable {
+        /// The bits of its mode.
+        mode: u32,
+    },
+    /// The name is a symbolic link.
+    #[error("it is a symbolic link, which is not followed here")]
+    Link,
+    /// The name is not a file's.
+    #[error("it is not a file")]
+    NotAFile,
+    /// The name is not a folder's.
+    #[error("it is not a folder")]
+    NotAFolder,
+}
+
+impl From<Untrusted> for io::Error {
+    fn from(reason: Untrusted) -> Self {
+        Self::new(io::ErrorKind::PermissionDenied, reason)
+    }
+}
+
+/// Whether an error is one of [`Untrusted`].
+#[must_use]
+pub fn is_untrusted(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(|reason| reason.is::<Untrusted>())
+}
+
+/// Opens a file that this program keeps for itself, with `options`; one that is made is for this
+/// user alone (mode 600). No symbolic link is followed, and the file of another user is refused.
+///
+/// # Errors
+/// [`Untrusted`], and what the system says.
+pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    // Without waiting: a pipe under that name has nobody at its other end.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = options
+        .mode(0o600)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path);
+    let file = opened.map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::LOOP) => Untrusted::Link.into(),
+        _ => error,
+    })?;
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Err(Untrusted::NotAFile.into());
+    }
+    if about.uid() != geteuid().as_raw() {
+        return Err(foreign(&about).into());
+    }
+    Ok(file)
+}
+
+/// A file that was opened by [`open_given`].
+#[derive(Debug)]
+pub struct Given {
+    /// The file, to be read.
+    pub file: File,
+    /// The bits of its mode, where they let others than its owner read it.
+    pub read_by_others: Option<u32>,
+}
+
+/// Opens a file for reading that a person has named. It and, where it is one, the symbolic link
+/// to it belong to this user or to root, and not everybody may write to the file. On a file system
+/// that is mounted read-only, as orchestrators mount secrets, nobody here can have put it there,
+/// and its owner may be any user. A pipe will do.
+///
+/// # Errors
+/// [`Untrusted`], and what the system says.
+pub fn open_given(path: &Path) -> io::Result<Given> {
+    let link = fs::symlink_metadata(path)?;
+    if link.is_symlink() && !is_owner_trusted(&link) {
+        return Err(foreign(&link).into());
+    }
+    let file = File::open(path)?;
+    let about = file.metadata()?;
+    if about.is_dir() {
+        return Err(Untrusted::NotAFile.into());
+    }
+    let is_mounted_read_only =
+        fstatvfs(&file).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY));
+    if !is_mounted_read_only {
+        if !is_owner_trusted(&about) {
+            return Err(foreign(&about).into());
+        }
+        // A group may be the user's own; that everybody may write is never meant.
+        let mode = about.mode() & 0o777;
+        if about.is_file() && mode & EVERYBODY_WRITES != 0 {
+            return Err(Untrusted::Writable { mode }.into());
+        }
+    }
+    let mode = about.mode() & 0o777;
+    let read_by_others = about.is_file() && mode & OTHERS_READ != 0;
+    Ok(Given {
+        file,
+        read_by_others: read_by_others.then_some(mode),
+    })
+}
+
+/// Makes a folder with this mode, and those above it, where there is none. One that is there has
+/// to belong to this user, and nobody else may write to it.
+///
+/// # Errors
+/// [`Untrusted`], and what the system says.
+pub fn own_folder(path: &Path, mode: u32) -> io::Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(mode).create(path);
+    // What stands there says best why it was not made.
+    check_own_folder(path).map_err(|error| match made {
+        Err(made) if !is_untrusted(&error) => made,
+        _ => error,
+    })
+}
+
+/// Checks a folder that is to belong to this user alone: nobody else may write to it.
+///
+/// # Errors
+/// [`Untrusted`], and what the system says.
+pub fn check_own_folder(path: &Path) -> io::Result<()> {
+    let about = fs::metadata(path)?;
+    if !about.is_dir() {
+        return Err(Untrusted::NotAFolder.into());
+    }
+    if about.uid() != geteuid().as_raw() {
+        return Err(foreign(&about).into());
+    }
+    refuse_writable(&about)
+}
+
+/// Checks a folder in which others may make files of their own, but neither remove nor rename
+/// those of this user.
+///
+/// # Errors
+/// [`Untrusted`], and what the system says.
+pub fn check_folder_of_files(path: &Path) -> io::Result<()> {
+    let about = fs::metadata(path)?;
+    if !is_owner_trusted(&about) {
+        return Err(foreign(&about).into());
+    }
+    if about.mode() & STICKY != 0 {
+        return Ok(());
+    }
+    refuse_writable(&about)
+}
+
+/// Checks that a file, which is not opened for it, belongs to this user.
+///
+/// # Errors
+/// [`Untrusted`], and what the system says.
+pub fn check_owner(path: &Path) -> io::Result<()> {
+    let about = fs::symlink_metadata(path)?;
+    if about.is_symlink() {
+        return Err(Untrusted::Link.into());
+    }
+    if !about.is_file() {
+        return Err(Untrusted::NotAFile.into());
+    }
+    if about.uid() != geteuid().as_raw() {
+        return Err(foreign(&about).into());
+    }
+    Ok(())
+}
+
+fn is_owner_trusted(about: &Metadata) -> bool {
+    [0, geteuid().as_raw()].contains(&about.uid())
+}
+
+fn foreign(about: &Metadata) -> Untrusted {
+    Untrusted::Owner {
+        owner: about.uid(),
+        user: geteuid().as_raw(),
+    }
+}
+
+fn refuse_writable(about: &Metadata) -> io::Result<()> {
+    let mode = about.mode() & 0o777;
+    if mode & OTHERS_WRITE == 0 {
+        Ok(())
+    } else {
+        Err(Untrusted::Writable { mode }.into())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    use super::*;
+
+    /// Some other user, `nobody` mostly.
+    const OTHER: u32 = 65_534;
+
+    fn reason<T: std::fmt::Debug>(outcome: io::Result<T>) -> Untrusted {
+        let error = outcome.unwrap_err();
+        assert!(is_untrusted(&error), "{error}");
+        *error.get_ref().unwrap().downcast_ref().unwrap()
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Gives a file away, which only root can. Whether it did.
+    #[allow(clippy::print_stderr, reason = "a test that cannot run says so")]
+    fn give_away(path: &Path) -> bool {
+        if !geteuid().is_root() {
+            eprintln!("SKIPPED: only root can give a file to another user");
+            return false;
+        }
+        chown(path, Some(OTHER), None).unwrap();
+        true
+    }
+
+    fn append(path: &Path) -> io::Result<File> {
+        open_own(path, OpenOptions::new().create(true).append(true))
+    }
+
+    #[test]
+    fn a_file_of_ones_own_is_private_and_no_link_to_another_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        append(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        append(&path).unwrap();
+        let link = folder.path().join("link");
+        symlink(&path, &link).unwrap();
+        assert_eq!(reason(append(&link)), Untrusted::Link);
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let read = open_own(&pipe, OpenOptions::new().read(true));
+        assert_eq!(reason(read), Untrusted::NotAFile);
+        if give_away(&path) {
+            let foreign = reason(append(&path));
+            assert_eq!(
+                foreign,
+                Untrusted::Owner {
+                    owner: OTHER,
+                    user: 0
+                }
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_named_is_ones_own_and_so_is_the_link_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        fs::write(&path, "key").unwrap();
+        set_mode(&path, 0o600);
+        assert_eq!(open_given(&path).unwrap().read_by_others, None);
+        let link = folder.path().join("link");
+        symlink(&path, &link).unwrap();
+        set_mode(&path, 0o644);
+        assert_eq!(open_given(&link).unwrap().read_by_others, Some(0o644));
+        set_mode(&path, 0o602);
+        let writable = reason(open_given(&link));
+        assert_eq!(writable, Untrusted::Writable { mode: 0o602 });
+        assert_eq!(reason(open_given(folder.path())), Untrusted::NotAFile);
+        set_mode(&path, 0o600);
+        if give_away(&path) {
+            let owner = Untrusted::Owner {
+                owner: OTHER,
+                user: 0,
+            };
+            assert_eq!(reason(open_given(&path)), owner);
+            chown(&path, Some(0), None).unwrap();
+            std::os::unix::fs::lchown(&link, Some(OTHER), None).unwrap();
+            assert_eq!(reason(open_given(&link)), owner);
+        }
+    }
+
+    #[test]
+    fn a_folder_is_made_private_and_one_that_others_may_write_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("a/b");
+        own_folder(&inner, 0o700).unwrap();
+        let mode = fs::metadata(&inner).unwrap().mode() & 0o777;
+        assert_eq!(mode, 0o700);
+        set_mode(&inner, 0o755);
+        own_folder(&inner, 0o700).unwrap();
+        check_folder_of_files(&inner).unwrap();
+        for mode in [0o775, 0o757] {
+            set_mode(&inner, mode);
+            let writable = Untrusted::Writable { mode };
+            assert_eq!(reason(own_folder(&inner, 0o700)), writable);
+            assert_eq!(reason(check_folder_of_files(&inner)), writable);
+        }
+        set_mode(&inner, 0o1777);
+        check_folder_of_files(&inner).unwrap();
+        assert!(own_folder(&inner, 0o700).is_err());
+        set_mode(&inner, 0o700);
+        if give_away(&inner) {
+            let owner = Untrusted::Owner {
+                owner: OTHER,
+                user: 0,
+            };
+            assert_eq!(reason(own_folder(&inner, 0o700)), owner);
+            assert_eq!(reason(check_folder_of_files(&inner)), owner);
+        }
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert_eq!(reason(own_folder(&file, 0o700)), Untrusted::NotAFolder);
+        assert!(own_folder(&file.join("below"), 0o700).is_err());
+    }
+}
