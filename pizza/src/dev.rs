@@ -289,11 +289,11 @@ fn announce(args: &DevArgs, gateway: &Url, is_open: bool, server: &Server, kept:
             "operatorKeyFile": kept.operator.as_ref().map(|key| key.path.display().to_string()),
             "kitchenKeyFile": kept.kitchen.path.display().to_string(),
         });
-        output::data(&ready.to_string());
+        output::announce(&ready.to_string());
         return;
     }
     let ui = server.ui().unwrap_or_else(|| "none of ours".to_owned());
-    output::data(&format!(
+    output::announce(&format!(
         "
   All is ready. Order a pizza, in a browser:
 

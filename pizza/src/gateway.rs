@@ -210,7 +210,7 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         let url = format!("{}://{address}", guards.scheme());
         let ready = json!({ "gateway": url, "open": is_open });
-        output::data(&ready.to_string());
+        output::announce(&ready.to_string());
     }
     tracing::info!(%address, scheme = guards.scheme(), open = is_open, "serving");
     let temporal = TemporalGateway::new(connection, client).with_cipher(cipher);

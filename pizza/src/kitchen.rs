@@ -148,7 +148,7 @@ impl Kitchen {
 
     async fn ask_how_to_behave(&mut self) -> Result<(), CallError> {
         let simulation = self.station.door.simulation().await?;
-        self.behave(simulation);
+        self.behave(simulation.view);
         self.asked = Some(Instant::now());
         Ok(())
     }

@@ -9,6 +9,7 @@ mod codec_keys;
 mod codec_server;
 mod deploy;
 mod dev;
+mod environment;
 mod gateway;
 mod guards;
 mod keys;
@@ -22,12 +23,14 @@ mod replay;
 mod secret_file;
 mod shutdown;
 mod store_args;
+mod streams;
 mod telemetry;
 mod temporal;
 mod temporal_command;
 mod temporal_settings;
 mod worker;
 
+use std::backtrace::Backtrace;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -37,14 +40,28 @@ use rustix::process::umask;
 use temporalio_common::telemetry::ensure_default_crypto_provider;
 
 use cli::{Cli, Command};
+use client::output;
 
 fn main() -> ExitCode {
+    environment::forget_empty_variables();
     // What this process and its children make is for this user alone: the
     // databases, their logs, the keys.
     umask(Mode::RWXG | Mode::RWXO);
-    let cli = Cli::try_parse().unwrap_or_else(|error| cli::refuse(error));
+    std::panic::set_hook(Box::new(|panic| {
+        // Printed as all else is: never where it may block.
+        output::error(&anyhow::anyhow!("{panic}\n{}", Backtrace::capture()));
+    }));
+    output::finish(obey())
+}
+
+/// Does what the command line says.
+fn obey() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => return output::usage(&cli::without_secrets(said)),
+    };
     if cli.version {
-        client::output::data(&format!("pizza {}", build_id::build_id()));
+        output::data(&format!("pizza {}", build_id::build_id()));
         return ExitCode::SUCCESS;
     }
     codec_keys::use_those_of(cli.codec_keys());
@@ -109,6 +126,6 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 /// Prints an error with its causes, once, at the edge.
 fn report(error: &anyhow::Error) -> ExitCode {
-    client::output::note(&format!("error: {error:#}"));
+    output::error(error);
     ExitCode::FAILURE
 }

@@ -118,7 +118,7 @@ mod tests {
             ),
             (
                 (0..=200).fold(custom.to_owned(), |menu, n| {
-                    menu + &item(&n.to_string(), "1")
+                    menu + item(&n.to_string(), "1").as_str()
                 }),
                 &["items", "at most 200"],
             ),

@@ -2,6 +2,8 @@
 
 use tokio_util::sync::CancellationToken;
 
+use crate::streams;
+
 /// A token that is cancelled by the first Ctrl-C or SIGTERM. A second one
 /// ends the process at once, for an operator who will not wait.
 pub(crate) fn on_signal() -> CancellationToken {
@@ -9,6 +11,7 @@ pub(crate) fn on_signal() -> CancellationToken {
     let cancelled = token.clone();
     tokio::spawn(async move {
         signal().await;
+        streams::stop_soon();
         tracing::info!("stopping; once more to stop at once");
         cancelled.cancel();
         signal().await;

@@ -11,6 +11,9 @@ use temporal_dev_server::{
     LocateOptions, SettingNames, TemporalCli, cache_dir, clear_environment, locate,
 };
 
+use crate::client::output;
+use crate::streams::STDERR;
+
 /// Says where to keep a Temporal CLI that was fetched.
 const CACHE_VARIABLE: &str = "PIZZA_CACHE_DIR";
 
@@ -56,6 +59,7 @@ impl CliArgs {
             explicit: self.temporal_cli.clone(),
             cache: cache_dir(CACHE_VARIABLE, "cloud-pizza"),
             quiet,
+            tell: output::note,
             names: SETTING_NAMES,
         };
         Ok(locate(&options).await?)
@@ -85,6 +89,8 @@ pub(crate) async fn run(args: TemporalArgs) -> anyhow::Result<ExitCode> {
     .await?;
     let mut command = std::process::Command::new(&cli.path);
     clear_environment(&mut command, &NEEDED);
+    // What was said so far stands before what the CLI says.
+    STDERR.finish();
     // Only returns when it could not.
     let error = command.args(args.arguments).exec();
     Err(error).with_context(|| format!("{} cannot be run", cli.path.display()))

@@ -60,10 +60,23 @@ impl Cli {
 
     /// Runs `pizza` with `arguments`, and with `input` on its stdin.
     pub(crate) async fn with_input(&self, arguments: &[&str], input: &str) -> Output {
-        self.run(Path::new(PIZZA), arguments, input).await
+        self.run(Path::new(PIZZA), arguments, input, Stdio::piped())
+            .await
     }
 
-    async fn run(&self, program: &Path, arguments: &[&str], input: &str) -> Output {
+    /// Runs `pizza` with `arguments`, and with its stdout going elsewhere.
+    pub(crate) async fn into(&self, arguments: &[&str], stdout: impl Into<Stdio>) -> Output {
+        self.run(Path::new(PIZZA), arguments, "", stdout.into())
+            .await
+    }
+
+    /// Runs another program.
+    pub(crate) async fn program(&self, program: &str, arguments: &[&str]) -> Output {
+        self.run(Path::new(program), arguments, "", Stdio::piped())
+            .await
+    }
+
+    async fn run(&self, program: &Path, arguments: &[&str], input: &str, stdout: Stdio) -> Output {
         let mut command = Command::new(program);
         for foreign in foreign_variables() {
             command.env_remove(foreign);
@@ -73,7 +86,7 @@ impl Cli {
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.folder)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -107,7 +120,9 @@ impl Cli {
     /// Not through `pizza temporal`, which looks at the CLI anew each time:
     /// that is two more processes for each of a thousand calls.
     pub(crate) async fn temporal(&self, arguments: &[&str]) -> String {
-        let output = self.run(temporal_cli().await, arguments, "").await;
+        let output = self
+            .run(temporal_cli().await, arguments, "", Stdio::piped())
+            .await;
         assert_eq!(output.code, Some(0), "temporal {arguments:?}: {output:?}");
         output.stdout
     }

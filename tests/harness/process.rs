@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+use super::cli::Cli;
 use super::{SOON, eventually};
 
 /// The binary under test.
@@ -58,6 +59,25 @@ impl Process {
         Self::program(Path::new(PIZZA), folder, name, arguments, variables)
     }
 
+    /// The same, but with its output going elsewhere, where that is named.
+    pub(crate) fn pizza_into(
+        cli: &Cli,
+        name: &str,
+        arguments: &[&str],
+        stdout: Option<Stdio>,
+        stderr: Stdio,
+    ) -> Self {
+        let (folder, variables) = (&cli.folder, &cli.variables);
+        Self::start(
+            Path::new(PIZZA),
+            folder,
+            name,
+            arguments,
+            variables,
+            (stdout, Some(stderr)),
+        )
+    }
+
     /// Starts another program, as [`Self::pizza`] does.
     pub(crate) fn program(
         program: &Path,
@@ -66,7 +86,19 @@ impl Process {
         arguments: &[&str],
         variables: &[(String, String)],
     ) -> Self {
+        Self::start(program, folder, name, arguments, variables, (None, None))
+    }
+
+    fn start(
+        program: &Path,
+        folder: &Path,
+        name: &str,
+        arguments: &[&str],
+        variables: &[(String, String)],
+        (into_stdout, into_stderr): (Option<Stdio>, Option<Stdio>),
+    ) -> Self {
         let (stdout, stderr) = new_logs(folder, name);
+        let file = |path: &Path| Stdio::from(File::create(path).expect("a log"));
         let mut command = Command::new(program);
         for foreign in foreign_variables() {
             command.env_remove(foreign);
@@ -76,8 +108,8 @@ impl Process {
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .current_dir(folder)
             .stdin(Stdio::null())
-            .stdout(File::create(&stdout).expect("a log"))
-            .stderr(File::create(&stderr).expect("a log"))
+            .stdout(into_stdout.unwrap_or_else(|| file(&stdout)))
+            .stderr(into_stderr.unwrap_or_else(|| file(&stderr)))
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
@@ -125,6 +157,11 @@ impl Process {
     pub(crate) async fn wait(&mut self, deadline: Duration) -> ExitStatus {
         let what = format!("{} ends", self.name);
         eventually(deadline, &what, async || self.ended()).await
+    }
+
+    /// Asks it to end, as a service manager does.
+    pub(crate) fn terminate(&self) {
+        kill_process(pid(&self.child), Signal::TERM).expect("the process is there");
     }
 
     /// Presses Ctrl-C.

@@ -73,7 +73,7 @@ pub(crate) async fn run(args: AuditArgs) -> anyhow::Result<ExitCode> {
         Ok(0) => Ok(ExitCode::SUCCESS),
         Ok(_) => Ok(ExitCode::FAILURE),
         Err(error) => {
-            output::note(&format!("error: nothing is proven: {error:#}"));
+            output::error(&error.context("nothing is proven"));
             Ok(ExitCode::from(NOT_AUDITED))
         }
     }

@@ -202,7 +202,7 @@ impl Report {
                 meaning,
             ]);
         }
-        output::data(&table.to_string());
+        output::lines(&table.to_string());
         for invariant in Invariant::ALL {
             self.print_violations(invariant);
         }
@@ -226,7 +226,7 @@ impl Report {
         for violation in &found.shown {
             table.add_row([invariant.name(), &violation.order_id, &violation.problem]);
         }
-        output::data(&table.to_string());
+        output::lines(&table.to_string());
         let more = found.count - found.shown.len() as u64;
         if more > 0 {
             output::data(&format!("and {more} more of {invariant}: --json has all"));

@@ -61,12 +61,12 @@ pub(crate) async fn run(args: AmendArgs) -> anyhow::Result<ExitCode> {
     let key = args.idempotency_key.as_deref();
     let amended = gateway.amend(args.id, &args.wanted.body(), key).await?;
     if args.json {
-        output::data(&serde_json::to_string(&amended)?);
+        output::json(&amended.json);
         return Ok(ExitCode::SUCCESS);
     }
-    output::data(&describe(&amended.order));
-    let difference = Money::from_minor(amended.difference);
-    output::note(&match amended.difference {
+    output::lines(&describe(&amended.view.order));
+    let difference = Money::from_minor(amended.view.difference);
+    output::note(&match amended.view.difference {
         0 => "the price is settled as it was".to_owned(),
         1.. => format!("{difference} was charged on top"),
         _ => format!("{} was given back", Money::default().minus(difference)),

@@ -22,13 +22,13 @@ pub(crate) struct CancelArgs {
 /// Cancels an order; fails, and says why, when it cannot be cancelled.
 pub(crate) async fn run(args: CancelArgs) -> anyhow::Result<ExitCode> {
     let cancelled = args.gateway.connect()?.cancel(args.id).await?;
-    output::data(&if args.json {
-        serde_json::to_string(&cancelled)?
+    if args.json {
+        output::json(&cancelled.json);
     } else {
-        match cancelled.outcome.as_str() {
+        output::data(&match cancelled.view.outcome.as_str() {
             "cancelled" => format!("order {} is cancelled", args.id),
             _ => format!("order {} is being cancelled", args.id),
-        }
-    });
+        });
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -55,15 +55,15 @@ impl KitchenSimulationArgs {
 pub(crate) async fn run(args: KitchenSimulationArgs) -> anyhow::Result<ExitCode> {
     let door = args.door.connect()?;
     let mut simulation = door.simulation().await?;
-    let wished = args.change(simulation);
-    if wished != simulation {
+    let wished = args.change(simulation.view);
+    if wished != simulation.view {
         simulation = door.set_simulation(&wished).await?;
     }
-    output::data(&if args.json {
-        serde_json::to_string(&simulation)?
+    if args.json {
+        output::json(&simulation.json);
     } else {
-        describe(&simulation)
-    });
+        output::lines(&describe(&simulation.view));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

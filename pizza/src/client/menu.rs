@@ -7,7 +7,7 @@ use pizza_domain::Money;
 use serde::Deserialize;
 
 use super::gateway::GatewayUrl;
-use super::output::{self, plain};
+use super::output;
 
 #[derive(Args, Debug)]
 pub(crate) struct MenuArgs {
@@ -54,7 +54,7 @@ pub(crate) async fn run(args: MenuArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         output::json(&menu);
     } else {
-        output::data(&table(&serde_json::from_value(menu)?));
+        output::lines(&table(&serde_json::from_value(menu)?));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -63,10 +63,10 @@ fn table(menu: &MenuView) -> String {
     let mut table = output::table(&["flavour", "small", "medium", "large", "discount"]);
     for item in &menu.flavours {
         let discount = match &item.discount_reason {
-            Some(reason) => format!("{}%: {}", item.discount_percent, plain(reason)),
+            Some(reason) => format!("{}%: {}", item.discount_percent, reason),
             None => String::new(),
         };
-        let mut row = vec![plain(&item.flavour)];
+        let mut row = vec![item.flavour.clone()];
         row.extend(item.prices.cells());
         row.push(discount);
         table.add_row(row);

@@ -80,8 +80,10 @@ pub(crate) async fn run(args: OrderArgs) -> anyhow::Result<ExitCode> {
     let key = args.idempotency_key.as_deref();
     let placed = gateway.place(&args.body(), key).await?;
     if args.json {
-        output::data(&serde_json::to_string(&placed)?);
-    } else {
+        output::json(&placed.json);
+    }
+    let placed = placed.view;
+    if !args.json {
         output::note(&placed.message);
         if placed.orders.is_empty() {
             output::data(&placed.status_check);
@@ -103,12 +105,12 @@ pub(crate) async fn run(args: OrderArgs) -> anyhow::Result<ExitCode> {
         placed.orders.iter().map(|order| order.order_id).collect()
     };
     for end in watch::to_the_end(&gateway, &ids).await? {
-        delivered &= end.status == "DeliveryConfirmed";
-        output::data(&if args.json {
-            serde_json::to_string(&end)?
+        delivered &= end.view.status == "DeliveryConfirmed";
+        if args.json {
+            output::json(&end.json);
         } else {
-            describe(&end)
-        });
+            output::lines(&describe(&end.view));
+        }
     }
     Ok(if delivered {
         ExitCode::SUCCESS

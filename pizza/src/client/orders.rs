@@ -4,14 +4,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use comfy_table::ColumnConstraint;
 use pizza_domain::{CustomerId, Money, OrderStatus, Step};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::customer_key::CustomerArgs;
-use super::gateway::CancelView;
-use super::output::{self, plain};
+use super::gateway::{CancelView, Sent};
+use super::output;
 
 /// The most that the gateway gives on a page.
 const PAGE: usize = 100;
@@ -105,29 +104,31 @@ pub(crate) async fn run(args: OrdersArgs) -> anyhow::Result<ExitCode> {
     let wanted = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let mut orders = Vec::new();
     let mut cursor = args.cursor;
-    loop {
+    let mut answer = loop {
         let mut query = filters.clone();
         let left = wanted.saturating_sub(orders.len());
         query.push(("limit", left.min(PAGE).to_string()));
         query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-        let page: Page = serde_json::from_value(gateway.orders(&query).await?)?;
-        orders.extend(page.orders);
-        cursor = page.next_cursor;
+        let page: Sent<Page> = gateway.orders(&query).await?;
+        orders.extend(page.view.orders);
+        cursor = page.view.next_cursor;
         if cursor.is_none() || orders.len() >= wanted {
-            break;
+            break page.json;
         }
-    }
+    };
     if args.json {
-        output::json(&json!({ "orders": orders, "nextCursor": cursor }));
+        // The last page, with the orders of all of them.
+        answer["orders"] = json!(orders);
+        output::json(&answer);
         return Ok(ExitCode::SUCCESS);
     }
     if orders.is_empty() {
         output::note("none");
     } else {
-        output::data(&table(orders)?);
+        output::lines(&table(orders)?);
     }
     if let Some(cursor) = cursor {
-        output::note(&format!("more: the same with --cursor {}", plain(&cursor)));
+        output::note(&format!("more: the same with --cursor {cursor}"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -144,19 +145,15 @@ fn table(orders: Vec<Value>) -> anyhow::Result<String> {
         };
         let pizza = format!("{} x {}, {}", order.quantity, order.flavour, order.size);
         let price = Money::from_minor(order.total).to_string();
-        let cells = [
+        table.add_row([
             order.order_id,
             status,
             pizza,
             price,
             order.customer_id,
             order.placed_at,
-        ];
-        table.add_row(cells.map(|cell| plain(&cell)));
+        ]);
     }
-    // An id that is cut into two lines cannot be copied.
-    if let Some(ids) = table.column_mut(0) {
-        ids.set_constraint(ColumnConstraint::ContentWidth);
-    }
+    table.keep_whole(0);
     Ok(table.to_string())
 }

@@ -8,7 +8,7 @@ use pizza_domain::{KitchenReport, OrderId};
 use serde_json::json;
 
 use super::kitchen_key::KitchenDoorArgs;
-use super::output::{self, plain};
+use super::output;
 
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
@@ -46,7 +46,7 @@ pub(crate) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
     output::data(&if args.json {
         answer.to_string()
     } else {
-        let text = |field: &str| plain(answer[field].as_str().unwrap_or_default());
+        let text = |field: &str| answer[field].as_str().unwrap_or_default();
         format!("{} {}: {}", text("event"), text("outcome"), text("status"))
     });
     Ok(ExitCode::SUCCESS)

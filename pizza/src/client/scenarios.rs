@@ -123,6 +123,7 @@ pub(crate) async fn run(args: ScenariosArgs) -> anyhow::Result<ExitCode> {
     });
     let placed = gateway.place(&order, None).await?;
     let mut runs = placed
+        .view
         .orders
         .iter()
         .map(|order| {
@@ -163,7 +164,7 @@ async fn look(gateway: &Gateway, run: &mut Run) -> anyhow::Result<()> {
     if run.ended {
         return Ok(());
     }
-    let order = gateway.order(run.id).await?;
+    let order = gateway.order(run.id).await?.view;
     let ended = order.is_final();
     run.end = End {
         status: order.status,
@@ -206,7 +207,7 @@ fn table(runs: &[Run]) -> String {
 
 fn print(runs: &[Run], as_json: bool) -> anyhow::Result<()> {
     if !as_json {
-        output::data(&table(runs));
+        output::lines(&table(runs));
         return Ok(());
     }
     for run in runs {
@@ -217,7 +218,7 @@ fn print(runs: &[Run], as_json: bool) -> anyhow::Result<()> {
             "expected": expected(run.scenario),
             "verdict": run.verdict(),
         });
-        output::data(&serde_json::to_string(&line)?);
+        output::json(&line);
     }
     Ok(())
 }

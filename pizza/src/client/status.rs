@@ -40,11 +40,11 @@ pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
         return timeline::of_order(&gateway, id, args.json).await;
     }
     let order = gateway.order(id).await?;
-    output::data(&if args.json {
-        serde_json::to_string(&order)?
+    if args.json {
+        output::json(&order.json);
     } else {
-        describe(&order)
-    });
+        output::lines(&describe(&order.view));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::gateway::{TicketView, TicketsView};
 use super::kitchen_key::KitchenDoorArgs;
-use super::output::{self, plain};
+use super::output;
 
 #[derive(Args, Debug)]
 pub(crate) struct TicketsArgs {
@@ -36,10 +36,10 @@ pub(crate) async fn run(args: TicketsArgs) -> anyhow::Result<ExitCode> {
     if page.tickets.is_empty() {
         output::note("none");
     } else {
-        output::data(&table(&page.tickets));
+        output::lines(&table(&page.tickets));
     }
     if let Some(cursor) = &page.next_cursor {
-        output::note(&format!("more: the same with --cursor {}", plain(cursor)));
+        output::note(&format!("more: the same with --cursor {cursor}"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -48,17 +48,12 @@ pub(crate) async fn run(args: TicketsArgs) -> anyhow::Result<ExitCode> {
 fn table(tickets: &[TicketView]) -> String {
     let mut table = output::table(&["ticket", "pizza", "stage", "next", "left"]);
     for ticket in tickets {
-        let pizza = format!(
-            "{} x {}, {}",
-            ticket.quantity,
-            plain(&ticket.flavour),
-            plain(&ticket.size)
-        );
+        let pizza = format!("{} x {}, {}", ticket.quantity, ticket.flavour, ticket.size);
         table.add_row([
             ticket.ticket_id.to_string(),
             pizza,
-            plain(&ticket.stage),
-            plain(&ticket.next_reports.join(" or ")),
+            ticket.stage.clone(),
+            ticket.next_reports.join(" or "),
             left(ticket.seconds_left),
         ]);
     }

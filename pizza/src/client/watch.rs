@@ -8,7 +8,7 @@ use pizza_domain::OrderId;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-use super::gateway::{ChangeView, Gateway, OrderView};
+use super::gateway::{ChangeView, Gateway, OrderView, Sent};
 use super::output::{self, Live, plain};
 
 /// How long watched orders may take before watching is given up. The orders
@@ -38,7 +38,7 @@ enum Told {
 pub(crate) async fn to_the_end(
     gateway: &Gateway,
     ids: &[OrderId],
-) -> anyhow::Result<Vec<OrderView>> {
+) -> anyhow::Result<Vec<Sent<OrderView>>> {
     let (told, mut heard) = mpsc::unbounded_channel();
     let following = try_join_all(
         ids.iter()
@@ -77,7 +77,7 @@ async fn follow(
     id: OrderId,
     number: usize,
     tell: UnboundedSender<Told>,
-) -> anyhow::Result<OrderView> {
+) -> anyhow::Result<Sent<OrderView>> {
     let mut after = 0;
     let mut pause = FIRST_PAUSE;
     let mut is_over = false;
@@ -110,7 +110,7 @@ async fn follow(
 }
 
 /// The order as it ended.
-async fn ended(gateway: &Gateway, id: OrderId) -> anyhow::Result<OrderView> {
+async fn ended(gateway: &Gateway, id: OrderId) -> anyhow::Result<Sent<OrderView>> {
     loop {
         match gateway.order(id).await {
             Err(error) if may_pass(&error) => sleep(LONGEST_PAUSE).await,
@@ -310,7 +310,7 @@ mod tests {
         let gateway = Gateway::new(stub.url.clone()).expect("a gateway");
         let id = OrderId::from_uuid(Uuid::nil());
         let ends = to_the_end(&gateway, &[id]).await.expect("an end");
-        assert_eq!(ends[0].version, 9);
+        assert_eq!(ends[0].json["version"], 9);
         assert_eq!(stub.asked().len(), 3);
     }
 }

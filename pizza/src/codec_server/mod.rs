@@ -99,7 +99,7 @@ pub(crate) async fn run(args: CodecServerArgs) -> anyhow::Result<ExitCode> {
         tracing::warn!(%address, "operators' keys and decrypted payloads pass this address in plain");
     }
     if args.json {
-        output::data(&json!({ "codecServer": format!("http://{address}") }).to_string());
+        output::announce(&json!({ "codecServer": format!("http://{address}") }).to_string());
     }
     tracing::info!(%address, ui_origins = ?args.ui_origins, "serving");
     let app = App {

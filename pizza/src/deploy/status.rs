@@ -99,7 +99,7 @@ fn print(routing: &Routing, builds: &[Build], unversioned: u64) {
             .map(|(queue, processes)| format!("{queue} {processes}"))
             .collect();
         table.add_row([
-            output::plain(&build.version.build),
+            build.version.build.clone(),
             state,
             workers.join(", "),
             build.open.to_string(),
@@ -112,7 +112,7 @@ fn print(routing: &Routing, builds: &[Build], unversioned: u64) {
             .to_owned(),
         ]);
     }
-    output::data(&table.to_string());
+    output::lines(&table.to_string());
     if routing.current.is_none() {
         output::data("no build is current: what is new goes to workers that are not versioned");
     }

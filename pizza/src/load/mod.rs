@@ -151,7 +151,7 @@ pub(crate) async fn run(args: LoadArgs) -> anyhow::Result<ExitCode> {
     let report = match Box::pin(load(&args)).await {
         Ok(report) => report,
         Err(error) => {
-            output::note(&format!("error: {error:#}"));
+            output::error(&error);
             return Ok(ExitCode::from(NOT_MADE));
         }
     };

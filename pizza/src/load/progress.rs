@@ -1,7 +1,6 @@
 //! Says how far a load is.
 
 use std::convert::Infallible;
-use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -17,7 +16,7 @@ const ELSEWHERE: Duration = Duration::from_secs(5);
 /// Says it until it is dropped.
 pub(super) async fn tell(tally: &Tally, start: Instant) -> Infallible {
     let mut live = Live::new();
-    let every = if io::stderr().is_terminal() {
+    let every = if live.is_shown() {
         ON_A_TERMINAL
     } else {
         ELSEWHERE

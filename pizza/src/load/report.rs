@@ -311,7 +311,7 @@ impl Report {
             let names = [stage.name().to_owned(), times.count.to_string()];
             table.add_row(names.into_iter().chain(figures));
         }
-        output::data(&table.to_string());
+        output::lines(&table.to_string());
     }
 
     fn print_scenarios(&self) {
@@ -321,7 +321,7 @@ impl Report {
             let counts = counts.map(|count| count.to_string());
             table.add_row(std::iter::once((*name).to_owned()).chain(counts));
         }
-        output::data(&table.to_string());
+        output::lines(&table.to_string());
     }
 
     fn print_processes(&self) {
@@ -350,7 +350,7 @@ impl Report {
                 format!("{:.1} %", process.cpu_percent),
             ]);
         }
-        output::data(&table.to_string());
+        output::lines(&table.to_string());
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pizza_domain::OrderId;
 use reqwest::StatusCode;
+use serde::de::IgnoredAny;
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -61,7 +62,9 @@ impl Shop {
     /// Every gateway answers, and to this customer.
     pub(super) async fn check(&self) -> anyhow::Result<()> {
         for gateway in &self.gateways {
-            gateway.orders(&[("limit", "1".to_owned())]).await?;
+            gateway
+                .orders::<IgnoredAny>(&[("limit", "1".to_owned())])
+                .await?;
         }
         Ok(())
     }
@@ -72,7 +75,7 @@ impl Shop {
         loop {
             let placed = self.gateway().place(&order.body, Some(&order.key)).await;
             if let Some(reply) = patience.judge(placed).await {
-                return reply.map(|placed| placed.order_id);
+                return reply.map(|placed| placed.view.order_id);
             }
         }
     }
@@ -104,7 +107,7 @@ impl Shop {
     pub(super) async fn order(&self, id: OrderId, tally: &Tally) -> Reply<OrderView> {
         let mut patience = Patience::new(tally);
         loop {
-            let order = self.gateway().order(id).await;
+            let order = self.gateway().order(id).await.map(|sent| sent.view);
             if let Some(reply) = patience.judge(order).await {
                 return reply;
             }

@@ -69,7 +69,7 @@ pub(crate) async fn run(args: ReconcileArgs) -> anyhow::Result<ExitCode> {
         if args.json {
             output::data(&serde_json::to_string(&counts)?);
         } else {
-            output::data(&table(&counts));
+            output::lines(&table(&counts));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -146,7 +146,7 @@ async fn show_last(client: &Client, json: bool) -> anyhow::Result<()> {
             || "There is no schedule yet: a worker makes it when it starts.".to_owned(),
             in_words,
         ));
-        output::data(&runs_table(&runs));
+        output::lines(&runs_table(&runs));
     }
     Ok(())
 }
@@ -254,7 +254,7 @@ fn runs_table(runs: &[Run]) -> String {
         };
         table.add_row([
             run.started_at.to_string(),
-            output::plain(&run.id),
+            run.id.clone(),
             name(run.status),
             count(|counts| counts.looked),
             count(|counts| counts.running),

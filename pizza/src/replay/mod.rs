@@ -9,7 +9,6 @@ pub(crate) mod replayer;
 mod report;
 
 use std::{
-    io,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -116,14 +115,14 @@ pub(crate) async fn replay_run(client: &Client, workflow_id: &str, run_id: &str)
 /// 1 when something broke, 2 when nothing broke and something could not be read.
 ///
 /// # Errors
-/// When stdout cannot be written.
+/// When reading a file was interrupted.
 pub(crate) async fn run<C>(args: ReplayArgs, connect: C) -> anyhow::Result<ExitCode>
 where
     C: AsyncFnOnce() -> anyhow::Result<Client>,
 {
     let mut replays = Replays {
         replayer: Replayer::new(options),
-        report: Report::on_terminal(args.json),
+        report: Report::new(args.json),
     };
     for file in args.files {
         replays.file(file).await?;
@@ -131,10 +130,10 @@ where
     if !args.workflow_ids.is_empty() || args.query.is_some() {
         let client = within_deadline(connect()).await;
         for workflow_id in args.workflow_ids {
-            replays.latest_run(&client, workflow_id).await?;
+            replays.latest_run(&client, workflow_id).await;
         }
         if let Some(query) = args.query {
-            replays.matches(&client, query).await?;
+            replays.matches(&client, query).await;
         }
     }
     Ok(replays.report.finish())
@@ -143,7 +142,7 @@ where
 /// One call of `pizza replay`.
 struct Replays {
     replayer: Replayer,
-    report: Report<io::Stdout, io::Stderr>,
+    report: Report,
 }
 
 impl Replays {
@@ -157,15 +156,12 @@ impl Replays {
         let history = tokio::task::spawn_blocking(move || read(&path))
             .await
             .context("reading a file was interrupted")?;
-        self.replay(identity, history).await
+        self.replay(identity, history).await;
+        Ok(())
     }
 
     /// Replays the latest run of a workflow.
-    async fn latest_run(
-        &mut self,
-        client: &anyhow::Result<Client>,
-        workflow_id: String,
-    ) -> anyhow::Result<()> {
+    async fn latest_run(&mut self, client: &anyhow::Result<Client>, workflow_id: String) {
         let identity = Identity {
             source: format!("--workflow-id {workflow_id}"),
             workflow_id: Some(workflow_id.clone()),
@@ -175,15 +171,11 @@ impl Replays {
             Ok(client) => fetch(client.get_workflow_handle::<UntypedWorkflow>(workflow_id)).await,
             Err(error) => Err(unreachable(error)),
         };
-        self.replay(identity, history).await
+        self.replay(identity, history).await;
     }
 
     /// Replays all that match, one after the other, while the list is read page by page.
-    async fn matches(
-        &mut self,
-        client: &anyhow::Result<Client>,
-        query: String,
-    ) -> anyhow::Result<()> {
+    async fn matches(&mut self, client: &anyhow::Result<Client>, query: String) {
         let source = format!("--query {query}");
         let client = match client {
             Ok(client) => client,
@@ -211,35 +203,29 @@ impl Replays {
                 ..Identity::default()
             };
             let history = fetch(run_of(client, found.id(), found.run_id())).await;
-            self.replay(identity, history).await?;
+            self.replay(identity, history).await;
         }
         if any {
-            return Ok(());
+            return;
         }
         // A check of nothing must not pass for a check.
         self.no_history(source, unreadable("no workflow matches".into()))
-            .await
+            .await;
     }
 
     /// Prints that there was nothing to replay.
-    async fn no_history(&mut self, source: String, fault: Fault) -> anyhow::Result<()> {
+    async fn no_history(&mut self, source: String, fault: Fault) {
         let identity = Identity {
             source,
             ..Identity::default()
         };
-        self.replay(identity, Err(fault)).await
+        self.replay(identity, Err(fault)).await;
     }
 
     /// Replays one history, or passes on why there is none, and prints the verdict.
-    async fn replay(
-        &mut self,
-        mut identity: Identity,
-        history: Result<History, Fault>,
-    ) -> anyhow::Result<()> {
+    async fn replay(&mut self, mut identity: Identity, history: Result<History, Fault>) {
         let outcome = replayed(self.replayer, &mut identity, history).await;
-        self.report
-            .verdict(&identity, &outcome)
-            .context("cannot write to stdout")
+        self.report.verdict(&identity, &outcome);
     }
 }
 

@@ -1,13 +1,12 @@
 //! What `pizza replay` prints: one line for each history on stdout, the rest on stderr.
 
-use std::{
-    io::{self, IsTerminal, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::replayer::{Fault, Kind, Replayed};
+use crate::client::output::{self, Live};
 
 /// Exit code when all was read and something broke.
 const BROKEN: u8 = 1;
@@ -49,32 +48,19 @@ struct Record<'a> {
 }
 
 /// Prints verdicts as they come, and counts them.
-pub(crate) struct Report<Out, Err> {
-    out: Out,
-    err: Err,
+pub(crate) struct Report {
     json: bool,
-    progress: bool,
+    progress: Live,
     ok: usize,
     broken: usize,
     unreadable: usize,
 }
 
-impl Report<io::Stdout, io::Stderr> {
-    /// Prints on this process's stdout and stderr; progress only where stderr is a terminal.
-    pub(crate) fn on_terminal(json: bool) -> Self {
-        let err = io::stderr();
-        let progress = err.is_terminal();
-        Self::new(io::stdout(), err, json, progress)
-    }
-}
-
-impl<Out: Write, Err: Write> Report<Out, Err> {
-    fn new(out: Out, err: Err, json: bool, progress: bool) -> Self {
+impl Report {
+    pub(crate) fn new(json: bool) -> Self {
         Self {
-            out,
-            err,
             json,
-            progress,
+            progress: Live::new(),
             ok: 0,
             broken: 0,
             unreadable: 0,
@@ -82,52 +68,34 @@ impl<Out: Write, Err: Write> Report<Out, Err> {
     }
 
     /// Prints one verdict.
-    ///
-    /// # Errors
-    /// When stdout cannot be written, for instance because its reader is gone.
-    pub(crate) fn verdict(
-        &mut self,
-        identity: &Identity,
-        outcome: &Result<Replayed, Fault>,
-    ) -> io::Result<()> {
+    pub(crate) fn verdict(&mut self, identity: &Identity, outcome: &Result<Replayed, Fault>) {
+        self.count(outcome);
+        self.progress.erase();
+        if self.json {
+            output::json(&json!(record(identity, outcome)));
+        } else {
+            output::data(&line(identity, outcome));
+        }
+    }
+
+    fn count(&mut self, outcome: &Result<Replayed, Fault>) {
         match outcome {
             Ok(_) => self.ok += 1,
             Err(fault) if fault.kind.is_bad_input() => self.unreadable += 1,
             Err(_) => self.broken += 1,
         }
-        self.clear_progress();
-        if self.json {
-            let record = record(identity, outcome);
-            serde_json::to_writer(&mut self.out, &record)?;
-            writeln!(self.out)?;
-        } else {
-            writeln!(self.out, "{}", printable(&line(identity, outcome)))?;
-        }
-        self.out.flush()
     }
 
     /// Says on a terminal how far it is, on a line that the next verdict overwrites.
     pub(crate) fn show_progress(&mut self) {
-        if self.progress {
-            // No terminal, no progress: not worth an error.
-            let _ = write!(self.err, "\r\x1b[K{} …", self.counts());
-            let _ = self.err.flush();
-        }
-    }
-
-    fn clear_progress(&mut self) {
-        if self.progress {
-            let _ = write!(self.err, "\r\x1b[K");
-            let _ = self.err.flush();
-        }
+        self.progress.draw(&format!("{} …", self.counts()));
     }
 
     /// Prints the summary on stderr and gives the exit code: what broke weighs more than what could
     /// not be read.
     pub(crate) fn finish(mut self) -> ExitCode {
-        self.clear_progress();
-        // The verdicts are out already, and the exit code says the same.
-        let _ = writeln!(self.err, "{}", self.counts());
+        self.progress.erase();
+        output::note(&self.counts());
         ExitCode::from(self.code())
     }
 
@@ -220,18 +188,6 @@ fn place(identity: &Identity, fault: &Fault) -> String {
     }
 }
 
-/// Ids, types and messages come from files: nothing in them may break the line or steer the
-/// terminal.
-fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let escaped = c.is_control().then(|| c.escape_default());
-            let plain = escaped.is_none().then_some(c);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -257,48 +213,33 @@ mod tests {
         })
     }
 
-    fn printed(json: bool, outcomes: &[Result<Replayed, Fault>]) -> (String, u8) {
-        let mut out = Vec::new();
-        let mut report = Report::new(&mut out, Vec::new(), json, false);
-        for outcome in outcomes {
-            report.verdict(&identity(), outcome).unwrap();
-        }
-        let code = report.code();
-        (String::from_utf8(out).unwrap(), code)
-    }
-
     #[test]
     fn each_history_has_one_line_that_cannot_steer_the_terminal() {
         let unreadable = Err(Fault::new(Kind::Unreadable, "it is empty"));
-        let (text, code) = printed(false, &[Ok(Replayed::Same), broken(), unreadable]);
+        let printed = |outcome| output::plain(&line(&identity(), &outcome));
         assert_eq!(
-            text,
-            "ok  order-1  PizzaOrder  56 events  a.json\n\
-             BROKEN  order-1  PizzaOrder  56 events  a.json: nondeterministic at event 6 \
-             (TimerStarted): two\\nlines \\u{1b}[31m\n\
-             unreadable  a.json: it is empty\n"
+            [Ok(Replayed::Same), broken(), unreadable].map(printed),
+            [
+                "ok  order-1  PizzaOrder  56 events  a.json",
+                "BROKEN  order-1  PizzaOrder  56 events  a.json: nondeterministic at event 6 \
+                 (TimerStarted): two\\u000alines \\u001b[31m",
+                "unreadable  a.json: it is empty",
+            ]
         );
-        assert_eq!(code, BROKEN);
     }
 
     #[test]
-    fn json_has_one_object_a_line() {
-        let (text, _) = printed(true, &[Ok(Replayed::NotBegun), broken()]);
-        let lines: Vec<serde_json::Value> = text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
-        assert_eq!(lines.len(), 2);
-        assert_eq!(lines[0]["ok"], true);
-        assert_eq!(lines[0]["kind"], serde_json::Value::Null);
-        assert_eq!(lines[1]["ok"], false);
-        assert_eq!(lines[1]["kind"], "nondeterminism");
-        assert_eq!(lines[1]["eventId"], 6);
-        assert_eq!(lines[1]["error"], "two\nlines \x1b[31m");
-        assert_eq!(lines[1]["workflowId"], "order-1");
-        assert_eq!(lines[1]["workflowType"], "PizzaOrder");
-        assert_eq!(lines[1]["source"], "a.json");
-        assert_eq!(lines[1]["events"], 56);
+    fn json_says_of_each_history_what_it_is_and_how_it_went() {
+        let of = |outcome| json!(record(&identity(), &outcome));
+        let (same, broken) = (of(Ok(Replayed::NotBegun)), of(broken()));
+        assert_eq!(same["ok"], true);
+        assert_eq!(same["kind"], serde_json::Value::Null);
+        let expected = json!({
+            "ok": false, "kind": "nondeterminism", "eventId": 6, "workflowId": "order-1",
+            "runId": "run", "workflowType": "PizzaOrder", "source": "a.json", "events": 56,
+            "error": "two\nlines \u{1b}[31m",
+        });
+        assert_eq!(broken, expected);
     }
 
     #[test]
@@ -306,13 +247,15 @@ mod tests {
         let unreadable = || Err(Fault::new(Kind::Unreadable, ""));
         let invalid = || Err(Fault::new(Kind::InvalidHistory, ""));
         let unknown = || Err(Fault::new(Kind::UnknownWorkflowType, ""));
-        assert_eq!(printed(true, &[]).1, 0);
-        assert_eq!(printed(true, &[Ok(Replayed::Same)]).1, 0);
-        assert_eq!(
-            printed(true, &[Ok(Replayed::Same), unreadable()]).1,
-            UNREADABLE
-        );
-        assert_eq!(printed(true, &[invalid()]).1, UNREADABLE);
-        assert_eq!(printed(true, &[unreadable(), unknown()]).1, BROKEN);
+        let code = |outcomes: &[Result<Replayed, Fault>]| {
+            let mut report = Report::new(true);
+            outcomes.iter().for_each(|outcome| report.count(outcome));
+            report.code()
+        };
+        assert_eq!(code(&[]), 0);
+        assert_eq!(code(&[Ok(Replayed::Same)]), 0);
+        assert_eq!(code(&[Ok(Replayed::Same), unreadable()]), UNREADABLE);
+        assert_eq!(code(&[invalid()]), UNREADABLE);
+        assert_eq!(code(&[unreadable(), unknown()]), BROKEN);
     }
 }

@@ -4,11 +4,12 @@
 //! written: the request, the order, the workflow and its run, the trace and
 //! the span. The SDK's lines go the same way.
 
-use std::fmt::{self, Write as _};
+use std::env;
+use std::ffi::OsStr;
+use std::fmt;
 use std::io::{self, IsTerminal};
-use std::{env, str};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
@@ -25,10 +26,16 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
+use crate::client::output;
+use crate::streams::LogLine;
+
 /// What is logged unless `RUST_LOG` says otherwise. That a collector is away
 /// we say ourselves, and not for each batch.
 const DEFAULT_FILTER: &str =
     "warn,opentelemetry_otlp=off,pizza=info,pizza_api=info,pizza_activities=info";
+
+/// Chooses what is logged.
+const FILTER: &str = "RUST_LOG";
 
 /// Chooses the form of lines.
 const FORMAT: &str = "PIZZA_LOG_FORMAT";
@@ -48,29 +55,47 @@ impl Format {
     /// When it wishes for something that there is not.
     pub(super) fn from_env() -> anyhow::Result<Self> {
         let terminal = io::stderr().is_terminal();
-        let text = Self::Text { coloured: terminal };
-        match env::var(FORMAT).as_deref().unwrap_or("auto") {
-            "text" => Ok(text),
-            "json" => Ok(Self::Json),
-            "auto" | "" if terminal => Ok(text),
-            "auto" | "" => Ok(Self::Json),
+        let text = Self::Text {
+            coloured: terminal && output::escapes_are_welcome(),
+        };
+        match env::var_os(FORMAT)
+            .as_deref()
+            .map_or(Some("auto"), OsStr::to_str)
+        {
+            Some("text") => Ok(text),
+            Some("json") => Ok(Self::Json),
+            Some("auto") if terminal => Ok(text),
+            Some("auto") => Ok(Self::Json),
             _ => bail!("{FORMAT} must be text, json or auto"),
         }
     }
 }
 
+/// What is logged, as the environment wishes.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn filter_from_env() -> anyhow::Result<EnvFilter> {
+    match env::var_os(FILTER) {
+        None => Ok(EnvFilter::new(DEFAULT_FILTER)),
+        Some(wish) => wish
+            .to_str()
+            .context("it is no text")
+            .and_then(|wish| Ok(EnvFilter::try_new(wish)?))
+            .with_context(|| format!("{FILTER} cannot be obeyed")),
+    }
+}
+
 /// Starts logging, and tracing by `traces`. Data goes to stdout, so logs go
-/// to stderr.
-pub(super) fn start<L>(format: Format, traces: Option<L>)
+/// to stderr. A line never waits for whoever reads them.
+pub(super) fn start<L>(format: Format, filter: EnvFilter, traces: Option<L>)
 where
     L: Layer<Registry> + Send + Sync,
 {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     let lines = tracing_subscriber::fmt::layer()
         .fmt_fields(JsonFields::new())
         .event_format(Lines(format))
-        .with_writer(io::stderr)
+        .with_writer(|| LogLine)
         .with_filter(filter.or(filter_fn(names_a_workflow)));
     Registry::default().with(traces).with(lines).init();
 }
@@ -231,14 +256,7 @@ fn order_of(workflow: &str) -> Option<String> {
 /// A value on a terminal, which it must not steer.
 fn shown(value: &Value) -> String {
     match value {
-        Value::String(text) => text.chars().fold(String::new(), |mut shown, char| {
-            if char.is_control() {
-                let _ = write!(shown, "{}", char.escape_default());
-            } else {
-                shown.push(char);
-            }
-            shown
-        }),
+        Value::String(text) => output::plain(text),
         other => other.to_string(),
     }
 }
@@ -324,7 +342,7 @@ mod tests {
 
     #[test]
     fn no_value_steers_a_terminal() {
-        let value = Value::from("a\u{1b}[2Jb\nc");
-        assert_eq!(shown(&value), "a\\u{1b}[2Jb\\nc");
+        let value = Value::from("a\u{1b}[2Jb\nc\u{2028}\u{202e}");
+        assert_eq!(shown(&value), "a\\u001b[2Jb\\u000ac\\u2028\\u202e");
     }
 }

@@ -8,6 +8,7 @@ mod books;
 mod discreet;
 mod logs;
 mod metrics;
+mod otel_variables;
 mod polling;
 mod sdk_meter;
 mod server;
@@ -37,8 +38,9 @@ pub(crate) struct Telemetry {
 /// When a variable's value is unusable. It is named.
 pub(crate) fn start(service: Option<&'static str>) -> anyhow::Result<Telemetry> {
     let format = logs::Format::from_env()?;
+    let filter = logs::filter_from_env()?;
     let traces = service.map(Traces::from_env).transpose()?.flatten();
-    logs::start(format, traces.as_ref().map(Traces::layer));
+    logs::start(format, filter, traces.as_ref().map(Traces::layer));
     Ok(Telemetry { traces })
 }
 

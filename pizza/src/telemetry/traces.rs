@@ -6,16 +6,15 @@
 //! makes it the current one of OpenTelemetry, and one that begins takes that
 //! for its parent.
 
-use std::env;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use futures::future::BoxFuture;
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry::{Context, KeyValue, global};
-use opentelemetry_otlp::SpanExporter;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
@@ -29,27 +28,12 @@ use temporalio_sdk::opentelemetry::{OpenTelemetryPlugin, TRACE_HEADER_KEY, Workf
 use tracing::Metadata;
 use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::{Layer, Registry};
-use url::Url;
 
 use super::discreet::Discreet;
-
-/// Where traces go; without it, there are none.
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-/// The same for traces alone, which goes before.
-const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+use super::otel_variables::{self, variable};
 
 /// How long the end of a process waits for a collector.
 const FLUSH: Duration = Duration::from_secs(5);
-
-/// The samplers of the specification that this build has.
-const SAMPLERS: [&str; 6] = [
-    "always_on",
-    "always_off",
-    "traceidratio",
-    "parentbased_always_on",
-    "parentbased_always_off",
-    "parentbased_traceidratio",
-];
 
 static ARE_ON: AtomicBool = AtomicBool::new(false);
 
@@ -70,21 +54,18 @@ impl Traces {
     /// # Errors
     /// When a variable cannot be obeyed. It is named.
     pub(super) fn from_env(service: &'static str) -> anyhow::Result<Option<Self>> {
-        let Some(endpoint) = endpoint()? else {
+        let Some(endpoint) = otel_variables::endpoint()? else {
             return Ok(None);
         };
-        check_protocol("OTEL_EXPORTER_OTLP_PROTOCOL")?;
-        check_protocol("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")?;
-        check_sampler()?;
-        // The variables of the endpoint, of headers and of timeouts are read
-        // by the exporter itself.
+        // The other variables are read by the exporter itself.
         let exporter = SpanExporter::builder()
             .with_tonic()
+            .with_endpoint(&endpoint)
             .build()
             .with_context(|| format!("traces cannot be sent to {endpoint}"))?;
         let provider = SdkTracerProvider::builder()
             .with_id_generator(WorkflowIdGenerator::default())
-            .with_resource(resource(service))
+            .with_resource(resource(service)?)
             .with_span_processor(BatchSpanProcessor::builder(Discreet::new(exporter)).build())
             .build();
         global::set_tracer_provider(provider.clone());
@@ -189,70 +170,15 @@ pub(crate) fn trace_nowhere() {
     global::set_tracer_provider(provider);
 }
 
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.trim().is_empty())
-}
-
-/// Where to, if anywhere.
-fn endpoint() -> anyhow::Result<Option<String>> {
-    let is_off = |name: &str| variable(name).is_some_and(|it| it.eq_ignore_ascii_case("true"));
-    if is_off("OTEL_SDK_DISABLED") || variable("OTEL_TRACES_EXPORTER").as_deref() == Some("none") {
-        return Ok(None);
-    }
-    let told = [TRACES_ENDPOINT, ENDPOINT]
-        .into_iter()
-        .find_map(|name| Some((name, variable(name)?)));
-    let Some((name, endpoint)) = told else {
-        return Ok(None);
-    };
-    // Without a user, whose password errors and logs would repeat.
-    let is_usable = Url::parse(&endpoint).is_ok_and(|url| {
-        let has_user = !url.username().is_empty() || url.password().is_some();
-        url.scheme() == "http" && url.has_host() && !has_user
-    });
-    if !is_usable {
-        bail!(
-            "{name} must be the http:// URL of a collector that takes OTLP over gRPC, such as \
-             http://127.0.0.1:4317, without a user (for one that wants TLS or a password, run a \
-             collector beside the process)"
-        );
-    }
-    Ok(Some(endpoint))
-}
-
-fn check_protocol(name: &str) -> anyhow::Result<()> {
-    match variable(name).as_deref() {
-        None | Some("grpc") => Ok(()),
-        Some(_) => bail!("{name} must be grpc, the one protocol that this build speaks"),
-    }
-}
-
-fn check_sampler() -> anyhow::Result<()> {
-    let Some(sampler) = variable("OTEL_TRACES_SAMPLER") else {
-        return Ok(());
-    };
-    if !SAMPLERS.contains(&sampler.as_str()) {
-        bail!("OTEL_TRACES_SAMPLER must be one of {}", SAMPLERS.join(" "));
-    }
-    if sampler.ends_with("traceidratio") {
-        let share = variable("OTEL_TRACES_SAMPLER_ARG");
-        let is_share = |text: &String| text.parse().is_ok_and(|it: f64| (0.0..=1.0).contains(&it));
-        if !share.is_none_or(|text| is_share(&text)) {
-            bail!("OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1");
-        }
-    }
-    Ok(())
-}
-
 /// Who traces. What the environment says goes before.
-fn resource(service: &'static str) -> Resource {
-    let named = variable("OTEL_SERVICE_NAME").is_some()
-        || variable("OTEL_RESOURCE_ATTRIBUTES").is_some_and(|it| it.contains("service.name="));
+fn resource(service: &'static str) -> anyhow::Result<Resource> {
+    let named = variable("OTEL_SERVICE_NAME")?.is_some()
+        || variable("OTEL_RESOURCE_ATTRIBUTES")?.is_some_and(|it| it.contains("service.name="));
     let resource = Resource::builder()
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
-    if named {
+    Ok(if named {
         resource.build()
     } else {
         resource.with_service_name(service).build()
-    }
+    })
 }

@@ -88,7 +88,7 @@ pub(super) fn print_dry_run(answer: &Value, as_json: bool) -> Result<(), CallErr
     let found: DryRun = read(answer)?;
     output::data(&format!("{} tasks match", found.matching));
     if !found.sample.is_empty() {
-        output::data(&list::table(&found.sample));
+        output::lines(&list::table(&found.sample));
     }
     Ok(())
 }
@@ -184,7 +184,7 @@ fn print(answer: &Value, as_json: bool) -> Result<(), CallError> {
     if as_json {
         output::json(answer);
     } else {
-        output::data(&describe(&read(answer)?));
+        output::lines(&describe(&read(answer)?));
     }
     Ok(())
 }

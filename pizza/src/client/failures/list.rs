@@ -1,9 +1,8 @@
 //! `pizza failures list`.
 
 use clap::{Args, ValueEnum};
-use comfy_table::ColumnConstraint;
 
-use super::answer::{Listed, Page, read};
+use super::answer::{Listed, Page, Text, read};
 use super::ending::{EXIT_CODES, Ending};
 use super::filter::FilterArgs;
 use crate::client::operator_key::OperatorArgs;
@@ -67,7 +66,7 @@ pub(super) async fn run(args: ListArgs) -> anyhow::Result<Ending> {
     if page.failures.is_empty() {
         output::note("none");
     } else {
-        output::data(&table(&page.failures));
+        output::lines(&table(&page.failures));
     }
     if let Some(cursor) = &page.next_cursor {
         output::note(&format!("more: the same with --cursor {cursor}"));
@@ -79,21 +78,16 @@ pub(super) async fn run(args: ListArgs) -> anyhow::Result<Ending> {
 pub(super) fn table(tasks: &[Listed]) -> String {
     let mut table = output::table(&["task", "what", "error", "customer", "parked at", "state"]);
     for task in tasks {
-        table.add_row(
-            [
-                &task.id,
-                &task.message_type,
-                &task.error_code,
-                &task.customer_id,
-                &task.parked_at,
-                &task.state,
-            ]
-            .map(ToString::to_string),
-        );
+        let cells = [
+            &task.id,
+            &task.message_type,
+            &task.error_code,
+            &task.customer_id,
+            &task.parked_at,
+            &task.state,
+        ];
+        table.add_row(cells.map(Text::as_str));
     }
-    // An id that is cut into two lines cannot be copied.
-    if let Some(ids) = table.column_mut(0) {
-        ids.set_constraint(ColumnConstraint::ContentWidth);
-    }
+    table.keep_whole(0);
     table.to_string()
 }

@@ -203,14 +203,10 @@ fn print(id: &str, told: &Told, as_json: bool) -> Result<(), CallError> {
     match &told.answer {
         Ok(answer) => output::data(&format!("{id}  {}", in_words(told.fate, &read(answer)?))),
         Err(error) if told.fate == Fate::Refused => {
-            output::note(&format!(
-                "error: {id}: {}",
-                output::plain(&error.to_string())
-            ));
+            output::note(&format!("error: {id}: {error}"));
         }
         Err(error) => {
-            let why = output::plain(&error.to_string());
-            output::data(&format!("{id}  skipped: {why}"));
+            output::data(&format!("{id}  skipped: {error}"));
         }
     }
     Ok(())
@@ -221,6 +217,7 @@ fn line_of_json(id: &str, told: &Told) -> Value {
     let mut line = match &told.answer {
         Ok(answer) => answer.clone(),
         Err(error) => match error.problem() {
+            Some(problem) if problem.document.is_object() => problem.document.clone(),
             Some(problem) => json!({
                 "code": problem.code,
                 "detail": problem.detail,

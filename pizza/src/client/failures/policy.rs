@@ -168,7 +168,7 @@ pub(super) async fn run(args: PolicyArgs) -> anyhow::Result<Ending> {
     if args.json {
         output::json(&answer);
     } else {
-        output::data(&describe(&policy));
+        output::lines(&describe(&policy));
     }
     if changed && policy.spreading {
         output::note("not every parked task knows of the change yet; it goes on by itself");

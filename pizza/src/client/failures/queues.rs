@@ -25,7 +25,7 @@ pub(super) async fn run(args: QueuesArgs) -> anyhow::Result<Ending> {
     if args.json {
         output::json(&answer);
     } else {
-        output::data(&table(&read::<Queues>(&answer)?.queues));
+        output::lines(&table(&read::<Queues>(&answer)?.queues));
     }
     Ok(Ending::AsWished)
 }

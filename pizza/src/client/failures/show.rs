@@ -31,7 +31,7 @@ pub(super) async fn run(args: ShowArgs) -> anyhow::Result<Ending> {
     if args.json {
         output::json(&answer);
     } else {
-        output::data(&describe(&read(&answer)?)?);
+        output::lines(&describe(&read(&answer)?)?);
     }
     Ok(Ending::AsWished)
 }

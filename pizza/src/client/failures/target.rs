@@ -1,6 +1,6 @@
 //! Which tasks an operator acts on, and whether that is really meant.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 use std::time::Duration;
 
 use clap::Args;
@@ -179,9 +179,7 @@ impl TargetArgs {
 
 /// Asks for a yes; anything else is a no.
 fn confirmed(question: &str) -> io::Result<bool> {
-    let mut err = io::stderr();
-    write!(err, "{} [y/N] ", output::plain(question))?;
-    err.flush()?;
+    output::question(&format!("{question} [y/N]"));
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     Ok(is_yes(&line))

@@ -7,8 +7,11 @@ use std::time::Duration;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
+use super::Sent;
+use crate::client::output::plain;
 use crate::client::shown_key::ShownKey;
 
 /// The longest wait that a gateway may ask for before another try.
@@ -148,7 +151,7 @@ impl CallError {
 }
 
 /// The part of a problem document that matters here. Its texts are the
-/// server's: they are made harmless where they are printed.
+/// server's.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     /// The answer's status.
@@ -159,10 +162,12 @@ pub(crate) struct Problem {
     pub(crate) detail: String,
     /// How long to wait before another try.
     pub(crate) retry_after: Option<Duration>,
+    /// The document as it was sent; null where there was none.
+    pub(crate) document: Value,
 }
 
 /// A problem document.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Document {
     code: String,
     #[serde(default)]
@@ -174,15 +179,16 @@ impl Problem {
     pub(super) async fn of(response: Response) -> Self {
         let status = response.status();
         let retry_after = retry_after(&response);
-        let document = response.json::<Document>().await.unwrap_or(Document {
-            code: String::new(),
-            detail: String::new(),
-        });
+        let (document, Document { code, detail }) = match response.json::<Sent<Document>>().await {
+            Ok(sent) => (sent.json, sent.view),
+            Err(_) => Default::default(),
+        };
         Self {
             status,
-            code: document.code,
-            detail: document.detail,
+            code,
+            detail,
             retry_after,
+            document,
         }
     }
 }
@@ -227,6 +233,7 @@ impl fmt::Display for Problem {
         if self.code.is_empty() {
             return write!(f, "the gateway answered {}", self.status);
         }
-        write!(f, "{} ({}): {}", self.code, self.status, self.detail)
+        let (code, detail) = (plain(&self.code), plain(&self.detail));
+        write!(f, "{code} ({}): {detail}", self.status)
     }
 }

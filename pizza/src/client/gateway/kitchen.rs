@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{CallError, Gateway, read};
+use super::{CallError, Gateway, Sent, read};
 use crate::client::shown_key::ShownKey;
 
 /// A client of the kitchen's door.
@@ -111,7 +111,7 @@ impl KitchenDoor {
     }
 
     /// How simulated kitchens are to behave.
-    pub(crate) async fn simulation(&self) -> Result<SimulationView, CallError> {
+    pub(crate) async fn simulation(&self) -> Result<Sent<SimulationView>, CallError> {
         let url = self.gateway.at(&["kitchen", "simulation"])?;
         self.send(self.gateway.client.get(url)).await
     }
@@ -120,7 +120,7 @@ impl KitchenDoor {
     pub(crate) async fn set_simulation(
         &self,
         simulation: &SimulationView,
-    ) -> Result<SimulationView, CallError> {
+    ) -> Result<Sent<SimulationView>, CallError> {
         let url = self.gateway.at(&["kitchen", "simulation"])?;
         self.send(self.gateway.client.put(url).json(simulation))
             .await

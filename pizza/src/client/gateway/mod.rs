@@ -14,8 +14,8 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use pizza_domain::OrderId;
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use url::Url;
 
@@ -115,8 +115,24 @@ pub(crate) struct Gateway {
     patience: Duration,
 }
 
+/// An answer as the gateway sent it, for programs, and as this version reads
+/// it. A later gateway sends more than this version knows of.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent<T> {
+    pub(crate) json: Value,
+    pub(crate) view: T,
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Sent<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let json = Value::deserialize(from)?;
+        let view = T::deserialize(&json).map_err(D::Error::custom)?;
+        Ok(Self { json, view })
+    }
+}
+
 /// An order as the gateway shows it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OrderView {
     pub(crate) order_id: OrderId,
@@ -134,7 +150,6 @@ pub(crate) struct OrderView {
     /// there was such a list sends none.
     #[serde(default)]
     pub(crate) owed: Vec<OwedView>,
-    pub(crate) version: i64,
     /// When it was accepted, by the gateway's clock.
     pub(crate) placed_at: Option<String>,
 }
@@ -147,7 +162,7 @@ impl OrderView {
 }
 
 /// Why an order was cancelled, as the gateway shows it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct CancelView {
     pub(crate) step: String,
     pub(crate) code: String,
@@ -155,7 +170,7 @@ pub(crate) struct CancelView {
 }
 
 /// What an order owes, as the gateway shows it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OwedView {
     pub(crate) queue: String,
@@ -166,19 +181,19 @@ pub(crate) struct OwedView {
 }
 
 /// The answer to an order.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Placed {
     pub(crate) message: String,
     pub(crate) order_id: OrderId,
     pub(crate) status_check: String,
     /// Each order of `ALL`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub(crate) orders: Vec<PlacedScenario>,
 }
 
 /// One order of `ALL`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PlacedScenario {
     pub(crate) error_on_step: String,
@@ -187,17 +202,14 @@ pub(crate) struct PlacedScenario {
 }
 
 /// An order that is cancelled, or will be.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct CancelledView {
-    pub(crate) order_id: OrderId,
     /// `cancelling` or `cancelled`.
     pub(crate) outcome: String,
-    pub(crate) status: String,
 }
 
 /// An order that was amended.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct AmendedView {
     pub(crate) order: OrderView,
     /// In minor units.
@@ -205,10 +217,9 @@ pub(crate) struct AmendedView {
 }
 
 /// One of an order's workflows.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WorkflowView {
-    pub(crate) workflow_id: String,
     #[serde(rename = "type")]
     pub(crate) workflow_type: String,
     pub(crate) status: String,
@@ -216,7 +227,7 @@ pub(crate) struct WorkflowView {
 }
 
 /// The workflows of one order.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct WorkflowsView {
     pub(crate) workflows: Vec<WorkflowView>,
 }
@@ -287,18 +298,18 @@ impl Gateway {
         &self,
         order: &Value,
         idempotency_key: Option<&str>,
-    ) -> anyhow::Result<Placed> {
+    ) -> anyhow::Result<Sent<Placed>> {
         let request = self.client.post(self.at(&["orders"])?).json(order);
         Ok(self.ask(under_key(request, idempotency_key)).await?)
     }
 
     /// An order.
-    pub(crate) async fn order(&self, id: OrderId) -> anyhow::Result<OrderView> {
+    pub(crate) async fn order(&self, id: OrderId) -> anyhow::Result<Sent<OrderView>> {
         Ok(self.get(&["orders", &id.to_string()]).await?)
     }
 
     /// Cancels an order.
-    pub(crate) async fn cancel(&self, id: OrderId) -> anyhow::Result<CancelledView> {
+    pub(crate) async fn cancel(&self, id: OrderId) -> anyhow::Result<Sent<CancelledView>> {
         let url = self.at(&["orders", &id.to_string()])?;
         Ok(self.ask(self.client.delete(url)).await?)
     }
@@ -309,7 +320,7 @@ impl Gateway {
         id: OrderId,
         wanted: &Value,
         idempotency_key: Option<&str>,
-    ) -> anyhow::Result<AmendedView> {
+    ) -> anyhow::Result<Sent<AmendedView>> {
         let url = self.at(&["orders", &id.to_string()])?;
         let request = self.client.patch(url).json(wanted);
         Ok(self.ask(under_key(request, idempotency_key)).await?)
@@ -320,8 +331,11 @@ impl Gateway {
         Ok(self.get(&["orders", &id.to_string(), "timeline"]).await?)
     }
 
-    /// A page of orders, as the gateway's JSON.
-    pub(crate) async fn orders(&self, query: &[(&'static str, String)]) -> anyhow::Result<Value> {
+    /// A page of orders, in the form that is asked for.
+    pub(crate) async fn orders<T: DeserializeOwned>(
+        &self,
+        query: &[(&'static str, String)],
+    ) -> anyhow::Result<T> {
         let request = self.client.get(self.at(&["orders"])?).query(query);
         Ok(self.ask(request).await?)
     }

@@ -81,7 +81,7 @@ fn name(file: &Path) -> String {
 }
 
 fn show(timeline: &Timeline) {
-    output::data(&draw::lines(timeline));
+    output::lines(&draw::lines(timeline));
     for note in notes(timeline) {
         output::note(note);
     }
