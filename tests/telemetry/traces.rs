@@ -170,7 +170,17 @@ async fn a_setting_that_cannot_be_obeyed_names_itself() {
             "https://collector:4317",
         ),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization: secret"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "10s"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096"),
         ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2"),
+        ("OTEL_TRACES_EXPORTER", "zipkin"),
+        ("OTEL_PROPAGATORS", "b3"),
+        ("OTEL_SDK_DISABLED", "perhaps"),
+        ("RUST_LOG", "pizza=loud"),
         ("PIZZA_LOG_FORMAT", "xml"),
         ("PIZZA_METRICS_LISTEN", "9464"),
         ("PIZZA_AUDIT_EVERY_SECONDS", "often"),
@@ -188,6 +198,7 @@ async fn a_setting_that_cannot_be_obeyed_names_itself() {
             .replace('_', "-");
         let is_named = output.stderr.contains(name) || output.stderr.contains(&flag);
         assert!(is_named, "{name}: {output:?}");
+        assert!(!output.stderr.contains("secret"), "{name}: {output:?}");
     }
 }
 

@@ -15,6 +15,7 @@ use super::list;
 use crate::client::gateway::{CallError, FailureQueues};
 use crate::client::operator_key::OperatorArgs;
 use crate::client::output::{self, Live};
+use crate::shutdown;
 
 /// How often an operation is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -138,9 +139,10 @@ fn left_alone(id: &str) -> Ending {
 /// Follows an operation to its end; none when the person at the terminal has
 /// seen enough.
 async fn follow(queues: &FailureQueues, id: &str) -> Result<Option<Value>, CallError> {
+    let enough = shutdown::on_signal();
     tokio::select! {
         ended = watch(queues, id) => ended.map(Some),
-        _ = tokio::signal::ctrl_c() => Ok(None),
+        () = enough.cancelled() => Ok(None),
     }
 }
 
