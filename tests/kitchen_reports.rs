@@ -160,6 +160,8 @@ async fn an_order_that_an_operator_cancels_is_rolled_back_and_never_revived() {
         order["cancelled"]["code"], "cancelled-by-operator",
         "{order}"
     );
+    let told = &order["cancelled"]["message"];
+    assert_eq!(told, "the shop cancelled the order", "{order}");
     let before = settled(&world, &id).await;
     assert_conflict(
         &gateway.report(&id, "pickedUp").await,

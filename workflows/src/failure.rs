@@ -17,16 +17,14 @@ pub(crate) fn cancels(failure: StepFailure, step: Step) -> CancelReason {
 }
 
 /// Why an operator's cancellation of the workflow keeps `step` from being
-/// taken; none while nobody cancelled it.
+/// taken; none while nobody cancelled it. The customer reads it: the operator's
+/// own words stay in the workflow's history.
 pub(crate) fn cancelled<W>(ctx: &WorkflowContext<W>, step: Step) -> Option<CancelReason> {
-    let token = ctx.cancellation_token();
-    token.is_cancelled().then(|| CancelReason {
+    let is_cancelled = ctx.cancellation_token().is_cancelled();
+    is_cancelled.then(|| CancelReason {
         step,
         code: "cancelled-by-operator".to_owned(),
-        message: token
-            .reason()
-            .filter(|reason| !reason.is_empty())
-            .unwrap_or_else(|| "the workflow was cancelled".to_owned()),
+        message: "the shop cancelled the order".to_owned(),
     })
 }
 
