@@ -60,7 +60,17 @@ async fn a_shop_is_clean_while_it_is_open_and_when_all_has_ended() {
     assert_eq!(left_out(&summary), ["parked", "ended"]);
 
     let table = world.cli().ok(&["audit"]).await;
-    for word in ["charge", "refund", "points", "parked", "ended", "statuses"] {
+    for word in [
+        "charge",
+        "refund",
+        "points",
+        "parked",
+        "ended",
+        "statuses",
+        "kitchen",
+        "amendments",
+        "notified",
+    ] {
         assert!(table.contains(word), "{word} is not in:\n{table}");
     }
     assert!(table.contains(": clean"), "{table}");
@@ -347,7 +357,49 @@ const PLANTS: &[Plant] = &[
             "DELETE FROM payments WHERE order_id = '{id}'",
             "DELETE FROM loyalty_points WHERE order_id = '{id}'",
         ],
-        &["ended"],
+        &["ended", "kitchen"],
+    ),
+    books(
+        "a delivery of what was refunded",
+        5,
+        &[
+            "INSERT INTO kitchen_reports (order_id, event, taken_at_ms) \
+             SELECT order_id, 'delivered', updated_at_ms FROM orders WHERE order_id = '{id}'",
+        ],
+        &["kitchen"],
+    ),
+    books(
+        "a report after the end",
+        0,
+        &["UPDATE kitchen_reports SET taken_at_ms = taken_at_ms + 60000 WHERE order_id = '{id}'"],
+        &["kitchen"],
+    ),
+    books(
+        "a ticket that is left open",
+        5,
+        &["UPDATE kitchen_tickets SET stage = 'cooked' WHERE order_id = '{id}'"],
+        &["kitchen"],
+    ),
+    books(
+        "a kitchen that cooked something else",
+        0,
+        &["UPDATE kitchen_tickets SET quantity = quantity + 1 WHERE order_id = '{id}'"],
+        &["kitchen"],
+    ),
+    books(
+        "an amendment that the record lacks",
+        0,
+        &["INSERT INTO amendments \
+             (order_id, amendment, flavour, size, quantity, total, amended_at_ms) \
+             SELECT order_id, 1, flavour, size, quantity + 1, total, 0 FROM orders \
+             WHERE order_id = '{id}'"],
+        &["amendments"],
+    ),
+    books(
+        "a customer who was not told",
+        4,
+        &["DELETE FROM notifications WHERE order_id = '{id}'"],
+        &["notified"],
     ),
     books(
         "a status that went backwards",
@@ -444,7 +496,16 @@ async fn each_violation_is_found_and_named_with_its_order_and_nothing_else_is() 
         .into_values()
         .flatten()
         .collect();
-    let without_ended = ["charge", "parked", "points", "refund", "statuses"];
+    let without_ended = [
+        "amendments",
+        "charge",
+        "kitchen",
+        "notified",
+        "parked",
+        "points",
+        "refund",
+        "statuses",
+    ];
     assert!(
         names.iter().map(String::as_str).eq(without_ended),
         "{names:?}"
@@ -492,7 +553,7 @@ fn assert_table(output: &Output, summary: &Value) {
 /// The invariants that were not checked, or not wholly.
 fn left_out(summary: &Value) -> Vec<&str> {
     let invariants = summary["invariants"].as_array().expect("a list");
-    assert_eq!(invariants.len(), 6, "{summary}");
+    assert_eq!(invariants.len(), 9, "{summary}");
     invariants
         .iter()
         .filter(|invariant| invariant["leftOut"].is_string())

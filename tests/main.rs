@@ -75,6 +75,7 @@ mod races;
 mod reconciliation;
 mod recycling;
 mod replay;
+mod resets;
 mod saga_description;
 mod scenarios;
 mod scenarios_command;

@@ -13,7 +13,7 @@ use crate::harness::World;
 use crate::harness::expected::SCENARIOS;
 
 /// What the workflows do beside the saga's steps.
-const BOOKKEEPING: [&str; 11] = [
+const BOOKKEEPING: [&str; 14] = [
     activity::RECORD_KITCHEN_REPORT,
     activity::WITHDRAW_TICKET,
     activity::AMEND_TICKET,
@@ -25,6 +25,9 @@ const BOOKKEEPING: [&str; 11] = [
     activity::SET_ORDER_STATUS,
     activity::CANCEL_ORDER,
     activity::RECORD_PARKED_TASK,
+    activity::READ_EARLIER_RUN,
+    activity::JOIN_FULFILMENT,
+    activity::JOIN_LOYALTY,
 ];
 
 /// A step that was taken.

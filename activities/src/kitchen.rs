@@ -58,11 +58,8 @@ impl KitchenActivities {
     async fn prepare(&self, ticket: &Ticket) -> Result<Prepared, PartyError> {
         let order = self.store.order(ticket.order_id).await?;
         let status = order.map(|order| order.status);
-        if status == Some(OrderStatus::Cancelled) {
-            return Err(PartyError::Refused {
-                code: "order-cancelled",
-                message: "the order was cancelled before",
-            });
+        if status.is_some_and(is_given_up) {
+            return Err(was_cancelled());
         }
         let reported = status.and_then(KitchenReport::that_brings_to);
         if reported != Some(KitchenReport::Delivered) {
@@ -74,6 +71,22 @@ impl KitchenActivities {
             }
         }
         Ok(Prepared { reported })
+    }
+}
+
+/// Whether an order of this status is not to be cooked any more.
+const fn is_given_up(status: OrderStatus) -> bool {
+    matches!(
+        status,
+        OrderStatus::Cancelled | OrderStatus::Refunding | OrderStatus::PaymentFailed
+    )
+}
+
+/// How a ticket is refused whose order is over.
+pub(crate) const fn was_cancelled() -> PartyError {
+    PartyError::Refused {
+        code: "order-cancelled",
+        message: "the order was cancelled before",
     }
 }
 

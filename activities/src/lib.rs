@@ -4,6 +4,7 @@
 //! Each outside party is a narrow trait with a simulated implementation that
 //! really keeps books. A real one takes its place in [`Parties`].
 
+mod branches;
 mod customers;
 mod fault;
 mod kitchen;
@@ -14,9 +15,11 @@ mod payments;
 mod reconciliation;
 mod simulated_kitchen;
 pub mod store;
+mod temporal_calls;
 
 use std::sync::Arc;
 
+pub use branches::BranchActivities;
 pub use customers::{CustomerActivities, Messenger};
 pub use fault::{Fault, PartyError};
 pub use kitchen::{Kitchen, KitchenActivities};

@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use failure_queue::TaskChange;
-use pizza_domain::{Order, Step};
-use pizza_workflows::steps::{Cancellation, RecordedAmendment, StatusChange, orders};
+use pizza_domain::{Order, OrderId, Step};
+use pizza_workflows::steps::{Cancellation, EarlierRun, RecordedAmendment, StatusChange, orders};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
@@ -36,10 +36,19 @@ impl OrderActivities {
         self: Arc<Self>,
         ctx: ActivityContext,
         order: Order,
-    ) -> Result<(), ActivityError> {
+    ) -> Result<Option<EarlierRun>, ActivityError> {
         let simulation = simulation_in(&ctx, order.simulation);
         simulated_failure(simulation, Step::CreateOrder).answer(&ctx)?;
         self.store.create_order(&order).await.answer(&ctx)
+    }
+
+    #[activity(definition = orders::ReadEarlierRun)]
+    pub async fn read_earlier_run(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        order_id: OrderId,
+    ) -> Result<Option<EarlierRun>, ActivityError> {
+        self.store.earlier_run(order_id).await.answer(&ctx)
     }
 
     #[activity(definition = orders::SetOrderStatus)]

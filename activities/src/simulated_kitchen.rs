@@ -9,7 +9,7 @@ use pizza_domain::{OrderId, Step};
 use pizza_workflows::steps::Ticket;
 
 use crate::fault::{PartyError, simulated_failure};
-use crate::kitchen::Kitchen;
+use crate::kitchen::{Kitchen, was_cancelled};
 use crate::store::Store;
 
 /// A kitchen whose tickets are kept in the store.
@@ -30,7 +30,11 @@ impl Kitchen for SimulatedKitchen {
     async fn prepare(&self, ticket: &Ticket) -> Result<(), PartyError> {
         simulated_failure(ticket.simulation, Step::PrepareOrder)?;
         let silent = ticket.simulation.fails(Step::ProcessOrder);
-        Ok(self.store.book_ticket(ticket, silent).await?)
+        if self.store.book_ticket(ticket, silent).await? {
+            Ok(())
+        } else {
+            Err(was_cancelled())
+        }
     }
 
     async fn amend(&self, ticket: &Ticket) -> Result<(), PartyError> {

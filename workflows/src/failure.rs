@@ -11,8 +11,20 @@ use crate::names::failure_type;
 pub(crate) fn cancels(failure: StepFailure, step: Step) -> CancelReason {
     CancelReason {
         step,
+        message: sentence(&failure),
         code: failure.code,
-        message: failure.message,
+    }
+}
+
+/// What a customer is told of a step's failure. An outside party has a sentence
+/// of its own; what an engine says of a fault is for operators, who read it in
+/// the workflow's history.
+pub(crate) fn sentence(failure: &StepFailure) -> String {
+    match failure.code.as_str() {
+        "store-unavailable" | "timeout" | "unknown" | "invalid-payload" => {
+            "a service that the order needs did not answer".to_owned()
+        }
+        _ => failure.message.clone(),
     }
 }
 
@@ -43,4 +55,38 @@ pub(crate) fn business_failure(type_name: &str, reason: CancelReason) -> Workflo
 /// How a cancelled order's workflow ends.
 pub(crate) fn order_cancelled(reason: CancelReason) -> WorkflowTermination {
     business_failure(failure_type::ORDER_CANCELLED, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(code: &str, message: &str) -> StepFailure {
+        StepFailure {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            causes: Vec::new(),
+            attempts: 1,
+            refused: false,
+        }
+    }
+
+    #[test]
+    fn a_customer_is_told_what_a_party_says_and_nothing_that_an_engine_says() {
+        let declined = failure("payment-declined", "the payment was declined");
+        assert_eq!(sentence(&declined), "the payment was declined");
+        for (code, message) in [
+            ("store-unavailable", "the store failed: database is locked"),
+            ("timeout", "activity StartToClose timeout"),
+            ("unknown", "Workflow execution already started"),
+            ("invalid-payload", "Payload conversion failed"),
+        ] {
+            let reason = cancels(failure(code, message), Step::ProcessPayment);
+            assert_eq!(reason.code, code);
+            assert_eq!(
+                reason.message,
+                "a service that the order needs did not answer"
+            );
+        }
+    }
 }

@@ -83,6 +83,13 @@ impl FulfilmentWorkflow {
         Ok(())
     }
 
+    /// Whether an order was amended, and the kitchen may still be told.
+    fn lacks(&self, order: &Order) -> bool {
+        let content = |order: &Order| (order.flavour.clone(), order.size, order.quantity);
+        let is_open = !self.progress.is_closed() && self.progress.last().is_none();
+        is_open && content(&self.order) != content(order)
+    }
+
     fn is_held(&self) -> bool {
         self.hold != Hold::None
     }
@@ -245,16 +252,16 @@ impl FulfilmentWorkflow {
         let Some(settled) = settled.read(ctx, message::SETTLE_CHANGE) else {
             return;
         };
-        if self.hold != Hold::Held {
-            return;
-        }
-        self.hold = match settled.order {
-            Some(order) => {
+        match settled.order {
+            // Also where nothing is held: the run of this workflow that was
+            // asked to wait may have been an earlier one.
+            Some(order) if self.hold == Hold::Held || self.lacks(&order) => {
                 self.order = order;
-                Hold::Changed
+                self.hold = Hold::Changed;
             }
-            None => Hold::None,
-        };
+            None if self.hold == Hold::Held => self.hold = Hold::None,
+            _ => {}
+        }
     }
 
     /// How far the ticket is.

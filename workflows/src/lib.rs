@@ -5,6 +5,7 @@
 //! are replayed from their histories, and must decide the same each time. The
 //! crate depends on no crate that could; `clippy.toml` bans the rest.
 
+mod branches;
 mod change;
 mod failure;
 mod fulfilment;
@@ -19,7 +20,7 @@ mod rollback;
 pub mod saga;
 pub mod steps;
 
-pub use change::{AmendReceipt, ChangeRefusal};
+pub use change::{AmendReceipt, ChangeRefusal, SettledChange};
 pub use fulfilment::{FulfilmentWorkflow, ReportReceipt};
 pub use loyalty::{LoyaltyOutcome, LoyaltyWorkflow};
 pub use order::{OrderOutcome, OrderWorkflow, search_attributes};

@@ -84,6 +84,12 @@ pub mod activity {
     pub const CANCEL_ORDER: &str = "cancelOrder";
     /// The order's record says what waits in a failure queue.
     pub const RECORD_PARKED_TASK: &str = "recordParkedTask";
+    /// What an earlier run of the order's workflow wrote is read.
+    pub const READ_EARLIER_RUN: &str = "readEarlierRun";
+    /// What became of an order's fulfilment branch.
+    pub const JOIN_FULFILMENT: &str = "joinFulfilment";
+    /// What became of an order's loyalty branch.
+    pub const JOIN_LOYALTY: &str = "joinLoyalty";
     /// A page of orders is brought in line with Temporal.
     pub const RECONCILE_PAGE: &str = "reconcilePage";
 }
@@ -180,6 +186,9 @@ pub mod patch {
     /// An order that an operator cancels takes back whatever the books hold,
     /// not only what this run knows of: an earlier run may have given it.
     pub const TAKE_BACK_WHATEVER_IS_THERE: &str = "take-back-whatever-is-there";
+    /// An order looks for branches that an earlier run of it started, and for
+    /// what a branch left behind that was ended from outside.
+    pub const LOOK_FOR_BRANCHES: &str = "look-for-branches";
 }
 
 /// The memo of an order workflow: what the gateway answers with while no

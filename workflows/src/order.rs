@@ -5,7 +5,7 @@
     reason = "the macros generate items without documentation"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use failure_queue::{Message, Steps};
@@ -13,28 +13,24 @@ use pizza_domain::{
     Amendment, CancelReason, MoneyState, Order, OrderStatus, PointsState, Recovery, Step,
 };
 use serde::{Deserialize, Serialize};
-use temporalio_common::error::IncomingError;
 use temporalio_common::search_attributes::SearchAttributes;
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    ChildWorkflowExecutionError, ChildWorkflowOptions, ChildWorkflowStartError,
     SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, join,
 };
 
-use crate::change::amend::{acceptable, amend};
+use crate::branches::{self, award_points, fulfil, looks_for_branches};
+use crate::change::amend::{acceptable, amend, follow_amendments};
 use crate::change::cancel::{cancel, cancellable};
 use crate::change::{AmendReceipt, ChangeAnswer, refusal};
 use crate::failure::{cancelled, cancels, order_cancelled};
-use crate::fulfilment::FulfilmentWorkflow;
-use crate::loyalty::{LoyaltyOutcome, LoyaltyWorkflow};
-use crate::names::{
-    failure_type, fulfilment_workflow_id, idempotency_key, loyalty_workflow_id, message, patch,
-    search_attribute, task_queue, workflow_type,
-};
+use crate::names::{idempotency_key, message, patch, search_attribute, workflow_type};
 use crate::pace::{pace, pace_detached};
 use crate::policy::policy_of;
 use crate::rollback::roll_back;
-use crate::steps::{DeliveryReport, OrderSteps, Payment, PaymentSteps, StatusChange};
+use crate::steps::{
+    DeliveryReport, EarlierRun, FulfilmentState, OrderSteps, Payment, PaymentSteps, StatusChange,
+};
 
 /// How an order stands, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +54,9 @@ pub(crate) enum Phase {
     Kitchen,
     /// The food is at the door, and nothing can be changed any more.
     Delivered,
+    /// It will be rolled back, unless a branch of an earlier run has delivered
+    /// it: that is being found out.
+    Settling,
     /// What was given is being taken back, whatever comes.
     RollingBack,
 }
@@ -84,6 +83,11 @@ pub struct OrderWorkflow {
     pub(crate) awarding: bool,
     /// Whether the fulfilment branch is there to be asked.
     pub(crate) kitchen_is_open: bool,
+    /// Whether the fulfilment branch has ended, and said how.
+    pub(crate) fulfilment_ended: bool,
+    /// Whether a fulfilment branch was ended from outside, so that its ticket
+    /// may still be open.
+    pub(crate) ticket_is_left: bool,
     /// Why the customer does not want it, if that is said before the kitchen
     /// has it.
     pub(crate) called_off: Option<CancelReason>,
@@ -95,6 +99,9 @@ pub struct OrderWorkflow {
     pub(crate) amendments: u32,
     /// How many questions the fulfilment branch was asked.
     pub(crate) questions: u32,
+    /// Those that wait for an answer. Any other answer is one to an earlier
+    /// run of this workflow.
+    pub(crate) awaited: BTreeSet<u32>,
     /// Its answers that nobody has read yet: the status that keeps a change
     /// from being made, or none.
     pub(crate) answers: BTreeMap<u32, Option<OrderStatus>>,
@@ -119,11 +126,14 @@ impl OrderWorkflow {
             charging: false,
             awarding: false,
             kitchen_is_open: false,
+            fulfilment_ended: false,
+            ticket_is_left: false,
             called_off: None,
             amending: false,
             wanted_amendments: 0,
             amendments: 0,
             questions: 0,
+            awaited: BTreeSet::new(),
             answers: BTreeMap::new(),
         }
     }
@@ -135,10 +145,10 @@ impl OrderWorkflow {
             Some(recovery) => recover(ctx, recovery).await,
             None => deliver(ctx).await,
         };
-        if let Err(reason) = &ended {
-            ctx.state_mut(|state| state.phase = Phase::RollingBack);
-            roll_back(ctx, reason).await;
-        }
+        let ended = match ended {
+            Ok(()) => Ok(()),
+            Err(reason) => give_up(ctx, reason).await,
+        };
         Steps::new(ctx).handlers_finished().await;
         match ended {
             Ok(()) => Ok(ctx.state(|state| state.outcome)),
@@ -191,7 +201,11 @@ impl OrderWorkflow {
         ctx: &mut SyncWorkflowContext<Self>,
         answer: Message<ChangeAnswer>,
     ) {
-        if let Some(answer) = answer.read(ctx, message::ANSWER_CHANGE) {
+        let Some(answer) = answer.read(ctx, message::ANSWER_CHANGE) else {
+            return;
+        };
+        self.questions = self.questions.max(answer.number);
+        if self.awaited.remove(&answer.number) {
             self.answers.insert(answer.number, answer.refused);
         }
     }
@@ -233,14 +247,7 @@ async fn deliver(ctx: &Context) -> Result<(), CancelReason> {
 async fn recover(ctx: &Context, recovery: Recovery) -> Result<(), CancelReason> {
     match recovery {
         Recovery::Delivered => {
-            let order = ctx.state_mut(|state| {
-                state.phase = Phase::Delivered;
-                state.order.clone()
-            });
-            confirm_delivery(ctx, None).await;
-            // They may have been tried for when the earlier run was ended.
-            let points = award_points(ctx, &order).await;
-            ctx.state_mut(|state| state.outcome.points = points);
+            was_delivered(ctx, None).await;
             Ok(())
         }
         Recovery::RollBack(reason) => {
@@ -248,6 +255,40 @@ async fn recover(ctx: &Context, recovery: Recovery) -> Result<(), CancelReason> 
             Err(reason)
         }
     }
+}
+
+/// Ends an order that an earlier run had delivered.
+async fn was_delivered(ctx: &Context, report: Option<DeliveryReport>) {
+    let order = ctx.state_mut(|state| {
+        state.phase = Phase::Delivered;
+        state.order.clone()
+    });
+    confirm_delivery(ctx, report).await;
+    // They may have been tried for when the earlier run was ended.
+    let points = award_points(ctx, &order).await;
+    ctx.state_mut(|state| {
+        state.outcome.money = MoneyState::Charged;
+        state.outcome.points = points;
+    });
+}
+
+/// Rolls an order back, unless a branch of an earlier run delivered it. A
+/// branch that still runs is ended first: it could deliver what is refunded.
+async fn give_up(ctx: &Context, reason: CancelReason) -> Result<(), CancelReason> {
+    if ctx.state(|state| !state.fulfilment_ended) && looks_for_branches(ctx) {
+        ctx.state_mut(|state| state.phase = Phase::Settling);
+        match branches::settle(ctx).await {
+            FulfilmentState::Delivered(report) => {
+                was_delivered(ctx, report).await;
+                return Ok(());
+            }
+            FulfilmentState::Absent => {}
+            _ => take_back_whatever_is_there(ctx),
+        }
+    }
+    ctx.state_mut(|state| state.phase = Phase::RollingBack);
+    roll_back(ctx, &reason).await;
+    Err(reason)
 }
 
 /// Has the rollback look for a charge, for points and for a ticket that this
@@ -289,7 +330,7 @@ async fn confirm_delivery(ctx: &Context, report: Option<DeliveryReport>) {
 async fn create(ctx: &Context) -> Result<(), CancelReason> {
     let step = Step::CreateOrder;
     wanted(ctx, step).await?;
-    Steps::new(ctx)
+    let earlier = Steps::new(ctx)
         .local_first(
             OrderSteps::create_order,
             ctx.state(|state| state.order.clone()),
@@ -298,9 +339,27 @@ async fn create(ctx: &Context) -> Result<(), CancelReason> {
         )
         .await
         .map_err(|failure| cancels(failure, step))?;
+    if let Some(earlier) = earlier {
+        follow(ctx, earlier).await?;
+    }
     ctx.state_mut(|state| state.created = true);
     pace_after(ctx, OrderStatus::Pending).await;
     Ok(())
+}
+
+/// Goes on from what an earlier run wrote.
+async fn follow(ctx: &Context, earlier: EarlierRun) -> Result<(), CancelReason> {
+    if let Some(amendments) = earlier.amendments {
+        follow_amendments(ctx, amendments).await;
+    }
+    // What an observer has seen as the order's end stays its end.
+    match earlier.cancelled {
+        Some(reason) => {
+            take_back_whatever_is_there(ctx);
+            Err(reason)
+        }
+        None => Ok(()),
+    }
 }
 
 async fn charge(ctx: &Context) -> Result<(), CancelReason> {
@@ -328,10 +387,16 @@ async fn charge(ctx: &Context) -> Result<(), CancelReason> {
             // The provider may have charged and not been heard.
             Err(_) => state.may_be_charged = true,
         }
-        if charged.is_err() {
-            state.phase = Phase::RollingBack;
-        }
     });
+    if charged.is_err() {
+        // Nothing is said yes to before it is known how the order ends.
+        let phase = if looks_for_branches(ctx) {
+            Phase::Settling
+        } else {
+            Phase::RollingBack
+        };
+        ctx.state_mut(|state| state.phase = phase);
+    }
     match &charged {
         Ok(()) => pace_after(ctx, OrderStatus::PaymentComplete).await,
         Err(failure) if failure.refused => pace_after(ctx, OrderStatus::PaymentFailed).await,
@@ -344,80 +409,6 @@ async fn charge(ctx: &Context) -> Result<(), CancelReason> {
 async fn pace_after(ctx: &Context, status: OrderStatus) {
     ctx.state_mut(|state| state.outcome.status = status);
     pace(ctx, status).await;
-}
-
-/// Runs the loyalty branch. Its failure never fails the order. Should the
-/// branch itself be ended from outside, whether points were awarded is not
-/// known here; then they count as awarded, and a rollback, which takes back
-/// no more than there is, looks for them.
-async fn award_points(ctx: &Context, order: &Order) -> PointsState {
-    let options = child(
-        order,
-        loyalty_workflow_id(order.order_id),
-        task_queue::LOYALTY,
-        "points",
-    );
-    ctx.state_mut(|state| state.awarding = true);
-    let branch = match ctx
-        .start_child_workflow(LoyaltyWorkflow::run, order.clone(), options)
-        .await
-    {
-        Ok(branch) => branch,
-        Err(ChildWorkflowStartError::Cancelled(_)) => return PointsState::None,
-        Err(_) => return PointsState::Awarded,
-    };
-    match branch.result().await {
-        Ok(LoyaltyOutcome::Parked) => PointsState::Parked,
-        Ok(LoyaltyOutcome::Awarded) | Err(_) => PointsState::Awarded,
-    }
-}
-
-async fn fulfil(ctx: &Context, order: &Order) -> Result<Option<DeliveryReport>, CancelReason> {
-    let options = child(
-        order,
-        fulfilment_workflow_id(order.order_id),
-        task_queue::FULFILMENT,
-        "cooking and delivery",
-    );
-    let branch = ctx
-        .start_child_workflow(FulfilmentWorkflow::run, order.clone(), options)
-        .await
-        .map_err(|error| CancelReason {
-            step: Step::PrepareOrder,
-            code: "fulfilment-not-started".to_owned(),
-            message: error.to_string(),
-        })?;
-    ctx.state_mut(|state| state.kitchen_is_open = true);
-    branch.result().await.map_err(|error| cancel_reason(&error))
-}
-
-/// Why the fulfilment branch failed: its own word, or that it was ended from
-/// outside.
-fn cancel_reason(error: &ChildWorkflowExecutionError) -> CancelReason {
-    let own_word = match error.reason() {
-        Some(IncomingError::Application(failure))
-            if failure.type_name() == Some(failure_type::FULFILMENT_FAILED) =>
-        {
-            failure.details().ok().flatten()
-        }
-        _ => None,
-    };
-    own_word.unwrap_or_else(|| CancelReason {
-        step: Step::ProcessOrder,
-        code: "fulfilment-ended".to_owned(),
-        message: error
-            .reason()
-            .map_or_else(|| error.to_string(), ToString::to_string),
-    })
-}
-
-fn child(order: &Order, id: String, task_queue: &str, summary: &str) -> ChildWorkflowOptions {
-    ChildWorkflowOptions::builder()
-        .workflow_id(id)
-        .task_queue(task_queue.to_owned())
-        .search_attributes(search_attributes(order))
-        .static_summary(summary.to_owned())
-        .build()
 }
 
 /// What the customer of an order is called where nothing is encrypted.

@@ -20,7 +20,7 @@ pub(crate) async fn roll_back(ctx: &Context, reason: &CancelReason) {
         .until(|state: &OrderWorkflow| !state.amending)
         .await;
     let order = &ctx.state(|state| state.order.clone());
-    if ctx.state(|state| state.looks_for_more) {
+    if ctx.state(|state| state.looks_for_more || state.ticket_is_left) {
         Steps::new(ctx)
             .bookkeeping(
                 KitchenSteps::withdraw_ticket,

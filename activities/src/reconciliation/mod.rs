@@ -26,9 +26,9 @@
 //!
 //! - A branch that was ended from outside while its order runs: the order's
 //!   workflow hears of it, and decides.
-//! - An order that was ended while its fulfilment runs on. It is ended with its
-//!   order, a moment later, or was reset by hand; either way it ends, and then
-//!   it is known whether the food is at the door.
+//! - An order that was ended while its fulfilment runs on, until that has ended
+//!   too, and it is known whether the food is at the door. It is ended with its
+//!   order, a moment later; where the order was reset, it is cancelled here.
 //! - A workflow that was reset by hand and runs: it goes on from what an
 //!   observer has seen. One that ended again by itself: its steps found done what
 //!   was done. A delivered order was delivered again, a cancelled one refused by
@@ -376,6 +376,7 @@ impl ReconciliationActivities {
     ) -> Result<Finding, Trouble> {
         let fulfilment = self.temporal.fulfilment(id).await?;
         if fulfilment == Fulfilment::Running {
+            self.temporal.end_fulfilment(id).await?;
             return Ok(Finding::Running);
         }
         let is_at_the_door = fulfilment == Fulfilment::Completed;

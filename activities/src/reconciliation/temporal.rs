@@ -1,7 +1,6 @@
 //! Every call of the reconciliation to Temporal.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use failure_queue::Bytes;
 use pizza_domain::{CancelReason, CustomerId, Order, OrderId, Recovery};
@@ -15,9 +14,9 @@ use temporalio_client::errors::{
 };
 use temporalio_client::request_extensions::RetryConfigForCall;
 use temporalio_client::{
-    Client, RetryOptions, RpcOptions, WorkflowDescribeOptions, WorkflowExecutionDescription,
-    WorkflowExecutionInfo, WorkflowExecutionStatus as Status, WorkflowGetResultOptions,
-    WorkflowHandle, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowStartOptions,
+    Client, WorkflowExecutionDescription, WorkflowExecutionInfo, WorkflowExecutionStatus as Status,
+    WorkflowGetResultOptions, WorkflowHandle, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+    WorkflowStartOptions,
 };
 use temporalio_common::MemoValues;
 use temporalio_common::error::IncomingError;
@@ -27,9 +26,8 @@ use tonic::{Code, IntoRequest};
 
 use super::Trouble;
 use super::verdict::Outside;
-
-/// The longest wait for one answer.
-const ANSWER: Duration = Duration::from_secs(5);
+use crate::branches;
+use crate::temporal_calls::{ANSWER, describe_options, retries, rpc_options};
 
 /// Ended workflows on a page.
 const PAGE: i32 = 100;
@@ -187,6 +185,13 @@ impl Temporal {
         }
     }
 
+    /// Ends the fulfilment of an order whose workflow has ended: mostly it is
+    /// ended with that. One that an earlier run of the order's workflow started
+    /// is not, and could wait for a change for good.
+    pub(super) async fn end_fulfilment(&self, id: OrderId) -> Result<(), Trouble> {
+        Ok(branches::stop(&self.client, id).await?)
+    }
+
     /// Takes an order up again: a new run of its workflow under the same id.
     /// Whether it was begun here; a run that there is, is not touched.
     pub(super) async fn take_up(
@@ -289,26 +294,6 @@ fn rfc_3339(ms: i64) -> String {
         nanos: i32::try_from(ms.rem_euclid(1000) * 1_000_000).unwrap_or_default(),
     };
     time.to_string()
-}
-
-fn describe_options() -> WorkflowDescribeOptions {
-    WorkflowDescribeOptions::builder()
-        .rpc_options(rpc_options())
-        .build()
-}
-
-fn rpc_options() -> RpcOptions {
-    RpcOptions::builder()
-        .timeout(ANSWER)
-        .retry_options(retries())
-        .build()
-}
-
-/// The client tries again what may pass; the page does after that.
-fn retries() -> RetryOptions {
-    RetryOptions::builder()
-        .max_elapsed_time(Some(ANSWER))
-        .build()
 }
 
 impl From<WorkflowInteractionError> for Trouble {

@@ -28,6 +28,54 @@ pub struct Account {
     pub points_adjustments: Vec<AdjustmentRow>,
     /// What was parked of it.
     pub tasks: Vec<FailedTaskRow>,
+    /// The kitchen's ticket, if there is one.
+    pub ticket: Option<TicketRow>,
+    /// The kitchen's reports that were taken.
+    pub reports: Vec<ReportRow>,
+    /// What the customer amended.
+    pub amendments: Vec<AmendmentRow>,
+    /// The customers who were told of its end, one for each message.
+    pub notified: Vec<String>,
+}
+
+/// What is cooked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContentRow {
+    /// What is on it.
+    pub flavour: String,
+    /// How large.
+    pub size: String,
+    /// How many.
+    pub quantity: i64,
+}
+
+/// The kitchen's ticket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TicketRow {
+    /// The last thing that happened to it.
+    pub stage: String,
+    /// What it is about.
+    pub content: ContentRow,
+}
+
+/// One report of the kitchen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReportRow {
+    /// What happened.
+    pub event: String,
+    /// When it was taken, in milliseconds since the Unix epoch.
+    pub taken_at_ms: i64,
+}
+
+/// One amendment that was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AmendmentRow {
+    /// Its number.
+    pub amendment: i64,
+    /// What the order was about after it.
+    pub content: ContentRow,
+    /// What was to be paid then, in minor units.
+    pub total: i64,
 }
 
 /// One entry of a ledger that an amendment caused.
@@ -57,6 +105,8 @@ pub struct RecordRow {
     pub standing: StandingRow,
     /// Whose order it is.
     pub customer_id: String,
+    /// What it is about.
+    pub content: ContentRow,
     /// What is to be paid, in minor units.
     pub total: i64,
     /// The number of its last change.
@@ -72,6 +122,8 @@ pub struct ChangeRow {
     pub version: i64,
     /// How the order stood after it.
     pub standing: StandingRow,
+    /// When, in milliseconds since the Unix epoch.
+    pub changed_at_ms: i64,
 }
 
 /// One entry of a ledger.
@@ -102,7 +154,7 @@ pub struct FailedTaskRow {
 
 /// The tables whose rows bear an order's id, the first column of an index in
 /// each.
-const TRACES: [&str; 7] = [
+const TRACES: [&str; 11] = [
     "orders",
     "order_changes",
     "payments",
@@ -110,6 +162,10 @@ const TRACES: [&str; 7] = [
     "payment_adjustments",
     "loyalty_adjustments",
     "failed_tasks",
+    "kitchen_tickets",
+    "kitchen_reports",
+    "amendments",
+    "notifications",
 ];
 
 /// Every order that anything in the store is about, each once. Of each table
@@ -177,6 +233,7 @@ async fn read(
         let record = RecordRow {
             standing: standing(&row)?,
             customer_id: row.try_get("customer_id")?,
+            content: content(&row)?,
             total: row.try_get("total")?,
             version: row.try_get("version")?,
             updated_at_ms: row.try_get("updated_at_ms")?,
@@ -190,6 +247,7 @@ async fn read(
         let change = ChangeRow {
             version: row.try_get("version")?,
             standing: standing(&row)?,
+            changed_at_ms: row.try_get("changed_at_ms")?,
         };
         accounts.of_row(&row, |account| account.changes.push(change))?;
     }
@@ -224,7 +282,52 @@ async fn read(
         };
         accounts.of_row(&row, |account| account.tasks.push(task))?;
     }
+    read_kitchen_and_customer(connection, &mut accounts).await?;
     Ok(accounts.accounts)
+}
+
+/// What the kitchen and the customer were told, and what they said.
+async fn read_kitchen_and_customer(
+    connection: &mut AnyConnection,
+    accounts: &mut Accounts,
+) -> Result<(), StoreError> {
+    let tickets = accounts.rows(connection, "kitchen_tickets", "order_id");
+    for row in tickets.await? {
+        let ticket = TicketRow {
+            stage: row.try_get("stage")?,
+            content: content(&row)?,
+        };
+        accounts.of_row(&row, |account| account.ticket = Some(ticket))?;
+    }
+    let reports = accounts.rows(connection, "kitchen_reports", "taken_at_ms");
+    for row in reports.await? {
+        let report = ReportRow {
+            event: row.try_get("event")?,
+            taken_at_ms: row.try_get("taken_at_ms")?,
+        };
+        accounts.of_row(&row, |account| account.reports.push(report))?;
+    }
+    for row in accounts.rows(connection, "amendments", "amendment").await? {
+        let amendment = AmendmentRow {
+            amendment: row.try_get("amendment")?,
+            content: content(&row)?,
+            total: row.try_get("total")?,
+        };
+        accounts.of_row(&row, |account| account.amendments.push(amendment))?;
+    }
+    for row in accounts.rows(connection, "notifications", "kind").await? {
+        let customer = row.try_get("customer_id")?;
+        accounts.of_row(&row, |account| account.notified.push(customer))?;
+    }
+    Ok(())
+}
+
+fn content(row: &AnyRow) -> Result<ContentRow, StoreError> {
+    Ok(ContentRow {
+        flavour: row.try_get("flavour")?,
+        size: row.try_get("size")?,
+        quantity: row.try_get("quantity")?,
+    })
 }
 
 fn ledger_row(row: &AnyRow, figure: &str) -> Result<LedgerRow, StoreError> {

@@ -1,10 +1,11 @@
 //! What amendments change: the order's record, and both parties' books.
 
-use pizza_domain::OrderId;
-use pizza_workflows::steps::{PaymentAdjustment, PointsAdjustment, RecordedAmendment};
+use pizza_domain::{Money, OrderId};
+use pizza_workflows::steps::{Amendments, PaymentAdjustment, PointsAdjustment, RecordedAmendment};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::{Store, StoreError, now_ms, orders};
+use super::{OrderRecord, Store, StoreError, now_ms, orders};
 
 /// A ledger of adjustments: its table, the column of its figures, and the
 /// table of the entries that end every adjustment of an order.
@@ -216,6 +217,49 @@ async fn book(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// What was amended about an order; none when nothing was, or was tried to be.
+pub(super) async fn amendments(
+    connection: &mut AnyConnection,
+    record: &OrderRecord,
+) -> Result<Option<Amendments>, StoreError> {
+    // An amendment that was not written may have been made void, in one
+    // ledger or in both: to do that again changes nothing.
+    let rows = sqlx::query(
+        "SELECT amendment, CAST(MAX(ended) AS BIGINT) AS ended FROM (\
+         SELECT amendment, 1 AS ended FROM amendments WHERE order_id = $1 \
+         UNION ALL SELECT amendment, 0 FROM payment_adjustments WHERE order_id = $1 \
+         UNION ALL SELECT amendment, 0 FROM loyalty_adjustments WHERE order_id = $1) AS entries \
+         GROUP BY amendment ORDER BY amendment",
+    )
+    .bind(record.order_id.to_string())
+    .fetch_all(connection)
+    .await?;
+    let number = |row: &AnyRow| {
+        let number: i64 = row.try_get("amendment")?;
+        Ok::<_, StoreError>(u32::try_from(number).unwrap_or(u32::MAX))
+    };
+    let Some(last) = rows.last() else {
+        return Ok(None);
+    };
+    let last = number(last)?;
+    let mut unfinished = Vec::new();
+    for row in &rows {
+        if row.try_get::<i64, _>("ended")? == 0 {
+            unfinished.push(number(row)?);
+        }
+    }
+    let quantity = u64::try_from(record.quantity).unwrap_or_default();
+    Ok(Some(Amendments {
+        flavour: record.flavour.clone(),
+        size: record.size,
+        quantity: quantity.try_into()?,
+        discount: record.discount,
+        total: Money::from_minor(record.total),
+        last,
+        unfinished,
+    }))
 }
 
 /// What the adjustments of an order's payment come to, in minor units.

@@ -17,6 +17,9 @@ use super::{Store, StoreError, now_ms};
 /// The stage of a ticket that nothing was reported on.
 const RECEIVED: &str = "received";
 
+/// The stage of a ticket that is not to be worked on any more.
+const WITHDRAWN: &str = "withdrawn";
+
 /// A ticket that the kitchen is to work on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenTicket {
@@ -55,13 +58,15 @@ pub struct TicketPlace {
 }
 
 impl Store {
-    /// Books a ticket. Booking it again changes nothing.
+    /// Books a ticket. Booking it again changes nothing. Whether it is to be
+    /// worked on: one that was withdrawn or rejected, also before it came,
+    /// stays so.
     #[tracing::instrument(name = "store.book_ticket", level = "debug", skip_all)]
     pub(crate) async fn book_ticket(
         &self,
         ticket: &Ticket,
         silent: bool,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.within(async {
         let now = now_ms();
         let mut transaction = self.begin(ticket.order_id).await?;
@@ -91,8 +96,11 @@ impl Store {
         .bind(i64::from(silent))
         .execute(&mut *transaction)
         .await?;
+        let stage = stage_of(&mut transaction, ticket.order_id).await?;
+        let given_up = [WITHDRAWN, KitchenReport::Rejected.as_str()];
+        let is_open = !stage.is_some_and(|stage| given_up.contains(&stage.as_str()));
         transaction.commit().await?;
-        Ok(())
+        Ok(is_open)
         }).await
     }
 
@@ -236,21 +244,65 @@ impl Store {
         .await
     }
 
-    /// Ends the work on a ticket, unless it is done.
+    /// Ends the work on a ticket, unless it is done. One that is still on its
+    /// way to the kitchen is not worked on when it arrives.
     #[tracing::instrument(name = "store.withdraw_ticket", level = "debug", skip_all)]
     pub(crate) async fn withdraw_ticket(&self, order: OrderId) -> Result<(), StoreError> {
         self.within(async {
+            let mut transaction = self.begin(order).await?;
             sqlx::query(
-                "UPDATE kitchen_tickets SET stage = 'withdrawn', next_report_at_ms = NULL \
-             WHERE order_id = $1 AND stage <> 'delivered'",
+                "INSERT INTO kitchen_tickets \
+                 (order_id, flavour, size, quantity, stage, pace_ms, received_at_ms) \
+                 SELECT order_id, flavour, size, quantity, CAST($2 AS TEXT), 0, \
+                 CAST($3 AS BIGINT) FROM orders \
+                 WHERE order_id = $1 ON CONFLICT DO NOTHING",
             )
             .bind(order.to_string())
-            .execute(&self.pool)
+            .bind(WITHDRAWN)
+            .bind(now_ms())
+            .execute(&mut *transaction)
             .await?;
+            sqlx::query(
+                "UPDATE kitchen_tickets SET stage = $2, next_report_at_ms = NULL \
+                 WHERE order_id = $1 AND stage <> 'delivered'",
+            )
+            .bind(order.to_string())
+            .bind(WITHDRAWN)
+            .execute(&mut *transaction)
+            .await?;
+            transaction.commit().await?;
             Ok(())
         })
         .await
     }
+}
+
+async fn stage_of(
+    connection: &mut AnyConnection,
+    order: OrderId,
+) -> Result<Option<String>, StoreError> {
+    let stage = sqlx::query_scalar("SELECT stage FROM kitchen_tickets WHERE order_id = $1")
+        .bind(order.to_string())
+        .fetch_optional(connection)
+        .await?;
+    Ok(stage)
+}
+
+/// Marks the ticket of a delivered order, whatever stands on it: a branch that
+/// was reset after the delivery may have withdrawn it.
+pub(super) async fn deliver_ticket(
+    connection: &mut AnyConnection,
+    order: OrderId,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE kitchen_tickets SET stage = $2, due_at_ms = NULL, next_report_at_ms = NULL \
+         WHERE order_id = $1 AND stage <> $2",
+    )
+    .bind(order.to_string())
+    .bind(KitchenReport::Delivered.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Until when the kitchen has to accept a ticket.
@@ -284,7 +336,7 @@ pub(super) async fn list_report(
 
 /// Brings a ticket to the stage of a report, unless its work has ended or it
 /// is there already, or further: reports may be written out of their order.
-pub(super) async fn move_ticket(
+async fn move_ticket(
     connection: &mut AnyConnection,
     order: OrderId,
     report: KitchenReport,

@@ -44,7 +44,8 @@ use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use tokio::time::{sleep, timeout};
 
 pub use accounts::{
-    Account, AdjustmentRow, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow,
+    Account, AdjustmentRow, AmendmentRow, ChangeRow, ContentRow, FailedTaskRow, LedgerRow,
+    RecordRow, ReportRow, StandingRow, TicketRow,
 };
 pub use changes::{LatestChange, OrderChange};
 use engine::{Access, Engine};

@@ -4,7 +4,7 @@ use pizza_domain::{
     CancelReason, CustomerId, Discount, Flavour, KitchenReport, MoneyState, Order, OrderId,
     OrderStatus, PointsState, Size,
 };
-use pizza_workflows::steps::StatusChange;
+use pizza_workflows::steps::{EarlierRun, StatusChange};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
@@ -91,14 +91,34 @@ impl Store {
         .await
     }
 
-    /// Writes an order as Pending. Writing it again changes nothing.
+    /// Writes an order as Pending. Writing it again changes nothing. Gives what
+    /// was written before; none when nothing was.
     #[tracing::instrument(name = "store.create_order", level = "debug", skip_all)]
-    pub(crate) async fn create_order(&self, order: &Order) -> Result<(), StoreError> {
+    pub(crate) async fn create_order(
+        &self,
+        order: &Order,
+    ) -> Result<Option<EarlierRun>, StoreError> {
         self.within(async {
             let mut transaction = self.begin(order.order_id).await?;
-            insert(&mut transaction, order).await?;
+            let is_new = insert(&mut transaction, order).await?;
+            let earlier = if is_new {
+                None
+            } else {
+                earlier_run(&mut transaction, order.order_id).await?
+            };
             transaction.commit().await?;
-            Ok(())
+            Ok(earlier)
+        })
+        .await
+    }
+
+    /// What was written of an order by the runs of its workflow so far; none
+    /// when nothing was.
+    #[tracing::instrument(name = "store.earlier_run", level = "debug", skip_all)]
+    pub(crate) async fn earlier_run(&self, id: OrderId) -> Result<Option<EarlierRun>, StoreError> {
+        self.within(async {
+            let mut connection = self.pool.acquire().await?;
+            earlier_run(&mut connection, id).await
         })
         .await
     }
@@ -133,7 +153,10 @@ impl Store {
                 let report_id = change.report.as_ref().and_then(|it| it.report_id.as_ref());
                 let event = KitchenReport::Delivered;
                 kitchen::list_report(&mut transaction, id, event, report_id, None).await?;
-                kitchen::move_ticket(&mut transaction, id, event, None).await?;
+                let now = find(&mut transaction, id).await?.map(|order| order.status);
+                if now == Some(OrderStatus::DeliveryConfirmed) {
+                    kitchen::deliver_ticket(&mut transaction, id).await?;
+                }
             }
             transaction.commit().await?;
             self.measure(id, ended).await;
@@ -218,7 +241,21 @@ pub(super) fn read_cancelled(row: &AnyRow) -> Result<Option<CancelReason>, Store
     }))
 }
 
-async fn insert(connection: &mut AnyConnection, order: &Order) -> Result<(), StoreError> {
+async fn earlier_run(
+    connection: &mut AnyConnection,
+    id: OrderId,
+) -> Result<Option<EarlierRun>, StoreError> {
+    let Some(record) = find(connection, id).await? else {
+        return Ok(None);
+    };
+    Ok(Some(EarlierRun {
+        amendments: super::amendments::amendments(connection, &record).await?,
+        cancelled: record.cancelled,
+    }))
+}
+
+/// Whether it was not there.
+async fn insert(connection: &mut AnyConnection, order: &Order) -> Result<bool, StoreError> {
     let now = now_ms();
     let inserted = sqlx::query(
         "INSERT INTO orders (order_id, customer_id, flavour, size, quantity, total, \
@@ -240,11 +277,12 @@ async fn insert(connection: &mut AnyConnection, order: &Order) -> Result<(), Sto
     .bind(now)
     .execute(&mut *connection)
     .await?;
-    if inserted.rows_affected() == 1 {
+    let is_new = inserted.rows_affected() == 1;
+    if is_new {
         flavours::note(connection, &order.flavour).await?;
         log_change(connection, order.order_id).await?;
     }
-    Ok(())
+    Ok(is_new)
 }
 
 /// Applies a change inside the caller's transaction. Whether that ended the

@@ -17,7 +17,7 @@ use pizza_domain::{
 use pizza_workflows::names::{amendment_key, failed_task_workflow_id, idempotency_key};
 use pizza_workflows::parking::MessageType;
 use pizza_workflows::steps::{
-    Payment, PaymentAdjustment, Points, PointsAdjustment, RecordedAmendment, Ticket,
+    EarlierRun, Payment, PaymentAdjustment, Points, PointsAdjustment, RecordedAmendment, Ticket,
 };
 use sqlx::Row;
 use tempfile::TempDir;
@@ -814,6 +814,45 @@ async fn points_that_an_amendment_moved_are_taken_back_with_the_award(engine: Te
     assert!(!late.expect("answered"), "points after the reclaim");
 }
 
+async fn a_later_run_learns_what_an_earlier_one_wrote(engine: TestEngine) {
+    let database = database(engine).await;
+    let store = &database.store;
+    let order = order();
+    assert_eq!(store.create_order(&order).await.expect("created"), None);
+    let nothing = Some(EarlierRun::default());
+    assert_eq!(store.create_order(&order).await.expect("answered"), nothing);
+
+    let wanted = Amendment {
+        quantity: Some(Quantity::try_from(3).expect("in range")),
+        ..Amendment::default()
+    };
+    let amended = order.amended(&wanted);
+    let recorded = RecordedAmendment {
+        order: amended.clone(),
+        amendment: 1,
+    };
+    store.record_amendment(&recorded).await.expect("written");
+    // The second moved money, and was not written.
+    let begun = payment_adjustment(&order, 2, 500);
+    assert!(store.book_payment_adjustment(&begun).await.expect("booked"));
+    let reason = CancelReason {
+        step: Step::ProcessOrder,
+        code: "kitchen-overdue".to_owned(),
+        message: "too late".to_owned(),
+    };
+    let cancelled = store.cancel_order(&order, reason.clone()).await;
+    cancelled.expect("cancelled");
+    let earlier = store.create_order(&order).await.expect("answered");
+    let earlier = earlier.expect("it was there");
+    assert_eq!(earlier.cancelled, Some(reason));
+    let amendments = earlier.amendments.clone().expect("amended");
+    assert_eq!((amendments.last, amendments.unfinished), (2, vec![2]));
+    assert_eq!(amendments.quantity, amended.quantity);
+    assert_eq!(amendments.total, amended.total);
+    let read = store.earlier_run(order.order_id).await.expect("answered");
+    assert_eq!(read, Some(earlier));
+}
+
 async fn an_amendment_is_written_once_and_is_a_change_of_its_own(engine: TestEngine) {
     let Database { store, .. } = &database(engine).await;
     let order = order();
@@ -899,5 +938,6 @@ on_each_engine!(
     a_refund_gives_back_the_charge_with_its_standing_differences,
     points_that_an_amendment_moved_are_taken_back_with_the_award,
     an_amendment_is_written_once_and_is_a_change_of_its_own,
+    a_later_run_learns_what_an_earlier_one_wrote,
     of_many_requests_under_one_key_the_first_is_kept,
 );

@@ -53,6 +53,11 @@ impl UseCases {
     ) -> Result<ReportAnswer, UseCaseError> {
         check_reason(&request.report)?;
         about_order(request.ticket_id);
+        if self.is_over(request.ticket_id).await
+            && let Some(answer) = self.closed(&request).await?
+        {
+            return Ok(answer);
+        }
         for _ in 0..TRIES {
             let report = request.report.clone();
             let limit = self.settings.report_timeout;
@@ -72,6 +77,14 @@ impl UseCases {
             }
         }
         Err(TemporalError::TimedOut.into())
+    }
+
+    /// Whether the order has ended, or is being rolled back: nobody waits for
+    /// reports on it then, also where a workflow of it is run again. A store
+    /// that does not answer leaves that to the saga.
+    async fn is_over(&self, id: OrderId) -> bool {
+        let order = self.store.order(id).await.ok().flatten();
+        order.is_some_and(|order| is_at_its_end(order.status))
     }
 
     async fn refused(
@@ -98,7 +111,7 @@ impl UseCases {
         // meanwhile is not one that Temporal has forgotten.
         let was_there = is_beyond_hand_over(status) || self.store.has_ticket(id).await?;
         let mut unwritten = None;
-        if !status.is_some_and(OrderStatus::is_final) {
+        if !status.is_some_and(is_at_its_end) {
             let limit = self.settings.temporal_timeout;
             match self.temporal.fulfilment(id, limit).await? {
                 Fulfilment::UnderWay => return Ok(None),
@@ -127,6 +140,11 @@ impl UseCases {
             Err(refusal) => answer_to(refusal, status, request).map(Some),
         }
     }
+}
+
+/// Whether the fulfilment of an order of this status is over for good.
+const fn is_at_its_end(status: OrderStatus) -> bool {
+    status.is_final() || matches!(status, OrderStatus::Refunding | OrderStatus::PaymentFailed)
 }
 
 /// Whether an order of this status has had a ticket, or will never have one.

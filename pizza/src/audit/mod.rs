@@ -27,7 +27,7 @@ use report::Listener;
 pub(crate) use report::{Report, Verdict};
 pub(crate) use rules::Invariant;
 use rules::{InTemporal, Violation};
-use temporal::Temporal;
+use temporal::{Kind, Listed, Temporal};
 
 /// Orders on a page.
 const PAGE: u32 = 500;
@@ -180,7 +180,8 @@ impl Audit {
         while let Some(temporal) = &self.books.temporal {
             let page = temporal.everything(next).await?;
             self.report.workflows(page.workflows.len());
-            for task in page.workflows.iter().filter(|task| task.order_id.is_none()) {
+            let is_stray = |it: &&Listed| it.order_id.is_none() && it.kind == Kind::Task;
+            for task in page.workflows.iter().filter(is_stray) {
                 self.report.violation(rules::stray_task(task.id.clone()));
             }
             let mut orders = HashMap::new();

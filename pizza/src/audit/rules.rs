@@ -10,9 +10,12 @@ use std::fmt;
 use std::time::Duration;
 
 use pizza_activities::store::{
-    Account, AdjustmentRow, FailedTaskRow, FailedTaskState, LedgerRow, RecordRow, StandingRow,
+    Account, AdjustmentRow, ContentRow, FailedTaskRow, FailedTaskState, LedgerRow, RecordRow,
+    StandingRow,
 };
-use pizza_domain::{InvalidField, Money, MoneyState, OrderId, OrderStatus, PointsState};
+use pizza_domain::{
+    InvalidField, KitchenReport, Money, MoneyState, OrderId, OrderStatus, PointsState,
+};
 use pizza_workflows::names::failed_task_workflow_id;
 use pizza_workflows::parking::MessageType;
 use serde::Serialize;
@@ -27,6 +30,10 @@ const TIME_TO_FINISH: Duration = Duration::from_mins(5);
 /// times, within eight seconds when the store answers.
 const TIME_TO_BEGIN: Duration = Duration::from_secs(30);
 
+/// How long a report that was taken may still be on its way to the books when
+/// its order ends: one attempt to write it.
+const TIME_TO_WRITE: Duration = Duration::from_secs(10);
+
 /// A promise that the audit holds every order to. The names never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,16 +44,22 @@ pub(crate) enum Invariant {
     Parked,
     Ended,
     Statuses,
+    Kitchen,
+    Amendments,
+    Notified,
 }
 
 impl Invariant {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Charge,
         Self::Refund,
         Self::Points,
         Self::Parked,
         Self::Ended,
         Self::Statuses,
+        Self::Kitchen,
+        Self::Amendments,
+        Self::Notified,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -57,6 +70,9 @@ impl Invariant {
             Self::Parked => "parked",
             Self::Ended => "ended",
             Self::Statuses => "statuses",
+            Self::Kitchen => "kitchen",
+            Self::Amendments => "amendments",
+            Self::Notified => "notified",
         }
     }
 
@@ -69,6 +85,11 @@ impl Invariant {
             Self::Parked => "each step that failed for good is parked once, in books and Temporal",
             Self::Ended => "each accepted order has ended, or still runs in Temporal",
             Self::Statuses => "status, money and points went a legal way, without gaps",
+            Self::Kitchen => "ticket and reports tell the order's end, and nothing after it",
+            Self::Amendments => {
+                "the order is what was amended last; no other amendment moved money"
+            }
+            Self::Notified => "the customer was told of a cancellation, and of nothing else",
         }
     }
 }
@@ -97,6 +118,8 @@ pub(crate) struct InTemporal {
     pub(crate) order: Option<OrderWorkflow>,
     /// The ids of its parked tasks that run.
     pub(crate) tasks: BTreeSet<String>,
+    /// The ids of its branches that run.
+    pub(crate) branches: BTreeSet<String>,
 }
 
 /// The workflow of an order.
@@ -124,7 +147,8 @@ pub(crate) fn needs_temporal(account: &Account) -> bool {
         .as_ref()
         .is_some_and(|record| record.standing.status == OrderStatus::DeliveryConfirmed.as_str());
     let awarded = account.points.iter().any(|entry| entry.kind == AWARD);
-    !is_final || tasks(account).any(Task::is_parked) || (delivered && !awarded)
+    let untold = !delivered && account.notified.is_empty();
+    !is_final || untold || tasks(account).any(Task::is_parked) || (delivered && !awarded)
 }
 
 /// What is wrong with an order by the store, and by what Temporal should have
@@ -146,6 +170,9 @@ pub(crate) fn violations_of(
             findings.points(&order);
             findings.parked(&order);
             findings.statuses(&order);
+            findings.kitchen(&order);
+            findings.amendments(&order);
+            findings.notified(&order);
             if let Some(temporal) = temporal {
                 findings.missing_in_temporal(&order, temporal);
             }
@@ -167,6 +194,9 @@ pub(crate) fn violations_in_temporal(
     let mut findings = Findings::of(&account.order_id);
     if let Some(workflow) = temporal.order {
         findings.workflow(account, workflow, now_ms);
+    }
+    if !temporal.runs() {
+        findings.branches(account, &temporal.branches, now_ms);
     }
     for id in &temporal.tasks {
         match tasks(account).find(|task| task.row.task_id == *id) {
@@ -255,9 +285,12 @@ struct Order<'a> {
     account: &'a Account,
     version: i64,
     customer_id: &'a str,
+    content: &'a ContentRow,
     total: i64,
     now: Standing,
     way: Vec<Standing>,
+    /// Whether its workflow has ended, or has had the time to.
+    finished: bool,
     /// Whether nothing writes its points any more but an operator.
     points_settled: bool,
     /// Whether a refund that was redriven is now followed by the reclaim.
@@ -282,7 +315,9 @@ impl<'a> Order<'a> {
             account,
             version: record.version,
             customer_id: &record.customer_id,
+            content: &record.content,
             total: record.total,
+            finished,
             way: way.collect::<Result<_, _>>()?,
             // A rollback begins when the points are settled, and a delivery
             // does not wait for them.
@@ -383,8 +418,12 @@ impl<'a> Order<'a> {
     }
 }
 
-/// The adjustments that were not taken back.
+/// The entries that adjustments made and that were not taken back.
 fn standing(adjustments: &[AdjustmentRow]) -> impl Iterator<Item = &LedgerRow> {
+    not_void(adjustments).map(|row| &row.entry)
+}
+
+fn not_void(adjustments: &[AdjustmentRow]) -> impl Iterator<Item = &AdjustmentRow> {
     let is_void = |amendment: i64| {
         adjustments
             .iter()
@@ -393,7 +432,6 @@ fn standing(adjustments: &[AdjustmentRow]) -> impl Iterator<Item = &LedgerRow> {
     adjustments
         .iter()
         .filter(move |row| !is_void(row.amendment))
-        .map(|row| &row.entry)
 }
 
 fn amount(ledger: &[LedgerRow], kind: &str) -> Option<i64> {
@@ -446,12 +484,24 @@ impl Findings {
                 "points adjustments",
             ),
             (!account.tasks.is_empty(), Invariant::Parked, "parked tasks"),
+            (account.ticket.is_some(), Invariant::Kitchen, "a ticket"),
+            (!account.reports.is_empty(), Invariant::Kitchen, "reports"),
+            (
+                !account.amendments.is_empty(),
+                Invariant::Amendments,
+                "amendments",
+            ),
+            (
+                !account.notified.is_empty(),
+                Invariant::Notified,
+                "notifications",
+            ),
             (!account.changes.is_empty(), Invariant::Statuses, "changes"),
         ] {
             self.say_if(
                 some,
                 invariant,
-                format!("there are {books} of an order that has no record"),
+                format!("the store has {books} of an order that has no record"),
             );
         }
     }
@@ -759,6 +809,144 @@ impl Findings {
             Statuses,
             "its record is not what its last change made of it",
         );
+    }
+
+    /// What the kitchen was told and reported is of the order's end.
+    fn kitchen(&mut self, order: &Order<'_>) {
+        use Invariant::Kitchen;
+        let status = order.now.status;
+        if !status.is_final() {
+            return;
+        }
+        let Account {
+            ticket, reports, ..
+        } = order.account;
+        let is_delivered = status == OrderStatus::DeliveryConfirmed;
+        let reported = |report: KitchenReport| {
+            let mut reports = reports.iter();
+            reports.any(|row| row.event == report.as_str())
+        };
+        let contradicted = match is_delivered {
+            true => KitchenReport::Rejected,
+            false => KitchenReport::Delivered,
+        };
+        self.say_if(
+            reported(contradicted),
+            Kitchen,
+            format!("it is {status}, and the kitchen reported {contradicted}"),
+        );
+        // Before there were reports in the books, there were none at all.
+        self.say_if(
+            is_delivered && !reports.is_empty() && !reported(KitchenReport::Delivered),
+            Kitchen,
+            "it was delivered, and the kitchen did not report that",
+        );
+        if let Some(ticket) = ticket {
+            let expected = if is_delivered {
+                "delivered"
+            } else {
+                "withdrawn"
+            };
+            self.say_if(
+                ticket.stage != expected,
+                Kitchen,
+                format!("it is {status}, and its ticket is {}", ticket.stage),
+            );
+            self.say_if(
+                is_delivered && ticket.content != *order.content,
+                Kitchen,
+                "the kitchen's ticket was about something else than the order",
+            );
+        }
+        self.reports_after_the_end(order);
+    }
+
+    fn reports_after_the_end(&mut self, order: &Order<'_>) {
+        let ended = order.way.iter().position(|then| then.status.is_final());
+        let Some(ended) = ended.and_then(|place| order.account.changes.get(place)) else {
+            return;
+        };
+        for report in &order.account.reports {
+            self.say_if(
+                is_past(ended.changed_at_ms, TIME_TO_WRITE, report.taken_at_ms),
+                Invariant::Kitchen,
+                format!("the report {} was taken after its end", report.event),
+            );
+        }
+    }
+
+    /// What was paid for and is cooked is what the customer amended last.
+    fn amendments(&mut self, order: &Order<'_>) {
+        let account = order.account;
+        if let Some(last) = account.amendments.last() {
+            self.say_if(
+                last.content != *order.content || last.total != order.total,
+                Invariant::Amendments,
+                format!(
+                    "its record is not what amendment {} made it",
+                    last.amendment
+                ),
+            );
+        }
+        if !order.now.status.is_final() {
+            return;
+        }
+        let numbers: BTreeSet<i64> = not_void(&account.payment_adjustments)
+            .chain(not_void(&account.points_adjustments))
+            .map(|row| row.amendment)
+            .collect();
+        for number in numbers {
+            let was_made = account.amendments.iter().any(|it| it.amendment == number);
+            self.say_if(
+                !was_made,
+                Invariant::Amendments,
+                format!("amendment {number} moved money or points, and was not made"),
+            );
+        }
+    }
+
+    fn notified(&mut self, order: &Order<'_>) {
+        use Invariant::Notified;
+        let notified = &order.account.notified;
+        self.say_if(
+            order.now.status == OrderStatus::DeliveryConfirmed && !notified.is_empty(),
+            Notified,
+            "it was delivered, and its customer was told that it is cancelled",
+        );
+        let task = MessageType::NotifyCustomerFailed;
+        let has_task = tasks(order.account).any(|it| it.row.queue == task.queue());
+        self.say_if(
+            order.now.status == OrderStatus::Cancelled
+                && order.finished
+                && notified.is_empty()
+                && !has_task,
+            Notified,
+            "it was cancelled, its customer was not told, and no task is to tell them",
+        );
+        for customer in notified.iter().filter(|it| *it != order.customer_id) {
+            self.say(
+                Notified,
+                format!("{customer} was told of an order of {}", order.customer_id),
+            );
+        }
+    }
+
+    /// A branch that outlived its order could still have an effect.
+    fn branches(&mut self, account: &Account, branches: &BTreeSet<String>, now_ms: i64) {
+        let Some(record) = &account.record else {
+            return;
+        };
+        let is_final = read(&record.standing).is_ok_and(|now| now.status.is_final());
+        for id in branches {
+            self.say_if(
+                is_final && is_past(record.updated_at_ms, TIME_TO_FINISH, now_ms),
+                Invariant::Ended,
+                format!(
+                    "it is {} for long, and {id} still runs",
+                    record.standing.status
+                ),
+            );
+        }
     }
 
     fn missing_in_temporal(&mut self, order: &Order<'_>, temporal: &InTemporal) {

@@ -39,14 +39,32 @@ pub(crate) struct Page {
     pub(crate) next: Vec<u8>,
 }
 
-/// An order's workflow, or a parked task.
+/// An order's workflow, a branch of it, or a parked task.
 pub(crate) struct Listed {
     pub(crate) id: String,
     /// The order that it belongs to, if that can be told.
     pub(crate) order_id: Option<String>,
-    is_order: bool,
+    pub(crate) kind: Kind,
     running: bool,
     started_at_ms: i64,
+}
+
+/// What a listed workflow is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Order,
+    Branch,
+    Task,
+}
+
+impl Kind {
+    fn of(workflow_type: &str) -> Self {
+        match workflow_type {
+            workflow_type::ORDER => Self::Order,
+            workflow_type::FULFILMENT | workflow_type::LOYALTY => Self::Branch,
+            _ => Self::Task,
+        }
+    }
 }
 
 impl Temporal {
@@ -54,12 +72,15 @@ impl Temporal {
         Self { client }
     }
 
-    /// A page of every order that the server still knows, and of every parked
-    /// task that is open.
+    /// A page of every order that the server still knows, and of every branch
+    /// and every parked task that is open.
     pub(crate) async fn everything(&self, page: Vec<u8>) -> anyhow::Result<Page> {
         let query = format!(
-            "WorkflowType = '{}' OR (WorkflowType = '{}' AND CloseTime IS NULL)",
+            "WorkflowType = '{}' OR (WorkflowType IN ('{}', '{}', '{}') \
+             AND CloseTime IS NULL)",
             workflow_type::ORDER,
+            workflow_type::FULFILMENT,
+            workflow_type::LOYALTY,
             workflow_type::FAILED_TASK,
         );
         self.list(query, page).await
@@ -81,10 +102,12 @@ impl Temporal {
             return Ok(found);
         }
         let query = format!(
-            "{} IN ({}) AND WorkflowType IN ('{}', '{}')",
+            "{} IN ({}) AND WorkflowType IN ('{}', '{}', '{}', '{}')",
             search_attribute::ORDER_ID.name(),
             quoted.join(", "),
             workflow_type::ORDER,
+            workflow_type::FULFILMENT,
+            workflow_type::LOYALTY,
             workflow_type::FAILED_TASK,
         );
         let mut next = Vec::new();
@@ -132,17 +155,24 @@ pub(crate) fn gather(workflows: Vec<Listed>, orders: &mut HashMap<String, InTemp
             continue;
         };
         let order = orders.entry(order_id).or_default();
-        if workflow.is_order {
-            let run = OrderWorkflow {
-                running: workflow.running,
-                started_at_ms: workflow.started_at_ms,
-            };
-            let keeps = order.order.is_some_and(|known| known.running);
-            if !keeps {
-                order.order = Some(run);
+        match workflow.kind {
+            Kind::Order => {
+                let run = OrderWorkflow {
+                    running: workflow.running,
+                    started_at_ms: workflow.started_at_ms,
+                };
+                let keeps = order.order.is_some_and(|known| known.running);
+                if !keeps {
+                    order.order = Some(run);
+                }
             }
-        } else if workflow.running {
-            order.tasks.insert(workflow.id);
+            Kind::Branch if workflow.running => {
+                order.branches.insert(workflow.id);
+            }
+            Kind::Task if workflow.running => {
+                order.tasks.insert(workflow.id);
+            }
+            Kind::Branch | Kind::Task => {}
         }
     }
 }
@@ -161,7 +191,7 @@ fn listed(info: WorkflowExecutionInfo) -> Listed {
     Listed {
         id: info.execution.unwrap_or_default().workflow_id,
         order_id,
-        is_order: info.r#type.unwrap_or_default().name == workflow_type::ORDER,
+        kind: Kind::of(&info.r#type.unwrap_or_default().name),
         running,
         started_at_ms: info
             .start_time

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pizza_activities::store::{
-    Account, AdjustmentRow, ChangeRow, FailedTaskRow, LedgerRow, RecordRow, StandingRow,
+    Account, AdjustmentRow, AmendmentRow, ChangeRow, ContentRow, FailedTaskRow, LedgerRow,
+    RecordRow, ReportRow, StandingRow, TicketRow,
 };
 
 use super::persisting;
@@ -33,14 +34,18 @@ impl Way {
             .map(|(version, step)| ChangeRow {
                 version,
                 standing: standing(step),
+                changed_at_ms: 0,
             })
             .collect();
         let last = changes.last().expect("a step").clone();
+        let is_told = last.standing.status == "Cancelled";
         Self(Account {
+            notified: is_told.then(|| "guest".to_owned()).into_iter().collect(),
             order_id: ID.to_owned(),
             record: Some(RecordRow {
                 standing: last.standing,
                 customer_id: "guest".to_owned(),
+                content: content(1),
                 total: 1200,
                 version: last.version,
                 updated_at_ms: 0,
@@ -90,6 +95,33 @@ impl Way {
         self
     }
 
+    /// A ticket at this stage, with the reports that were taken on it an instant
+    /// after the order's start.
+    fn ticket(mut self, stage: &str, reports: &[&str]) -> Self {
+        self.0.ticket = Some(TicketRow {
+            stage: stage.to_owned(),
+            content: content(1),
+        });
+        self.0.reports = reports
+            .iter()
+            .map(|event| ReportRow {
+                event: (*event).to_owned(),
+                taken_at_ms: 0,
+            })
+            .collect();
+        self
+    }
+
+    /// An amendment to what the order is, at this price.
+    fn amended(mut self, amendment: i64, total: i64) -> Self {
+        self.0.amendments.push(AmendmentRow {
+            amendment,
+            content: content(1),
+            total,
+        });
+        self
+    }
+
     fn task(mut self, queue: &str, state: &str) -> Self {
         self.0.tasks.push(FailedTaskRow {
             task_id: task_id(queue),
@@ -98,6 +130,14 @@ impl Way {
             resolved_at_ms: (state != "parked").then_some(0),
         });
         self
+    }
+}
+
+fn content(quantity: i64) -> ContentRow {
+    ContentRow {
+        flavour: "margherita".to_owned(),
+        size: "medium".to_owned(),
+        quantity,
     }
 }
 
@@ -192,6 +232,7 @@ fn temporal_of(account: &Account) -> InTemporal {
             running: !is_final,
             started_at_ms: 0,
         }),
+        branches: BTreeSet::new(),
         tasks: account
             .tasks
             .iter()
@@ -700,6 +741,8 @@ fn amended() -> Way {
     way.0.record.as_mut().expect("a record").total = 900;
     way.adjusted(1, "charge", 300, 3)
         .adjusted(2, "refund", 600, -6)
+        .amended(1, 1500)
+        .amended(2, 900)
 }
 
 #[test]
@@ -710,8 +753,9 @@ fn an_amended_order_is_clean_when_the_differences_add_up() {
         .adjusted(1, "void", 300, 0);
     back.0.record.as_mut().expect("a record").total = 1200;
     back.0.points_adjustments.clear();
+    back.0.amendments.clear();
     assert_clean("amended in vain", &back.0);
-    let mut taken_back = rolled_back().adjusted(1, "charge", 300, 3);
+    let mut taken_back = rolled_back().adjusted(1, "charge", 300, 3).amended(1, 1500);
     taken_back.0.record.as_mut().expect("a record").total = 1500;
     taken_back.0.payments[1].amount = 1500;
     taken_back.0.points[1].amount = -15;
@@ -731,11 +775,123 @@ fn a_difference_that_does_not_add_up_is_found() {
     assert_breaks(Invariant::Charge, "strange", &strange);
     let points = charge(|account| account.points_adjustments[0].entry.amount = 4);
     assert_breaks(Invariant::Points, "points", &points);
-    let mut kept = rolled_back().adjusted(1, "charge", 300, 3).0;
+    let kept = rolled_back().adjusted(1, "charge", 300, 3);
+    let mut kept = kept.amended(1, 1500).0;
     kept.record.as_mut().expect("a record").total = 1500;
     let found = found(&kept, &temporal_of(&kept));
     assert_eq!(
         invariants(&found),
         [Invariant::Refund, Invariant::Points].into()
     );
+}
+
+const WAY: [&str; 4] = ["accepted", "cooked", "pickedUp", "delivered"];
+
+#[test]
+fn a_kitchen_that_tells_of_the_same_end_is_clean() {
+    for (what, way) in [
+        ("delivered", delivered().ticket("delivered", &WAY)),
+        ("rolled back", rolled_back().ticket("withdrawn", &WAY[..2])),
+        ("rejected", rolled_back().ticket("withdrawn", &["rejected"])),
+        ("without any reports", delivered().ticket("delivered", &[])),
+    ] {
+        assert_clean(what, &way.0);
+    }
+}
+
+#[test]
+fn a_kitchen_that_tells_of_another_end_is_found() {
+    use Invariant::Kitchen;
+    for (what, way) in [
+        (
+            "delivered and refunded",
+            rolled_back().ticket("withdrawn", &WAY),
+        ),
+        ("left open", rolled_back().ticket("cooked", &WAY[..2])),
+        ("received for good", rolled_back().ticket("received", &[])),
+        (
+            "refunded, ticket delivered",
+            rolled_back().ticket("delivered", &[]),
+        ),
+        ("delivered and open", delivered().ticket("pickedUp", &WAY)),
+        (
+            "delivered and withdrawn",
+            delivered().ticket("withdrawn", &WAY),
+        ),
+        (
+            "delivered unreported",
+            delivered().ticket("delivered", &WAY[..3]),
+        ),
+        (
+            "delivered and rejected",
+            delivered().ticket("delivered", &["delivered", "rejected"]),
+        ),
+    ] {
+        assert_breaks(Kitchen, what, &way.0);
+    }
+    let mut late = delivered().ticket("delivered", &WAY).0;
+    late.reports[3].taken_at_ms = 10_001;
+    assert_breaks(Kitchen, "reported after the end", &late);
+    late.reports[3].taken_at_ms = 10_000;
+    assert_clean("on its way to the books as it ended", &late);
+    let mut other = delivered().ticket("delivered", &WAY).0;
+    other.ticket.as_mut().expect("a ticket").content.quantity = 2;
+    assert_breaks(Kitchen, "cooked something else", &other);
+    let mut stray = delivered().ticket("received", &[]).0;
+    (stray.record, stray.changes) = (None, Vec::new());
+    (stray.payments, stray.points) = (Vec::new(), Vec::new());
+    assert_eq!(
+        invariants(&violations_of(&stray, None, NOW_MS)),
+        [Kitchen].into()
+    );
+}
+
+#[test]
+fn an_amendment_that_was_made_by_half_is_found() {
+    use Invariant::Amendments;
+    let whole = delivered().adjusted(1, "refund", 0, 0).amended(1, 1200);
+    assert_clean("whole", &whole.0);
+    let lost = delivered().adjusted(2, "refund", 0, 0).amended(1, 1200);
+    assert_breaks(Amendments, "moved money and was not made", &lost.0);
+    let void = delivered()
+        .adjusted(2, "refund", 0, 0)
+        .adjusted(2, "void", 0, 0);
+    assert_clean("taken back", &void.0);
+    let mut other = delivered().amended(1, 1200).0;
+    other.amendments[0].content.quantity = 2;
+    assert_breaks(Amendments, "the order is something else", &other);
+}
+
+#[test]
+fn a_customer_who_was_told_wrongly_or_not_at_all_is_found() {
+    use Invariant::Notified;
+    let mut untold = rolled_back().0;
+    untold.notified.clear();
+    assert!(needs_temporal(&untold));
+    assert_breaks(Notified, "not told", &untold);
+    let running = InTemporal {
+        order: Some(OrderWorkflow {
+            running: true,
+            started_at_ms: 0,
+        }),
+        ..InTemporal::default()
+    };
+    assert_eq!(violations_of(&untold, Some(&running), NOW_MS), []);
+    let mut wrong = delivered().0;
+    wrong.notified.push("guest".to_owned());
+    assert_breaks(Notified, "told of a cancellation that was none", &wrong);
+    let mut stranger = rolled_back().0;
+    stranger.notified = vec!["mallory".to_owned()];
+    assert_breaks(Notified, "a stranger was told", &stranger);
+}
+
+#[test]
+fn a_branch_that_outlives_its_order_is_found() {
+    let way = delivered().0;
+    let mut temporal = temporal_of(&way);
+    temporal.branches.insert(format!("order-{ID}-fulfilment"));
+    let found = violations_in_temporal(&way, &temporal, NOW_MS);
+    assert_eq!(invariants(&found), [Invariant::Ended].into(), "{found:?}");
+    // A loyalty branch may take a while after the delivery.
+    assert_eq!(violations_in_temporal(&way, &temporal, 1000), []);
 }

@@ -15,8 +15,8 @@ use failure_queue::{
 use pizza_activities::meters;
 use pizza_activities::store::Store;
 use pizza_activities::{
-    CustomerActivities, KitchenActivities, LoyaltyActivities, OrderActivities, Parties,
-    PaymentActivities, ReconciliationActivities,
+    BranchActivities, CustomerActivities, KitchenActivities, LoyaltyActivities, OrderActivities,
+    Parties, PaymentActivities, ReconciliationActivities,
 };
 use pizza_api::usecases::failure_queues;
 use pizza_workflows::names::task_queue;
@@ -231,8 +231,10 @@ fn options(queue: &str, client: &Client, crew: &Crew) -> anyhow::Result<WorkerOp
             ))
             .register_activities(loyalty)
             .register_activities(CustomerActivities::new(parties.messenger.clone()))
-            // An order that is taken up again has its ticket withdrawn.
+            // An order that is taken up again has its ticket withdrawn, and
+            // looks for branches of an earlier run.
             .register_activities(kitchen)
+            .register_activities(BranchActivities::new(client.clone(), store.clone()))
             .build(),
         // Both branches also write to the order's record.
         task_queue::LOYALTY => options

@@ -10,12 +10,17 @@ use std::time::Duration;
 use failure_queue::{StepFailure, StepPolicy, Steps};
 use pizza_domain::{Amendment, Money, MoneyState, Order, OrderStatus};
 
-use super::{AmendReceipt, Change, ChangeRefusal, Context, SettledChange, Word, ask, detached};
+use super::{
+    AmendReceipt, Change, ChangeRefusal, Context, SettledChange, Word, ask, detached,
+    joins_a_branch,
+};
+use crate::failure::sentence;
 use crate::fulfilment::FulfilmentWorkflow;
 use crate::names::{amendment_key, fulfilment_workflow_id};
 use crate::order::{OrderWorkflow, Phase};
 use crate::steps::{
-    LoyaltySteps, OrderSteps, PaymentAdjustment, PaymentSteps, PointsAdjustment, RecordedAmendment,
+    Amendments, LoyaltySteps, OrderSteps, PaymentAdjustment, PaymentSteps, PointsAdjustment,
+    RecordedAmendment,
 };
 
 /// Amends the order, unless the kitchen has accepted it.
@@ -51,9 +56,12 @@ async fn try_to_amend(ctx: &Context, asked: &Amendment) -> Result<Money, ChangeR
 /// Waits for its turn: until the order is written, is not being charged, and
 /// no other amendment is under way.
 async fn begin(ctx: &Context) -> Result<(), ChangeRefusal> {
+    let joins = joins_a_branch(ctx).await;
     Steps::new(ctx)
-        .until(|state: &OrderWorkflow| {
-            amendable(state).is_err() || (state.created && !state.charging && !state.amending)
+        .until(move |state: &OrderWorkflow| {
+            let waits_to_join = joins && state.phase == Phase::Beginning;
+            let is_idle = state.created && !state.charging && !state.amending;
+            amendable(state).is_err() || (is_idle && !waits_to_join)
         })
         .await;
     ctx.state_mut(|state| {
@@ -64,6 +72,38 @@ async fn begin(ctx: &Context) -> Result<(), ChangeRefusal> {
         state.amendments += 1;
         Ok(())
     })
+}
+
+/// Takes over what an earlier run amended, and takes back what it had begun:
+/// an amendment that is asked for again is another one. Of the prices of a
+/// flavour that it changed, only the total is known.
+pub(crate) async fn follow_amendments(ctx: &Context, amendments: Amendments) {
+    let order = ctx.state_mut(|state| {
+        state.amendments = state.amendments.max(amendments.last);
+        let order = &mut state.order;
+        order.flavour = amendments.flavour;
+        order.size = amendments.size;
+        order.quantity = amendments.quantity;
+        order.discount = amendments.discount;
+        order.total = amendments.total;
+        order.clone()
+    });
+    for number in amendments.unfinished {
+        Steps::new(ctx)
+            .bookkeeping(
+                PaymentSteps::void_payment_adjustment,
+                payment(&order, number, Money::default()),
+                "void payment adjustment",
+            )
+            .await;
+        Steps::new(ctx)
+            .bookkeeping(
+                LoyaltySteps::void_points_adjustment,
+                points(&order, number, 0),
+                "void points adjustment",
+            )
+            .await;
+    }
 }
 
 /// Whether an amendment may be tried.
@@ -205,13 +245,7 @@ async fn adjust_points(
     if points == 0 {
         return Ok(());
     }
-    let adjustment = PointsAdjustment {
-        order_id: order.order_id,
-        customer_id: order.customer_id.clone(),
-        amendment: number,
-        points,
-        idempotency_key: amendment_key(order.order_id, number, "points"),
-    };
+    let adjustment = self::points(order, number, points);
     let adjusted = Steps::new(ctx)
         .regular(
             LoyaltySteps::adjust_loyalty_points,
@@ -258,11 +292,22 @@ fn payment(order: &Order, number: u32, difference: Money) -> PaymentAdjustment {
     }
 }
 
+fn points(order: &Order, number: u32, points: i64) -> PointsAdjustment {
+    PointsAdjustment {
+        order_id: order.order_id,
+        customer_id: order.customer_id.clone(),
+        amendment: number,
+        points,
+        idempotency_key: amendment_key(order.order_id, number, "points"),
+    }
+}
+
 fn refusal(failure: StepFailure) -> ChangeRefusal {
+    let message = sentence(&failure);
     if failure.refused {
-        ChangeRefusal::Declined(failure.message)
+        ChangeRefusal::Declined(message)
     } else {
-        ChangeRefusal::Failed(failure.message)
+        ChangeRefusal::Failed(message)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The customer does not want the order any more.
 
+use failure_queue::Steps;
 use pizza_domain::{CancelReason, OrderStatus, Step};
 
-use super::{Change, ChangeRefusal, Context, Word, ask};
+use super::{Change, ChangeRefusal, Context, Word, ask, joins_a_branch};
 use crate::names::CANCELLED_BY_CUSTOMER;
 use crate::order::{OrderWorkflow, Phase};
 
@@ -12,6 +13,12 @@ use crate::order::{OrderWorkflow, Phase};
 /// # Errors
 /// Why not.
 pub(crate) async fn cancel(ctx: &Context) -> Result<(), ChangeRefusal> {
+    let joins = joins_a_branch(ctx).await;
+    if joins {
+        Steps::new(ctx)
+            .until(|state: &OrderWorkflow| state.phase != Phase::Beginning)
+            .await;
+    }
     match ctx.state(|state| state.phase) {
         Phase::Beginning => {
             let reason = reason(ctx);
@@ -23,6 +30,12 @@ pub(crate) async fn cancel(ctx: &Context) -> Result<(), ChangeRefusal> {
             Word::Refused(_) => Err(ChangeRefusal::OnItsWay),
             Word::Granted | Word::Ended => settled(ctx),
         },
+        Phase::Settling => {
+            Steps::new(ctx)
+                .until(|state: &OrderWorkflow| state.phase != Phase::Settling)
+                .await;
+            settled(ctx)
+        }
         Phase::Delivered | Phase::RollingBack => settled(ctx),
     }
 }
@@ -36,6 +49,8 @@ pub(crate) async fn cancel(ctx: &Context) -> Result<(), ChangeRefusal> {
 pub(crate) fn cancellable(state: &OrderWorkflow) -> Result<(), ChangeRefusal> {
     match state.phase {
         Phase::Delivered => Err(ChangeRefusal::Delivered),
+        // Answered once it is known how the order ends.
+        Phase::Settling => Ok(()),
         Phase::Beginning | Phase::Kitchen if state.called_off.is_none() => Ok(()),
         _ => Err(ChangeRefusal::Over),
     }

@@ -18,9 +18,11 @@ use temporalio_workflow::{
     SignalWorkflowOptions, WorkflowCancellationToken, WorkflowContext, WorkflowSignalError,
 };
 
+use crate::branches::{fulfilment, looks_for_branches};
 use crate::fulfilment::FulfilmentWorkflow;
 use crate::names::{failure_type, fulfilment_workflow_id};
 use crate::order::{OrderWorkflow, Phase};
+use crate::steps::FulfilmentState;
 
 /// What the customer is told of an amendment that was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -164,6 +166,15 @@ enum Word {
     Ended,
 }
 
+/// Whether this run of an order will join a fulfilment branch that an earlier
+/// run started: then that branch alone knows what may be changed, also before
+/// this run has come to it.
+async fn joins_a_branch(ctx: &Context) -> bool {
+    ctx.state(|state| state.phase) == Phase::Beginning
+        && looks_for_branches(ctx)
+        && fulfilment(ctx).await != FulfilmentState::Absent
+}
+
 /// Asks the fulfilment branch for a change. A cancellation that it grants is
 /// answered by its end.
 async fn ask(ctx: &Context, change: Change) -> Word {
@@ -177,6 +188,7 @@ async fn ask(ctx: &Context, change: Change) -> Word {
     }
     let (number, order_id) = ctx.state_mut(|state| {
         state.questions += 1;
+        state.awaited.insert(state.questions);
         (state.questions, state.order.order_id)
     });
     // A branch that has ended while it was asked says so by its end.

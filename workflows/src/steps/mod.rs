@@ -3,6 +3,7 @@
 //!
 //! Each declaration is the step's contract. Its body is never called.
 
+pub mod branches;
 pub mod customers;
 pub mod kitchen;
 pub mod loyalty;
@@ -10,10 +11,14 @@ pub mod orders;
 pub mod payments;
 pub mod reconciliation;
 
+pub use branches::{BranchSteps, FulfilmentJoin, FulfilmentState, WhileRunning};
 pub use customers::{CustomerSteps, Notification};
 pub use kitchen::{KitchenSteps, Prepared, RecordedReport, Ticket};
 pub use loyalty::{LoyaltySteps, Points, PointsAdjustment};
-pub use orders::{Cancellation, DeliveryReport, OrderSteps, RecordedAmendment, StatusChange};
+pub use orders::{
+    Amendments, Cancellation, DeliveryReport, EarlierRun, OrderSteps, RecordedAmendment,
+    StatusChange,
+};
 pub use payments::{Payment, PaymentAdjustment, PaymentSteps};
 pub use reconciliation::{
     Place, ReconciledPage, ReconciliationCounts, ReconciliationPage, ReconciliationPart,

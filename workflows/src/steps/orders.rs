@@ -7,7 +7,9 @@
 )]
 
 use failure_queue::TaskChange;
-use pizza_domain::{CancelReason, Order, OrderId, OrderStatus, ReportId};
+use pizza_domain::{
+    CancelReason, Discount, Flavour, Money, Order, OrderId, OrderStatus, Quantity, ReportId, Size,
+};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
@@ -56,19 +58,58 @@ pub struct RecordedAmendment {
     pub amendment: u32,
 }
 
+/// What an earlier run of an order's workflow wrote.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EarlierRun {
+    /// Why it cancelled the order, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<CancelReason>,
+    /// What it amended, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amendments: Option<Amendments>,
+}
+
+/// What was amended about an order, as its record and its ledgers hold it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Amendments {
+    /// What is on the order now.
+    pub flavour: Flavour,
+    /// How large.
+    pub size: Size,
+    /// How many.
+    pub quantity: Quantity,
+    /// The discount that is given.
+    pub discount: Discount,
+    /// What is to be paid, in minor units.
+    pub total: Money,
+    /// The highest number of any amendment: its keys are used.
+    pub last: u32,
+    /// Those that moved money or points and came to no end.
+    pub unfinished: Vec<u32>,
+}
+
 /// Steps on the order's own record.
 pub struct OrderSteps;
 
 // What an implementation names in `#[activity(definition = ...)]`.
 pub use order_steps::{
-    CancelOrder, CreateOrder, RecordAmendment, RecordParkedTask, SetOrderStatus,
+    CancelOrder, CreateOrder, ReadEarlierRun, RecordAmendment, RecordParkedTask, SetOrderStatus,
 };
 
 #[activity_definitions]
 impl OrderSteps {
-    /// Writes the order to the store as Pending.
+    /// Writes the order to the store as Pending. Says what an earlier run of
+    /// its workflow wrote; none when this is the first.
     #[activity(name = activity::CREATE_ORDER)]
-    pub fn create_order(order: Order) -> Result<(), ActivityError> {
+    pub fn create_order(order: Order) -> Result<Option<EarlierRun>, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Reads what an earlier run of the order's workflow wrote.
+    #[activity(name = activity::READ_EARLIER_RUN)]
+    pub fn read_earlier_run(order_id: OrderId) -> Result<Option<EarlierRun>, ActivityError> {
         unimplemented!()
     }
 

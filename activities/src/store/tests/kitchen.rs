@@ -1,8 +1,8 @@
 //! The kitchen's list of tickets.
 
 use pizza_domain::KitchenReport::{self, Accepted, Cooked, Delivered, PickedUp, Rejected};
-use pizza_domain::{KitchenSimulation, OrderId};
-use pizza_workflows::steps::{RecordedReport, Ticket};
+use pizza_domain::{KitchenSimulation, OrderId, OrderStatus};
+use pizza_workflows::steps::{RecordedReport, StatusChange, Ticket};
 
 use super::super::test_databases::{TestEngine, database, on_each_engine};
 use super::super::{OpenTicket, Store};
@@ -129,6 +129,57 @@ async fn a_ticket_that_is_withdrawn_or_rejected_is_not_listed_and_stays_so(engin
     );
 }
 
+async fn a_ticket_that_arrives_after_it_was_withdrawn_is_not_worked_on(engine: TestEngine) {
+    let store = &database(engine).await.store;
+    let order = order();
+    store.create_order(&order).await.expect("created");
+    let late = Ticket {
+        accept_within_ms: Some(10_000),
+        ..ticket(&order)
+    };
+    store
+        .withdraw_ticket(order.order_id)
+        .await
+        .expect("withdrawn");
+    assert!(!store.book_ticket(&late, false).await.expect("answered"));
+    assert_eq!(open(store).await, []);
+    let other = within(10_000);
+    for _ in 0..2 {
+        assert!(store.book_ticket(&other, false).await.expect("answered"));
+    }
+}
+
+async fn the_ticket_of_a_delivered_order_is_delivered_whatever_was_on_it(engine: TestEngine) {
+    let store = &database(engine).await.store;
+    for (end, expected) in [
+        (OrderStatus::DeliveryConfirmed, "delivered"),
+        // What an observer has seen stays, and so does its ticket.
+        (OrderStatus::Cancelled, "withdrawn"),
+    ] {
+        let order = order();
+        let id = order.order_id;
+        store.create_order(&order).await.expect("created");
+        store
+            .book_ticket(&ticket(&order), false)
+            .await
+            .expect("booked");
+        store.withdraw_ticket(id).await.expect("withdrawn");
+        store.change_order(id, end).await.expect("changed");
+        let confirmed = StatusChange {
+            order_id: id,
+            status: OrderStatus::DeliveryConfirmed,
+            report: None,
+        };
+        store.set_order_status(&confirmed).await.expect("written");
+        let accounts = store
+            .accounts(vec![id.to_string()])
+            .await
+            .expect("answered");
+        let stands = accounts[0].ticket.as_ref().expect("a ticket");
+        assert_eq!(stands.stage, expected);
+    }
+}
+
 async fn a_report_that_overtakes_the_hand_over_counts(engine: TestEngine) {
     let store = &database(engine).await.store;
     let early = within(10_000);
@@ -178,6 +229,8 @@ on_each_engine!(
     open_tickets_are_listed_the_most_urgent_first_and_page_by_page,
     a_ticket_goes_forward_with_each_report_and_leaves_the_list_at_its_end,
     a_ticket_that_is_withdrawn_or_rejected_is_not_listed_and_stays_so,
+    a_ticket_that_arrives_after_it_was_withdrawn_is_not_worked_on,
+    the_ticket_of_a_delivered_order_is_delivered_whatever_was_on_it,
     a_report_that_overtakes_the_hand_over_counts,
     the_kitchens_simulation_is_kept,
 );

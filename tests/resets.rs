@@ -1,0 +1,395 @@
+//! A workflow of an order is reset while the order is under way: it has one end
+//! all the same, and everything tells of that one.
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use crate::harness::gateway::Gateway;
+use crate::harness::{A_MINUTE, Setup, World, eventually};
+
+/// How far an order is when it is reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Uncharged,
+    HandedOver,
+    Accepted,
+    PickedUp,
+    Delivered,
+    RollingBack,
+}
+
+const STAGES: [Stage; 6] = [
+    Stage::Uncharged,
+    Stage::HandedOver,
+    Stage::Accepted,
+    Stage::PickedUp,
+    Stage::Delivered,
+    Stage::RollingBack,
+];
+
+/// What is reset, by the ends of the workflows' ids: each as often as it
+/// stands here.
+const RESETS: [&[&str]; 6] = [
+    &[""],
+    &["-fulfilment"],
+    &["-loyalty"],
+    &["", "-fulfilment"],
+    &["-fulfilment", "-loyalty", ""],
+    &["", ""],
+];
+
+const WAY: [&str; 4] = ["accepted", "cooked", "pickedUp", "delivered"];
+
+/// A pace at which an order stays uncharged for long enough, in seconds.
+const PACE: f64 = 2.0;
+
+/// The journey is the kitchen, and takes its time.
+fn patient() -> Setup {
+    Setup {
+        kitchen: false,
+        kitchen_deadline_seconds: 120.0,
+        ..Setup::default()
+    }
+}
+
+#[tokio::test]
+async fn an_order_has_one_end_whatever_of_it_is_reset_and_whenever() {
+    let world = World::start(patient()).await;
+    for stage in STAGES {
+        let mut ids = Vec::new();
+        for _ in RESETS {
+            ids.push(brought_to(&world, stage).await);
+        }
+        if stage == Stage::RollingBack {
+            begin_rollback(&world, &ids).await;
+        }
+        join_all(RESETS.iter().zip(&ids).map(async |(parts, id)| {
+            for part in *parts {
+                // Before the charge there are no branches.
+                if stage != Stage::Uncharged || part.is_empty() {
+                    reset(&world, &format!("order-{id}{part}"), &[]).await;
+                }
+            }
+        }))
+        .await;
+        if stage == Stage::RollingBack {
+            world.books().await.accept("payments").await;
+        }
+        let expected = match stage {
+            Stage::RollingBack => "Cancelled",
+            _ => "DeliveryConfirmed",
+        };
+        join_all(ids.iter().zip(RESETS).map(async |(id, parts)| {
+            delivered_as_far_as_possible(&world.gateway(), id).await;
+            let order = told_once(&world, id).await;
+            assert_eq!(order["status"], expected, "{stage:?} {parts:?}: {order}");
+        }))
+        .await;
+    }
+    world.assert_audit_clean().await;
+}
+
+#[tokio::test]
+async fn a_reset_that_keeps_nothing_of_what_came_later_has_one_end() {
+    let world = World::start(patient()).await;
+    let bare = ["--reapply-exclude", "All"];
+    let mut ids = Vec::new();
+    for parts in [&["", "-fulfilment"][..], &["-fulfilment"], &[""]] {
+        let id = brought_to(&world, Stage::PickedUp).await;
+        for part in parts {
+            reset(&world, &format!("order-{id}{part}"), &bare).await;
+        }
+        ids.push(id);
+    }
+    for id in &ids {
+        delivered_as_far_as_possible(&world.gateway(), id).await;
+        let order = told_once(&world, id).await;
+        assert_eq!(order["status"], "DeliveryConfirmed", "{order}");
+    }
+    world.assert_audit_clean().await;
+}
+
+#[tokio::test]
+async fn a_reset_order_ends_once_while_the_worker_of_a_queue_is_away() {
+    let mut world = World::start(patient()).await;
+    for away in ["orders", "loyalty", "fulfilment"] {
+        let id = brought_to(&world, Stage::Accepted).await;
+        world.worker.take().expect("the worker").kill();
+        let others: Vec<&str> = [
+            "orders",
+            "loyalty",
+            "fulfilment",
+            "failures",
+            "reconciliation",
+        ]
+        .into_iter()
+        .filter(|queue| *queue != away)
+        .flat_map(|queue| ["--queue", queue])
+        .collect();
+        let partial = world.worker_with(&others);
+        reset(&world, &format!("order-{id}"), &[]).await;
+        if away == "orders" {
+            // The kitchen's last report comes while nobody works on orders.
+            delivered_as_far_as_possible(&world.gateway(), &id).await;
+            world.final_history(&format!("order-{id}-fulfilment")).await;
+        }
+        world.start_worker();
+        delivered_as_far_as_possible(&world.gateway(), &id).await;
+        let order = told_once(&world, &id).await;
+        assert_eq!(order["status"], "DeliveryConfirmed", "{away}: {order}");
+        drop(partial);
+    }
+    world.assert_audit_clean().await;
+}
+
+#[tokio::test]
+async fn a_branch_that_was_terminated_leaves_no_ticket_and_no_points_behind() {
+    let world = World::start(patient()).await;
+    let gateway = world.gateway();
+    for then_reset in [false, true] {
+        let id = brought_to(&world, Stage::Accepted).await;
+        terminate(&world, &format!("order-{id}-fulfilment")).await;
+        if then_reset {
+            world.finished(&id).await;
+            reset(&world, &format!("order-{id}"), &[]).await;
+        }
+        let order = told_once(&world, &id).await;
+        assert_eq!(order["status"], "Cancelled", "{order}");
+        assert_eq!(order["cancelled"]["code"], "fulfilment-ended", "{order}");
+        let late = gateway.report(&id, "cooked").await;
+        assert_eq!(late.problem(), "kitchen-report-late", "{late:?}");
+    }
+    // Where the award waits for a store that takes none, its branch still runs.
+    let mut books = world.books().await;
+    books.refuse("loyalty_points", "").await;
+    let id = gateway.place_accepted(json!({})).await;
+    terminate(&world, &format!("order-{id}-loyalty")).await;
+    books.accept("loyalty_points").await;
+    delivered_as_far_as_possible(&gateway, &id).await;
+    let order = told_once(&world, &id).await;
+    assert_eq!(order["status"], "DeliveryConfirmed", "{order}");
+    assert_eq!(order["points"], "awarded", "{order}");
+    world.assert_audit_clean().await;
+}
+
+#[tokio::test]
+async fn an_order_that_is_reset_while_it_is_changed_is_paid_for_as_it_is_cooked() {
+    let world = World::start(patient()).await;
+    let gateway = world.gateway();
+    for how in [&[][..], &["--reapply-exclude", "All"]] {
+        // It was amended before.
+        let before = world.handed_over().await;
+        let wanted = json!({ "quantity": 2 });
+        let amended = gateway.amend(&before, &wanted).await;
+        assert_eq!(amended.status, 200, "{amended:?}");
+        reset(&world, &format!("order-{before}"), how).await;
+
+        // The amendment gets as far as the money, and waits.
+        let during = world.handed_over().await;
+        let mut books = world.books().await;
+        books.lock().await;
+        let order = format!("order-{during}");
+        let resetting = async {
+            let asks = "signalExternalWorkflowExecutionInitiatedEventAttributes";
+            eventually(A_MINUTE, "the amendment is under way", async || {
+                let history = world.history(&order).await;
+                let mut events = history.events().iter();
+                events.any(|event| event[asks].is_object()).then_some(())
+            })
+            .await;
+            reset(&world, &order, how).await;
+            books.unlock().await;
+        };
+        // It may get no answer in time.
+        tokio::join!(gateway.amend(&during, &wanted), resetting);
+
+        for id in [&before, &during] {
+            delivered_as_far_as_possible(&gateway, id).await;
+            let order = told_once(&world, id).await;
+            assert_eq!(order["status"], "DeliveryConfirmed", "{how:?}: {order}");
+            let cooked = "SELECT quantity || '' FROM kitchen_tickets WHERE order_id = $1";
+            let cooked = world.books().await.text(cooked, id).await;
+            assert_eq!(
+                cooked,
+                Some(order["quantity"].to_string()),
+                "{how:?}: {order}"
+            );
+        }
+        assert_eq!(gateway.order(&before).await["quantity"], 2, "{how:?}");
+    }
+    world.assert_audit_clean().await;
+}
+
+#[tokio::test]
+async fn a_cancellation_is_answered_as_the_order_ends_although_it_is_reset() {
+    let world = World::start(patient()).await;
+    let gateway = world.gateway();
+    // Refused before: what was asked comes again in the new run, and is
+    // refused again.
+    let on_its_way = brought_to(&world, Stage::PickedUp).await;
+    let refused = gateway.cancel(&on_its_way).await;
+    assert_eq!(refused.problem(), "order-on-its-way", "{refused:?}");
+    reset(&world, &format!("order-{on_its_way}"), &[]).await;
+    delivered_as_far_as_possible(&gateway, &on_its_way).await;
+    let order = told_once(&world, &on_its_way).await;
+    assert_eq!(order["status"], "DeliveryConfirmed", "{order}");
+
+    // Asked at the same moment.
+    let cooking = brought_to(&world, Stage::Accepted).await;
+    let workflow = format!("order-{cooking}");
+    let resetting = reset(&world, &workflow, &[]);
+    tokio::join!(gateway.cancel(&cooking), resetting);
+    let answer = eventually(A_MINUTE, "it is answered", async || {
+        let answer = gateway.cancel(&cooking).await;
+        (answer.status != 503).then_some(answer)
+    })
+    .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let order = told_once(&world, &cooking).await;
+    assert_eq!(order["status"], "Cancelled", "{order}");
+
+    // By an operator, after the reset, wherever that led to.
+    for kind in ["FirstWorkflowTask", "LastWorkflowTask"] {
+        let id = brought_to(&world, Stage::Accepted).await;
+        let workflow = format!("order-{id}");
+        reset_to(&world, &workflow, kind, &[]).await;
+        let cancel = ["workflow", "cancel", "--workflow-id", &workflow];
+        world.cli().temporal(&cancel).await;
+        let order = told_once(&world, &id).await;
+        assert_eq!(order["status"], "Cancelled", "{kind}: {order}");
+        let code = &order["cancelled"]["code"];
+        assert_eq!(code, "cancelled-by-operator", "{kind}: {order}");
+    }
+    world.assert_audit_clean().await;
+}
+
+/// An order at this stage; one that is to be rolled back is with the kitchen.
+async fn brought_to(world: &World, stage: Stage) -> String {
+    let gateway = world.gateway();
+    let reports = match stage {
+        Stage::Uncharged => return gateway.place_paced(PACE, "Pending").await,
+        Stage::HandedOver => return world.handed_over().await,
+        Stage::Accepted | Stage::RollingBack => 1,
+        Stage::PickedUp => 3,
+        Stage::Delivered => 4,
+    };
+    let id = gateway.place_accepted(json!({})).await;
+    for report in &WAY[1..reports] {
+        gateway.report_taken(&id, report).await;
+    }
+    if stage == Stage::Delivered {
+        world.finished(&id).await;
+    }
+    // The loyalty branch, which may be reset as well, has come so far.
+    eventually(A_MINUTE, "its points are awarded", async || {
+        (gateway.order(&id).await["points"] == "awarded").then_some(())
+    })
+    .await;
+    id
+}
+
+/// Cancels orders whose money cannot be given back yet.
+async fn begin_rollback(world: &World, ids: &[String]) {
+    let refunds = "NEW.kind = 'refund'";
+    world.books().await.refuse("payments", refunds).await;
+    for id in ids {
+        let answer = world.gateway().cancel(id).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        world.gateway().until(id, "Refunding").await;
+    }
+}
+
+async fn reset(world: &World, workflow: &str, how: &[&str]) {
+    reset_to(world, workflow, "FirstWorkflowTask", how).await;
+}
+
+async fn reset_to(world: &World, workflow: &str, kind: &str, how: &[&str]) {
+    // A run that has done nothing yet cannot be reset.
+    eventually(A_MINUTE, "the run has begun", async || {
+        let history = world.history(workflow).await;
+        let has_begun = history.types().contains(&"WORKFLOW_TASK_COMPLETED");
+        has_begun.then_some(())
+    })
+    .await;
+    let reset = ["workflow", "reset", "--workflow-id", workflow];
+    let kind = ["--type", kind, "--reason", "a journey"];
+    world.cli().temporal(&[&reset, &kind, how].concat()).await;
+}
+
+async fn terminate(world: &World, workflow: &str) {
+    let arguments = ["workflow", "terminate", "--workflow-id", workflow];
+    world.cli().temporal(&arguments).await;
+}
+
+/// Reports the whole way of an order; what is not taken was taken before, or
+/// comes too late.
+async fn delivered_as_far_as_possible(gateway: &Gateway, id: &str) {
+    for event in WAY {
+        let answer = eventually(A_MINUTE, "the report is answered", async || {
+            let answer = gateway.report(id, event).await;
+            (![404, 503].contains(&answer.status)).then_some(answer)
+        })
+        .await;
+        assert!([200, 409].contains(&answer.status), "{event}: {answer:?}");
+    }
+}
+
+/// An order that has ended: its money, its points, its ticket, what its customer
+/// and its kitchen were told are of one end.
+async fn told_once(world: &World, id: &str) -> Value {
+    let order = world.finished(id).await;
+    let mut books = world.books().await;
+    let account = books.account(id).await;
+    account.assert_legal();
+    let stage = "SELECT stage FROM kitchen_tickets WHERE order_id = $1";
+    let stage = books.text(stage, id).await;
+    let delivered = format!(
+        "SELECT count(*) FROM kitchen_reports WHERE order_id = '{id}' AND event = 'delivered'"
+    );
+    let delivered = books.number(&delivered).await;
+    let late = world.gateway().report(id, "rejected").await;
+    assert_eq!(late.status, 409, "{late:?}");
+    match order["status"].as_str() {
+        Some("DeliveryConfirmed") => {
+            assert_eq!(order["money"], "charged", "{order}");
+            assert_eq!(account.payment_kinds(), ["charge"], "{order}");
+            assert_eq!(account.points_kinds(), ["award"], "{order}");
+            assert_eq!(stage.as_deref(), Some("delivered"), "{order}");
+            assert_eq!(delivered, 1, "{order}");
+            assert!(account.notifications.is_empty(), "{account:?}");
+        }
+        Some("Cancelled") => {
+            assert_eq!(order["money"], "refunded", "{order}");
+            assert_eq!(account.payment_kinds(), ["charge", "refund"], "{order}");
+            assert_eq!(account.points_left(), 0, "{account:?}");
+            assert_eq!(stage.as_deref(), Some("withdrawn"), "{order}");
+            assert_eq!(delivered, 0, "{order}");
+            assert_eq!(account.notifications.len(), 1, "{account:?}");
+            let told = order["cancelled"].to_string() + account.notifications[0].as_str();
+            for raw in ["Workflow", "workflow_id", "error"] {
+                assert!(!told.contains(raw), "{told}");
+            }
+        }
+        _ => panic!("an order without an end: {order}"),
+    }
+    order
+}
+
+#[tokio::test]
+async fn an_order_that_was_terminated_goes_to_the_door_when_it_is_reset() {
+    let world = World::start(patient()).await;
+    let id = brought_to(&world, Stage::Accepted).await;
+    terminate(&world, &format!("order-{id}")).await;
+    world.final_history(&format!("order-{id}-fulfilment")).await;
+    reset(&world, &format!("order-{id}"), &[]).await;
+    // Reports come too late until the branch runs again.
+    for event in &WAY[1..] {
+        eventually(A_MINUTE, "the report is taken", async || {
+            (world.gateway().report(&id, event).await.status == 200).then_some(())
+        })
+        .await;
+    }
+    let order = told_once(&world, &id).await;
+    assert_eq!(order["status"], "DeliveryConfirmed", "{order}");
+    world.assert_audit_clean().await;
+}
