@@ -259,7 +259,10 @@ impl FromStr for PublicUrl {
         let known_scheme = uri
             .scheme()
             .is_some_and(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS);
-        if !known_scheme || uri.query().is_some() || text.contains('#') {
+        let names_user = uri
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@'));
+        if !known_scheme || names_user || uri.query().is_some() || text.contains('#') {
             return Err(PublicUrlError);
         }
         Ok(Self(text.trim_end_matches('/').to_owned()))
@@ -280,6 +283,7 @@ mod tests {
             "a",
             "/a",
             "ftp://a",
+            "http://user:password@a",
             "http://",
             "http://a/?b",
             "http://a/#b",

@@ -88,7 +88,7 @@ pub(crate) struct SettingsArgs {
     )]
     allowed_hosts: Vec<Host>,
     /// Where the Temporal UI is, for links from the operators' pages
-    #[arg(long, value_name = "URL", env = "PIZZA_TEMPORAL_UI")]
+    #[arg(long, value_name = "URL", env = "PIZZA_TEMPORAL_UI", value_parser = web_url)]
     temporal_ui: Option<Url>,
     /// Let everybody order and see every order, on an address that others can
     /// reach: without customers' keys that is refused otherwise
@@ -182,6 +182,14 @@ fn host(text: &str) -> Result<Host, String> {
         .map_err(|_| "must be a host's name or address, without scheme and port".to_owned())
 }
 
+/// Reads the address of something that browsers open.
+fn web_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.filter(|url| url.username().is_empty() && url.password().is_none())
+        .ok_or_else(|| "must begin with http:// or https:// and name no user".to_owned())
+}
+
 /// Reads a pace in seconds.
 fn pace(text: &str) -> Result<Pace, String> {
     let seconds = text.parse().unwrap_or(f64::NAN);
@@ -254,7 +262,7 @@ pub(crate) async fn serve(
         gateway.temporal_ui = Some(url.clone());
     }
     gateway.limits.connections = open_files::connections(gateway.limits.connections);
-    pizza_api::run(listener, gateway, shutdown)
+    Box::pin(pizza_api::run(listener, gateway, shutdown))
         .await
         .context("the gateway cannot serve")
 }

@@ -26,7 +26,7 @@ struct Later {
 
 impl Later {
     /// Answers each request with what `answer` has for its method and path.
-    async fn start(answer: fn(&Method, &str) -> (u16, Value)) -> Self {
+    async fn start(answer: Answer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let router = Router::new().fallback(respond).with_state(answer);
@@ -48,10 +48,10 @@ impl Later {
     }
 }
 
-async fn respond(
-    State(answer): State<fn(&Method, &str) -> (u16, Value)>,
-    request: Request,
-) -> impl IntoResponse {
+/// The status and the body that a request by this method and path gets.
+type Answer = fn(&Method, &str) -> (u16, Value);
+
+async fn respond(State(answer): State<Answer>, request: Request) -> impl IntoResponse {
     let (status, body) = answer(request.method(), request.uri().path());
     (StatusCode::from_u16(status).expect("a status"), Json(body))
 }

@@ -320,7 +320,7 @@ mod tests {
         (QUEUE_SIZE, &["1", "2048"], &["0", "1000001", "many"]),
         ("OTEL_BSP_MAX_CONCURRENT_EXPORTS", &["1"], &["2"]),
         (
-            "OTEL_SPAN_EVENT_COUNT_LIMIT",
+            "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
             &["0", "128"],
             &["-1", "4294967296"],
         ),

@@ -44,12 +44,12 @@ pub(crate) enum CallError {
     },
     /// The gateway said no.
     #[error("{0}")]
-    Refused(Problem),
+    Refused(Box<Problem>),
     /// The gateway does not take this key, or the lack of one.
     #[error("{problem}; {advice}")]
     NotAllowed {
         /// What it said.
-        problem: Problem,
+        problem: Box<Problem>,
         /// What to do.
         advice: String,
     },
@@ -79,7 +79,7 @@ impl CallError {
     }
 
     /// What the gateway said, if it did.
-    pub(crate) const fn problem(&self) -> Option<&Problem> {
+    pub(crate) fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Refused(problem) | Self::NotAllowed { problem, .. } => Some(problem),
             _ => None,

@@ -354,7 +354,7 @@ impl Gateway {
     /// that is the trouble.
     async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CallError> {
         match read(self.send(self.by_right(request)).await?).await {
-            Err(CallError::Refused(problem)) => Err(refused(problem)),
+            Err(CallError::Refused(problem)) => Err(refused(*problem)),
             answer => answer,
         }
     }
@@ -425,9 +425,10 @@ fn under_key(request: RequestBuilder, key: Option<&str>) -> RequestBuilder {
 fn refused(problem: Problem) -> CallError {
     if problem.status == StatusCode::UNAUTHORIZED {
         let advice = NO_CUSTOMER.to_owned();
+        let problem = Box::new(problem);
         return CallError::NotAllowed { problem, advice };
     }
-    CallError::Refused(problem)
+    CallError::Refused(Box::new(problem))
 }
 
 /// Reads a good answer, or fails with what the problem document says.
@@ -435,7 +436,7 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<T, CallError> {
     if response.status().is_success() {
         return response.json().await.map_err(CallError::Unreadable);
     }
-    Err(CallError::Refused(Problem::of(response).await))
+    Err(CallError::Refused(Box::new(Problem::of(response).await)))
 }
 
 #[cfg(test)]
