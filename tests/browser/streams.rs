@@ -96,19 +96,15 @@ async fn only_the_tab_in_front_holds_a_stream_and_a_seventh_tab_loads() {
     let gateway = world.gateway();
     let id = gateway.place_accepted(json!({})).await;
     let page = gateway.at(&format!("/orders/{id}"));
-    let holds = async |state: &str| {
-        let css = format!("html[data-stream={state}]");
-        eventually(SOON, &css, async || browser.has(&css).await.then_some(())).await;
-    };
     browser.visit(&page).await;
-    holds("open").await;
+    holds(&browser, "open").await;
     for _ in 1..7 {
         browser.visit_in_a_new_tab(&page).await;
-        holds("open").await;
+        holds(&browser, "open").await;
     }
     for tab in 0..6 {
         browser.turn_to_tab(tab, false).await;
-        holds("hidden").await;
+        holds(&browser, "hidden").await;
     }
     gateway.report_taken(&id, "cooked").await;
     let cooked = [("cooked", "done")];
@@ -118,9 +114,9 @@ async fn only_the_tab_in_front_holds_a_stream_and_a_seventh_tab_loads() {
     assert_eq!(browser.picture().await["cooked"], "waiting");
     browser.turn_to_tab(0, true).await;
     browser.until_pictured(&cooked).await;
-    holds("open").await;
+    holds(&browser, "open").await;
     browser.turn_to_tab(6, false).await;
-    holds("hidden").await;
+    holds(&browser, "hidden").await;
 }
 
 #[tokio::test]
@@ -130,29 +126,32 @@ async fn of_many_windows_in_view_those_used_last_hold_a_stream() {
     let gateway = world.gateway();
     let id = gateway.place_accepted(json!({})).await;
     let page = gateway.at(&format!("/orders/{id}"));
-    let holds = async |state: &str| {
-        let css = format!("html[data-stream={state}]");
-        eventually(SOON, &css, async || browser.has(&css).await.then_some(())).await;
-    };
     browser.visit(&page).await;
-    holds("open").await;
+    holds(&browser, "open").await;
     for _ in 1..7 {
         browser.visit_in_a_new_window(&page).await;
-        holds("open").await;
+        holds(&browser, "open").await;
     }
     for (window, state) in ["paused", "paused", "paused", "open", "open", "open", "open"]
         .into_iter()
         .enumerate()
     {
         browser.turn_to_tab(window, false).await;
-        holds(state).await;
+        holds(&browser, state).await;
     }
     browser.turn_to_tab(0, false).await;
     browser.until_it_says("This page is paused").await;
     browser.click("#paused").await;
-    holds("open").await;
+    holds(&browser, "open").await;
     browser.turn_to_tab(3, false).await;
-    holds("paused").await;
+    holds(&browser, "paused").await;
+}
+
+/// Waits until the page's stream stands like this: `open`, `hidden` or
+/// `paused`.
+async fn holds(browser: &Browser, state: &str) {
+    let css = format!("html[data-stream={state}]");
+    eventually(SOON, &css, async || browser.has(&css).await.then_some(())).await;
 }
 
 /// Waits until a page has its stream and shows what that tells at first, and
