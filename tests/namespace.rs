@@ -42,7 +42,7 @@ fn body(operation: &str) -> Option<Value> {
 async fn a_missing_namespace_is_a_503_that_names_it_for_every_request() {
     let mut world = World::start(Setup::default()).await;
     // The store has an order that is under way, and knows of a parked task.
-    let id = world.gateway().place_paced(600.0, "Pending").await;
+    let id = world.gateway().place_paced(60.0, "Pending").await;
     world.worker.take().expect("the worker").kill();
     world.gateway.take().expect("the gateway").kill();
     world.use_namespace(NOWHERE);

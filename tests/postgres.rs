@@ -91,13 +91,13 @@ async fn of_several_processes_that_migrate_at_once_one_does_it() {
         for output in futures::future::join_all(migrating).await {
             assert_eq!(output.code, Some(0), "{output:?}");
             let outcome = output.json_lines().remove(0);
-            assert_eq!(outcome["version"], 5, "{outcome}");
+            assert_eq!(outcome["version"], 6, "{outcome}");
             made.push(outcome["made"].as_u64().expect("a number"));
         }
         made.sort_unstable();
-        assert_eq!(made, [0, 0, 0, 5], "{engine:?}");
+        assert_eq!(made, [0, 0, 0, 6], "{engine:?}");
         let text = cli.ok(&["migrate"]).await;
-        assert_eq!(text.trim(), "the store is up to date (version 5)");
+        assert_eq!(text.trim(), "the store is up to date (version 6)");
         let audit = cli.pizza(&["audit", "--store-only", "--json"]).await;
         clean_summary(&audit);
     }

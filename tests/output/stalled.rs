@@ -56,6 +56,8 @@ async fn lines_that_nobody_reads_are_dropped_and_counted_and_hold_nothing_up() {
     let arguments = [
         "gateway",
         "--json",
+        "--requests-per-second",
+        "0",
         "--listen",
         "127.0.0.1:0",
         "--metrics-listen",

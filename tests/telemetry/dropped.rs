@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Told;
 use super::metrics::Scrape;
-use crate::harness::{SOON, eventually};
+use crate::harness::{SOON, Setup, World, eventually, ports};
 
 /// Inputs that no signal handler can read, as flags of the Temporal CLI.
 const UNREADABLE: [&[&str]; 4] = [
@@ -22,16 +21,24 @@ const UNREADABLE: [&[&str]; 4] = [
 
 #[tokio::test]
 async fn a_signal_that_nobody_can_read_is_dropped_counted_and_named() {
-    let told = Told::world().await;
-    let gateway = told.gateway();
+    let metrics = format!("127.0.0.1:{}", ports::free());
+    let world = World::start(Setup {
+        kitchen: false,
+        // None passes while so many signals are sent.
+        kitchen_deadline_seconds: 600.0,
+        worker_variables: vec![("PIZZA_METRICS_LISTEN".to_owned(), metrics.clone())],
+        ..Setup::default()
+    })
+    .await;
+    let gateway = world.gateway();
     let parked = gateway.place(json!({ "errorOnStep": 6 })).await;
-    told.finished(&parked).await;
+    world.finished(&parked).await;
     let task = format!("failed-refund-payment-{parked}");
     let bulk = json!({ "action": "redrive", "orderId": parked, "ratePerSecond": 0.1 });
-    let started = told.operator().post("/failures/bulk", &bulk).await;
+    let started = world.operator().post("/failures/bulk", &bulk).await;
     assert_eq!(started.status, 202, "{started:?}");
     let bulk = started.json()["bulkId"].as_str().expect("an id").to_owned();
-    let id = told.handed_over().await;
+    let id = world.handed_over().await;
     let order = format!("order-{id}");
     let branch = format!("{order}-fulfilment");
     let bulk_workflow = format!("failure-bulk-{bulk}");
@@ -44,11 +51,11 @@ async fn a_signal_that_nobody_can_read_is_dropped_counted_and_named() {
     ];
     for (workflow, _, signal) in signals {
         for input in UNREADABLE {
-            signal_to(&told, workflow, signal, input).await;
+            signal_to(&world, workflow, signal, input).await;
         }
     }
-    signal_to(&told, &order, "answerChange", &["--input", "\"x\""]).await;
-    signal_to(&told, &branch, "requestChange", &["--input", "\"x\""]).await;
+    signal_to(&world, &order, "answerChange", &["--input", "\"x\""]).await;
+    signal_to(&world, &branch, "requestChange", &["--input", "\"x\""]).await;
 
     // Each is counted once, by the workflow and the signal.
     for (workflow, workflow_type, signal) in signals {
@@ -58,11 +65,11 @@ async fn a_signal_that_nobody_can_read_is_dropped_counted_and_named() {
         ];
         let what = format!("what was sent to {workflow} is counted");
         eventually(SOON, &what, async || {
-            let scrape = Scrape::of(&told.worker_metrics).await;
+            let scrape = Scrape::of(&metrics).await;
             (scrape.sum("pizza_messages_dropped_total", &labels) >= 4.0).then_some(())
         })
         .await;
-        let text = told.worker.as_ref().expect("a worker").stderr();
+        let text = world.worker.as_ref().expect("a worker").stderr();
         let named = text
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -74,24 +81,26 @@ async fn a_signal_that_nobody_can_read_is_dropped_counted_and_named() {
     // bulk operation comes to its end without having been stopped.
     let amended = gateway.amend(&id, &json!({ "quantity": 2 })).await;
     assert_eq!(amended.status, 200, "{amended:?}");
-    told.deliver(&id).await;
-    assert_eq!(told.finished(&id).await["status"], "DeliveryConfirmed");
+    for event in ["accepted", "cooked", "pickedUp", "delivered"] {
+        gateway.report_taken(&id, event).await;
+    }
+    assert_eq!(world.finished(&id).await["status"], "DeliveryConfirmed");
     let ended = eventually(SOON, "the bulk operation ends", async || {
         let path = format!("/failures/bulk/{bulk}");
-        let progress = told.operator().get(&path).await.json();
+        let progress = world.operator().get(&path).await.json();
         (progress["running"] == false).then_some(progress)
     })
     .await;
     assert_eq!(ended["stopped"], false, "{ended}");
     for workflow in [&order, &branch, &task, &bulk_workflow] {
-        let history = told.history(workflow).await;
+        let history = world.history(workflow).await;
         let failed = history.types().contains(&"WORKFLOW_TASK_FAILED");
         assert!(!failed, "{workflow}: {:?}", history.types());
     }
-    told.assert_audit_clean().await;
+    world.assert_audit_clean().await;
 }
 
-async fn signal_to(told: &Told, workflow: &str, signal: &str, input: &[&str]) {
+async fn signal_to(world: &World, workflow: &str, signal: &str, input: &[&str]) {
     let to = [
         "workflow",
         "signal",
@@ -100,5 +109,5 @@ async fn signal_to(told: &Told, workflow: &str, signal: &str, input: &[&str]) {
         "--name",
         signal,
     ];
-    told.cli().temporal(&[&to, input].concat()).await;
+    world.cli().temporal(&[&to, input].concat()).await;
 }

@@ -56,6 +56,14 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .with_state(Arc::clone(app))
 }
 
+/// Whether this address is for holders of an operator's or a kitchen's key
+/// alone. Requests without a known key are refused there before their body has
+/// come.
+pub(crate) fn is_for_staff(path: &str) -> bool {
+    let roots = ["/failures", "/failure-queues", "/kitchen/"];
+    roots.iter().any(|root| path.starts_with(root))
+}
+
 async fn not_found() -> Problem {
     Problem::new(ErrorCode::NotFound, "nothing is served at this address")
 }
