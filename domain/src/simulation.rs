@@ -122,25 +122,34 @@ impl Pace {
     /// # Errors
     /// When it is not a number from 0 to 3600.
     pub fn from_seconds(seconds: f64) -> Result<Self, InvalidField> {
-        Self::up_to(Self::MAX, seconds)
-    }
-
-    /// The same, of a wait that is not longer than `most`.
-    ///
-    /// # Errors
-    /// When it is not a number of seconds from 0 to `most`.
-    pub fn up_to(most: Self, seconds: f64) -> Result<Self, InvalidField> {
-        let most = most.duration().as_secs_f64();
-        if !(0.0..=most).contains(&seconds) {
-            return Err(InvalidField::new(
-                "perStepDelaySeconds",
-                format!("must be a number from 0 to {most}"),
-            ));
+        if !(0.0..=Self::MAX.duration().as_secs_f64()).contains(&seconds) {
+            return Err(Self::beyond(Self::MAX));
         }
         // In range, so the cast neither truncates nor wraps.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let milliseconds = (seconds * 1000.0).round() as u32;
         Ok(Self(milliseconds))
+    }
+
+    /// Refuses a wait that is longer than `most`.
+    ///
+    /// # Errors
+    /// When it is; the error names `most`.
+    pub fn check_up_to(self, most: Self) -> Result<(), InvalidField> {
+        if self.0 <= most.0 {
+            return Ok(());
+        }
+        Err(Self::beyond(most))
+    }
+
+    /// The refusal of a wait that is not from 0 to `most`.
+    #[must_use]
+    pub fn beyond(most: Self) -> InvalidField {
+        let most = most.duration().as_secs_f64();
+        InvalidField::new(
+            "perStepDelaySeconds",
+            format!("must be a number from 0 to {most}"),
+        )
     }
 
     /// The wait.

@@ -176,7 +176,7 @@ fn simulation(site: &Site<'_>, typed: &Typed) -> Markup {
     let longest = site.app.use_cases().settings.longest_pace;
     let is_allowed = |seconds: &str| {
         let seconds = seconds.parse().unwrap_or(f64::NAN);
-        Pace::up_to(longest, seconds).is_ok()
+        Pace::from_seconds(seconds).is_ok_and(|pace| pace.check_up_to(longest).is_ok())
     };
     let scenario = typed.error_on_step.as_deref().unwrap_or("none");
     let pace = typed.per_step_delay_seconds.as_deref().unwrap_or(PACE);

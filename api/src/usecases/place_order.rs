@@ -84,7 +84,7 @@ impl UseCases {
     ) -> Result<Placed, UseCaseError> {
         let key = request.key.clone();
         let (request, scenarios) = parse(viewer, request, self.settings.longest_pace)?;
-        let allowed = self.allow_new(scenarios);
+        let allowed = self.allow_new(&request, scenarios);
         let wanted = match key {
             Some(key) => {
                 let orders = self.orders_under(&key, &request, scenarios, allowed);
@@ -132,13 +132,24 @@ impl UseCases {
 
     /// Whether this gateway takes such an order as a new one. What was taken
     /// before, under other settings, is the same order all the same.
-    fn allow_new(&self, scenarios: &[ErrorOnStep]) -> Result<(), UseCaseError> {
+    fn allow_new(
+        &self,
+        request: &OrderRequest,
+        scenarios: &[ErrorOnStep],
+    ) -> Result<(), UseCaseError> {
+        self.allow_pace(request.simulation.pace)?;
         if self.settings.fault_injection || *scenarios == NO_ERROR {
             return Ok(());
         }
         Err(UseCaseError::FaultInjectionDisabled {
             field: "errorOnStep",
         })
+    }
+
+    /// Whether this gateway takes new orders of this pace.
+    pub(super) fn allow_pace(&self, pace: Pace) -> Result<(), UseCaseError> {
+        pace.check_up_to(self.settings.longest_pace)
+            .map_err(|field| UseCaseError::invalid(Violation::OutOfRange, field))
     }
 
     fn accept(
@@ -215,8 +226,9 @@ pub(super) fn parse(
         })?,
         simulation: Simulation {
             error_on_step: ErrorOnStep::None,
+            // What no gateway takes is told with the limit of this one.
             pace: number(request.per_step_delay_seconds, |seconds| {
-                Pace::up_to(longest_pace, seconds)
+                Pace::from_seconds(seconds).map_err(|_| Pace::beyond(longest_pace))
             })?,
         },
     };
@@ -303,24 +315,6 @@ mod tests {
             parse(&Viewer::Public, PlaceOrder::default(), Pace::MAX).expect("an order");
         assert_eq!(request, OrderRequest::default());
         assert_eq!(scenarios, [ErrorOnStep::None]);
-    }
-
-    #[test]
-    fn a_pace_beyond_the_operators_bound_is_refused_with_the_bound() {
-        let longest = Pace::from_seconds(1.5).expect("in range");
-        let paced = |seconds| {
-            let request = PlaceOrder {
-                per_step_delay_seconds: Some(seconds),
-                ..PlaceOrder::default()
-            };
-            let parsed = parse(&Viewer::Public, request, longest);
-            parsed.map(|(request, _)| request.simulation.pace)
-        };
-        assert_eq!(paced(1.5).ok(), Some(longest));
-        let refused = paced(1.6).expect_err("too long");
-        assert_eq!(refused.code(), ErrorCode::OutOfRange);
-        let told = "perStepDelaySeconds must be a number from 0 to 1.5";
-        assert_eq!(refused.to_string(), told);
     }
 
     #[test]

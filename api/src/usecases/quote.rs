@@ -29,6 +29,7 @@ impl UseCases {
         request: PlaceOrder,
     ) -> Result<Quote, UseCaseError> {
         let (request, _) = parse(viewer, request, self.settings.longest_pace)?;
+        self.allow_pace(request.simulation.pace)?;
         let prices = self.settings.menu.prices_of(&request.flavour);
         let id = OrderId::from_uuid(Uuid::nil());
         let order = Order::accept(request, id, prices, self.settings.stages, now_ms());

@@ -8,7 +8,7 @@ use pizza_api::proto::menu_service_client::MenuServiceClient;
 use pizza_api::proto::order_service_client::OrderServiceClient;
 use pizza_api::proto::place_order_request::ErrorOnStep;
 use pizza_api::proto::{GetMenuRequest, PlaceOrderRequest, PlaceOrderResponse};
-use pizza_domain::{Menu, MenuItem, Money, Prices};
+use pizza_domain::{Menu, MenuItem, Money, Pace, Prices};
 use reqwest::Response;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
@@ -184,7 +184,7 @@ async fn what_is_compared_under_a_key_is_what_was_asked_for_and_not_how() {
 #[tokio::test]
 async fn a_key_finds_its_orders_whatever_the_gateway_allows_by_now() {
     let gateway = TestGateway::start().await;
-    let all = json!({ "errorOnStep": "ALL" });
+    let all = json!({ "errorOnStep": "ALL", "perStepDelaySeconds": 1.6 });
     let away = problem(post(&gateway, &["monday"], &all).await).await;
     assert_eq!(away["code"], "temporal-unavailable");
     let ids = kept_ids(&gateway, "monday").await;
@@ -195,7 +195,9 @@ async fn a_key_finds_its_orders_whatever_the_gateway_allows_by_now() {
 
     let options = StoreOptions::new(gateway.store_url.clone());
     let strict = TestGateway::on(options, |gateway| {
-        gateway.use_cases.settings.fault_injection = false;
+        let settings = &mut gateway.use_cases.settings;
+        settings.fault_injection = false;
+        settings.longest_pace = Pace::from_seconds(1.5).expect("in range");
     })
     .await;
     let answer = post(&strict, &["monday"], &all).await;
@@ -203,8 +205,16 @@ async fn a_key_finds_its_orders_whatever_the_gateway_allows_by_now() {
     let answer: Value = answer.json().await.expect("JSON");
     assert_eq!(answer["orderId"], ids[0]);
     assert_eq!(answer["orders"].as_array().map(Vec::len), Some(8));
-    let refused = problem(post(&strict, &["tuesday"], &all).await).await;
+    let refused =
+        problem(post(&strict, &["tuesday"], &json!({ "errorOnStep": "ALL" })).await).await;
     assert_eq!(refused["code"], "fault-injection-disabled");
+    for (key, seconds) in [(&["tuesday"][..], 1.6), (&[], 1.6), (&[], 3601.0)] {
+        let slow = json!({ "perStepDelaySeconds": seconds });
+        let refused = problem(post(&strict, key, &slow).await).await;
+        assert_eq!(refused["code"], "out-of-range", "{refused}");
+        let told = "perStepDelaySeconds must be a number from 0 to 1.5";
+        assert_eq!(refused["detail"], told);
+    }
     let reused = json!({ "errorOnStep": 1 });
     let reused = problem(post(&strict, &["monday"], &reused).await).await;
     assert_eq!(reused["code"], "idempotency-key-reused");
