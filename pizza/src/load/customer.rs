@@ -20,7 +20,7 @@ use crate::client::gateway::{ChangeView, OrderView};
 
 /// How long an order that looks wrong after its last status may take until it
 /// is as it should be: points and parked tasks may be noted a moment later.
-const LAST_WRITES: Duration = Duration::from_secs(10);
+const LAST_WRITES: Duration = Duration::from_secs(30);
 
 /// How often it is looked at meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
