@@ -5,7 +5,7 @@ use pizza_api::proto::AmendOrderRequest;
 use pizza_api::proto::order_service_client::OrderServiceClient;
 use serde_json::{Value, json};
 
-use crate::harness::gateway::Gateway;
+use crate::harness::gateway::{Answer, Gateway};
 use crate::harness::grpc::{Grpc, code_of};
 use crate::harness::recording::record_if_wanted;
 use crate::harness::{SOON, Setup, World, eventually};
@@ -274,18 +274,46 @@ async fn a_difference_that_cannot_be_charged_leaves_the_order_as_it_was() {
 }
 
 #[tokio::test]
+async fn an_amendment_that_failed_is_tried_again_under_its_key_and_made_once() {
+    let world = World::start(Setup {
+        kitchen: false,
+        kitchen_deadline_seconds: 60.0,
+        ..Setup::default()
+    })
+    .await;
+    let gateway = world.gateway();
+    let id = world.handed_over().await;
+    let mut books = world.books().await;
+    books
+        .refuse("payment_adjustments", "NEW.kind = 'charge'")
+        .await;
+    for _ in 0..2 {
+        let failed = amend_under_a_key(&gateway, &id, 2).await;
+        assert_eq!(failed.problem(), "amendment-failed", "{failed:?}");
+    }
+    books.accept("payment_adjustments").await;
+    let other = amend_under_a_key(&gateway, &id, 3).await;
+    assert_eq!(other.problem(), "idempotency-key-reused", "{other:?}");
+    for _ in 0..2 {
+        let made = amend_under_a_key(&gateway, &id, 2).await;
+        assert_eq!(made.json()["difference"], 1200, "{made:?}");
+    }
+    delivered(&world, &id, false).await;
+    let books = Books {
+        payments: json!([["charge", 1200]]),
+        adjustments: json!([["void", 1200], ["void", 1200], ["charge", 1200]]),
+        points: 24,
+    };
+    assert_books(&world, &id, &books).await;
+    world.assert_audit_clean().await;
+}
+
+#[tokio::test]
 async fn an_amendment_sent_twice_under_one_key_is_made_once() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
     let id = world.handed_over().await;
-    let send = async |quantity: u64| {
-        let request = gateway
-            .client
-            .patch(gateway.at(&format!("/orders/{id}")))
-            .header("idempotency-key", "two-please")
-            .json(&json!({ "quantity": quantity }));
-        gateway.send(request).await
-    };
+    let send = async |quantity| amend_under_a_key(&gateway, &id, quantity).await;
     let first = send(2).await;
     assert_eq!(first.json()["difference"], 1200, "{first:?}");
     amended(&gateway, &id, &json!({ "quantity": 3 })).await;
@@ -360,6 +388,16 @@ async fn amended(gateway: &Gateway, id: &str, wanted: &Value) -> Value {
     let answer = gateway.amend(id, wanted).await;
     assert_eq!(answer.status, 200, "{wanted}: {answer:?}");
     answer.json()
+}
+
+/// Amends the order's quantity, always under the same key.
+async fn amend_under_a_key(gateway: &Gateway, id: &str, quantity: u64) -> Answer {
+    let request = gateway
+        .client
+        .patch(gateway.at(&format!("/orders/{id}")))
+        .header("idempotency-key", "as-many-please")
+        .json(&json!({ "quantity": quantity }));
+    gateway.send(request).await
 }
 
 /// Brings an order to the door.

@@ -32,8 +32,8 @@ pub struct Amended {
 
 impl UseCases {
     /// Amends an order that the kitchen has not accepted. Sent again with the
-    /// same key, the request acts once. One that changes nothing is a yes,
-    /// too.
+    /// same key, the request acts once; where it failed and the order is as it
+    /// was, it is tried again. One that changes nothing is a yes, too.
     ///
     /// # Errors
     /// When a field is not allowed, when there is no such order for this
@@ -59,10 +59,11 @@ impl UseCases {
         {
             return self.unchanged(viewer, id).await;
         }
-        let limit = self.settings.report_timeout;
-        let asked = amendment.clone();
-        let changed = self.temporal.amend_order(id, asked, key.clone(), limit);
-        match changed.await? {
+        let changed = match &keyed {
+            Some(keyed) => self.amend_once(keyed).await,
+            None => self.send_amendment(id, &amendment, None).await,
+        };
+        match changed? {
             Changed::Yes(receipt) => self.amended(viewer, id, &amendment, receipt).await,
             Changed::No(ChangeRefusal::Unchanged) => {
                 let status = self.get_order(viewer, id).await?.record.status;
@@ -84,6 +85,35 @@ impl UseCases {
                 _ => UseCaseError::OrderUnattended,
             }),
         }
+    }
+
+    /// Amends an order once under a key. An attempt that failed had no effect:
+    /// once a client was told of it, the key stands for another attempt.
+    async fn amend_once(
+        &self,
+        keyed: &KeyedAmendment<'_>,
+    ) -> Result<Changed<AmendReceipt>, UseCaseError> {
+        // An attempt that was refused at once leaves no trace in Temporal, so
+        // its id is never sent again once a later one may have acted.
+        let attempt = self.failed_attempts(keyed).await?;
+        let under = Some((keyed.key, attempt));
+        let sent = self.send_amendment(keyed.order, keyed.asked, under);
+        let changed = sent.await?;
+        if let Changed::No(ChangeRefusal::Failed(_)) = &changed {
+            self.keep_that_it_failed(keyed, attempt).await?;
+        }
+        Ok(changed)
+    }
+
+    async fn send_amendment(
+        &self,
+        id: OrderId,
+        asked: &Amendment,
+        attempt: Option<(&IdempotencyKey, u32)>,
+    ) -> Result<Changed<AmendReceipt>, UseCaseError> {
+        let limit = self.settings.report_timeout;
+        let sent = self.temporal.amend_order(id, asked.clone(), attempt, limit);
+        Ok(sent.await?)
     }
 
     /// The answer to a receipt, which may be that of an earlier request with

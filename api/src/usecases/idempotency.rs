@@ -83,6 +83,8 @@ impl UseCases {
 /// An amendment that came under a key. Temporal remembers under the key the
 /// amendments that were made; of those that change nothing it has no trace, and
 /// they are kept here, so that they change nothing when they are sent again.
+/// Attempts that failed are kept here as well: Temporal would answer each with
+/// its failure for ever, so the next one goes under another id.
 pub(super) struct KeyedAmendment<'a> {
     pub(super) customer: &'a CustomerId,
     pub(super) order: OrderId,
@@ -94,6 +96,15 @@ impl KeyedAmendment<'_> {
     /// Where it is kept: not where any order is, whose keys have no spaces.
     fn place(&self) -> String {
         format!("amend {} {}", self.order, self.key.as_str())
+    }
+
+    /// Where it is kept that an attempt at it failed.
+    fn place_of_failure(&self, attempt: u32) -> String {
+        format!(
+            "amend-failed {} {} {attempt}",
+            self.order,
+            self.key.as_str()
+        )
     }
 
     fn request(&self) -> KeptRequest {
@@ -123,10 +134,7 @@ impl UseCases {
         &self,
         amendment: &KeyedAmendment<'_>,
     ) -> Result<bool, UseCaseError> {
-        let place = amendment.place();
-        let kept = self.store.kept_request(amendment.customer, &place).await?;
-        kept.as_ref()
-            .map_or(Ok(false), |kept| amendment.is_same(kept).map(|()| true))
+        self.is_kept_at(&amendment.place(), amendment).await
     }
 
     /// Keeps that the amendment changed nothing.
@@ -137,10 +145,61 @@ impl UseCases {
         &self,
         amendment: &KeyedAmendment<'_>,
     ) -> Result<(), UseCaseError> {
-        let (place, request) = (amendment.place(), amendment.request());
+        self.keep_at(&amendment.place(), amendment).await
+    }
+
+    /// How many attempts at the amendment failed, and a client was told so.
+    ///
+    /// # Errors
+    /// When the key was used for another one, or the store is away.
+    pub(super) async fn failed_attempts(
+        &self,
+        amendment: &KeyedAmendment<'_>,
+    ) -> Result<u32, UseCaseError> {
+        let mut failed = 0;
+        // An order takes no more attempts than that.
+        while failed < Amendment::MOST_OF_AN_ORDER {
+            let place = amendment.place_of_failure(failed);
+            if !self.is_kept_at(&place, amendment).await? {
+                break;
+            }
+            failed += 1;
+        }
+        Ok(failed)
+    }
+
+    /// Keeps that this attempt at the amendment failed.
+    ///
+    /// # Errors
+    /// When the key was used for another one, or the store is away.
+    pub(super) async fn keep_that_it_failed(
+        &self,
+        amendment: &KeyedAmendment<'_>,
+        attempt: u32,
+    ) -> Result<(), UseCaseError> {
+        let place = amendment.place_of_failure(attempt);
+        self.keep_at(&place, amendment).await
+    }
+
+    async fn is_kept_at(
+        &self,
+        place: &str,
+        amendment: &KeyedAmendment<'_>,
+    ) -> Result<bool, UseCaseError> {
+        let kept = self.store.kept_request(amendment.customer, place).await?;
+        kept.as_ref()
+            .map_or(Ok(false), |kept| amendment.is_same(kept).map(|()| true))
+    }
+
+    async fn keep_at(
+        &self,
+        place: &str,
+        amendment: &KeyedAmendment<'_>,
+    ) -> Result<(), UseCaseError> {
+        let request = amendment.request();
         let store = &self.store;
         let kept = store
-            .keep_request(amendment.customer, &place, &request)
+            .keep_request(amendment.customer, place, &request)
             .await?;
         amendment.is_same(&kept)
     }

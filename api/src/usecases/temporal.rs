@@ -437,17 +437,17 @@ impl TemporalGateway {
     }
 
     /// Amends an order in its workflow and waits for the answer. With a key,
-    /// to ask again is safe.
+    /// and the number of the attempt under it, to ask again is safe.
     pub(super) async fn amend_order(
         &self,
         id: OrderId,
         amendment: Amendment,
-        key: Option<IdempotencyKey>,
+        attempt: Option<(&IdempotencyKey, u32)>,
         limit: Duration,
     ) -> Result<Changed<AmendReceipt>, TemporalError> {
         let options = WorkflowExecuteUpdateOptions::builder()
             .rpc_options(rpc_options(limit))
-            .maybe_update_id(key.map(amendment_id))
+            .maybe_update_id(attempt.map(|(key, attempt)| amendment_id(key, attempt)))
             .build();
         self.within(limit, async |client| {
             let saga = client.get_workflow_handle::<OrderWorkflow>(order_workflow_id(id));
@@ -619,11 +619,14 @@ impl TemporalGateway {
 /// The id of the update that cancels an order.
 const CANCELLATION: &str = "cancel";
 
-/// The id of an amendment that was sent under a key. Ids are never encrypted,
-/// and the key is the client's own text.
-fn amendment_id(key: IdempotencyKey) -> String {
-    let key = Uuid::new_v5(&Uuid::NAMESPACE_OID, String::from(key).as_bytes());
-    format!("amend-{key}")
+/// The id of an attempt at an amendment that was sent under a key. Ids are
+/// never encrypted, and the key is the client's own text.
+fn amendment_id(key: &IdempotencyKey, attempt: u32) -> String {
+    let key = Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_str().as_bytes());
+    match attempt {
+        0 => format!("amend-{key}"),
+        attempt => format!("amend-{key}-{attempt}"),
+    }
 }
 
 /// A page of a history with its payloads decrypted, as far as there are keys.
