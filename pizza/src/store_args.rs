@@ -1,6 +1,5 @@
 //! Where the store is, for every command that uses it.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -92,7 +91,7 @@ impl StoreArgs {
         let url = match (&self.database_url, &self.database_url_file) {
             (Some(url), _) => url.0.clone(),
             (None, Some(file)) => read(file)?,
-            (None, None) => default_url(std::env::var_os("PIZZA_DATA").as_deref()),
+            (None, None) => store_in(&data_folder()).url,
         };
         let mut options = StoreOptions::new(url);
         if let Err(error) = options.check() {
@@ -120,10 +119,9 @@ pub(crate) fn store_in(data: &Path) -> StoreOptions {
     StoreOptions::in_file(&data.join("pizza.db"))
 }
 
-/// The store of the `pizza dev` that was told the same, as its keys are found.
-fn default_url(data: Option<&OsStr>) -> String {
-    let data = data.filter(|data| !data.is_empty());
-    store_in(Path::new(data.unwrap_or(OsStr::new(DATA)))).url
+/// The folder of the `pizza dev` that was told the same.
+pub(crate) fn data_folder() -> PathBuf {
+    std::env::var_os("PIZZA_DATA").map_or_else(|| PathBuf::from(DATA), PathBuf::from)
 }
 
 /// Reads the one line of a file.
@@ -183,10 +181,8 @@ mod tests {
         assert_eq!(read.url, "postgres://u:secret@h/db");
         let named = options(&["--database-url", "sqlite:a.db"]).expect("read");
         assert_eq!(named.url, "sqlite:a.db");
-        assert_eq!(default_url(None), "sqlite:.pizza/pizza.db");
-        assert_eq!(default_url(Some(OsStr::new(""))), default_url(None));
-        let elsewhere = default_url(Some(OsStr::new("/srv/shop")));
-        assert_eq!(elsewhere, "sqlite:/srv/shop/pizza.db");
+        let of_dev = store_in(Path::new("/srv/shop"));
+        assert_eq!(of_dev.url, "sqlite:/srv/shop/pizza.db");
         let sized = options(&["--store-connections", "3", "--store-timeout-seconds", "0.5"]);
         let sized = sized.expect("read");
         assert_eq!(

@@ -30,7 +30,7 @@ pub(crate) fn load() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
     const UNUSABLE: &str =
         "the Temporal connection settings (TEMPORAL_*, temporal.toml) are unusable";
     // A file that was named and is not there would be done without.
-    if let Some(path) = std::env::var_os(CONFIG_FILE).filter(|path| !path.is_empty()) {
+    if let Some(path) = std::env::var_os(CONFIG_FILE) {
         let path = Path::new(&path);
         File::open(path).with_context(|| format!("{CONFIG_FILE} {}", path.display()))?;
     }
@@ -65,7 +65,7 @@ pub(crate) fn load() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
             }
         }
     }
-    if let Some(path) = std::env::var_os(API_KEY_FILE).filter(|path| !path.is_empty()) {
+    if let Some(path) = std::env::var_os(API_KEY_FILE) {
         ensure!(
             profile.api_key.is_none(),
             "there are two API keys for Temporal: one in {API_KEY_FILE}, one in TEMPORAL_API_KEY \

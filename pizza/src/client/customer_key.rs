@@ -22,7 +22,7 @@ impl CustomerArgs {
     /// A client of the gateway that shows the key. Nothing is sent yet.
     pub(crate) fn connect(&self) -> anyhow::Result<Gateway> {
         let gateway = self.gateway.connect()?;
-        match self.key.clone().filter(|key| !key.is_empty()) {
+        match self.key.clone() {
             Some(key) => {
                 key.check("customer's", "PIZZA_KEY or --key")?;
                 Ok(gateway.with_key(key))

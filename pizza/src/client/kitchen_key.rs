@@ -8,7 +8,8 @@ use pizza_api::Role;
 
 use super::gateway::{GatewayUrl, KitchenDoor};
 use super::secret::Secret;
-use super::shown_key::{ShownKey, data_folder};
+use super::shown_key::ShownKey;
+use crate::store_args::data_folder;
 
 /// Which gateway's kitchen door, and by what right.
 #[derive(Args, Clone, Debug)]
@@ -40,12 +41,11 @@ pub(crate) struct KitchenDoorArgs {
 impl KitchenDoorArgs {
     /// A client of the kitchen's door. Nothing is sent yet.
     pub(crate) fn connect(&self) -> anyhow::Result<KitchenDoor> {
-        let data = data_folder(std::env::var_os("PIZZA_DATA").as_deref());
         let given = match &self.key_file {
             Some(file) => Some(read(file)?),
             None => self.key.clone(),
         };
-        let key = ShownKey::find(Role::Kitchen, given, &self.gateway.gateway, &data)?;
+        let key = ShownKey::find(Role::Kitchen, given, &self.gateway.gateway, &data_folder())?;
         Ok(KitchenDoor::new(self.gateway.connect()?, key))
     }
 }

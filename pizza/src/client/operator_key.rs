@@ -5,7 +5,8 @@ use pizza_api::Role;
 
 use super::gateway::{FailureQueues, GatewayUrl};
 use super::secret::Secret;
-use super::shown_key::{ShownKey, data_folder};
+use super::shown_key::ShownKey;
+use crate::store_args::data_folder;
 
 /// Which gateway to ask, and by what right.
 #[derive(Args, Clone, Debug)]
@@ -29,12 +30,11 @@ pub(crate) struct OperatorArgs {
 impl OperatorArgs {
     /// A client of the gateway's failure queues. Nothing is sent yet.
     pub(crate) fn connect(&self) -> anyhow::Result<FailureQueues> {
-        let data = data_folder(std::env::var_os("PIZZA_DATA").as_deref());
         let key = ShownKey::find(
             Role::Operator,
             self.operator_key.clone(),
             &self.gateway.gateway,
-            &data,
+            &data_folder(),
         )?;
         Ok(FailureQueues::new(self.gateway.connect()?, key))
     }

@@ -44,11 +44,6 @@ impl Secret {
         &self.0
     }
 
-    /// Whether there is none, as where a variable is set and empty.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Refuses what no key can be, without repeating it. `whose` and `source`
     /// say which key it is.
     pub(crate) fn check(&self, whose: &str, source: &str) -> anyhow::Result<()> {

@@ -17,13 +17,13 @@ use super::{named, pollers};
 use crate::client::failures::span;
 use crate::client::output;
 use crate::shutdown;
-use crate::worker::name_or_nothing;
+use crate::worker::name_of_a_version;
 
 /// Which build is promoted, and how.
 #[derive(Args, Debug)]
 pub(super) struct PromoteArgs {
     /// The build; by default the one that this binary is
-    #[arg(value_name = "BUILD_ID", value_parser = name_or_nothing)]
+    #[arg(value_name = "BUILD_ID", value_parser = name_of_a_version)]
     build: Option<String>,
     /// Do nothing when some build is current already: the first start on an
     /// empty namespace
@@ -77,8 +77,7 @@ impl PromoteArgs {
     }
 
     fn build<'a>(&'a self, version: &'a WorkerDeploymentVersion) -> &'a str {
-        let named = self.build.as_deref().filter(|build| !build.is_empty());
-        named.unwrap_or(&version.build_id)
+        self.build.as_deref().unwrap_or(&version.build_id)
     }
 
     /// The shares to give one after the other; 100 makes it current, unless it

@@ -12,13 +12,13 @@ use super::deployment::{Change, Deployment, Note, Standing};
 use super::promote::done;
 use super::{named, pollers};
 use crate::client::output;
-use crate::worker::name_or_nothing;
+use crate::worker::name_of_a_version;
 
 /// Where to go back to.
 #[derive(Args, Debug)]
 pub(super) struct RollbackArgs {
     /// The build to go back to; by default the one before the current one
-    #[arg(value_name = "BUILD_ID", value_parser = name_or_nothing)]
+    #[arg(value_name = "BUILD_ID", value_parser = name_of_a_version)]
     build: Option<String>,
     /// Go back to workers that are not versioned, to switch versioning off
     #[arg(long, conflicts_with = "build")]
@@ -109,7 +109,7 @@ async fn target(
     if args.unversioned {
         return Ok(Target::Unversioned);
     }
-    if let Some(build) = args.build.as_ref().filter(|build| !build.is_empty()) {
+    if let Some(build) = &args.build {
         return Ok(Target::Build(build.clone()));
     }
     // What was begun last is taken back first.

@@ -264,13 +264,12 @@ async fn look_at(watched: &mut [Watched], start: Instant) -> Infallible {
 
 impl LoadArgs {
     fn connect(&self) -> anyhow::Result<Vec<Gateway>> {
-        let key = self.key.clone().filter(|key| !key.is_empty());
-        if let Some(key) = &key {
+        if let Some(key) = &self.key {
             key.check("customer's", "PIZZA_KEY or --key")?;
         }
         let connect = |url: &Url| {
             let gateway = self.trust.connect(url)?.impatient();
-            Ok(match &key {
+            Ok(match &self.key {
                 Some(key) => gateway.with_key(key.clone()),
                 None => gateway,
             })
@@ -279,12 +278,13 @@ impl LoadArgs {
     }
 
     fn plan(&self) -> Plan {
-        let has_key = self.key.as_ref().is_some_and(|key| !key.is_empty());
         Plan {
             seed: self.seed,
             mix: self.mix.clone(),
             pace_seconds: self.pace,
-            customers: self.customers.unwrap_or(if has_key { 0 } else { 100 }),
+            customers: self
+                .customers
+                .unwrap_or(if self.key.is_some() { 0 } else { 100 }),
             run: Uuid::new_v4(),
         }
     }

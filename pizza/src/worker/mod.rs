@@ -34,7 +34,7 @@ use crate::{shutdown, temporal};
 
 pub(crate) use recycle::RecycleArgs;
 use recycle::Shift;
-pub(crate) use versioning::{VersioningArgs, name_or_nothing};
+pub(crate) use versioning::{VersioningArgs, name_of_a_version};
 
 /// How long steps under way may take to end once the worker is stopped.
 const GRACEFUL_SHUTDOWN: Duration = Duration::from_secs(10);

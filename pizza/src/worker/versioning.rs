@@ -22,7 +22,7 @@ pub(crate) struct VersioningArgs {
         long,
         value_name = "NAME",
         env = "TEMPORAL_DEPLOYMENT_NAME",
-        value_parser = name_or_nothing
+        value_parser = name_of_a_version
     )]
     deployment_name: Option<String>,
     /// The name of this build; by default its version and commit, as
@@ -31,7 +31,7 @@ pub(crate) struct VersioningArgs {
         long,
         value_name = "ID",
         env = "TEMPORAL_WORKER_BUILD_ID",
-        value_parser = name_or_nothing
+        value_parser = name_of_a_version
     )]
     build_id: Option<String>,
 }
@@ -39,11 +39,8 @@ pub(crate) struct VersioningArgs {
 impl VersioningArgs {
     /// The version that this process is; none where versioning is off.
     pub(crate) fn version(&self) -> Option<WorkerDeploymentVersion> {
-        let deployment = self
-            .deployment_name
-            .as_ref()
-            .filter(|name| !name.is_empty())?;
-        let build = self.build_id.as_deref().filter(|id| !id.is_empty());
+        let deployment = self.deployment_name.as_ref()?;
+        let build = self.build_id.as_deref();
         Some(
             WorkerDeploymentVersion::builder()
                 .deployment_name(deployment.clone())
@@ -78,12 +75,11 @@ fn behavior(queue: &str) -> VersioningBehavior {
 }
 
 /// Reads the name of a deployment or of a build. They stand in visibility
-/// queries and on command lines, so they are held to what needs no quotes. An
-/// empty one is none, as in a variable that is set to nothing.
-pub(crate) fn name_or_nothing(text: &str) -> Result<String, String> {
+/// queries and on command lines, so they are held to what needs no quotes.
+pub(crate) fn name_of_a_version(text: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.+/".contains(c);
-    if text.len() > LONGEST_NAME {
-        return Err(format!("must have at most {LONGEST_NAME} characters"));
+    if text.is_empty() || text.len() > LONGEST_NAME {
+        return Err(format!("must have 1 to {LONGEST_NAME} characters"));
     }
     if !text.chars().all(allowed) || text.starts_with("__") {
         return Err(
@@ -113,7 +109,7 @@ mod tests {
 
     #[test]
     fn without_a_deployment_no_worker_is_versioned() {
-        for args in [&[][..], &["--build-id", "1"], &["--deployment-name", ""]] {
+        for args in [&[][..], &["--build-id", "1"]] {
             assert_eq!(version(args), None);
         }
         let options = deployment_options(None, task_queue::ORDERS);
@@ -125,7 +121,7 @@ mod tests {
     fn a_build_is_named_by_its_version_and_what_it_is_made_of() {
         let named = version(&["--deployment-name", "pizza", "--build-id", "7"]).expect("versioned");
         assert_eq!((&*named.deployment_name, &*named.build_id), ("pizza", "7"));
-        let own = version(&["--deployment-name", "pizza", "--build-id", ""]).expect("versioned");
+        let own = version(&["--deployment-name", "pizza"]).expect("versioned");
         assert_eq!(own.build_id, build_id());
         let (release, of) = own.build_id.split_once('-').expect("two parts");
         assert_eq!(release, env!("CARGO_PKG_VERSION"));
@@ -133,7 +129,7 @@ mod tests {
             of.len() >= 7 && of.chars().all(|c| c.is_ascii_hexdigit()),
             "{of}"
         );
-        assert!(name_or_nothing(&own.build_id).is_ok());
+        assert!(name_of_a_version(&own.build_id).is_ok());
     }
 
     #[test]
@@ -157,7 +153,7 @@ mod tests {
     #[test]
     fn a_name_needs_no_quotes() {
         for right in ["pizza", "shop/pizza", "0.3.0-45ca2ea", "1.0.0+x_y"] {
-            assert_eq!(name_or_nothing(right).as_deref(), Ok(right));
+            assert_eq!(name_of_a_version(right).as_deref(), Ok(right));
         }
         let long = "x".repeat(LONGEST_NAME + 1);
         for wrong in [
@@ -167,9 +163,10 @@ mod tests {
             "__unversioned__",
             "\u{fc}",
             "a\n",
+            "",
             &long,
         ] {
-            assert!(name_or_nothing(wrong).is_err(), "{wrong:?}");
+            assert!(name_of_a_version(wrong).is_err(), "{wrong:?}");
         }
     }
 }

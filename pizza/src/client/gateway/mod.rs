@@ -80,11 +80,8 @@ pub(crate) struct TrustArgs {
 impl TrustArgs {
     /// A client of the gateway at `url`. Nothing is sent yet.
     pub(crate) fn connect(&self, url: &Url) -> anyhow::Result<Gateway> {
-        let authorities = match self.ca_certificate.as_deref() {
-            Some(path) if !path.as_os_str().is_empty() => Some(certificates(path)?),
-            _ => None,
-        };
-        Gateway::trusting(url.clone(), authorities)
+        let authorities = self.ca_certificate.as_deref().map(certificates);
+        Gateway::trusting(url.clone(), authorities.transpose()?)
     }
 }
 
