@@ -146,8 +146,8 @@ const CUT_REASONS: &[&str] = &["no-request", "slow-header", "unread", "resets", 
 
 /// What a client needs a place for: a connection; an exchange, from the header
 /// of a request to the last byte of its answer; a request whose body has come
-/// and that waits for its answer.
-const PLACES: &[&str] = &["connection", "exchange", "request"];
+/// and that waits for its answer; an order or a board that is watched.
+const PLACES: &[&str] = &["connection", "exchange", "request", "stream"];
 
 /// Whose places are all taken.
 const BOUNDS: &[&str] = &["client", "all"];
@@ -265,7 +265,7 @@ metrics! {
         "Connections that the gateway cut, by what their client did.";
     PLACES_REFUSED: "pizza_places_refused_total", Kind::Counter, Gateway,
         [closed("place", PLACES), closed("bound", BOUNDS)],
-        "Connections and requests for which there was no place, by what they needed a place for, and whether the client had too many or all together.";
+        "Connections, requests and streams for which there was no place, by what they needed a place for, and whether the client had too many or all together.";
     WATCHERS: "pizza_watchers", Kind::Gauge, Gateway,
         [],
         "Orders that are being watched.";

@@ -9,12 +9,13 @@ use crate::gateway::App;
 use crate::keys::{Principal, Role};
 use crate::operator::bearer;
 use crate::pages;
+use crate::proxies::Peer;
 
 /// One client. Requests with a known key, and those of a session that was
 /// opened with one, are the key holder's, wherever they come from; all others
 /// are their address's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Client {
+pub enum Client {
     /// The holder of a known key.
     Holder(Principal),
     /// An address; of an IPv6 one the first 64 bits, which is what a single
@@ -34,6 +35,12 @@ impl Client {
         holder.map_or_else(|| Self::at(address), |holder| Self::Holder(holder.clone()))
     }
 
+    /// Whoever is at the other end of a request's connection.
+    #[must_use]
+    pub fn at_peer<B>(request: &Request<B>) -> Self {
+        Self::at(Peer::address(request.extensions()))
+    }
+
     /// Whoever has this address.
     pub(crate) fn at(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {
@@ -46,7 +53,8 @@ impl Client {
     }
 
     /// Whether it is a kitchen or an operator.
-    pub(crate) fn is_staff(&self) -> bool {
+    #[must_use]
+    pub fn is_staff(&self) -> bool {
         match self {
             Self::Holder(holder) => holder.role != Role::Customer,
             Self::Address(_) => false,

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use http::{HeaderValue, Request, Version, header};
+use http::{HeaderValue, Request, StatusCode, Version, header};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -52,6 +52,8 @@ pub(crate) struct Served {
     pub(crate) limits: Limits,
     /// What connections are opened with; none for plain text.
     pub(crate) tls: Option<Tls>,
+    /// Whether they are the gateway's, whose cut ones are counted.
+    pub(crate) is_gateway: bool,
     /// Asks connections to finish what is under way.
     pub(crate) shutdown: CancellationToken,
     /// Ends them at once.
@@ -60,7 +62,7 @@ pub(crate) struct Served {
 
 /// Whose requests a connection serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Serves {
+pub enum Serves {
     /// Everybody's.
     All,
     /// Those with a known key, and probes: its address has as many other
@@ -71,8 +73,17 @@ pub(crate) enum Serves {
 }
 
 impl Serves {
-    /// Why a request of this client is not served, if it is not.
-    pub(crate) fn refusal(self, client: &Client, is_for_staff: bool) -> Option<Problem> {
+    /// What the connection of a request is there for.
+    #[must_use]
+    pub fn of<B>(request: &Request<B>) -> Self {
+        let serves = request.extensions().get().copied();
+        serves.unwrap_or(Self::All)
+    }
+
+    /// Why a request of this client is not served, if it is not. Probes are
+    /// for staff.
+    #[must_use]
+    pub fn refusal(self, client: &Client, is_for_staff: bool) -> Option<Problem> {
         match self {
             Self::KnownKeys if !is_for_staff && !client.has_known_key() => {
                 let whose = client.told();
@@ -85,17 +96,33 @@ impl Serves {
             Self::All | Self::KnownKeys | Self::Staff => None,
         }
     }
+
+    /// Whether a connection ends with an answer of this status. A client
+    /// that is refused because of what others do, or for what it does itself,
+    /// keeps no connection open; over HTTP/2, others of its requests may still
+    /// be under way. The rest of a body that is late is not waited for.
+    #[must_use]
+    pub fn ends_with(self, status: StatusCode, version: Version, is_probe: bool) -> bool {
+        let is_refusal = [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT];
+        let is_refusal = is_refusal.contains(&status);
+        match self {
+            Self::All => version < Version::HTTP_2 && is_refusal,
+            Self::KnownKeys | Self::Staff => {
+                is_probe || is_refusal || status == StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
 }
 
 /// Put on an answer, ends its connection after it. HTTP/2 then finishes the
 /// requests that are under way.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LastAnswer;
+pub struct LastAnswer;
 
 /// The place of an exchange: a request from the end of its header to the last
 /// byte of its answer. Put on an answer, it is kept until the answer was taken.
 #[derive(Clone, Debug)]
-pub(crate) struct ExchangePlace(#[expect(dead_code, reason = "held to be dropped")] Arc<Place>);
+pub struct ExchangePlace(#[expect(dead_code, reason = "held to be dropped")] Arc<Place>);
 
 impl From<Place> for ExchangePlace {
     fn from(place: Place) -> Self {
@@ -131,6 +158,7 @@ where
         limits,
         shutdown,
         cut,
+        is_gateway,
         tls: _,
     } = served;
     let io = TokioIo::new(stream);
@@ -178,6 +206,10 @@ where
             verdict = watch.verdict(&limits, finish_by) => match verdict {
                 Verdict::Close => {}
                 Verdict::Cut(reason) => {
+                    if !is_gateway {
+                        tracing::debug!(reason, "a connection was cut");
+                        return;
+                    }
                     counter!(meters::CONNECTIONS_CUT.name, "reason" => reason).increment(1);
                     return;
                 }

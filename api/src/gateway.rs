@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
@@ -11,13 +10,13 @@ use pizza_domain::OrderId;
 use url::{Host, Origin, Url};
 
 use crate::client::Client;
+use crate::exchanges::Exchanges;
 use crate::feed::Feed;
 use crate::keys::{Keyring, Role};
 use crate::lately::Lately;
 use crate::limits::Limits;
 use crate::origin::OwnHosts;
 use crate::pages::QueuesSeen;
-use crate::places::{Places, SharedPlaces};
 use crate::problem::Problem;
 use crate::proxies::TrustedProxies;
 use crate::rate_limits::{RateLimiter, RateLimits};
@@ -89,17 +88,14 @@ pub(crate) struct App {
     base_path: String,
     /// The hosts that it answers for while it is open.
     pub(crate) hosts: OwnHosts,
-    /// The places for exchanges: from a request's header to the last byte of
-    /// its answer.
-    pub(crate) exchanges: SharedPlaces,
-    /// The places for requests whose body has come.
-    pub(crate) requests: SharedPlaces,
+    /// What requests take up.
+    pub(crate) exchanges: Exchanges,
     /// Who asked how often.
     pub(crate) rates: RateLimiter,
     /// How many were refused lately.
     pub(crate) refusals: Refusals,
     /// Who has which streams open.
-    pub(crate) streams: Arc<Streams>,
+    pub(crate) streams: Streams,
     /// What wakes those who watch.
     pub(crate) feed: Feed,
     /// How the failure queues stood when somebody last looked.
@@ -117,20 +113,9 @@ impl App {
             gateway.public_url.as_ref(),
         );
         let limits = &gateway.limits;
-        let each = limits.exchanges_per_client;
-        let exchanges = SharedPlaces::new(
-            "exchange",
-            Places::new(limits.exchanges, each),
-            Places::new(limits.staff_exchanges, each),
-        );
-        // A client has no more of them than it has exchanges.
-        let requests = SharedPlaces::new(
-            "request",
-            Places::new(limits.requests, usize::MAX),
-            Places::new(limits.staff_requests, usize::MAX),
-        );
+        let exchanges = Exchanges::new(limits);
         let rates = RateLimiter::new(gateway.rate_limits);
-        let streams = Arc::new(Streams::new(&gateway.limits));
+        let streams = Streams::new(&gateway.limits);
         let feed = Feed::new(gateway.use_cases.store.clone());
         Self {
             gateway,
@@ -138,7 +123,6 @@ impl App {
             base_path,
             hosts,
             exchanges,
-            requests,
             rates,
             refusals: Refusals::default(),
             streams,

@@ -16,12 +16,10 @@ use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use metrics::{counter, histogram};
 use pizza_activities::meters::{self, Present};
-use tokio::time::timeout;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use crate::arrival::arrived;
 use crate::client::Client;
 use crate::connection::{ExchangePlace, LastAnswer, Serves};
 use crate::gateway::App;
@@ -79,12 +77,16 @@ async fn bounded(app: &App, about: &About, mut request: Request, next: Next) -> 
     if let Err(problem) = app.rates.admit(&request, client) {
         return problem.into_response();
     }
-    let exchange = match app.exchanges.take(client, is_for_staff) {
-        Ok(exchange) => ExchangePlace::from(exchange),
+    let exchange = match app.exchanges.begin(client, is_for_staff) {
+        Ok(exchange) => exchange,
         Err(problem) => return problem.into_response(),
     };
     request.extensions_mut().insert(client.clone());
-    let mut response = with_room(app, about, request, next).await;
+    let is_refused_unread = web::is_for_staff(&about.path) && !client.has_known_key();
+    let body_bytes = (!is_refused_unread).then_some(app.gateway.limits.body_bytes);
+    let needs_room = (!about.is_probe).then_some(client);
+    let answer = app.exchanges.answer(request, needs_room, body_bytes, next);
+    let mut response = answer.await.unwrap_or_else(Problem::into_response);
     if lacks_a_key(&response)
         && let Err(problem) = app.rates.wrong_key(&Client::at(about.client_address))
     {
@@ -114,33 +116,6 @@ fn lacks_a_key(response: &Response) -> bool {
 fn has_problem(response: &Response, code: ErrorCode) -> bool {
     let problem = response.extensions().get::<Problem>();
     problem.is_some_and(|problem| problem.code == code)
-}
-
-/// Answers a request once its body is there, if there is room for it, and
-/// within the time allowed.
-async fn with_room(app: &App, about: &About, request: Request, next: Next) -> Response {
-    let limits = &app.gateway.limits;
-    let client = &about.client;
-    let answer = async {
-        let request = if web::is_for_staff(&about.path) && !client.has_known_key() {
-            request
-        } else {
-            arrived(request, limits.body_bytes).await?
-        };
-        let _place = match about.is_probe {
-            true => None,
-            false => Some(app.requests.take(client, client.is_staff())?),
-        };
-        Ok(next.run(request).await)
-    };
-    let answer = timeout(limits.request, answer).await.unwrap_or_else(|_| {
-        let detail = format!(
-            "the request was not complete within {} s",
-            limits.request.as_secs_f64()
-        );
-        Err(Problem::new(ErrorCode::RequestTimeout, detail))
-    });
-    answer.unwrap_or_else(Problem::into_response)
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Response {
@@ -204,7 +179,7 @@ impl About {
             wants_page: pages::wants_page(request.headers()),
             cookies: CookieJar::from_headers(request.headers()),
             is_probe: web::is_probe(path) || grpc::is_probe(path),
-            serves: request.extensions().get().copied().unwrap_or(Serves::All),
+            serves: Serves::of(request),
         }
     }
 
@@ -330,32 +305,14 @@ impl About {
             HeaderValue::from_static("nosniff"),
         );
         trace::tell(headers);
-        if self.is_last(response.status()) {
+        let status = response.status();
+        if self.serves.ends_with(status, self.version, self.is_probe) {
             response.extensions_mut().insert(LastAnswer);
         }
         if let Some(exchange) = exchange {
             response.extensions_mut().insert(exchange);
         }
         response
-    }
-
-    /// Whether its connection ends with an answer of this status. A client
-    /// that is refused because of what others do, or for what it does itself,
-    /// keeps no connection open; over HTTP/2, others of its requests may still
-    /// be under way. The rest of a body that is late is not waited for.
-    fn is_last(&self, status: http::StatusCode) -> bool {
-        let is_refusal = [
-            http::StatusCode::TOO_MANY_REQUESTS,
-            http::StatusCode::REQUEST_TIMEOUT,
-        ];
-        match self.serves {
-            Serves::All => self.version < Version::HTTP_2 && is_refusal.contains(&status),
-            Serves::KnownKeys | Serves::Staff => {
-                self.is_probe
-                    || is_refusal.contains(&status)
-                    || status == http::StatusCode::SERVICE_UNAVAILABLE
-            }
-        }
     }
 
     /// Whether it only asks whether there is anything new, as a kitchen does

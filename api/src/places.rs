@@ -15,20 +15,27 @@ use crate::problem::{ErrorCode, Problem};
 /// How long a client is told to wait that has as much as it may.
 pub(crate) const MOMENT: Duration = Duration::from_secs(1);
 
-/// The places of one kind.
+/// The places of one kind. All that one client has share a `T`.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct Places<T = ()> {
     all: usize,
     each: usize,
-    taken: Mutex<Taken>,
+    taken: Mutex<Taken<T>>,
 }
 
 #[derive(Debug, Default)]
-struct Taken {
+struct Taken<T> {
     all: usize,
     /// Of those who have none nothing is kept, so there are at most as many
     /// as there are places.
-    by_client: HashMap<Client, usize>,
+    by_client: HashMap<Client, Own<T>>,
+}
+
+/// What one client has.
+#[derive(Debug, Default)]
+struct Own<T> {
+    places: usize,
+    shared: Arc<T>,
 }
 
 /// Why there is no place.
@@ -40,7 +47,7 @@ pub(crate) enum Full {
     ForClient,
 }
 
-impl Places {
+impl<T: Default> Places<T> {
     /// So many in all, and so many for each client.
     pub(crate) fn new(all: usize, each: usize) -> Arc<Self> {
         Arc::new(Self {
@@ -52,48 +59,69 @@ impl Places {
 
     /// A place, if there is one. What is no client's, as the connection of a
     /// proxy is none's, is bounded by the places of all alone.
-    pub(crate) fn take(self: &Arc<Self>, client: Option<&Client>) -> Result<Place, Full> {
+    pub(crate) fn take(self: &Arc<Self>, client: Option<&Client>) -> Result<Place<T>, Full> {
         let mut taken = self.taken();
-        let own = client.and_then(|client| taken.by_client.get(client).copied());
-        if own.is_some_and(|own| own >= self.each) {
+        let own = client.and_then(|client| taken.by_client.get(client));
+        if own.is_some_and(|own| own.places >= self.each) {
             return Err(Full::ForClient);
         }
         if taken.all >= self.all {
             return Err(Full::ForAll);
         }
         taken.all += 1;
-        if let Some(client) = client {
-            *taken.by_client.entry(client.clone()).or_default() += 1;
-        }
+        let shared = match client {
+            None => Arc::default(),
+            Some(client) => {
+                let own = taken.by_client.entry(client.clone()).or_default();
+                own.places += 1;
+                Arc::clone(&own.shared)
+            }
+        };
         drop(taken);
         Ok(Place {
             places: Arc::clone(self),
             client: client.cloned(),
+            shared,
         })
+    }
+}
+
+impl<T> Places<T> {
+    /// How many one client may have.
+    pub(crate) const fn each(&self) -> usize {
+        self.each
     }
 
     /// What is taken. A panic cannot leave it half changed.
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+    fn taken(&self) -> MutexGuard<'_, Taken<T>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A place. It is free again once this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    places: Arc<Places>,
+pub(crate) struct Place<T = ()> {
+    places: Arc<Places<T>>,
     client: Option<Client>,
+    shared: Arc<T>,
 }
 
-impl Drop for Place {
+impl<T> Place<T> {
+    /// What all places of its client share.
+    pub(crate) fn shared(&self) -> &T {
+        &self.shared
+    }
+}
+
+impl<T> Drop for Place<T> {
     fn drop(&mut self) {
         let mut taken = self.places.taken();
         taken.all -= 1;
         if let Some(client) = self.client.take()
             && let Entry::Occupied(mut own) = taken.by_client.entry(client)
         {
-            *own.get_mut() -= 1;
-            if *own.get() == 0 {
+            own.get_mut().places -= 1;
+            if own.get().places == 0 {
                 own.remove();
             }
         }
@@ -168,7 +196,7 @@ mod tests {
 
     #[test]
     fn one_client_has_its_own_share_and_all_have_the_whole() {
-        let places = Places::new(3, 2);
+        let places = Places::<()>::new(3, 2);
         let (ann, ben, dan) = (client(1), client(2), client(3));
         let first = places.take(Some(&ann)).expect("a place");
         let second = places.take(Some(&ann)).expect("a place");
@@ -185,7 +213,7 @@ mod tests {
 
     #[test]
     fn what_is_no_clients_is_bounded_with_all_alone() {
-        let places = Places::new(3, 1);
+        let places = Places::<()>::new(3, 1);
         let held: Vec<_> = (0..3).map(|_| places.take(None)).collect();
         assert!(held.iter().all(Result::is_ok));
         assert_eq!(places.take(None).err(), Some(Full::ForAll));

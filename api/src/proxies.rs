@@ -9,6 +9,16 @@ use ipnet::IpNet;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
+impl Peer {
+    /// The address of a request's peer. Without one, as in tests, it is none
+    /// that anybody has.
+    pub(crate) fn address(extensions: &Extensions) -> IpAddr {
+        let peer = extensions.get::<Self>();
+        let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Self(peer)| peer.ip());
+        address.to_canonical()
+    }
+}
+
 /// The header in which proxies say for whom they ask. Only one is believed:
 /// most proxies write one of them and hand the other on as the client sent it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,9 +45,7 @@ impl TrustedProxies {
     /// header has none, or something else, it is the last proxy's own: what
     /// stands further left was written by whoever asked.
     pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
-        let peer = extensions.get::<Peer>();
-        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| peer.ip());
-        let mut client = peer.to_canonical();
+        let mut client = Peer::address(extensions);
         let mut hops = self.hops(headers);
         while self.trusts(client) {
             let Some(Some(hop)) = hops.next() else {

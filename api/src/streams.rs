@@ -6,18 +6,18 @@
 //! number of clients, not of streams. Staff has places and turns of its own,
 //! which no number of customers can take.
 
-use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::Limits;
 use crate::client::Client;
+use crate::places::{self, Full, Places, count_refusal};
 use crate::problem::{ErrorCode, Problem};
 
 /// How many streams of changes read at once, for customers and for staff. Of
@@ -31,16 +31,15 @@ const DRAWINGS: (usize, usize) = (3, 2);
 /// The streams that are open.
 #[derive(Debug)]
 pub(crate) struct Streams {
-    customers: Pool,
-    staff: Pool,
-    places_per_client: usize,
-    clients: Mutex<HashMap<Client, Held>>,
+    customers: Arc<Pool>,
+    staff: Arc<Pool>,
 }
 
 /// What one kind of clients shares.
 #[derive(Debug)]
 struct Pool {
-    places: Arc<Semaphore>,
+    /// All places of one client share its own turns.
+    places: Arc<Places<Turns>>,
     turns: Turns,
 }
 
@@ -49,13 +48,6 @@ struct Pool {
 struct Turns {
     changes: Semaphore,
     drawings: Semaphore,
-}
-
-/// What one client has.
-#[derive(Debug)]
-struct Held {
-    places: usize,
-    turns: Arc<Turns>,
 }
 
 impl Turns {
@@ -67,17 +59,24 @@ impl Turns {
     }
 }
 
+/// Those of one client.
+impl Default for Turns {
+    fn default() -> Self {
+        Self::new(1, 1)
+    }
+}
+
 impl Streams {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let pool = |places, changes, drawings| Pool {
-            places: Arc::new(Semaphore::new(places)),
-            turns: Turns::new(changes, drawings),
+        let pool = |places, changes, drawings| {
+            Arc::new(Pool {
+                places: Places::new(places, limits.watchers_per_client),
+                turns: Turns::new(changes, drawings),
+            })
         };
         Self {
             customers: pool(limits.watchers, CHANGES.0, DRAWINGS.0),
             staff: pool(limits.staff_watchers, CHANGES.1, DRAWINGS.1),
-            places_per_client: limits.watchers_per_client,
-            clients: Mutex::default(),
         }
     }
 
@@ -87,50 +86,33 @@ impl Streams {
     /// # Errors
     /// [`ErrorCode::RateLimited`] when the client has as many as one may have,
     /// [`ErrorCode::Overloaded`] when there is none for anybody.
-    pub(crate) fn place(self: &Arc<Self>, client: &Client) -> Result<Place, Problem> {
-        let mut clients = self.clients();
-        let has = clients.get(client).map_or(0, |held| held.places);
-        if has >= self.places_per_client {
-            return Err(Problem::too_many_streams(has, client.told()));
-        }
-        let free = Arc::clone(&self.pool(client).places).try_acquire_owned();
-        let permit = free.map_err(|_| {
-            let detail = "too many orders are being watched; try again in a moment";
-            Problem::new(ErrorCode::Overloaded, detail)
-        })?;
-        let held = clients.entry(client.clone()).or_insert_with(|| Held {
-            places: 0,
-            turns: Arc::new(Turns::new(1, 1)),
-        });
-        held.places += 1;
-        Ok(Place {
-            streams: Arc::clone(self),
-            client: client.clone(),
-            own: Arc::clone(&held.turns),
-            _permit: permit,
-        })
-    }
-
-    fn pool(&self, client: &Client) -> &Pool {
-        match client.is_staff() {
+    pub(crate) fn place(&self, client: &Client) -> Result<Place, Problem> {
+        let pool = match client.is_staff() {
             true => &self.staff,
             false => &self.customers,
-        }
-    }
-
-    /// Who has what. A panic cannot leave it half changed.
-    fn clients(&self) -> MutexGuard<'_, HashMap<Client, Held>> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+        };
+        let place = pool.places.take(Some(client)).map_err(|full| {
+            count_refusal(full, "stream");
+            match full {
+                Full::ForClient => Problem::too_many_streams(pool.places.each(), client.told()),
+                Full::ForAll => {
+                    let detail = "too many orders are being watched; try again in a moment";
+                    Problem::new(ErrorCode::Overloaded, detail)
+                }
+            }
+        })?;
+        Ok(Place {
+            pool: Arc::clone(pool),
+            place,
+        })
     }
 }
 
 /// A client's place, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
-    streams: Arc<Streams>,
-    client: Client,
-    own: Arc<Turns>,
-    _permit: OwnedSemaphorePermit,
+    pool: Arc<Pool>,
+    place: places::Place<Turns>,
 }
 
 /// Whose turn it is to read, until it is dropped.
@@ -142,16 +124,12 @@ pub(crate) struct Turn<'a> {
 impl Place {
     /// Waits for the turn to read what changed.
     pub(crate) async fn turn_to_read(&self) -> Turn<'_> {
-        turn(&self.own.changes, &self.shared().changes).await
+        turn(&self.place.shared().changes, &self.pool.turns.changes).await
     }
 
     /// Waits for the turn to draw a page anew.
     pub(crate) async fn turn_to_draw(&self) -> Turn<'_> {
-        turn(&self.own.drawings, &self.shared().drawings).await
-    }
-
-    fn shared(&self) -> &Turns {
-        &self.streams.pool(&self.client).turns
+        turn(&self.place.shared().drawings, &self.pool.turns.drawings).await
     }
 }
 
@@ -161,18 +139,6 @@ async fn turn<'a>(own: &'a Semaphore, shared: &'a Semaphore) -> Turn<'a> {
     Turn {
         _own: own.acquire().await,
         _shared: shared.acquire().await,
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut clients = self.streams.clients();
-        if let Some(held) = clients.get_mut(&self.client) {
-            held.places -= 1;
-            if held.places == 0 {
-                clients.remove(&self.client);
-            }
-        }
     }
 }
 
@@ -219,13 +185,13 @@ mod tests {
     use super::*;
     use crate::keys::{Principal, Role};
 
-    fn streams() -> Arc<Streams> {
-        Arc::new(Streams::new(&Limits {
+    fn streams() -> Streams {
+        Streams::new(&Limits {
             watchers: 5,
             staff_watchers: 2,
             watchers_per_client: 3,
             ..Limits::default()
-        }))
+        })
     }
 
     fn at(number: u8) -> Client {
@@ -252,7 +218,6 @@ mod tests {
         let staff: Vec<_> = (0..2).map(|_| place(&kitchen()).expect("one")).collect();
         assert_eq!(code(place(&kitchen())), Some(ErrorCode::Overloaded));
         drop((first, second, staff));
-        assert!(streams.clients().is_empty(), "nobody is remembered");
         assert_eq!(code(place(&at(1))), None);
     }
 

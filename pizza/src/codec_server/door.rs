@@ -3,19 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use pizza_api::{Role, bearer};
+use pizza_api::{Client, LastAnswer, Principal, Problem, Role, Serves, bearer};
 use url::Url;
 
 use super::App;
 
-/// How long a request may take, its body included.
-const DEADLINE: Duration = Duration::from_secs(15);
+/// Where probes ask.
+pub(super) const HEALTH: &str = "/healthz";
 
 /// How long a browser may remember what it may send, in seconds.
 const PREFLIGHT_AGE: &str = "600";
@@ -61,21 +60,42 @@ pub(super) fn refusal(status: StatusCode, why: impl Into<String>) -> Response {
     (status, why.into()).into_response()
 }
 
-/// Bounds a request in time and number, and gives its answer what all have.
-pub(super) async fn bounded(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let Ok(_place) = app.places.try_acquire() else {
-        let mut busy = refusal(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once");
-        let soon = HeaderValue::from_static("1");
-        busy.headers_mut().insert(header::RETRY_AFTER, soon);
-        return busy;
+/// An answer to what the server has no room or no time for.
+fn problem(problem: Problem) -> Response {
+    let mut answer = refusal(problem.code.status(), problem.detail);
+    if let Some(wait) = problem.retry_after {
+        let seconds = HeaderValue::from(wait.as_secs().max(1));
+        answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    answer
+}
+
+/// Bounds what each client holds, and gives its answer what all have.
+pub(super) async fn bounded(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let client = client(&app, &request);
+    let is_probe = request.uri().path() == HEALTH;
+    let is_for_staff = is_probe || client.is_staff();
+    let (serves, version) = (Serves::of(&request), request.version());
+    let exchange = match serves.refusal(&client, is_for_staff) {
+        Some(refused) => Err(refused),
+        None => app.exchanges.begin(&client, is_for_staff),
     };
-    let answer = tokio::time::timeout(DEADLINE, next.run(request)).await;
-    let mut answer = answer.unwrap_or_else(|_| {
-        refusal(
-            StatusCode::REQUEST_TIMEOUT,
-            "the request was not complete in time",
-        )
-    });
+    let mut answer = match exchange {
+        Ok(exchange) => {
+            request.extensions_mut().insert(client);
+            let mut answer = next.run(request).await;
+            answer.extensions_mut().insert(exchange);
+            answer
+        }
+        Err(refused) => problem(refused),
+    };
+    if serves.ends_with(answer.status(), version, is_probe) {
+        answer.extensions_mut().insert(LastAnswer);
+    }
     let headers = answer.headers_mut();
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
@@ -86,6 +106,31 @@ pub(super) async fn bounded(State(app): State<Arc<App>>, request: Request, next:
         headers.insert(name, HeaderValue::from_static(value));
     }
     answer
+}
+
+/// Who asks: an operator, wherever they are, or an address.
+fn client(app: &App, request: &Request) -> Client {
+    match operator(app, request.headers(), true) {
+        Ok(Operator(name)) => Client::Holder(Principal {
+            name,
+            role: Role::Operator,
+        }),
+        Err(_) => Client::at_peer(request),
+    }
+}
+
+/// Answers a request once its body, of at most so many bytes, is there, if
+/// there is room for it, and within the time allowed.
+pub(super) async fn with_room(
+    State((app, body_bytes)): State<(Arc<App>, usize)>,
+    Extension(client): Extension<Client>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let answer = app
+        .exchanges
+        .answer(request, Some(&client), Some(body_bytes), next);
+    answer.await.unwrap_or_else(problem)
 }
 
 /// Lets operators alone through, and from pages of the UI alone. A program has

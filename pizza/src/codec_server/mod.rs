@@ -9,7 +9,6 @@
 //! refused before anything else is looked at ([`door`]).
 
 mod door;
-mod listener;
 mod payloads;
 mod sessions;
 mod sign_in;
@@ -17,6 +16,7 @@ mod sign_in;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -25,10 +25,9 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use clap::Args;
 use payload_codec::Cipher;
-use pizza_api::Keyring;
+use pizza_api::{Exchanges, Keyring, Limits, Service};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
 use crate::client::output;
 use crate::keys::OperatorKeysArgs;
@@ -40,8 +39,25 @@ use sessions::Sessions;
 /// base64 makes a third more.
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
 
-/// Requests that may be under way at once.
-const AT_ONCE: usize = 32;
+/// Its limits. Operators have connections, exchanges and places that strangers
+/// cannot take; a body is read before one asks for a place for it, and only a
+/// form is read from strangers.
+fn limits() -> Limits {
+    Limits {
+        grace: Duration::from_secs(5),
+        connections: 128,
+        // A browser opens six.
+        connections_per_address: 32,
+        staff_connections: 16,
+        staff_connections_per_address: 4,
+        exchanges: 64,
+        exchanges_per_client: 16,
+        staff_exchanges: 64,
+        requests: 32,
+        staff_requests: 32,
+        ..Limits::default()
+    }
+}
 
 #[derive(Args, Debug)]
 pub(crate) struct CodecServerArgs {
@@ -79,8 +95,8 @@ struct App {
     ui_origins: Vec<Origin>,
     decode_only: bool,
     sessions: Sessions,
-    /// One permit for each request that may be under way.
-    places: Semaphore,
+    /// What requests take up.
+    exchanges: Exchanges,
 }
 
 /// Serves until a signal stops it.
@@ -108,9 +124,10 @@ pub(crate) async fn run(args: CodecServerArgs) -> anyhow::Result<ExitCode> {
         sessions: Sessions::new(door::is_https(&args.ui_origins)),
         ui_origins: args.ui_origins,
         decode_only: args.decode_only,
-        places: Semaphore::new(AT_ONCE),
+        exchanges: Exchanges::new(&limits()),
     };
-    listener::serve(listener, router(app), shutdown).await;
+    let service = Service::new(router(app), limits());
+    service.serve(listener, shutdown).await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -119,15 +136,24 @@ fn router(app: App) -> Router {
     let codec = Router::new()
         .route("/decode", post(payloads::decode))
         .route("/encode", post(payloads::encode))
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn_with_state(
+            (Arc::clone(&app), LARGEST_BODY),
+            door::with_room,
+        ))
         .layer(from_fn_with_state(Arc::clone(&app), door::operators_only));
-    Router::new()
+    let forms = Router::new()
         .route("/sign-in", get(sign_in::page).post(sign_in::begin))
         .route("/sign-out", post(sign_in::end))
-        .layer(DefaultBodyLimit::max(sign_in::LARGEST_FORM))
+        .layer(from_fn_with_state(
+            (Arc::clone(&app), sign_in::LARGEST_FORM),
+            door::with_room,
+        ));
+    Router::new()
+        .route(door::HEALTH, get(|| async { "ok" }))
+        .merge(forms)
         .merge(codec)
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(&app), door::bounded))
-        .route("/healthz", get(|| async { "ok" }))
         .with_state(app)
 }
 

@@ -85,7 +85,6 @@ fn answer<E: std::fmt::Display>(
 /// What is wrong with a body, without a word of it.
 fn rejection(rejected: &JsonRejection) -> Response {
     let why = match rejected.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => "the body must be no larger than 8 MiB",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "the body must be application/json",
         _ => "the body must be {\"payloads\": [...]} with metadata and data in base64",
     };

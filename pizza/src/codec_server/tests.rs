@@ -5,6 +5,10 @@ use http::{Method, Request, StatusCode, header};
 use payload_codec::Keys;
 use pizza_api::{KeyHash, Role};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::*;
@@ -14,6 +18,10 @@ const UI: &str = "http://127.0.0.1:8233";
 const ELSEWHERE: &str = "http://evil.example";
 
 fn server(decode_only: bool) -> Router {
+    server_with(decode_only, &limits())
+}
+
+fn server_with(decode_only: bool, limits: &Limits) -> Router {
     let line = "a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     let mut operators = Keyring::default();
     for (role, name, key) in [
@@ -30,7 +38,7 @@ fn server(decode_only: bool) -> Router {
         ui_origins: vec![UI.parse().expect("an origin")],
         decode_only,
         sessions: Sessions::new(false),
-        places: Semaphore::new(AT_ONCE),
+        exchanges: Exchanges::new(limits),
     })
 }
 
@@ -243,7 +251,7 @@ async fn bad_requests_are_told_what_is_wrong_and_nothing_of_what_they_sent() {
             "the body must be",
         ),
         (many, 422, "payloads: must be no more than 10000"),
-        (large, 413, "no larger than 8 MiB"),
+        (large, 413, "the body may have at most 8388608 bytes"),
     ] {
         let answer = coded(&server, "/decode", &body).await;
         assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
@@ -279,4 +287,122 @@ fn an_origin_has_no_path() {
     ] {
         assert!(bad.parse::<Origin>().is_err(), "{bad}");
     }
+}
+
+/// Serves on an address of its own, until the test's runtime ends.
+async fn listening(limits: Limits) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let service = Service::new(server_with(false, &limits), limits);
+    tokio::spawn(service.serve(listener, CancellationToken::new()));
+    address
+}
+
+/// What a client hears that says this, up to the end of its connection.
+async fn heard(server: SocketAddr, said: &str) -> String {
+    let mut stream = TcpStream::connect(server).await.expect("a connection");
+    let _ = stream.write_all(said.as_bytes()).await;
+    let mut heard = Vec::new();
+    let end = stream.read_to_end(&mut heard);
+    // A connection that is closed with something unread is reset.
+    let _ = timeout(ENOUGH, end).await.expect("an end in time");
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
+/// A client that says this and then waits.
+async fn waiting(server: SocketAddr, said: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server).await.expect("a connection");
+    let written = stream.write_all(said.as_bytes()).await;
+    written.expect("a connection that is open");
+    stream
+}
+
+const ENOUGH: Duration = Duration::from_secs(60);
+
+/// The header of a sign-in, and no body.
+const HELD: &str = "POST /sign-in HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\
+                    content-type: application/x-www-form-urlencoded\r\n\r\n";
+
+/// A request for `/decode` with an operator's key.
+fn decode(body: &str) -> String {
+    let (length, key) = (body.len(), bearer(KEY));
+    format!(
+        "POST /decode HTTP/1.1\r\nhost: a\r\nauthorization: {key}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+}
+
+#[tokio::test]
+async fn sign_ins_whose_body_does_not_come_keep_nobody_out() {
+    let server = listening(Limits {
+        exchanges_per_client: 20,
+        requests: 1,
+        ..limits()
+    })
+    .await;
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        held.push(waiting(server, HELD).await);
+    }
+    // Once all twenty have come in, the address has its share.
+    let form = "GET /sign-in HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let refused = loop {
+        let answer = heard(server, form).await;
+        if !answer.starts_with("HTTP/1.1 200") {
+            break answer;
+        }
+    };
+    assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
+    assert!(refused.contains("retry-after: 1"), "{refused}");
+    // An operator at the same address, and a probe, are not the address's.
+    let answer = heard(server, &decode("{}")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let probe = form.replace("/sign-in", "/healthz");
+    let answer = heard(server, &probe).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let body = held.pop().expect("one").write_all(b"key=wrong").await;
+    body.expect("a connection that is open");
+    while !heard(server, form).await.starts_with("HTTP/1.1 200") {}
+}
+
+#[tokio::test]
+async fn an_address_with_too_many_connections_has_some_left_for_operators() {
+    let server = listening(Limits {
+        connections_per_address: 3,
+        ..limits()
+    })
+    .await;
+    let form = "GET /sign-in HTTP/1.1\r\nhost: a\r\n\r\n";
+    let mut idle = Vec::new();
+    for _ in 0..3 {
+        idle.push(waiting(server, form).await);
+    }
+    let refused = heard(server, form).await;
+    assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
+    let answer = heard(server, &decode("{}")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_is_given_up() {
+    let server = listening(Limits {
+        exchanges_per_client: 1,
+        staff_exchanges: 0,
+        unread: Duration::from_millis(400),
+        ..limits()
+    })
+    .await;
+    let data = BASE64_STANDARD.encode(vec![0; 5 * 1024 * 1024]);
+    let large = json!({ "payloads": [{ "data": data }] }).to_string();
+    let unread = waiting(server, &decode(&large)).await;
+    let mut first = [0; 12];
+    unread.peek(&mut first).await.expect("an answer");
+    assert_eq!(&first, b"HTTP/1.1 200");
+    let refused = heard(server, &decode("{}")).await;
+    assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
+    while !heard(server, &decode("{}"))
+        .await
+        .starts_with("HTTP/1.1 200")
+    {}
+    drop(unread);
 }

@@ -1,7 +1,6 @@
 //! The port of the metrics. Whoever reaches it may read them; it has no keys,
 //! so it is for the network that the collector is in.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,35 +9,32 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
 use pizza_activities::store::Store;
-use pizza_api::Lately;
+use pizza_api::{Lately, Limits, Service};
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
 use super::polling::POLLING;
-
-/// Connections at once; a collector or two, and a health check.
-const CONNECTIONS: usize = 32;
-
-/// The longest that a connection may be open, from its first byte to its
-/// last: a scrape that takes longer than its interval is lost anyway.
-const CONNECTION_AGE: Duration = Duration::from_secs(120);
-
-/// The longest that a client may take for a request's header.
-const HEADER: Duration = Duration::from_secs(5);
 
 /// How long the store may take to prove that it can be written to.
 const PROOF: Duration = Duration::from_secs(1);
 
-/// The pause after a connection that could not be accepted.
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
+/// Its limits. There are no keys here, so each address has its share: a
+/// collector or two, and a health check.
+fn limits() -> Limits {
+    Limits {
+        // A scrape that takes longer than its interval is lost anyway.
+        connection_age: Duration::from_secs(120),
+        grace: Duration::from_secs(1),
+        streams_per_connection: 8,
+        connections: 32,
+        connections_per_address: 8,
+        staff_connections: 0,
+        ..Limits::default()
+    }
+}
 
 /// The text format that Prometheus reads.
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -71,37 +67,8 @@ pub(super) async fn serve(
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .with_state(pages);
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let accepting = async {
-        // Never closed, so there is always a place some time.
-        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-            let Ok((stream, _)) = listener.accept().await else {
-                sleep(ACCEPT_BACKOFF).await;
-                continue;
-            };
-            let connection = connection(stream, router.clone());
-            tokio::spawn(async move {
-                // An error here is the client's, which went away.
-                let _ = timeout(CONNECTION_AGE, connection).await;
-                drop(place);
-            });
-        }
-    };
-    shutdown.run_until_cancelled(accepting).await;
-}
-
-async fn connection(stream: TcpStream, router: Router) {
-    let mut protocol = Builder::new(TokioExecutor::new());
-    protocol
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER);
-    let service = service_fn(move |request| {
-        let answer = router.clone().oneshot(request);
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
-    });
-    let _ = protocol
-        .serve_connection(TokioIo::new(stream), service)
+    Service::new(router, limits())
+        .serve(listener, shutdown)
         .await;
 }
 
@@ -154,4 +121,50 @@ fn answer(status: StatusCode, word: &str, works: bool) -> Response {
         json!({ "status": word })
     };
     (status, Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpSocket, TcpStream};
+
+    use super::*;
+
+    const PROBE: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n";
+
+    /// A connection from this address, and the first bytes of its answer to a
+    /// probe: none when it was closed.
+    async fn probe(from: &str, server: std::net::SocketAddr) -> (TcpStream, Vec<u8>) {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let from = from.parse().expect("an address");
+        socket.bind(from).expect("an address of this machine");
+        let mut stream = socket.connect(server).await.expect("a connection");
+        let _ = stream.write_all(PROBE).await;
+        let mut answer = vec![0; 12];
+        let read = stream.read(&mut answer);
+        let read = timeout(Duration::from_secs(60), read).await;
+        let length = read.expect("an answer in time").unwrap_or_default();
+        answer.truncate(length);
+        (stream, answer)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_holds_its_connections_does_not_keep_the_collector_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let server = listener.local_addr().expect("an address");
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("pizza.db").display());
+        let store = Store::open(&url).await.expect("a store");
+        let shutdown = CancellationToken::new();
+        tokio::spawn(serve(listener, String::new, false, store, shutdown));
+        let mut held = Vec::new();
+        for number in 0..40 {
+            let (stream, answer) = probe("127.0.0.1:0", server).await;
+            let expected: &[u8] = if number < 8 { b"HTTP/1.1 200" } else { b"" };
+            assert_eq!(answer, expected, "connection {number}");
+            held.push(stream);
+        }
+        let (_, answer) = probe("127.0.0.2:0", server).await;
+        assert_eq!(answer, b"HTTP/1.1 200");
+    }
 }
