@@ -1,9 +1,41 @@
 //! The clients on the command line: for people, and with `--json` for
 //! programs. Data goes to stdout, the rest to stderr.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::process::Command;
+
 use serde_json::{Value, json};
 
+use crate::harness::process::{PIZZA, foreign_variables};
 use crate::harness::{SOON, World, eventually};
+
+#[test]
+fn a_variable_that_is_no_text_is_named_and_its_value_never_repeated() {
+    for (name, is_temporals) in [
+        ("TEMPORAL_API_KEY", true),
+        ("TEMPORAL_TLS_CLIENT_KEY_DATA", true),
+        ("TEMPORAL_GRPC_META_AUTHORIZATION", true),
+        ("ANOTHER_PASSWORD", false),
+    ] {
+        let mut pizza = Command::new(PIZZA);
+        for foreign in foreign_variables() {
+            pizza.env_remove(foreign);
+        }
+        pizza.args(["deploy", "status"]);
+        pizza.env("TEMPORAL_ADDRESS", "127.0.0.1:1");
+        pizza.env("TEMPORAL_DEPLOYMENT_NAME", "a-shop");
+        pizza.env(name, OsStr::from_bytes(b"telltale\xff"));
+        let output = pizza.output().expect("pizza runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{told}");
+        assert!(
+            !told.contains("telltale") && !told.contains("panicked"),
+            "{told}"
+        );
+        assert_eq!(told.contains(name), is_temporals, "{told}");
+    }
+}
 
 #[tokio::test]
 async fn order_prints_the_link_and_status_shows_the_order() {

@@ -2,6 +2,7 @@
 //! Temporal tool reads, and one more variable: the API key may be in a file,
 //! as other secrets are.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
@@ -34,7 +35,9 @@ pub(crate) fn load() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
         let path = Path::new(&path);
         File::open(path).with_context(|| format!("{CONFIG_FILE} {}", path.display()))?;
     }
-    let mut profile = load_client_config_profile(LoadClientConfigProfileOptions::default(), None)
+    let variables = variables()?;
+    let options = LoadClientConfigProfileOptions::default();
+    let mut profile = load_client_config_profile(options, Some(&variables))
         .map_err(|error| anyhow::anyhow!(first_line(&error.to_string())))
         .context(UNUSABLE)?;
     let has_a_user = |address: &String| address.contains('@');
@@ -85,6 +88,27 @@ pub(crate) fn load() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
 /// others repeat what stands there, and that may be a key.
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The environment, less what is no text: the SDK would panic over that, and
+/// repeat it.
+///
+/// # Errors
+/// When a variable of Temporal's is no text. Its value is not repeated.
+fn variables() -> anyhow::Result<HashMap<String, String>> {
+    let mut variables = HashMap::new();
+    for (name, value) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        match value.into_string() {
+            Ok(value) => {
+                variables.insert(name, value);
+            }
+            Err(_) => ensure!(!name.starts_with("TEMPORAL_"), "{name} is not UTF-8"),
+        }
+    }
+    Ok(variables)
 }
 
 /// What to look at when Temporal cannot be reached by these settings. A server

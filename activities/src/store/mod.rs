@@ -100,6 +100,25 @@ fn last(made: &[(i64, Vec<u8>)]) -> i64 {
     made.iter().map(|(version, _)| *version).max().unwrap_or(0)
 }
 
+/// The tables of the schema, by name.
+const TABLES: [&str; 15] = [
+    "amendments",
+    "failed_tasks",
+    "flavours",
+    "idempotency_keys",
+    "kitchen_reports",
+    "kitchen_simulation",
+    "kitchen_tickets",
+    "loyalty_adjustments",
+    "loyalty_points",
+    "notifications",
+    "order_changes",
+    "orders",
+    "payment_adjustments",
+    "payments",
+    "sessions",
+];
+
 /// How often is looked whether a file is still the one that was opened.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -278,12 +297,20 @@ impl Store {
     /// # Errors
     /// When one of it is not so.
     pub async fn prove(&self) -> Result<(), StoreError> {
+        let outdated = || StoreError::Outdated {
+            url: self.options.shown_url(),
+        };
         if self.migrations_to_make().await? > 0 {
-            return Err(StoreError::Outdated {
-                url: self.options.shown_url(),
-            });
+            return Err(outdated());
         }
         self.within(async {
+            // The list of migrations does not know of a table that was dropped.
+            let each = TABLES.map(|table| format!("SELECT 1 FROM {table} WHERE 1 = 0"));
+            let all = sqlx::AssertSqlSafe(each.join(" UNION ALL "));
+            match sqlx::query(all).execute(&self.pool).await {
+                Err(sqlx::Error::Database(_)) => return Err(outdated()),
+                answer => answer?,
+            };
             match &self.file {
                 Some(file) => file.try_writing(self.options.timeout).await?,
                 None => postgres::try_writing(&self.pool).await?,

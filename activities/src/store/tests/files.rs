@@ -69,10 +69,35 @@ async fn a_store_that_lost_its_schema_is_not_proven(engine: TestEngine) {
     store.ping().await.expect("it answers all the same");
 }
 
+async fn a_store_that_lost_a_table_is_not_proven(engine: TestEngine) {
+    let Database { store, .. } = &database(engine).await;
+    store.prove().await.expect("proven");
+    let dropped = store.pool.execute("DROP TABLE kitchen_reports").await;
+    dropped.expect("dropped");
+    let refused = store.prove().await;
+    assert!(
+        matches!(refused, Err(StoreError::Outdated { .. })),
+        "{refused:?}"
+    );
+}
+
 on_each_engine!(
     a_store_that_takes_orders_is_proven_and_nothing_is_left_of_it,
     a_store_that_lost_its_schema_is_not_proven,
+    a_store_that_lost_a_table_is_not_proven,
 );
+
+#[tokio::test]
+async fn every_table_of_the_schema_is_looked_for() {
+    let Database { store, .. } = &database(TestEngine::Sqlite).await;
+    let list = "SELECT name FROM sqlite_master WHERE type = 'table' \
+                AND name NOT LIKE '\\_sqlx%' ESCAPE '\\' AND name NOT LIKE 'sqlite%' ORDER BY name";
+    let tables: Vec<String> = sqlx::query_scalar(list)
+        .fetch_all(&store.pool)
+        .await
+        .expect("tables");
+    assert_eq!(tables, crate::store::TABLES);
+}
 
 #[tokio::test]
 async fn a_postgresql_that_can_be_read_and_not_written_is_not_proven() {
