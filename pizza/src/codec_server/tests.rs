@@ -6,7 +6,7 @@ use payload_codec::Keys;
 use pizza_api::{KeyHash, Role};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -311,7 +311,10 @@ async fn heard(server: SocketAddr, said: &str) -> String {
 
 /// A client that says this and then waits.
 async fn waiting(server: SocketAddr, said: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(server).await.expect("a connection");
+    let socket = TcpSocket::new_v4().expect("a socket");
+    // What is not read stays with the server, and not here.
+    socket.set_recv_buffer_size(4096).expect("a size");
+    let mut stream = socket.connect(server).await.expect("a connection");
     let written = stream.write_all(said.as_bytes()).await;
     written.expect("a connection that is open");
     stream
