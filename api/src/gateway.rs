@@ -7,7 +7,7 @@ use http::Uri;
 use http::uri::{Authority, Scheme};
 use pizza_activities::store::Store;
 use pizza_domain::OrderId;
-use url::{Host, Origin, Url};
+use url::{Host, Url};
 
 use crate::client::Client;
 use crate::exchanges::Exchanges;
@@ -191,10 +191,10 @@ impl App {
         &self.base_path
     }
 
-    /// The origin of the pages at the gateway's public URL, if it has one.
-    pub(crate) fn public_origin(&self) -> Option<Origin> {
+    /// The gateway's public URL, if it has one.
+    pub(crate) fn public_url(&self) -> Option<Url> {
         let PublicUrl(url) = self.gateway.public_url.as_ref()?;
-        Some(Url::parse(url).ok()?.origin())
+        Url::parse(url).ok()
     }
 
     /// Whether browsers reach the gateway over TLS, its own or a proxy's.

@@ -97,13 +97,24 @@ pub(crate) fn admit(app: &App, request: &mut Request) -> Result<(), Problem> {
                       --allowed-hosts (PIZZA_ALLOWED_HOSTS)";
         return Err(Problem::new(ErrorCode::MisdirectedRequest, detail));
     }
-    let own = || [Some(url.origin()), app.public_origin()];
-    if !is_safe(request.method()) && !is_from(request.headers(), &own()) {
+    if !is_safe(request.method()) && !is_from(request.headers(), &own_origins(app, &url)) {
         let detail = "the request was sent by a page of another site";
         return Err(Problem::new(ErrorCode::CrossSiteRequest, detail));
     }
     request.extensions_mut().insert(ReachedAt(host));
     Ok(())
+}
+
+/// The origins of our own pages, for a request to this address. Behind a proxy
+/// that ends TLS, a page of the public URL's host that came without TLS is not
+/// ours, although the gateway itself speaks none.
+fn own_origins(app: &App, asked: &Url) -> [Option<Origin>; 2] {
+    let public = app.public_url();
+    let is_over_tls_alone = public
+        .as_ref()
+        .is_some_and(|url| url.host() == asked.host() && url.scheme() != asked.scheme());
+    let asked = (!is_over_tls_alone).then(|| asked.origin());
+    [asked, public.map(|url| url.origin())]
 }
 
 /// The one host that a request names, also as a URL; none for an HTTP/1.0

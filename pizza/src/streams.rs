@@ -145,12 +145,14 @@ impl Stream {
     /// Writes data, and waits until it is written, or cannot be. Once the
     /// process was asked to stop, a reader who pauses is left alone.
     pub(crate) fn write(&'static self, data: String) {
+        let began = Instant::now();
         let mut state = self.lock();
         self.push(&mut state, data.into_bytes(), Loss::Fault);
         let ticket = state.taken;
         while state.done < ticket {
+            // The process may have had much to end between the two.
             if let Some(asked) = ASKED_TO_STOP.get()
-                && state.is_without_a_reader(*asked)
+                && state.is_without_a_reader(began.max(*asked))
             {
                 state.fault.get_or_insert_with(no_reader);
                 return;
@@ -304,10 +306,9 @@ impl State {
         }
     }
 
-    /// Whether nothing was written for a while since the process was asked to
-    /// stop.
-    fn is_without_a_reader(&self, asked: Instant) -> bool {
-        let since = self.written_at.map_or(asked, |at| at.max(asked));
+    /// Whether nothing was written for a while after this moment.
+    fn is_without_a_reader(&self, after: Instant) -> bool {
+        let since = self.written_at.map_or(after, |at| at.max(after));
         since.elapsed() > LAST_PAUSE
     }
 }

@@ -168,8 +168,13 @@ async fn a_page_of_the_public_url_is_the_gateways_own() {
         ("http://pizza.example", false),
         ("https://pizza.example:8443", false),
     ] {
-        let answer = ask(&gateway, "PATCH", ORDER, &[("origin", origin)]).await;
-        assert_eq!(answer.status() != 403, is_own, "{origin}");
+        // As a proxy asks that tells its own name for the gateway, or the public one.
+        let own = gateway.address.to_string();
+        for host in [own.as_str(), "pizza.example"] {
+            let headers = [("host", host), ("origin", origin)];
+            let answer = ask(&gateway, "PATCH", ORDER, &headers).await;
+            assert_eq!(answer.status() != 403, is_own, "{origin} at {host}");
+        }
     }
 }
 
