@@ -406,9 +406,21 @@ struct RequestUnderWay {
 impl RequestUnderWay {
     /// Notes whether the client is owed a piece of the answer from now on.
     fn owes(&self, is_owed: bool) {
-        let since = is_owed.then(Instant::now);
-        self.watch
-            .change(|usage| usage.under_way.insert(self.number, since));
+        // A change wakes the connection, which asks its answers for more. One
+        // that has nothing new must not wake it again, or both never rest.
+        if is_owed || self.is_owing() {
+            let since = is_owed.then(Instant::now);
+            self.watch
+                .change(|usage| usage.under_way.insert(self.number, since));
+        }
+    }
+
+    fn is_owing(&self) -> bool {
+        let usage = self.watch.usage();
+        usage
+            .under_way
+            .get(&self.number)
+            .is_some_and(Option::is_some)
     }
 }
 
@@ -594,6 +606,19 @@ mod tests {
         drop(request);
         watch.change(|usage| usage.idle_since = start + seconds(590));
         assert_eq!(watch.deadline(&limits()), at(600, Verdict::Close));
+    }
+
+    #[test]
+    fn an_answer_that_waits_for_news_leaves_its_connection_alone() {
+        let watch = Arc::new(Watch::new(Instant::now()));
+        let request = watch.request_began(Version::HTTP_11);
+        let is_woken = || watch.changed.notified().now_or_never().is_some();
+        request.owes(true);
+        assert!(is_woken());
+        request.owes(false);
+        assert!(is_woken());
+        request.owes(false);
+        assert!(!is_woken());
     }
 
     #[test]
