@@ -36,7 +36,11 @@ async fn redriven(world: &World, task: &str) -> Value {
 
 /// Shows a task.
 async fn shown(world: &World, task: &str) -> Value {
-    let answer = world.operator().get(&format!("/failures/{task}")).await;
+    let operator = world.operator();
+    let request = operator
+        .client
+        .get(operator.at(&format!("/failures/{task}")));
+    let answer = operator.send_until_answered(request).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
 }

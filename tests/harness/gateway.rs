@@ -105,6 +105,17 @@ impl Gateway {
         }
     }
 
+    /// Sends a request that may be sent twice until Temporal answers it: on a
+    /// busy machine the one server of all tests stops for seconds.
+    pub(crate) async fn send_until_answered(&self, request: RequestBuilder) -> Answer {
+        eventually(A_MINUTE, "Temporal answers", async || {
+            let answer = self.send(request.try_clone().expect("a whole body")).await;
+            let is_unavailable = answer.status == 503 && answer.problem() == "temporal-unavailable";
+            (!is_unavailable).then_some(answer)
+        })
+        .await
+    }
+
     /// GET.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.client.get(self.at(path))).await
@@ -122,7 +133,7 @@ impl Gateway {
         let key = Uuid::new_v4().to_string();
         let answer = eventually(A_MINUTE, "the redrive comes to its end", async || {
             let request = self.client.post(&url).header("idempotency-key", &key);
-            let answer = self.send(request.json(&json!({}))).await;
+            let answer = self.send_until_answered(request.json(&json!({}))).await;
             (answer.status != 202).then_some(answer)
         })
         .await;
@@ -160,7 +171,11 @@ impl Gateway {
 
     /// Places an order, which has to be accepted, and gives the answer.
     pub(crate) async fn placed(&self, order: &Value) -> Value {
-        let answer = self.post("/orders", order).await;
+        let request = self.client.post(self.at("/orders")).json(order);
+        let key = Uuid::new_v4().to_string();
+        let answer = self
+            .send_until_answered(request.header("idempotency-key", key))
+            .await;
         assert_eq!(answer.status, 201, "{answer:?}");
         let placed = answer.json();
         let location = format!("/orders/{}", id_of(&placed));
@@ -176,7 +191,8 @@ impl Gateway {
     /// Looks at an order, which has to be there. How old the answer is, is
     /// left out: it is another one with each look.
     pub(crate) async fn order(&self, id: &str) -> Value {
-        let answer = self.get(&format!("/orders/{id}")).await;
+        let url = self.at(&format!("/orders/{id}"));
+        let answer = self.send_until_answered(self.client.get(url)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let mut order = answer.json();
         let age = order
