@@ -11,7 +11,7 @@ mod temporal_cli;
 mod throw_away;
 
 pub use names::SettingNames;
-pub use pinned_wheel::{cache_dir, clear_environment};
+pub use pinned_wheel::{PROXIES, cache_dir, clear_environment};
 pub use server::{DevServer, DevServerConfig, DevServerError};
 pub use temporal_cli::{LocateError, LocateOptions, Origin, TemporalCli, locate};
 pub use throw_away::{ThrowAwayError, throw_away};

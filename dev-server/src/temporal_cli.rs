@@ -7,7 +7,9 @@
 use std::{
     env,
     ffi::OsStr,
-    fmt, fs,
+    fmt,
+    fs::{self, OpenOptions},
+    io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
@@ -23,7 +25,7 @@ use temporalio_sdk_core::ephemeral_server::{
     EphemeralExe, EphemeralExeVersion, TemporalDevServerConfig,
 };
 use tokio::{process::Command, time::timeout};
-use trusted_files::{check_own_folder, own_folder};
+use trusted_files::{check_own_file, check_own_folder, open_own, own_folder};
 
 use crate::SettingNames;
 
@@ -257,8 +259,11 @@ async fn in_cache(cache: &Path) -> Result<PathBuf, String> {
         check_own_folder(folder)
             .map_err(|error| because(format!("{}: {error}", folder.display())))?;
     }
+    check_own_file(&path).map_err(|error| because(error.to_string()))?;
     let hash = hash_of(&path).map_err(|error| because(error.to_string()))?;
-    let noted = fs::read_to_string(noted_hash(&path)).unwrap_or_default();
+    let noted = open_own(&noted_hash(&path), OpenOptions::new().read(true))
+        .and_then(io::read_to_string)
+        .unwrap_or_default();
     if !PROGRAMS.contains(&&*hash) && noted.trim_end() != hash {
         return Err(because("it is not the program that was fetched".to_owned()));
     }
@@ -489,6 +494,31 @@ mod tests {
         fs::write(noted_hash(&place), hash_of(&downloaded).unwrap()).unwrap();
         let found = in_cache(cache.path()).await.unwrap();
         assert_eq!(found, place);
+    }
+
+    #[tokio::test]
+    async fn a_program_in_the_cache_that_is_not_this_users_alone_is_not_run() {
+        use std::os::unix::fs::chown;
+
+        let cache = tempfile::tempdir().unwrap();
+        let place = cached_binary(cache.path());
+        own_folder(place.parent().unwrap(), 0o700).unwrap();
+        let script = "echo temporal version 1.9.1";
+        let downloaded = program(place.parent().unwrap(), "temporal", script);
+        fs::write(noted_hash(&place), hash_of(&downloaded).unwrap()).unwrap();
+        assert_eq!(in_cache(cache.path()).await.unwrap(), place);
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o777)).unwrap();
+        let refused = in_cache(cache.path()).await.unwrap_err();
+        assert!(refused.contains("others may write"), "{refused}");
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
+        for given_away in [&place, &noted_hash(&place)] {
+            if chown(given_away, Some(65_534), None).is_err() {
+                // Only root can give a file to another user.
+                return;
+            }
+            in_cache(cache.path()).await.unwrap_err();
+            chown(given_away, Some(0), None).unwrap();
+        }
     }
 
     #[tokio::test]

@@ -26,16 +26,27 @@ const ALWAYS: [&str; 19] = [
     "PYENV_",
 ];
 
+/// The way out of this network, for programs that fetch.
+pub const PROXIES: [&str; 8] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+];
+
 /// Takes every variable out of a command's environment but those that every program may need and
-/// those in `needed`, where a name that ends with `_` stands for all that begin with it: a
-/// password or a key that this process was given is nothing for the programs that it runs.
+/// those in the lists of `needed`, where a name that ends with `_` stands for all that begin with
+/// it: a password or a key that this process was given is nothing for the programs that it runs.
 /// Variables that are set on the command afterwards are kept.
-pub fn clear_environment(command: &mut Command, needed: &[&str]) {
+pub fn clear_environment(command: &mut Command, needed: &[&[&str]]) {
     command.env_clear();
-    command.envs(env::vars_os().filter(|(name, _)| {
-        name.to_str()
-            .is_some_and(|name| is_among(name, &ALWAYS) || is_among(name, needed))
-    }));
+    let is_kept =
+        |name: &str| is_among(name, &ALWAYS) || needed.iter().any(|needed| is_among(name, needed));
+    command.envs(env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_kept)));
 }
 
 fn is_among(name: &str, known: &[&str]) -> bool {

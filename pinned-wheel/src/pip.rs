@@ -10,7 +10,7 @@ use std::{
 
 use tokio::process::Command;
 
-use crate::{Wheel, clear_environment, find_program, output_of};
+use crate::{PROXIES, Wheel, clear_environment, find_program, output_of};
 
 /// The names under which a Python is looked for, in order.
 const PYTHONS: [&str; 2] = ["python3", "python"];
@@ -25,21 +25,13 @@ const FETCH_DEADLINE: Duration = Duration::from_secs(600);
 /// seconds.
 const PROBE_DEADLINE: Duration = Duration::from_secs(30);
 
-/// What pip needs of the environment: its own settings, in which the way to a private index may
-/// stand, and the way out of this network.
-const NEEDED: [&str; 14] = [
+/// What pip needs of the environment, beside [`PROXIES`]: its own settings, in which the way to a
+/// private index may stand.
+const NEEDED: [&str; 6] = [
     "PIP_",
     "PYTHONHOME",
     "PYTHONPATH",
     "VIRTUAL_ENV",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "no_proxy",
     "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE",
 ];
@@ -54,7 +46,7 @@ pub(crate) async fn find_python(search_path: &OsStr) -> Option<PathBuf> {
             continue;
         };
         let mut probe = Command::new(&program);
-        clear_environment(probe.as_std_mut(), &NEEDED);
+        clear_environment(probe.as_std_mut(), &[&NEEDED, &PROXIES]);
         probe.args(["-c", WHERE_IS_PYTHON]).stdout(Stdio::piped());
         if let Ok(output) = output_of(probe, PROBE_DEADLINE).await
             && output.status.success()
@@ -77,7 +69,7 @@ pub(crate) async fn install(
     let requirements = staging.join("requirements.txt");
     fs::write(&requirements, wheel.requirements).map_err(|error| error.to_string())?;
     let mut pip = Command::new(python);
-    clear_environment(pip.as_std_mut(), &NEEDED);
+    clear_environment(pip.as_std_mut(), &[&NEEDED, &PROXIES]);
     pip.args(["-m", "pip", "install", "--require-hashes", "--no-deps"])
         .args(["--only-binary=:all:", "--progress-bar"])
         .arg(if quiet { "off" } else { "on" })
@@ -112,7 +104,23 @@ pub(crate) async fn install(
     let errors = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = errors.lines().filter(|line| !line.is_empty()).collect();
     let last = lines[lines.len().saturating_sub(3)..].join("\n    ");
+    let last = without_secrets(&last);
     Err(format!("pip failed ({}):\n    {last}", output.status))
+}
+
+/// A text without what may be a password in its URLs: pip repeats a proxy's that it cannot read.
+fn without_secrets(text: &str) -> String {
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| {
+            let Some((scheme, rest)) = word.split_once("://") else {
+                return word.to_owned();
+            };
+            let end = &word[word.trim_end().len()..];
+            let rest = rest.trim_end().split(['?', '#']).next().unwrap_or_default();
+            let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+            format!("{scheme}://{place}{end}")
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -132,5 +140,22 @@ mod tests {
         }
         let found = find_python(folder.path().as_os_str()).await;
         assert_eq!(found.as_deref(), Some(Path::new("/opt/python")));
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_not_repeated() {
+        for (told, expected) in [
+            (
+                "Failed to parse: http://u:secret@h:port\n",
+                "Failed to parse: http://h:port\n",
+            ),
+            (
+                "'https://h/simple?token=secret', then more",
+                "'https://h/simple then more",
+            ),
+            ("a b@c  d", "a b@c  d"),
+        ] {
+            assert_eq!(without_secrets(told), expected);
+        }
     }
 }

@@ -187,7 +187,7 @@ impl KeptKeys {
 
 /// Where this machine reaches what listens at `address`: on all addresses is
 /// no address to call.
-fn reached_at(mut address: SocketAddr) -> SocketAddr {
+pub(crate) fn reached_at(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(LOOPBACK),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
@@ -242,10 +242,13 @@ impl Server {
         }
     }
 
-    /// Resolves when our own server dies.
+    /// Resolves when our own server dies, or loses its database.
     async fn failure(&self) -> anyhow::Error {
         match self {
-            Self::Own { server, .. } => server.exited().await.into(),
+            Self::Own { server, .. } => tokio::select! {
+                error = server.exited() => error.into(),
+                error = server.database_lost() => error.into(),
+            },
             Self::Given { .. } => std::future::pending().await,
         }
     }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use temporal_dev_server::{
-    LocateOptions, SettingNames, TemporalCli, cache_dir, clear_environment, locate,
+    LocateOptions, PROXIES, SettingNames, TemporalCli, cache_dir, clear_environment, locate,
 };
 
 use crate::client::output;
@@ -17,23 +17,9 @@ use crate::streams::STDERR;
 /// Says where to keep a Temporal CLI that was fetched.
 const CACHE_VARIABLE: &str = "PIZZA_CACHE_DIR";
 
-/// What the Temporal CLI needs of the environment: how Temporal is reached, the
-/// way out of this network, and what it shows texts with.
-const NEEDED: [&str; 13] = [
-    "TEMPORAL_",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "no_proxy",
-    "EDITOR",
-    "PAGER",
-    "COLUMNS",
-    "LINES",
-];
+/// What the Temporal CLI needs of the environment, beside the way out of this
+/// network: how Temporal is reached, and what it shows texts with.
+const NEEDED: [&str; 5] = ["TEMPORAL_", "EDITOR", "PAGER", "COLUMNS", "LINES"];
 
 /// What sets how Temporal is found and run, for the texts of the errors.
 pub(crate) const SETTING_NAMES: SettingNames = SettingNames {
@@ -88,7 +74,7 @@ pub(crate) async fn run(args: TemporalArgs) -> anyhow::Result<ExitCode> {
     .locate(false)
     .await?;
     let mut command = std::process::Command::new(&cli.path);
-    clear_environment(&mut command, &NEEDED);
+    clear_environment(&mut command, &[&NEEDED, &PROXIES]);
     // What was said so far stands before what the CLI says.
     STDERR.finish();
     // Only returns when it could not.

@@ -6,26 +6,32 @@
 //! - [`open_given`] opens a file that a person has named: a key that an orchestrator mounted.
 //! - [`own_folder`] makes a folder for this user alone; [`check_own_folder`] checks one.
 //! - [`check_folder_of_files`] checks a folder that others may use too, `/tmp` for example.
+//! - [`check_owner`] and [`check_own_file`] check a file that is opened elsewhere: a database, a
+//!   program that is run.
+//! - [`FileId`] says whether a name still stands for the file that was opened.
 //!
-//! Root counts as this user: root can do everything anyway.
+//! Whoever may write to a folder above can put another one in its place, so the folders above are
+//! checked as well, up to the root. Root counts as this user: root can do everything anyway.
 
 use std::{
     fs::{self, DirBuilder, File, Metadata, OpenOptions},
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use rustix::{
     fs::{OFlags, StatVfsMountFlags, fstatvfs},
     io::Errno,
-    process::geteuid,
+    process::{getegid, geteuid},
 };
 
 /// The bits of a mode that let others than the owner write.
 const OTHERS_WRITE: u32 = 0o022;
 /// The bits of a mode that let others than the owner read.
 const OTHERS_READ: u32 = 0o044;
+/// The bit of a mode that lets a group write.
+const GROUP_WRITES: u32 = 0o020;
 /// The bit of a mode that lets everybody write.
 const EVERYBODY_WRITES: u32 = 0o002;
 /// In a folder with this bit, only its owner removes or renames a file.
@@ -33,7 +39,7 @@ const STICKY: u32 = 0o1000;
 
 /// Why a file or a folder is not used. It comes inside of an [`io::Error`] of the kind
 /// [`PermissionDenied`](io::ErrorKind::PermissionDenied), see [`is_untrusted`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Untrusted {
     /// Somebody else owns it.
     #[error("it belongs to user {owner}, and this runs as user {user}")]
@@ -58,6 +64,14 @@ pub enum Untrusted {
     /// The name is not a folder's.
     #[error("it is not a folder")]
     NotAFolder,
+    /// A folder above it is not to be trusted.
+    #[error("the folder {} above it: {reason}", path.display())]
+    Above {
+        /// That folder, or the link to it.
+        path: PathBuf,
+        /// Why not.
+        reason: Box<Untrusted>,
+    },
 }
 
 impl From<Untrusted> for io::Error {
@@ -117,10 +131,7 @@ pub struct Given {
 /// # Errors
 /// [`Untrusted`], and what the system says.
 pub fn open_given(path: &Path) -> io::Result<Given> {
-    let link = fs::symlink_metadata(path)?;
-    if link.is_symlink() && !is_owner_trusted(&link) {
-        return Err(foreign(&link).into());
-    }
+    check_link(path)?;
     let file = File::open(path)?;
     let about = file.metadata()?;
     if about.is_dir() {
@@ -160,7 +171,8 @@ pub fn own_folder(path: &Path, mode: u32) -> io::Result<()> {
     })
 }
 
-/// Checks a folder that is to belong to this user alone: nobody else may write to it.
+/// Checks a folder that is to belong to this user alone: nobody else may write to it, or put
+/// another one in its place.
 ///
 /// # Errors
 /// [`Untrusted`], and what the system says.
@@ -172,11 +184,12 @@ pub fn check_own_folder(path: &Path) -> io::Result<()> {
     if about.uid() != geteuid().as_raw() {
         return Err(foreign(&about).into());
     }
-    refuse_writable(&about)
+    refuse_writable(&about)?;
+    check_folders_above(path)
 }
 
 /// Checks a folder in which others may make files of their own, but neither remove nor rename
-/// those of this user.
+/// those of this user, nor put another folder in its place.
 ///
 /// # Errors
 /// [`Untrusted`], and what the system says.
@@ -185,10 +198,19 @@ pub fn check_folder_of_files(path: &Path) -> io::Result<()> {
     if !is_owner_trusted(&about) {
         return Err(foreign(&about).into());
     }
-    if about.mode() & STICKY != 0 {
-        return Ok(());
+    if about.mode() & STICKY == 0 {
+        refuse_writable(&about)?;
     }
-    refuse_writable(&about)
+    check_folders_above(path)
+}
+
+/// Checks that a file belongs to this user, and that nobody else may write to it: a program that
+/// is run.
+///
+/// # Errors
+/// [`Untrusted`], and what the system says.
+pub fn check_own_file(path: &Path) -> io::Result<()> {
+    refuse_writable(&own_file(path)?)
 }
 
 /// Checks that a file, which is not opened for it, belongs to this user.
@@ -196,6 +218,10 @@ pub fn check_folder_of_files(path: &Path) -> io::Result<()> {
 /// # Errors
 /// [`Untrusted`], and what the system says.
 pub fn check_owner(path: &Path) -> io::Result<()> {
+    own_file(path).map(drop)
+}
+
+fn own_file(path: &Path) -> io::Result<Metadata> {
     let about = fs::symlink_metadata(path)?;
     if about.is_symlink() {
         return Err(Untrusted::Link.into());
@@ -206,7 +232,97 @@ pub fn check_owner(path: &Path) -> io::Result<()> {
     if about.uid() != geteuid().as_raw() {
         return Err(foreign(&about).into());
     }
+    Ok(about)
+}
+
+/// Checks that a symbolic link, where the name is one, was made by this user or by root.
+///
+/// # Errors
+/// [`Untrusted`], and what the system says.
+pub fn check_link(path: &Path) -> io::Result<()> {
+    let about = fs::symlink_metadata(path)?;
+    if about.is_symlink() && !is_owner_trusted(&about) {
+        return Err(foreign(&about).into());
+    }
     Ok(())
+}
+
+/// Checks the folders above a path, as it is named and as it really is, and the links among them.
+fn check_folders_above(path: &Path) -> io::Result<()> {
+    let (named, real) = (std::path::absolute(path)?, path.canonicalize()?);
+    check_link(&named)?;
+    for folder in named.ancestors().skip(1).chain(real.ancestors().skip(1)) {
+        check_folder_above(folder).map_err(|error| {
+            match error
+                .get_ref()
+                .and_then(|it| it.downcast_ref::<Untrusted>())
+            {
+                Some(reason) => Untrusted::Above {
+                    path: folder.to_owned(),
+                    reason: Box::new(reason.clone()),
+                }
+                .into(),
+                None => error,
+            }
+        })?;
+    }
+    Ok(())
+}
+
+fn check_folder_above(folder: &Path) -> io::Result<()> {
+    check_link(folder)?;
+    let about = fs::metadata(folder)?;
+    if !is_owner_trusted(&about) {
+        return Err(foreign(&about).into());
+    }
+    if about.mode() & STICKY != 0 || is_private_group(&about) {
+        return Ok(());
+    }
+    refuse_writable(&about)
+}
+
+/// Whether nobody but the owner and a group that is this user's alone may write. Many systems give
+/// each user a group of the same number, and let it write to the folders that the user makes.
+fn is_private_group(about: &Metadata) -> bool {
+    let user = geteuid();
+    let is_own = about.gid() == user.as_raw() && getegid().as_raw() == user.as_raw();
+    about.mode() & OTHERS_WRITE == GROUP_WRITES && is_own && !user.is_root()
+}
+
+/// Which file stands under a name, by its device and its number there (inode).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    /// The file that stands under this name now.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self::from(&fs::metadata(path)?))
+    }
+
+    /// Whether the same file stands under this name. What is written to one that was removed or
+    /// replaced is lost. A name that cannot be looked at counts as the same.
+    #[must_use]
+    pub fn is_still_at(self, path: &Path) -> bool {
+        match Self::of(path) {
+            Ok(now) => now == self,
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+}
+
+impl From<&Metadata> for FileId {
+    fn from(about: &Metadata) -> Self {
+        Self {
+            device: about.dev(),
+            inode: about.ino(),
+        }
+    }
 }
 
 fn is_owner_trusted(about: &Metadata) -> bool {
@@ -242,7 +358,8 @@ mod tests {
     fn reason<T: std::fmt::Debug>(outcome: io::Result<T>) -> Untrusted {
         let error = outcome.unwrap_err();
         assert!(is_untrusted(&error), "{error}");
-        *error.get_ref().unwrap().downcast_ref().unwrap()
+        let reason: &Untrusted = error.get_ref().unwrap().downcast_ref().unwrap();
+        reason.clone()
     }
 
     fn set_mode(path: &Path, mode: u32) {
@@ -351,5 +468,92 @@ mod tests {
         fs::write(&file, "").unwrap();
         assert_eq!(reason(own_folder(&file, 0o700)), Untrusted::NotAFolder);
         assert!(own_folder(&file.join("below"), 0o700).is_err());
+    }
+
+    #[test]
+    fn a_folder_below_one_that_others_may_write_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let above = folder.path().join("above");
+        let inner = above.join("a/b");
+        own_folder(&inner, 0o700).unwrap();
+        let refused = |reason| Untrusted::Above {
+            path: above.clone(),
+            reason: Box::new(reason),
+        };
+        for mode in [0o777, 0o757] {
+            set_mode(&above, mode);
+            let writable = refused(Untrusted::Writable { mode });
+            assert_eq!(reason(own_folder(&inner, 0o700)), writable);
+            assert_eq!(reason(check_folder_of_files(&inner)), writable);
+        }
+        // As `/tmp` is.
+        set_mode(&above, 0o1777);
+        own_folder(&inner, 0o700).unwrap();
+        check_folder_of_files(&inner).unwrap();
+        set_mode(&above, 0o755);
+        let link = folder.path().join("link");
+        symlink(&above, &link).unwrap();
+        own_folder(&link.join("a/b"), 0o700).unwrap();
+        if give_away(&above) {
+            let owner = Untrusted::Owner {
+                owner: OTHER,
+                user: 0,
+            };
+            assert_eq!(reason(own_folder(&inner, 0o700)), refused(owner.clone()));
+            chown(&above, Some(0), None).unwrap();
+            set_mode(&above, 0o775);
+            chown(&above, None, Some(OTHER)).unwrap();
+            let writable = refused(Untrusted::Writable { mode: 0o775 });
+            assert_eq!(reason(own_folder(&inner, 0o700)), writable);
+            set_mode(&above, 0o755);
+            std::os::unix::fs::lchown(&link, Some(OTHER), None).unwrap();
+            let by_link = Untrusted::Above {
+                path: link.clone(),
+                reason: Box::new(owner),
+            };
+            assert_eq!(reason(own_folder(&link.join("a/b"), 0o700)), by_link);
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_or_one_that_others_may_write_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        fs::write(&path, "").unwrap();
+        set_mode(&path, 0o755);
+        check_own_file(&path).unwrap();
+        for mode in [0o775, 0o757] {
+            set_mode(&path, mode);
+            let writable = Untrusted::Writable { mode };
+            assert_eq!(reason(check_own_file(&path)), writable);
+        }
+        set_mode(&path, 0o755);
+        let link = folder.path().join("link");
+        symlink(&path, &link).unwrap();
+        assert_eq!(reason(check_own_file(&link)), Untrusted::Link);
+        assert_eq!(reason(check_own_file(folder.path())), Untrusted::NotAFile);
+        if give_away(&path) {
+            let owner = Untrusted::Owner {
+                owner: OTHER,
+                user: 0,
+            };
+            assert_eq!(reason(check_own_file(&path)), owner);
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_removed_or_replaced_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "").unwrap();
+        let opened = FileId::of(&path).unwrap();
+        fs::write(&path, "more").unwrap();
+        assert!(opened.is_still_at(&path));
+        let moved = folder.path().join("moved");
+        fs::rename(&path, &moved).unwrap();
+        assert!(!opened.is_still_at(&path), "removed");
+        fs::copy(&moved, &path).unwrap();
+        assert!(!opened.is_still_at(&path), "replaced");
+        assert!(opened.is_still_at(&moved));
     }
 }

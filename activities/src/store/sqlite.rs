@@ -8,10 +8,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
+use sqlx::error::DatabaseError;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 use tokio::sync::Mutex;
-use trusted_files::{check_folder_of_files, check_owner, own_folder};
+use tokio::time::{Instant, sleep};
+use trusted_files::{FileId, check_folder_of_files, check_link, check_owner, own_folder};
 
 use super::StoreError;
 use super::engine::Access;
@@ -19,6 +21,12 @@ use super::engine::Access;
 /// The longest absolute path of a file, in bytes. SQLite takes 512, with what
 /// it appends for the files beside it.
 const LONGEST_PATH: usize = 500;
+
+/// Another connection holds the lock.
+const SQLITE_BUSY: &str = "5";
+
+/// Between two tries for a lock that SQLite does not wait for.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// What SQLite appends to a file's name for those that it keeps beside it
 /// while the file is open.
@@ -48,7 +56,7 @@ async fn prepare(
     connection.execute(AssertSqlSafe(busy_timeout)).await?;
     match access {
         Access::Write => {
-            connection.execute("PRAGMA journal_mode = WAL").await?;
+            switch_to_wal(connection, patience).await?;
             connection.execute("PRAGMA synchronous = NORMAL").await?;
             connection.execute("PRAGMA foreign_keys = ON").await?;
         }
@@ -58,6 +66,27 @@ async fn prepare(
         }
     }
     Ok(())
+}
+
+/// Of several processes that open a new file at once, one switches it. The
+/// others are refused, and for this one statement SQLite ignores the busy
+/// timeout.
+async fn switch_to_wal(
+    connection: &mut AnyConnection,
+    patience: Duration,
+) -> Result<(), sqlx::Error> {
+    let until = Instant::now() + patience;
+    loop {
+        match connection.execute("PRAGMA journal_mode = WAL").await {
+            Err(error) if is_busy(&error) && Instant::now() < until => sleep(BUSY_PAUSE).await,
+            switched => return switched.map(drop),
+        }
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| code == SQLITE_BUSY)
 }
 
 /// The URL of a file. Nothing in the path means anything in the URL.
@@ -104,8 +133,16 @@ fn named(url: &str) -> Result<PathBuf, StoreError> {
     Ok(file.to_path_buf())
 }
 
-/// Whether a URL can be one of a file.
+/// Whether a URL can be one of a file. One with a user and a password is a server's: as a path, its
+/// password would stand in messages and in the name of a folder.
 pub(super) fn check(url: &str) -> Result<(), StoreError> {
+    let place = url.strip_prefix("sqlite:").unwrap_or(url);
+    let before_at = place.split_once('@').map(|(before, _)| before);
+    if before_at.is_some_and(|before| before.contains(':')) {
+        return Err(StoreError::Path {
+            reason: "a file has no user and no password (in a path, `:` is written %3A, `@` %40)",
+        });
+    }
     named(url).map(drop)
 }
 
@@ -144,8 +181,11 @@ fn trusted(url: &str, access: Access) -> Result<PathBuf, OpenError> {
     if access == Access::Write && !folder.exists() {
         own_folder(folder, 0o700)?;
     }
+    // The folders that lead to a link say as much of what is opened as those that lead to the file.
+    check_folder_of_files(folder)?;
     let mut path = folder.canonicalize()?.join(name);
-    if path.symlink_metadata().is_ok_and(|it| it.is_symlink()) {
+    if path.is_symlink() {
+        check_link(&path)?;
         path = path.canonicalize()?;
     }
     path.parent().map_or(Ok(()), check_folder_of_files)?;
@@ -196,20 +236,12 @@ impl From<io::Error> for OpenError {
     }
 }
 
-/// Which file stands under a name.
-type Identity = (u64, u64);
-
-fn identity(path: &Path) -> io::Result<Identity> {
-    let about = fs::metadata(path)?;
-    Ok((about.dev(), about.ino()))
-}
-
 /// The file that a store is kept in, from its opening on.
 pub(super) struct OpenFile {
     /// What connections open: they never make a file anew.
     pub(super) url: String,
     /// It and those beside it, as they were when it was opened.
-    opened: Vec<(PathBuf, Identity)>,
+    opened: Vec<(PathBuf, FileId)>,
     /// Open for as long as the store is: the last connection that closes
     /// removes the files beside, and others of these names are none that this
     /// process wrote to.
@@ -248,7 +280,7 @@ impl OpenFile {
             if access == Access::Write && about.mode() & 0o777 != OWNER_ONLY {
                 fs::set_permissions(&path, fs::Permissions::from_mode(OWNER_ONLY))?;
             }
-            opened.push((path, (about.dev(), about.ino())));
+            opened.push((path, FileId::from(&about)));
         }
         Ok(Self {
             url: format!("{url}?mode=rw"),
@@ -260,16 +292,11 @@ impl OpenFile {
     /// Whether the files are those that were opened: what is written to a
     /// file that was removed or replaced is lost.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        for (path, opened) in &self.opened {
-            let replaced = match identity(path) {
-                Ok(now) => now != *opened,
-                Err(error) => error.kind() == io::ErrorKind::NotFound,
-            };
-            if replaced {
-                return Err(StoreError::Replaced { path: path.clone() });
-            }
+        let mut files = self.opened.iter();
+        match files.find(|(path, opened)| !opened.is_still_at(path)) {
+            Some((path, _)) => Err(StoreError::Replaced { path: path.clone() }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Writes more than a connection holds in memory, so that it reaches the
@@ -351,6 +378,7 @@ mod tests {
             (format!("sqlite:/srv/{}.db", "a".repeat(500)), "500 bytes"),
             ("sqlite:a.db?cache=shared".to_owned(), "%3F"),
             ("sqlite:a?.db".to_owned(), "%3F"),
+            ("sqlite://u:secret@h/d".to_owned(), "no password"),
         ] {
             let refused = check(&url).expect_err("refused");
             assert!(refused.to_string().contains(told), "{refused}");

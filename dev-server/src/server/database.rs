@@ -11,13 +11,20 @@ use std::{
 };
 
 use tokio::time::{Instant, sleep};
-use trusted_files::{open_own, own_folder};
+use trusted_files::{FileId, open_own, own_folder};
 
 use super::{DevServerError, STEP, orphans::end_orphans};
 
 /// How long a lock that was let go may seem to be held: a process that is just being started has
 /// a copy of every open file until it becomes its own program.
 const COPIES_LIVE: Duration = Duration::from_millis(500);
+
+/// What SQLite appends to a file's name for those that it keeps beside it, and nothing for the file
+/// itself.
+const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
+/// How often is looked whether the file is still the one that the server has opened.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The database file, locked against other instances.
 #[derive(Debug)]
@@ -52,27 +59,61 @@ impl Database {
     fn prepare(&self) -> Result<(), DevServerError> {
         let unfinished = self.unfinished();
         if unfinished.exists() {
-            for suffix in ["", "-wal", "-shm", "-journal"] {
+            for suffix in SUFFIXES {
                 remove_if_there(&with_suffix(&self.path, suffix), self.setting)?;
             }
         }
-        if self.path.exists() {
-            let opened = open_own(&self.path, OpenOptions::new().append(true));
-            opened.map_err(not_writable(&self.path, self.setting))?;
-        } else {
+        // A link, also one that leads nowhere, is there and is refused: the server follows it.
+        let mut is_new = false;
+        for path in SUFFIXES.map(|suffix| with_suffix(&self.path, suffix)) {
+            match open_own(&path, OpenOptions::new().append(true)) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    is_new |= path == self.path;
+                }
+                Err(error) => return Err(not_writable(&path, self.setting)(error)),
+            }
+        }
+        if is_new {
             let made = open_own(&unfinished, OpenOptions::new().create(true).append(true));
             made.map_err(not_writable(&unfinished, self.setting))?;
         }
         Ok(())
     }
 
-    /// The server has answered: its tables are complete.
-    pub(super) fn settle(&self) -> Result<(), DevServerError> {
-        remove_if_there(&self.unfinished(), self.setting)
+    /// The server has answered: its tables are complete, and the file is the one that it opened.
+    pub(super) fn settle(self) -> Result<OpenFile, DevServerError> {
+        remove_if_there(&self.unfinished(), self.setting)?;
+        match FileId::of(&self.path) {
+            Ok(id) => Ok(OpenFile {
+                path: self.path,
+                id,
+            }),
+            Err(error) => Err(not_writable(&self.path, self.setting)(error)),
+        }
     }
 
     fn unfinished(&self) -> PathBuf {
         with_suffix(&self.path, ".unfinished")
+    }
+}
+
+/// The database file that a server has open. Those beside it are not looked at: the server may make
+/// them anew with a new connection.
+#[derive(Debug, Clone)]
+pub(super) struct OpenFile {
+    path: PathBuf,
+    id: FileId,
+}
+
+impl OpenFile {
+    /// Waits until the file was removed, or another one was put in its place.
+    pub(super) async fn lost(&self) -> DevServerError {
+        while self.id.is_still_at(&self.path) {
+            sleep(LOOK_EVERY).await;
+        }
+        let path = self.path.clone();
+        DevServerError::DatabaseReplaced { path }
     }
 }
 

@@ -68,6 +68,16 @@ pub enum DevServerError {
         /// What sets the data folder.
         setting: &'static str,
     },
+    /// The database file was removed or replaced while a server had it open.
+    #[error(
+        "{} is not the file that was opened: it was removed, or another one was put in its place; \
+         what was written since is lost",
+        path.display()
+    )]
+    DatabaseReplaced {
+        /// The database file.
+        path: PathBuf,
+    },
     /// A server that an earlier, killed run left behind cannot be ended.
     #[error(
         "a dev server of an earlier run, process {pid}, still has the database {} open and \

@@ -40,7 +40,7 @@ use tokio::{
 };
 use url::Url;
 
-use database::Database;
+use database::{Database, OpenFile};
 pub use error::DevServerError;
 use log::Log;
 use ports::{Ports, connectable};
@@ -109,6 +109,8 @@ pub struct DevServerConfig {
 pub struct DevServer {
     address: SocketAddr,
     ui: Option<SocketAddr>,
+    /// What it has open, unless that is in memory.
+    database: Option<OpenFile>,
     log: Log,
     stop: oneshot::Sender<()>,
     end: watch::Receiver<Option<End>>,
@@ -148,9 +150,9 @@ impl DevServer {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let server = Self::launch(&config, Ports::choose(&config)?, lock.clone())?;
+            let mut server = Self::launch(&config, Ports::choose(&config)?, lock.clone())?;
             let Err(error) = server.wait_until_ready(deadline).await else {
-                database.map_or(Ok(()), |database| database.settle())?;
+                server.database = database.map(Database::settle).transpose()?;
                 return Ok(server);
             };
             server.stop().await;
@@ -187,6 +189,7 @@ impl DevServer {
         Ok(Self {
             address: SocketAddr::new(ip, ports.grpc),
             ui: ports.ui.map(|port| SocketAddr::new(ip, port)),
+            database: None,
             log,
             stop,
             end,
@@ -217,6 +220,18 @@ impl DevServer {
                     log_file: log.path,
                 },
                 _ => pending().await,
+            }
+        }
+    }
+
+    /// Resolves when the database file is not the one any more that the server has opened, with the
+    /// error that says so; otherwise never. What the server goes on to write is lost then.
+    pub fn database_lost(&self) -> impl Future<Output = DevServerError> + Send + use<> {
+        let database = self.database.clone();
+        async move {
+            match database {
+                Some(file) => file.lost().await,
+                None => pending().await,
             }
         }
     }

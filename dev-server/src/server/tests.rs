@@ -257,6 +257,52 @@ async fn a_lock_and_a_log_are_no_links_to_the_files_of_others() {
 }
 
 #[tokio::test]
+async fn a_database_is_no_link_whether_it_leads_somewhere_or_not() {
+    for name in [
+        "temporal.db",
+        "temporal.db-wal",
+        "temporal.db-shm",
+        "temporal.db-journal",
+    ] {
+        for there in [true, false] {
+            let folder = folder();
+            let target = folder.path().join("target");
+            if there {
+                fs::write(&target, "").unwrap();
+            }
+            std::os::unix::fs::symlink(&target, folder.path().join(name)).unwrap();
+            let config = config(folder.path()).await;
+            let error = DevServer::start(config).await.unwrap_err();
+            let text = format!("{error:?}");
+            assert!(text.contains("Link") && text.contains(name), "{text}");
+            assert_eq!(target.exists(), there, "{name}: nothing is made");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_removed_or_replaced_is_noticed() {
+    for replaced in [false, true] {
+        let folder = folder();
+        let config = config(folder.path()).await;
+        let database = config.database.clone().unwrap();
+        let server = DevServer::start(config).await.unwrap();
+        let moved = folder.path().join("moved");
+        fs::rename(&database, &moved).unwrap();
+        if replaced {
+            fs::copy(&moved, &database).unwrap();
+        }
+        let error = timeout(READY_DEADLINE, server.database_lost())
+            .await
+            .unwrap();
+        let text = error.to_string();
+        assert!(text.contains("is not the file that was opened"), "{text}");
+        assert!(text.contains("temporal.db"), "{text}");
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn an_orphan_on_the_same_port_and_database_is_replaced() {
     let folder = folder();
     let mut config = config(folder.path()).await;
