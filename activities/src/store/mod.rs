@@ -34,13 +34,13 @@ mod tests;
 mod timeline;
 
 use std::fmt;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, LazyLock, Once};
 use std::time::{Duration, SystemTime};
 
 use pizza_domain::OrderId;
 use sqlx::any::install_default_drivers;
 use sqlx::migrate::Migration;
-use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Transaction};
 use tokio::time::{sleep, timeout};
 
 pub use accounts::{
@@ -118,6 +118,12 @@ const TABLES: [&str; 15] = [
     "payments",
     "sessions",
 ];
+
+/// Fails where one of the tables is not there.
+static ALL_TABLES: LazyLock<String> = LazyLock::new(|| {
+    let each = TABLES.map(|table| format!("SELECT 1 FROM {table} WHERE 1 = 0"));
+    each.join(" UNION ALL ")
+});
 
 /// How often is looked whether a file is still the one that was opened.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -278,18 +284,6 @@ impl Store {
         })
     }
 
-    /// Answers when the database does.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.within(async {
-            sqlx::query("SELECT 1").execute(&self.pool).await?;
-            Ok(())
-        })
-        .await
-    }
-
     /// Proves that orders can be kept here right now: the database is the one
     /// that was opened, has the schema of this version, and takes what is
     /// written. That is rolled back.
@@ -305,9 +299,10 @@ impl Store {
         }
         self.within(async {
             // The list of migrations does not know of a table that was dropped.
-            let each = TABLES.map(|table| format!("SELECT 1 FROM {table} WHERE 1 = 0"));
-            let all = sqlx::AssertSqlSafe(each.join(" UNION ALL "));
-            match sqlx::query(all).execute(&self.pool).await {
+            match sqlx::query(AssertSqlSafe(&**ALL_TABLES))
+                .execute(&self.pool)
+                .await
+            {
                 Err(sqlx::Error::Database(_)) => return Err(outdated()),
                 answer => answer?,
             };

@@ -150,7 +150,7 @@ async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
     let slow = store.pool.execute("SELECT 1 FROM pg_sleep(30)").await;
     let error = StoreError::from(slow.expect_err("ended"));
     assert!(error.may_pass(), "{error:?}");
-    store.ping().await.expect("the next is answered");
+    store.prove().await.expect("the next is answered");
 }
 
 #[tokio::test]
@@ -280,7 +280,7 @@ async fn a_server_that_is_lost_without_a_word_is_given_up_and_found_again() {
     options.timeout = Duration::from_millis(300);
     options.connections = 2;
     let store = Store::open(options.clone()).await.expect("a store");
-    store.ping().await.expect("an answer");
+    store.prove().await.expect("an answer");
     hold.send_replace(true);
     let began = Instant::now();
     for _ in 0..3 {
