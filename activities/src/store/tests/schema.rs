@@ -24,6 +24,22 @@ async fn of_several_who_migrate_at_once_one_does_it(engine: TestEngine) {
     assert_eq!(made, [0, 0, 0, 0, 0, 6]);
 }
 
+/// A new file is switched to WAL once, and SQLite waits for nobody there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn all_who_open_a_new_file_at_once_open_it() {
+    for _ in 0..20 {
+        let empty = empty(TestEngine::Sqlite).await;
+        let mut opening = JoinSet::new();
+        for _ in 0..8 {
+            let url = empty.url.clone();
+            opening.spawn(async move { Store::open(&url).await });
+        }
+        while let Some(opened) = opening.join_next().await {
+            opened.expect("a task").expect("a store").close().await;
+        }
+    }
+}
+
 /// What an addition of a later version does to whoever uses the tables, with
 /// statements that were prepared before.
 async fn a_process_goes_on_while_a_later_version_adds_to_the_schema(engine: TestEngine) {
