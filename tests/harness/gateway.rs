@@ -172,10 +172,7 @@ impl Gateway {
     /// Places an order, which has to be accepted, and gives the answer.
     pub(crate) async fn placed(&self, order: &Value) -> Value {
         let request = self.client.post(self.at("/orders")).json(order);
-        let key = Uuid::new_v4().to_string();
-        let answer = self
-            .send_until_answered(request.header("idempotency-key", key))
-            .await;
+        let answer = self.send_until_answered(request).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         let placed = answer.json();
         let location = format!("/orders/{}", id_of(&placed));
