@@ -289,8 +289,10 @@ impl TicketProgress {
     fn seen(&self, report: &TicketReport) -> Option<ReportRefusal> {
         let known = |id: &ReportId| self.ids.iter().find(|(_, known)| known == id);
         if let Some((event, _)) = report.report_id.as_ref().and_then(known) {
+            let composed = |reason: &Option<Rejection>| reason.as_ref().map(Rejection::composed);
             let is_same = *event == report.report
-                && (report.report != KitchenReport::Rejected || report.reason == self.reason);
+                && (report.report != KitchenReport::Rejected
+                    || composed(&report.reason) == composed(&self.reason));
             return Some(if is_same {
                 ReportRefusal::Repeated
             } else {
@@ -498,21 +500,24 @@ mod tests {
 
     #[test]
     fn another_reason_is_another_report() {
+        const COMPOSED: &str = "kein Gem\u{FC}se";
+        const SPELLED_OTHERWISE: &str = " kein Gemu\u{308}se ";
         let rejected = |id: Option<&str>, reason: Option<&str>| TicketReport {
             report: KitchenReport::Rejected,
             report_id: id.map(|id| id.parse().expect("an id")),
             reason: reason.map(|text| Rejection::try_from(text.to_owned()).expect("a reason")),
         };
-        let first = rejected(Some("a"), Some("no dough"));
+        let first = rejected(Some("a"), Some(COMPOSED));
         let mut ticket = TicketProgress::default();
         ticket.take(&first).expect("taken");
         for ticket in [ticket, TicketProgress::ended_after([first])] {
             for (id, reason, refusal) in [
-                (Some("a"), Some(" no dough "), ReportRefusal::Repeated),
+                (Some("a"), Some(COMPOSED), ReportRefusal::Repeated),
+                (Some("a"), Some(SPELLED_OTHERWISE), ReportRefusal::Repeated),
                 (None, Some("no cheese"), ReportRefusal::Repeated),
                 (Some("a"), Some("no cheese"), ReportRefusal::IdReused),
                 (Some("a"), None, ReportRefusal::IdReused),
-                (Some("b"), Some("no dough"), ReportRefusal::Late),
+                (Some("b"), Some(COMPOSED), ReportRefusal::Late),
             ] {
                 let refused = ticket.check(&rejected(id, reason));
                 assert_eq!(refused, Err(refusal), "{id:?} {reason:?}");

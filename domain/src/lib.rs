@@ -26,7 +26,7 @@ pub use order::{Amendment, Order, OrderRequest, PricedFlavour, Quantity, Recover
 pub use simulation::{ErrorOnStep, Pace, Simulation};
 pub use status::{MoneyState, OrderStatus, PointsState};
 pub use step::{CancelReason, Step};
-pub use text::{Flavour, Rejection, is_blank};
+pub use text::{Flavour, Rejection, composed, is_blank};
 
 /// Why a value from outside was not accepted: the field, and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -138,12 +138,12 @@ pub struct Amendment {
 }
 
 impl Amendment {
-    /// Whether another one asks for the same. At which prices a flavour was on
-    /// the menu then, nobody asked for.
+    /// Whether another one asks for the same, however it is spelled. At which
+    /// prices a flavour was on the menu then is not asked for.
     #[must_use]
     pub fn asks_for_the_same(&self, other: &Self) -> bool {
         let asked = |it: &Self| {
-            let flavour = it.flavour.as_ref().map(|it| it.flavour.clone());
+            let flavour = it.flavour.as_ref().map(|it| it.flavour.composed());
             (flavour, it.size, it.quantity)
         };
         asked(self) == asked(other)

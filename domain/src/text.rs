@@ -5,38 +5,50 @@ use std::str::FromStr;
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
-use icu_properties::CodePointSetData;
-use icu_properties::props::DefaultIgnorableCodePoint;
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup};
+use icu_properties::{CodePointMapData, CodePointSetData};
 use serde::{Deserialize, Serialize};
 
 use crate::InvalidField;
 
-/// Whether a text shows nothing: it has only spaces, control characters, and
-/// characters that are drawn as nothing (zero width, direction marks, fillers,
-/// variation selectors, tags, blank braille).
+/// Whether a text shows nothing of its own: it has no letter, number,
+/// punctuation mark or symbol that is drawn. Spaces, control and format
+/// characters, marks without a letter to stand on, and what Unicode assigns to
+/// nothing or leaves to private agreements are none.
 #[must_use]
 pub fn is_blank(text: &str) -> bool {
+    let shown = GeneralCategoryGroup::Letter
+        .union(GeneralCategoryGroup::Number)
+        .union(GeneralCategoryGroup::Punctuation)
+        .union(GeneralCategoryGroup::Symbol);
+    let category = CodePointMapData::<GeneralCategory>::new();
     let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
-    text.chars().all(|c| {
-        c.is_whitespace() || c.is_control() || ignorable.contains(c) || is_drawn_as_nothing(c)
+    !text.chars().any(|c| {
+        shown.contains(category.get(c)) && !ignorable.contains(c) && !is_drawn_as_nothing(c)
     })
 }
 
-/// What Unicode counts as a symbol, a letter, a mark or a format character,
-/// and fonts draw as nothing.
+/// A text in Unicode's form NFC: the same text, however its letters were
+/// composed.
+#[must_use]
+pub fn composed(text: &str) -> String {
+    ComposingNormalizer::new_nfc().normalize(text).into_owned()
+}
+
+/// What Unicode counts as a symbol or a letter, and fonts draw as nothing.
 const fn is_drawn_as_nothing(c: char) -> bool {
     matches!(
         c,
-        '\u{2800}'                  // braille pattern blank
-        | '\u{FFF9}'..='\u{FFFB}'   // interlinear annotation
-        | '\u{13430}'..='\u{13442}' // Egyptian joiners and blanks
-        | '\u{16FE4}'               // Khitan filler
-        | '\u{1D159}'               // musical null notehead
+        '\u{2800}' // braille pattern blank
+        | '\u{13441}' // Egyptian full blank
+        | '\u{13442}' // Egyptian half blank
+        | '\u{1D159}' // musical null notehead
     )
 }
 
 /// What the customer wants on the pizza: any text of 1 to 64 characters
-/// without control characters, at least one of them visible, trimmed.
+/// without control characters, at least one of them visible ([`is_blank`]),
+/// trimmed.
 ///
 /// Two are the same pizza when their [`Self::folded`] forms are equal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +63,13 @@ impl Flavour {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The flavour's text in the form in which requests are compared
+    /// ([`composed`]).
+    #[must_use]
+    pub fn composed(&self) -> String {
+        composed(&self.0)
     }
 
     /// A flavour that was accepted before, perhaps by a version that accepted
@@ -149,6 +168,22 @@ impl Rejection {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The reason's text in the form in which reports are compared
+    /// ([`composed`]).
+    #[must_use]
+    pub fn composed(&self) -> String {
+        composed(&self.0)
+    }
+
+    /// A reason that was accepted before, perhaps by a version that accepted
+    /// more than this one.
+    ///
+    /// # Errors
+    /// When no version accepted it.
+    pub fn kept(text: &str) -> Result<Self, InvalidField> {
+        trimmed("reason", text, Self::MAX_LENGTH).map(Self)
+    }
 }
 
 impl From<Rejection> for String {
@@ -169,7 +204,7 @@ impl TryFrom<AsKept> for Rejection {
     type Error = InvalidField;
 
     fn try_from(AsKept(text): AsKept) -> Result<Self, Self::Error> {
-        trimmed("reason", &text, Self::MAX_LENGTH).map(Self)
+        Self::kept(&text)
     }
 }
 
@@ -240,6 +275,23 @@ mod tests {
             "\u{FFF9}",
             "\u{1D159}",
             "\u{206A}",
+            "\u{13430}",
+            "\u{16FE4}",
+            // Marks alone, also on a space.
+            "\u{301}",
+            "\u{20DD}",
+            "\u{903}",
+            "\u{A0}\u{308}",
+            "\u{200D}\u{301}\u{302}",
+            // A format character that is drawn around numbers.
+            "\u{601}",
+            // Private use, not assigned, and never to be.
+            "\u{E000}",
+            "\u{F8FF}",
+            "\u{100000}",
+            "\u{378}",
+            "\u{E01F0}",
+            "\u{FFFF}",
             "\u{200B} \u{A0}\u{3000} \u{2800}",
         ] {
             assert!(is_blank(invisible), "{invisible:?}");
@@ -255,7 +307,16 @@ mod tests {
             "a\u{200B}",
             "👨\u{200D}🍳",
             "❤\u{FE0F}",
-            "\u{601}",
+            "a\u{301}",
+            "e\u{20DD}",
+            "\u{E000}1",
+            "\u{915}\u{93F}",
+            "\u{1F1EE}\u{1F1F9}",
+            "\u{1F3FB}",
+            "1\u{FE0F}\u{20E3}",
+            "½",
+            "ー",
+            "€",
             "⠁",
             "☺",
             ".",
@@ -263,6 +324,21 @@ mod tests {
             assert!(!is_blank(visible), "{visible:?}");
             let flavour: Flavour = visible.parse().expect(visible);
             assert_eq!(flavour.as_str(), visible, "kept as it was sent");
+        }
+    }
+
+    #[test]
+    fn a_text_is_the_same_however_its_letters_are_composed() {
+        for (one, other) in [
+            ("ananás", "anana\u{301}s"),
+            ("\u{212B}", "A\u{30A}"),
+            ("\u{1EAD}", "a\u{302}\u{323}"),
+            ("한", "\u{1112}\u{1161}\u{11AB}"),
+        ] {
+            assert_eq!(composed(one), composed(other), "{one}");
+        }
+        for own in ["plain", "Ananás", "ﬁsh", "Ｐ", "🍍🍕", "a\u{200B}"] {
+            assert_eq!(composed(own), own, "nothing else about it changes");
         }
     }
 

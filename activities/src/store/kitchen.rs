@@ -376,7 +376,7 @@ fn report(row: &AnyRow) -> Result<TicketReport, StoreError> {
     Ok(TicketReport {
         report: event.parse()?,
         report_id: report_id.map(ReportId::try_from).transpose()?,
-        reason: reason.map(Rejection::try_from).transpose()?,
+        reason: reason.as_deref().map(Rejection::kept).transpose()?,
     })
 }
 
