@@ -328,6 +328,25 @@ async fn an_amendment_sent_twice_under_one_key_is_made_once() {
 }
 
 #[tokio::test]
+async fn an_amendment_under_a_key_is_the_same_however_its_letters_are_composed() {
+    let world = World::shared_without_kitchen().await;
+    let gateway = world.gateway();
+    let id = world.handed_over().await;
+    let send = async |flavour: &str| {
+        let amendment = json!({ "flavour": flavour, "quantity": 2 });
+        send_under_a_key(&gateway, &id, &amendment).await
+    };
+    let first = send("Jalape\u{F1}o").await;
+    assert_eq!(first.status, 200, "{first:?}");
+    let again = send("Jalapen\u{303}o").await;
+    assert_eq!(again.status, 200, "{again:?}");
+    assert_eq!(again.json()["difference"], first.json()["difference"]);
+    let other = send("Jalapeno").await;
+    assert_eq!(other.problem(), "idempotency-key-reused", "{other:?}");
+    delivered(&world, &id, false).await;
+}
+
+#[tokio::test]
 async fn grpc_and_the_command_line_amend_as_http_does() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
@@ -392,11 +411,15 @@ async fn amended(gateway: &Gateway, id: &str, wanted: &Value) -> Value {
 
 /// Amends the order's quantity, always under the same key.
 async fn amend_under_a_key(gateway: &Gateway, id: &str, quantity: u64) -> Answer {
+    send_under_a_key(gateway, id, &json!({ "quantity": quantity })).await
+}
+
+async fn send_under_a_key(gateway: &Gateway, id: &str, amendment: &Value) -> Answer {
     let request = gateway
         .client
         .patch(gateway.at(&format!("/orders/{id}")))
         .header("idempotency-key", "as-many-please")
-        .json(&json!({ "quantity": quantity }));
+        .json(amendment);
     gateway.send(request).await
 }
 

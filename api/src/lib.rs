@@ -20,6 +20,7 @@ mod lately;
 mod layers;
 mod limits;
 mod listener;
+mod numbers;
 mod operator;
 mod origin;
 mod pages;

@@ -11,7 +11,8 @@ use crate::usecases::{UseCaseError, Violation};
 const FRACTION: usize = 9;
 
 /// Reads an instant as RFC 3339 has it. One beyond the last that can be
-/// computed with (in the last days of the year 9999) becomes that one.
+/// computed with (in the last days of the year 9999) becomes that one, and a
+/// leap second the second before it.
 ///
 /// # Errors
 /// When it is none, with the field; and with a hint where it would be one if a
@@ -51,8 +52,11 @@ pub(crate) fn protobuf_instant(
 }
 
 fn read(text: &str) -> Option<Timestamp> {
-    let text = shortened(text);
-    let pieces = Pieces::parse(text.as_bytes()).ok()?;
+    if !has_form(text) {
+        return None;
+    }
+    let shortened = shortened(text);
+    let pieces = Pieces::parse(shortened.as_bytes()).ok()?;
     let offset = match pieces.offset()? {
         PiecesOffset::Numeric(numeric) => numeric.offset(),
         _ => Offset::UTC,
@@ -64,7 +68,46 @@ fn read(text: &str) -> Option<Timestamp> {
     } else {
         Timestamp::MIN
     };
-    Some(offset.to_timestamp(time).unwrap_or(bound))
+    let instant = offset.to_timestamp(time).unwrap_or(bound);
+    let is_leap_second = text.get(17..19) == Some("60");
+    (!is_leap_second || ends_a_month(instant)).then_some(instant)
+}
+
+/// Whether a text has the form of RFC 3339's `date-time`; a space may stand
+/// between date and time. The reader takes more: times without seconds, a
+/// comma before a fraction, offsets of 24 hours and above.
+fn has_form(text: &str) -> bool {
+    const TIME: &str = "0000-00-00T00:00:00";
+    let Some((time, rest)) = text.split_at_checked(TIME.len()) else {
+        return false;
+    };
+    let is_digit = |c: char| c.is_ascii_digit();
+    let offset = match rest.strip_prefix('.') {
+        Some(fraction) if fraction.starts_with(is_digit) => fraction.trim_start_matches(is_digit),
+        _ => rest,
+    };
+    let is_numeric = || is_like(offset, "+00:00") && &offset[1..3] < "24" && &offset[4..] < "60";
+    is_like(time, TIME) && (matches!(offset, "Z" | "z") || is_numeric())
+}
+
+/// Whether a text has a digit where the pattern has `0`, a sign for its `+`, a
+/// `t` or a space for its `T`, and otherwise what the pattern has.
+fn is_like(text: &str, pattern: &str) -> bool {
+    let is_like = |(byte, pattern): (u8, u8)| match pattern {
+        b'0' => byte.is_ascii_digit(),
+        b'+' => matches!(byte, b'+' | b'-'),
+        b'T' => matches!(byte, b'T' | b't' | b' '),
+        _ => byte == pattern,
+    };
+    text.len() == pattern.len() && text.bytes().zip(pattern.bytes()).all(is_like)
+}
+
+/// Whether a leap second may come after this second: they are put at the end
+/// of a month, in UTC. In which months there was one, no table here says.
+fn ends_a_month(instant: Timestamp) -> bool {
+    let time = Offset::UTC.to_datetime(instant);
+    (time.hour(), time.minute(), time.second()) == (23, 59, 59)
+        && time.date() == time.date().last_of_month()
 }
 
 /// A time with no more digits of a second than are kept.
@@ -102,6 +145,7 @@ mod tests {
             // A leap second.
             ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
             ("1990-12-31T15:59:60-08:00", "1990-12-31T23:59:59Z"),
+            ("2015-07-01T01:59:60.25+02:00", "2015-06-30T23:59:59.25Z"),
             ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
             ("9999-12-31T23:59:59Z", "9999-12-30T22:00:00.999999999Z"),
             (
@@ -125,6 +169,32 @@ mod tests {
             ("2026-02-30T18:30:00Z", false),
             ("2026-01-31T25:30:00Z", false),
             ("2026-01-31T18:30:00.Z", false),
+            ("2026-01-31T18:30Z", false),
+            ("2026-01-31T18Z", false),
+            ("2026-01-31T183000Z", false),
+            ("20260131T183000Z", false),
+            ("2026-01-31T18:30:00,5Z", false),
+            ("2026-01-31T24:00:00Z", false),
+            ("2026-01-31T18:60:00Z", false),
+            ("2026-01-31T18:30:00+24:00", false),
+            ("2026-01-31T18:30:00+01:60", false),
+            ("2026-01-31T18:30:00+01", false),
+            ("2026-01-31T18:30:00+0100", false),
+            ("2026-01-31T18:30:00+01:00:00", false),
+            ("2026-01-31T18:30:00\u{2212}01:00", false),
+            ("2026-01-31T18:30:00Z[UTC]", false),
+            ("2026-01-31T18:30:00+01:00[Europe/Rome]", false),
+            ("2026-01-31_18:30:00Z", false),
+            ("2026-01-31T18:30:00 Z", false),
+            (" 2026-01-31T18:30:00Z", false),
+            ("2026-01-31T18:30:00Z\n", false),
+            ("+002026-01-31T18:30:00Z", false),
+            ("２026-01-31T18:30:00Z", false),
+            // No leap seconds.
+            ("2026-01-31T18:30:60Z", false),
+            ("2016-12-30T23:59:60Z", false),
+            ("2016-12-31T23:59:60+01:00", false),
+            ("2016-12-31T23:59:61Z", false),
             ("1769884200", false),
             ("2026-01-31T18:30:00 01:00", true),
             ("2026-01-31 18:30:00.25 01:00", true),

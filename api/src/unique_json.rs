@@ -1,12 +1,15 @@
 //! JSON objects whose fields are each given once. Of two, most readers take
-//! the last and some the first, so nobody could say what was meant.
+//! the last and some the first, so nobody could say what was meant. Numbers are
+//! read by their value.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
+
+use crate::numbers::by_value;
 
 /// A JSON object, with the first field that it, or an object in it, has
 /// twice.
@@ -93,8 +96,7 @@ impl<'de> Deserialize<'de> for Unique {
             }
 
             fn visit_f64<E: de::Error>(self, value: f64) -> Result<Unique, E> {
-                let number = Number::from_f64(value).map_or(Value::Null, Value::Number);
-                Ok(number.into())
+                Ok(by_value(value).into())
             }
 
             fn visit_str<E: de::Error>(self, value: &str) -> Result<Unique, E> {
@@ -147,6 +149,14 @@ mod tests {
         let read: UniqueFields = serde_json::from_str(&all.to_string()).expect("an object");
         assert_eq!(Value::from_iter(read.fields), all);
         assert_eq!(read.repeated, None);
+    }
+
+    #[test]
+    fn a_number_is_its_value_however_it_is_written_and_wherever_it_stands() {
+        let text = r#"{"a":1200.0,"b":[1e1,-0.0],"c":{"d":0.50}}"#;
+        let read: UniqueFields = serde_json::from_str(text).expect("an object");
+        let value = json!({ "a": 1200, "b": [10, 0], "c": { "d": 0.5 } });
+        assert_eq!(Value::from_iter(read.fields), value);
     }
 
     #[test]

@@ -9,12 +9,13 @@ use axum::extract::{FromRequestParts, Path};
 use failure_queue::client::ListedTask;
 use failure_queue::{AutoRedrive, StepFailure};
 use http::request::Parts;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::json::{Fields, truncated};
 use super::rfc_3339;
+use crate::numbers::integer_in;
 use crate::problem::{ErrorCode, Problem};
 use crate::usecases::order_and_customer;
 use crate::usecases::{FailureFilter, FailureId};
@@ -69,6 +70,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T>
                 problem.field(truncated(&field))
             })
     }
+}
+
+/// Reads an integer of a query by its value, for a field that may be left out.
+pub(super) fn integer_in_query<'de, T: TryFrom<i128>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    let number = integer_in(&String::deserialize(from)?);
+    let number = number.and_then(|number| T::try_from(number).ok());
+    number
+        .map(Some)
+        .ok_or_else(|| D::Error::custom("must be an integer, and one that is not too large"))
 }
 
 /// The first field of a query that is given twice.

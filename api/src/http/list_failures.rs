@@ -9,7 +9,7 @@ use pizza_domain::InvalidField;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::failures::{ListedFailureBody, StrictQuery};
+use super::failures::{ListedFailureBody, StrictQuery, integer_in_query};
 use super::problem::ProblemBody;
 use crate::gateway::App;
 use crate::operator::Operator;
@@ -33,9 +33,11 @@ pub(super) struct ListFailuresQuery {
     error_code: Option<String>,
     /// Only tasks that have been parked for longer than this.
     #[param(minimum = 0, maximum = 315_360_000)]
+    #[serde(default, deserialize_with = "integer_in_query")]
     older_than_seconds: Option<i64>,
     /// Only tasks that have been parked for less than this.
     #[param(minimum = 0, maximum = 315_360_000)]
+    #[serde(default, deserialize_with = "integer_in_query")]
     newer_than_seconds: Option<i64>,
     /// Only tasks of this order.
     #[param(format = "uuid")]
@@ -48,6 +50,7 @@ pub(super) struct ListFailuresQuery {
     state: Option<String>,
     /// Tasks on a page.
     #[param(minimum = 1, maximum = 100, default = 50)]
+    #[serde(default, deserialize_with = "integer_in_query")]
     limit: Option<u32>,
     /// The `nextCursor` of the page before.
     cursor: Option<String>,

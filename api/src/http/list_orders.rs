@@ -9,7 +9,7 @@ use pizza_domain::OrderStatus;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::failures::StrictQuery;
+use super::failures::{StrictQuery, integer_in_query};
 use super::get_order::OrderSummaryBody;
 use super::problem::ProblemBody;
 use crate::gateway::App;
@@ -43,6 +43,7 @@ pub(super) struct ListOrdersQuery {
     failed_step: Option<String>,
     /// Orders on a page.
     #[param(minimum = 1, maximum = 100, default = 50)]
+    #[serde(default, deserialize_with = "integer_in_query")]
     limit: Option<u32>,
     /// The `nextCursor` of the page before.
     cursor: Option<String>,

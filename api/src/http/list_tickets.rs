@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::failures::StrictQuery;
+use super::failures::{StrictQuery, integer_in_query};
 use super::place_order::SizeBody;
 use super::problem::ProblemBody;
 use super::report_kitchen_event::KitchenEventBody;
@@ -24,6 +24,7 @@ use crate::usecases::{ListTickets, Ticket, Tickets};
 pub(super) struct ListTicketsQuery {
     /// Tickets on a page.
     #[param(minimum = 1, maximum = 100, default = 50)]
+    #[serde(default, deserialize_with = "integer_in_query")]
     limit: Option<u32>,
     /// The `nextCursor` of the page before.
     cursor: Option<String>,

@@ -25,6 +25,7 @@ use crate::feed::Watcher;
 use crate::gateway::App;
 use crate::http::OrderIdInPath;
 use crate::keys::Role;
+use crate::numbers::integer_in;
 use crate::problem::{ErrorCode, Problem};
 use crate::streams::Place;
 use crate::timeline::{Entry, Outcome, SourceState};
@@ -520,7 +521,7 @@ pub(super) async fn amend(
 
 /// The number that a field's text is.
 pub(super) fn whole_number(text: &str) -> Result<i128, Problem> {
-    text.trim().parse().map_err(|_| {
+    integer_in(text.trim()).ok_or_else(|| {
         let detail = "must be a whole number";
         Problem::new(ErrorCode::InvalidType, detail).field("quantity")
     })

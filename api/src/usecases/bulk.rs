@@ -6,7 +6,7 @@ use failure_queue::{
 };
 use futures::{StreamExt, stream};
 use pizza_activities::store::now_ms;
-use pizza_domain::InvalidField;
+use pizza_domain::{InvalidField, composed};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
@@ -167,8 +167,9 @@ fn open(tasks: BulkFilter) -> TaskFilter {
     TaskFilter { tasks, state }
 }
 
-fn check(request: StartBulk) -> Result<BulkRequest, UseCaseError> {
+fn check(mut request: StartBulk) -> Result<BulkRequest, UseCaseError> {
     let rate_per_second = check_rate(request.rate_per_second)?;
+    request.reason = request.reason.as_deref().map(composed);
     check_reason(
         request.action,
         &request.principal,

@@ -1,7 +1,7 @@
 //! Lets a parked task go.
 
 use failure_queue::DiscardRequest;
-use pizza_domain::InvalidField;
+use pizza_domain::{InvalidField, composed};
 
 use super::failures::{FailureId, IdempotencyKey, check_visible};
 use super::{UseCaseError, UseCases, Violation};
@@ -28,7 +28,7 @@ impl UseCases {
     pub async fn discard_failure(&self, request: DiscardFailure) -> Result<(), UseCaseError> {
         let discard = DiscardRequest {
             principal: request.principal,
-            reason: request.reason.ok_or_else(missing_reason)?,
+            reason: composed(&request.reason.ok_or_else(missing_reason)?),
             request_id: request.key.map(Into::into),
         };
         discard.check()?;

@@ -8,7 +8,7 @@
 use futures::future::try_join_all;
 use pizza_activities::meters::Replay;
 use pizza_activities::store::KeptRequest;
-use pizza_domain::{Amendment, CustomerId, ErrorOnStep, OrderId, OrderRequest};
+use pizza_domain::{Amendment, CustomerId, ErrorOnStep, Flavour, OrderId, OrderRequest};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -49,7 +49,7 @@ impl UseCases {
     ) -> Result<Vec<Wanted>, UseCaseError> {
         let new = new_orders(scenarios.len());
         let asked = KeptRequest {
-            fingerprint: fingerprint(request, scenarios),
+            fingerprint: fingerprint(request, &request.flavour.composed(), scenarios),
             order_ids: new.iter().map(|order| order.order_id).collect(),
         };
         let (store, customer) = (&self.store, &request.customer_id);
@@ -60,11 +60,13 @@ impl UseCases {
                 kept.ok_or(refusal)?
             }
         };
-        if kept.fingerprint != asked.fingerprint {
-            return Err(UseCaseError::IdempotencyKeyReused);
-        }
         if kept == asked {
             return Ok(new);
+        }
+        // Versions before kept a flavour as it was sent.
+        let as_sent = || fingerprint(request, request.flavour.as_str(), scenarios);
+        if kept.fingerprint != asked.fingerprint && kept.fingerprint != as_sent() {
+            return Err(UseCaseError::IdempotencyKeyReused);
         }
         Replay::PlaceOrder.count();
         // Temporal forgets an order some time after its end, and would start
@@ -108,16 +110,25 @@ impl KeyedAmendment<'_> {
     }
 
     fn request(&self) -> KeptRequest {
+        self.request_for(self.flavour().map(Flavour::composed).as_deref())
+    }
+
+    fn request_for(&self, flavour: Option<&str>) -> KeptRequest {
         let asked = self.asked;
-        let flavour = asked.flavour.as_ref().map(|it| it.flavour.as_str());
         KeptRequest {
             fingerprint: digest(&json!([flavour, asked.size, asked.quantity])),
             order_ids: vec![self.order],
         }
     }
 
+    fn flavour(&self) -> Option<&Flavour> {
+        self.asked.flavour.as_ref().map(|priced| &priced.flavour)
+    }
+
     fn is_same(&self, kept: &KeptRequest) -> Result<(), UseCaseError> {
-        if *kept == self.request() {
+        // Versions before kept a flavour as it was sent.
+        let as_sent = || self.request_for(self.flavour().map(Flavour::as_str));
+        if *kept == self.request() || *kept == as_sent() {
             Ok(())
         } else {
             Err(UseCaseError::IdempotencyKeyReused)
@@ -205,14 +216,14 @@ impl UseCases {
     }
 }
 
-/// A digest of what was asked for, the same whichever door it came through
-/// and whether defaults were spelled out. It is kept for as long as the order,
-/// so what is asked for one day on top may only be appended, and only where
-/// it is not the default.
-fn fingerprint(request: &OrderRequest, scenarios: &[ErrorOnStep]) -> String {
+/// A digest of what was asked for, with the flavour spelled so, the same
+/// whichever door it came through and whether defaults were spelled out. It is
+/// kept for as long as the order, so what is asked for one day on top may only
+/// be appended, and only where it is not the default.
+fn fingerprint(request: &OrderRequest, flavour: &str, scenarios: &[ErrorOnStep]) -> String {
     let scenarios: Vec<_> = scenarios.iter().map(|scenario| scenario.as_str()).collect();
     digest(&json!([
-        request.flavour.as_str(),
+        flavour,
         request.size.as_str(),
         request.quantity.get(),
         request.simulation.pace,
@@ -233,21 +244,43 @@ mod tests {
 
     use super::*;
 
+    fn fingerprint(request: &OrderRequest, scenarios: &[ErrorOnStep]) -> String {
+        super::fingerprint(request, &request.flavour.composed(), scenarios)
+    }
+
+    fn of_flavour(flavour: &str) -> OrderRequest {
+        OrderRequest {
+            flavour: flavour.parse().expect("a flavour"),
+            ..OrderRequest::default()
+        }
+    }
+
     #[test]
     fn a_fingerprint_is_the_same_in_every_version() {
         let plain = fingerprint(&OrderRequest::default(), &[ErrorOnStep::None]);
         // Of ["plain","medium",1,0,["none"]].
         let known = "d389119d53e23666f96eda17e4f93e210005752ebdf74f2a55ed87d33598e4fe";
         assert_eq!(plain, known);
+        // Of ["Ananás","medium",1,0,["none"]].
+        let ananas = fingerprint(&of_flavour("Anan\u{E1}s"), &[ErrorOnStep::None]);
+        let known = "6953b4bc4f6dec4eacb5132ac0e394ab93d4bbed1d33274f61854bfd57093e4d";
+        assert_eq!(ananas, known);
+    }
+
+    #[test]
+    fn however_a_flavours_letters_are_composed_it_counts_as_the_same() {
+        let none = &ErrorOnStep::SCENARIOS[..1];
+        let of = |flavour: &str| fingerprint(&of_flavour(flavour), none);
+        assert_eq!(of("Anan\u{E1}s"), of("Anana\u{301}s"));
+        for other in ["anan\u{E1}s", "Ananas", "Anan\u{E0}s"] {
+            assert_ne!(of("Anan\u{E1}s"), of(other), "{other}");
+        }
     }
 
     #[test]
     fn whatever_is_asked_for_counts() {
         let plain = OrderRequest::default();
-        let flavour = OrderRequest {
-            flavour: "Plain".parse().expect("a flavour"),
-            ..plain.clone()
-        };
+        let flavour = of_flavour("Plain");
         let size = OrderRequest {
             size: Size::Large,
             ..plain.clone()

@@ -2,7 +2,7 @@
 
 use failure_queue::client::Redriven;
 use failure_queue::{RedriveRequest, StoredPayload, TaskView};
-use pizza_domain::Money;
+use pizza_domain::{Money, composed};
 use pizza_workflows::names::{activity, search_attribute};
 use pizza_workflows::steps::{Notification, Payment, Points};
 use serde::Serialize;
@@ -42,7 +42,7 @@ impl UseCases {
         let id = request.id;
         let mut redrive = RedriveRequest {
             principal: request.principal,
-            reason: request.reason,
+            reason: request.reason.as_deref().map(composed),
             request_id: request.key.map(Into::into),
             input: None,
             original_input: request.original_input,

@@ -45,7 +45,13 @@ const BODIES: &[(&[u8], u16, &str, Option<&str>)] = &[
         "invalid-type",
         Some("quantity"),
     ),
-    (b"{\"quantity\":1.0}", 400, "invalid-type", Some("quantity")),
+    (b"{\"quantity\":1.5}", 400, "invalid-type", Some("quantity")),
+    (
+        b"{\"quantity\":1e-1}",
+        400,
+        "invalid-type",
+        Some("quantity"),
+    ),
     (
         b"{\"quantity\":null}",
         400,
@@ -59,7 +65,7 @@ const BODIES: &[(&[u8], u16, &str, Option<&str>)] = &[
         Some("perStepDelaySeconds"),
     ),
     (
-        b"{\"errorOnStep\":3.0}",
+        b"{\"errorOnStep\":3.5}",
         400,
         "invalid-type",
         Some("errorOnStep"),
@@ -96,6 +102,19 @@ const BODIES: &[(&[u8], u16, &str, Option<&str>)] = &[
         Some("__proto__"),
     ),
     (b"{\"flavour\":\"\"}", 422, "invalid-value", Some("flavour")),
+    // A mark without a letter, and what is assigned to nothing.
+    (
+        b"{\"flavour\":\"\\u0301\"}",
+        422,
+        "invalid-value",
+        Some("flavour"),
+    ),
+    (
+        b"{\"flavour\":\"\\ue000\"}",
+        422,
+        "invalid-value",
+        Some("flavour"),
+    ),
     (
         b"{\"flavour\":\"  \"}",
         422,
@@ -160,6 +179,18 @@ const BODIES: &[(&[u8], u16, &str, Option<&str>)] = &[
     (b"{\"quantity\":0}", 422, "out-of-range", Some("quantity")),
     (b"{\"quantity\":21}", 422, "out-of-range", Some("quantity")),
     (b"{\"quantity\":-1}", 422, "out-of-range", Some("quantity")),
+    (
+        b"{\"quantity\":21.0}",
+        422,
+        "out-of-range",
+        Some("quantity"),
+    ),
+    (
+        b"{\"quantity\":9007199254740993.0}",
+        422,
+        "out-of-range",
+        Some("quantity"),
+    ),
     (
         b"{\"quantity\":4294967297}",
         422,
@@ -263,6 +294,9 @@ async fn good_orders_get_as_far_as_temporal() {
         "{}",
         "{\"flavour\":\"🍍\",\"size\":\"large\",\"quantity\":20,\"customerId\":\"a.b_c-1\"}",
         "{\"perStepDelaySeconds\":0.5,\"errorOnStep\":7}",
+        "{\"quantity\":1.0}",
+        "{\"quantity\":2e1,\"errorOnStep\":10E-1}",
+        "{\"quantity\":20.000,\"errorOnStep\":-0.0}",
         "{\"errorOnStep\":\"reclaimLoyaltyPoints\"}",
     ] {
         let answer = problem(gateway.post("/orders", body).await).await;
@@ -354,6 +388,11 @@ async fn bad_kitchen_reports_are_refused() {
         ),
         (
             "{\"event\":\"rejected\",\"reason\":\"\"}",
+            422,
+            "invalid-value",
+        ),
+        (
+            "{\"event\":\"rejected\",\"reason\":\"\\u0301\"}",
             422,
             "invalid-value",
         ),

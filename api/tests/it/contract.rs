@@ -160,17 +160,15 @@ impl Contract {
             let case = Case::of_query(twice, Some(name));
             self.hold(operation, case, &[UNREADABLE]).await;
             let mut values: Vec<String> = [
-                "", "x", "0", "1", "-1", "0.5", "1.0", "null", "true", "[]", "{}",
+                "", "x", "0", "1", "-1", "0.5", "1.0", "10e-1", "-1.0", "null", "true", "[]", "{}",
             ]
             .map(str::to_owned)
             .into();
             values.push("9".repeat(30));
             values.extend(bounds(schema).iter().map(ToString::to_string));
             for value in values {
-                let meant = match value.parse::<i128>() {
-                    Ok(number) if schema["type"] == "integer" => {
-                        serde_json::from_str(&number.to_string()).expect("a number")
-                    }
+                let meant = match serde_json::from_str(&value) {
+                    Ok(number @ Value::Number(_)) if schema["type"] == "integer" => number,
                     _ => json!(value),
                 };
                 let refused = (!validator.is_valid(&meant)).then_some(name.as_str());
@@ -306,6 +304,8 @@ fn samples(schema: &Value) -> Vec<Value> {
         json!(1),
         json!(-1),
         json!(0.5),
+        json!(1.0),
+        json!(-1.0),
         json!(1e300),
         json!(18_446_744_073_709_551_615_u64),
         json!("x"),

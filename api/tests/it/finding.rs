@@ -94,6 +94,11 @@ async fn filters_leave_out_what_does_not_pass_all_of_them() {
         assert_eq!(numbers(&page), expected, "{query}");
         assert_eq!(page["nextCursor"], Value::Null, "{query}");
     }
+    // However it is written.
+    for limit in ["1", "1.0", "10e-1"] {
+        let page = listed(&gateway, &format!("limit={limit}")).await;
+        assert_eq!(numbers(&page), [4], "{limit}");
+    }
     let first = listed(&gateway, "limit=1&customerId=ann").await["orders"][0].clone();
     assert_eq!(
         first,
@@ -122,6 +127,26 @@ async fn what_is_no_filter_is_named() {
             "invalid-value",
             "placedBefore",
         ),
+        (
+            "placedAfter=2025-11-22T11:13Z",
+            "invalid-value",
+            "placedAfter",
+        ),
+        (
+            "placedAfter=2025-11-22T11:13:20,5Z",
+            "invalid-value",
+            "placedAfter",
+        ),
+        (
+            "placedBefore=2025-11-22T11:13:20%2B24:00",
+            "invalid-value",
+            "placedBefore",
+        ),
+        (
+            "placedBefore=2025-11-22T11:13:60Z",
+            "invalid-value",
+            "placedBefore",
+        ),
         // A + that was not written as %2B is a space.
         (
             "placedAfter=2025-11-22T11:13:20+01:00",
@@ -132,6 +157,8 @@ async fn what_is_no_filter_is_named() {
         ("failedStep=7", "invalid-value", "failedStep"),
         ("limit=0", "out-of-range", "limit"),
         ("limit=101", "out-of-range", "limit"),
+        ("limit=101.0", "out-of-range", "limit"),
+        ("flavour=%CC%81", "invalid-value", "flavour"),
         ("cursor=x", "invalid-value", "cursor"),
     ] {
         let answer = problem(gateway.get(&format!("/orders?{query}")).await).await;
@@ -145,6 +172,7 @@ async fn what_is_no_filter_is_named() {
     for (query, field) in [
         ("colour=red", "colour"),
         ("limit=ten", "limit"),
+        ("limit=1.5", "limit"),
         ("limit=1&limit=2", "limit"),
     ] {
         let answer = problem(gateway.get(&format!("/orders?{query}")).await).await;

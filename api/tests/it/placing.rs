@@ -169,6 +169,8 @@ async fn what_is_compared_under_a_key_is_what_was_asked_for_and_not_how() {
         r#" { "perStepDelaySeconds" : 1.0, "quantity":2,"flavour":"\u004aalapeño" }"#,
         r#"{"size":"medium","flavour":" Jalapeño ","perStepDelaySeconds":10e-1,"quantity":2}"#,
         r#"{"errorOnStep":0,"flavour":"Jalapeño","perStepDelaySeconds":1,"quantity":2}"#,
+        r#"{"errorOnStep":0.0,"flavour":"Jalapeño","perStepDelaySeconds":1,"quantity":2.0}"#,
+        r#"{"flavour":"Jalapen\u0303o","perStepDelaySeconds":1,"quantity":20e-1}"#,
     ] {
         let request = gateway.http.post(gateway.url("/orders"));
         let request = request.header("content-type", "application/json");
@@ -178,6 +180,29 @@ async fn what_is_compared_under_a_key_is_what_was_asked_for_and_not_how() {
     }
     assert_eq!(count(&gateway, "idempotency_keys").await, 1);
     assert_eq!(kept_ids(&gateway, "monday").await.len(), 1);
+    for other in ["jalapeño", "Jalapeno", "Jalape\u{F1}\u{303}o"] {
+        let body = json!({ "flavour": other, "perStepDelaySeconds": 1, "quantity": 2 });
+        let answer = problem(post(&gateway, &["monday"], &body).await).await;
+        assert_eq!(answer["code"], "idempotency-key-reused", "{other}");
+    }
+}
+
+/// It kept a flavour as it was sent.
+#[tokio::test]
+async fn what_a_version_of_before_kept_under_a_key_is_the_same_request_when_it_comes_again() {
+    let gateway = TestGateway::start().await;
+    let id = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
+    // Of ["Jalapen\u{303}o","medium",1,0,["none"]].
+    let kept = format!(
+        "INSERT INTO idempotency_keys VALUES ('guest', 'monday', \
+         '875f0c53cab1d3c78038a85769bff656f60cd873e935fabe3516b76b4f46a973', '{id}', 1763810000123)"
+    );
+    let written = store(&gateway).await.execute(AssertSqlSafe(kept)).await;
+    written.expect("a row");
+    let again = json!({ "flavour": "Jalapen\u{303}o" });
+    let answer = problem(post(&gateway, &["monday"], &again).await).await;
+    assert_eq!(answer["code"], "temporal-unavailable", "{answer}");
+    assert_eq!(kept_ids(&gateway, "monday").await, [id]);
 }
 
 /// What the gateway's settings allow now is asked of new orders alone.

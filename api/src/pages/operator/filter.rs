@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use pizza_workflows::parking::MessageType;
 
 use super::{encoded, words};
+use crate::numbers::integer_in;
 use crate::problem::{ErrorCode, Problem};
 use crate::usecases::FailureFilter;
 
@@ -48,7 +49,7 @@ impl Typed {
 
     fn seconds(&self, field: &str) -> Result<Option<i128>, Problem> {
         let read = |text: &str| {
-            text.parse().map_err(|_| {
+            integer_in(text).ok_or_else(|| {
                 let detail = "must be a whole number of seconds";
                 Problem::new(ErrorCode::InvalidType, detail).field(field)
             })

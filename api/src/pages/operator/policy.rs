@@ -13,6 +13,7 @@ use super::super::text::{ago, count};
 use super::words::{policy_words, queue_words};
 use super::{Operating, OperatorForm, page_of, queues, refusal};
 use crate::gateway::App;
+use crate::numbers::integer_in;
 use crate::problem::{ErrorCode, Problem};
 use crate::usecases::AutoRedriveInSeconds;
 
@@ -224,20 +225,25 @@ fn read<'a>(
         }
     }
     Ok(Some(AutoRedriveInSeconds {
-        first_wait_seconds: number("firstWaitSeconds", &text)?,
-        backoff: number("backoff", &text)?,
-        longest_wait_seconds: number("longestWaitSeconds", &text)?,
-        max_attempts: number("maxAttempts", &text)?,
-        max_age_seconds: number("maxAgeSeconds", &text)?,
+        first_wait_seconds: number("firstWaitSeconds", &text, any)?,
+        backoff: number("backoff", &text, any)?,
+        longest_wait_seconds: number("longestWaitSeconds", &text, any)?,
+        max_attempts: number("maxAttempts", &text, integer_in)?,
+        max_age_seconds: number("maxAgeSeconds", &text, any)?,
     }))
 }
 
-fn number<'a, T: std::str::FromStr>(
+fn any(text: &str) -> Option<f64> {
+    text.parse().ok()
+}
+
+fn number<'a, T>(
     field: &str,
     text: impl Fn(&str) -> Option<&'a str>,
+    read: fn(&str) -> Option<T>,
 ) -> Result<T, Problem> {
     let given = text(field).unwrap_or_default().trim();
-    given.parse().map_err(|_| {
+    read(given).ok_or_else(|| {
         let detail = "must be a number";
         Problem::new(ErrorCode::InvalidType, detail).field(field)
     })
