@@ -66,6 +66,10 @@ async fn a_missing_namespace_is_a_503_that_names_it_for_every_request() {
         let detail = answer.json()["detail"].to_string();
         assert!(detail.contains(NOWHERE), "{name}: {answer:?}");
     }
+    let ready = operator.get("/readyz").await;
+    assert_eq!(ready.problem(), "not-ready", "{ready:?}");
+    let detail = ready.json()["detail"].to_string();
+    assert!(detail.contains(NOWHERE), "{ready:?}");
     let unknown = "/orders/6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
     let answer = operator.get(unknown).await;
     assert_eq!(answer.status, 503, "{answer:?}");

@@ -5,14 +5,14 @@ use std::time::Duration;
 use pizza_activities::store::StoreError;
 use tokio::time::timeout;
 
-use super::UseCases;
+use super::{TemporalError, UseCaseError, UseCases};
 use crate::problem::chain;
 
 /// What is wrong with a part: as a client is told, and with its causes, as
 /// the log is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    pub(crate) told: &'static str,
+    pub(crate) told: String,
     pub(crate) cause: String,
 }
 
@@ -48,21 +48,24 @@ impl UseCases {
             match timeout(limit, self.store.prove()).await {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(Fault {
-                    told: told(&error),
+                    told: told(&error).to_owned(),
                     cause: chain(&error),
                 }),
                 Err(_) => Some(Fault {
-                    told: "the store is away",
+                    told: "the store is away".to_owned(),
                     cause: format!("it took nothing within {limit:?}"),
                 }),
             }
         };
         let temporal = async {
             let error = self.temporal.ping(limit).await.err()?;
-            Some(Fault {
-                told: "Temporal is away",
-                cause: chain(&error),
-            })
+            let cause = chain(&error);
+            // As every request is told it.
+            let told = match error {
+                TemporalError::NoNamespace(name) => UseCaseError::NoNamespace(name).to_string(),
+                _ => "Temporal is away".to_owned(),
+            };
+            Some(Fault { told, cause })
         };
         let (store, temporal) = tokio::join!(store, temporal);
         Missing { store, temporal }
