@@ -34,6 +34,17 @@ async fn at_once(asked: impl Future<Output = Answer>) -> Answer {
     answer
 }
 
+/// Holds an error against what it must say of a paused workflow: which it is,
+/// and how it goes on.
+fn says_it_is_paused(answer: &Answer, code: &str, workflow: &str) {
+    assert_eq!(answer.problem(), code, "{answer:?}");
+    let detail = answer.json()["detail"].to_string();
+    let command = format!("`pizza temporal workflow unpause --workflow-id {workflow}`");
+    for part in ["is paused in Temporal", &command] {
+        assert!(detail.contains(part), "{part} is not in {detail}");
+    }
+}
+
 #[tokio::test]
 async fn a_parked_task_that_is_paused_is_listed_and_says_so() {
     let world = World::shared().await;
@@ -75,7 +86,7 @@ async fn a_parked_task_that_is_paused_is_listed_and_says_so() {
 }
 
 #[tokio::test]
-async fn an_order_that_is_paused_refuses_changes_at_once_and_goes_on_later() {
+async fn an_order_that_is_paused_says_so_and_goes_on_later() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
     let id = world.handed_over().await;
@@ -83,15 +94,22 @@ async fn an_order_that_is_paused_refuses_changes_at_once_and_goes_on_later() {
     pause(&world, &order, "pause").await;
     let amended = at_once(gateway.amend(&id, &json!({ "quantity": 2 }))).await;
     assert_eq!(amended.status, 503, "{amended:?}");
-    assert_eq!(amended.problem(), "order-unattended");
+    says_it_is_paused(&amended, "order-unattended", &order);
     let cancelled = at_once(gateway.cancel(&id)).await;
-    assert_eq!(cancelled.problem(), "order-unattended", "{cancelled:?}");
+    says_it_is_paused(&cancelled, "order-unattended", &order);
     pause(&world, &order, "unpause").await;
 
     let branch = format!("{order}-fulfilment");
     pause(&world, &branch, "pause").await;
     let reported = at_once(gateway.report(&id, "accepted")).await;
-    assert_eq!(reported.problem(), "order-unattended", "{reported:?}");
+    says_it_is_paused(&reported, "order-unattended", &branch);
+    // The order's own workflow takes them, and waits for the branch.
+    let amendment = json!({ "quantity": 2 });
+    let (amended, cancelled) = tokio::join!(gateway.amend(&id, &amendment), gateway.cancel(&id));
+    for answer in [amended, cancelled] {
+        assert_eq!(answer.status, 503, "{answer:?}");
+        says_it_is_paused(&answer, "temporal-unavailable", &branch);
+    }
     pause(&world, &branch, "unpause").await;
     let cancelled = gateway.cancel(&id).await;
     assert_eq!(cancelled.status, 200, "{cancelled:?}");

@@ -113,7 +113,7 @@ impl UseCases {
     ) -> Result<Changed<AmendReceipt>, UseCaseError> {
         let limit = self.settings.report_timeout;
         let sent = self.temporal.amend_order(id, asked.clone(), attempt, limit);
-        Ok(sent.await?)
+        self.answered(id, sent.await).await
     }
 
     /// The answer to a receipt, which may be that of an earlier request with

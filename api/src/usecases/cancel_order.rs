@@ -23,7 +23,8 @@ impl UseCases {
     ) -> Result<OrderStatus, UseCaseError> {
         self.get_order(viewer, id).await?;
         let limit = self.settings.report_timeout;
-        let changed = self.temporal.cancel_order(id, limit).await?;
+        let changed = self.temporal.cancel_order(id, limit).await;
+        let changed = self.answered(id, changed).await?;
         let status = self.get_order(viewer, id).await?.record.status;
         match changed {
             Changed::Yes(()) | Changed::No(ChangeRefusal::Over) => Ok(status),

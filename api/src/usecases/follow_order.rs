@@ -3,9 +3,9 @@
 use futures::future::join_all;
 use pizza_activities::store::OwedTask;
 use pizza_domain::OrderId;
-use pizza_workflows::names::{fulfilment_workflow_id, loyalty_workflow_id, order_workflow_id};
 
 use super::histories::Runs;
+use super::paused::workflows_of;
 use super::{OrderState, PendingStep, UseCaseError, UseCases};
 use crate::timeline::Timeline;
 use crate::viewer::Viewer;
@@ -63,12 +63,7 @@ impl UseCases {
     /// The steps of an order that are being tried; none that cannot be read.
     async fn pending_steps(&self, id: OrderId) -> Vec<PendingStep> {
         let limit = self.settings.temporal_timeout;
-        let of_order = [
-            order_workflow_id(id),
-            loyalty_workflow_id(id),
-            fulfilment_workflow_id(id),
-        ];
-        let asked = of_order.map(|workflow| self.temporal.pending_steps(workflow, limit));
+        let asked = workflows_of(id).map(|workflow| self.temporal.pending_steps(workflow, limit));
         let answers = join_all(asked).await;
         answers.into_iter().flatten().flatten().collect()
     }

@@ -18,6 +18,7 @@ mod list_failures;
 mod list_orders;
 mod list_tickets;
 mod list_workflows;
+mod paused;
 mod place_order;
 mod queue_policy;
 mod quote;
@@ -226,9 +227,25 @@ pub enum UseCaseError {
     AmendmentFailed(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Nobody works on the order, although it has not ended: its workflow was
     /// ended from outside, and the reconciler takes it up again, or somebody
-    /// paused it.
+    /// paused it and Temporal does not tell which.
     #[error("nobody attends to this order right now; try again later")]
     OrderUnattended,
+    /// Somebody paused a workflow of the order.
+    #[error(
+        "the order's workflow {workflow} is paused in Temporal, so that {}; an operator lets it \
+         go on with `pizza temporal workflow unpause --workflow-id {workflow}`; try again then",
+        match was_refused {
+            true => "it takes nothing and nothing was changed",
+            false => "there was no answer in time",
+        }
+    )]
+    OrderPaused {
+        /// Its id.
+        workflow: String,
+        /// Whether it was this one that was asked, and Temporal refused it at
+        /// once; otherwise the one that was asked waits for it.
+        was_refused: bool,
+    },
     /// The order is over.
     #[error("the order is already over")]
     ReportLate {
@@ -315,10 +332,14 @@ impl UseCaseError {
             Self::TooManyAmendments { .. } => ErrorCode::TooManyAmendments,
             Self::PaymentDeclined(_) => ErrorCode::PaymentDeclined,
             Self::AmendmentFailed(_) => ErrorCode::AmendmentFailed,
-            Self::OrderUnattended => ErrorCode::OrderUnattended,
-            Self::NotPlaced { .. } | Self::TemporalUnavailable(_) | Self::NoNamespace(_) => {
-                ErrorCode::TemporalUnavailable
-            }
+            Self::OrderUnattended
+            | Self::OrderPaused {
+                was_refused: true, ..
+            } => ErrorCode::OrderUnattended,
+            Self::NotPlaced { .. }
+            | Self::TemporalUnavailable(_)
+            | Self::NoNamespace(_)
+            | Self::OrderPaused { .. } => ErrorCode::TemporalUnavailable,
             Self::StoreUnavailable(_) => ErrorCode::StoreUnavailable,
             Self::Internal(_) => ErrorCode::Internal,
         }

@@ -62,7 +62,8 @@ impl UseCases {
             let report = request.report.clone();
             let limit = self.settings.report_timeout;
             let id = request.ticket_id;
-            match self.temporal.report(id, report, limit).await? {
+            let reported = self.temporal.report(id, report, limit).await;
+            match self.answered(id, reported).await? {
                 Report::Taken(status) => {
                     return Ok(ReportAnswer {
                         status,

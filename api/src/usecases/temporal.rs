@@ -41,8 +41,9 @@ use temporalio_common::protos::temporal::api::workflow::v1::{
     PendingActivityInfo, WorkflowExecutionInfo,
 };
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    DescribeNamespaceRequest, DescribeWorkflowExecutionRequest, GetWorkflowExecutionHistoryRequest,
-    GetWorkflowExecutionHistoryResponse, ListWorkflowExecutionsRequest,
+    DescribeNamespaceRequest, DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse,
+    GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse,
+    ListWorkflowExecutionsRequest,
 };
 use temporalio_common::search_attributes::SearchAttributes;
 use tokio::sync::OnceCell;
@@ -533,6 +534,29 @@ impl TemporalGateway {
         workflow_id: String,
         limit: Duration,
     ) -> Result<Vec<PendingStep>, TemporalError> {
+        let described = self.described(workflow_id, limit).await?;
+        let pending = described.unwrap_or_default().pending_activities;
+        Ok(pending.into_iter().map(pending_step).collect())
+    }
+
+    /// Whether somebody paused a workflow; not where there is none.
+    pub(super) async fn is_paused(
+        &self,
+        workflow_id: String,
+        limit: Duration,
+    ) -> Result<bool, TemporalError> {
+        let described = self.described(workflow_id, limit).await?;
+        let info = described.and_then(|described| described.workflow_execution_info);
+        Ok(info.is_some_and(|info| info.status() == WorkflowExecutionStatus::Paused))
+    }
+
+    /// The latest run of a workflow, as the server describes it; none when
+    /// there is no such workflow.
+    async fn described(
+        &self,
+        workflow_id: String,
+        limit: Duration,
+    ) -> Result<Option<DescribeWorkflowExecutionResponse>, TemporalError> {
         self.within(limit, async |client| {
             let mut request = DescribeWorkflowExecutionRequest {
                 namespace: client.options().namespace.clone(),
@@ -545,11 +569,8 @@ impl TemporalGateway {
             request.set_timeout(limit);
             let mut service = client.connection().workflow_service();
             match service.describe_workflow_execution(request).await {
-                Ok(described) => {
-                    let pending = described.into_inner().pending_activities;
-                    Ok(pending.into_iter().map(pending_step).collect())
-                }
-                Err(status) if status.code() == Code::NotFound => without(&status, Vec::new()),
+                Ok(described) => Ok(Some(described.into_inner())),
+                Err(status) if status.code() == Code::NotFound => without(&status, None),
                 Err(status) => Err(status.into()),
             }
         })
