@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pizza_activities::store::{OrderRecord, OwedTask, now_ms};
 use pizza_domain::{MoneyState, Order, OrderId, OrderStatus, PointsState};
+use uuid::Uuid;
 
 use super::{UseCaseError, UseCases};
 use crate::trace::about_order;
@@ -50,17 +51,17 @@ impl UseCases {
     ) -> Result<OrderRecord, UseCaseError> {
         about_order(id);
         let is_theirs = |record: &OrderRecord| viewer.may_see(&record.customer_id);
-        // Another customer's order is looked for as long as one that is not
-        // there, so that the time of the answer does not tell them apart.
-        let written = self.store.order(id).await?.filter(is_theirs);
-        let record = match written {
-            Some(record) => Some(record),
-            None => {
-                let limit = self.settings.temporal_timeout;
-                let accepted = self.temporal.accepted_order(id, limit).await?;
-                accepted.map(pending).filter(is_theirs)
-            }
+        let written = self.store.order(id).await?;
+        let asked = match written {
+            Some(record) if is_theirs(&record) => return Ok(record),
+            // Another customer's order is looked for as one that is not there,
+            // so that neither the answer nor its time tells them apart.
+            Some(_) => OrderId::from_uuid(Uuid::new_v4()),
+            None => id,
         };
+        let limit = self.settings.temporal_timeout;
+        let accepted = self.temporal.accepted_order(asked, limit).await?;
+        let record = accepted.map(pending).filter(is_theirs);
         record.ok_or(UseCaseError::OrderNotFound(id))
     }
 }
