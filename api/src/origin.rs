@@ -23,13 +23,27 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// How long a browser shall ask this host over TLS alone: a year.
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// The headers in which a proxy says that it hands a request on, beside all
-/// that begin with `x-forwarded-`.
-const FORWARDED: [HeaderName; 3] = [
-    header::FORWARDED,
-    header::VIA,
-    HeaderName::from_static("x-real-ip"),
+/// How the names of headers begin in which proxies say that they hand a request
+/// on. Browsers send none that begins with `x-` of their own accord; the others
+/// are the standard's, and those of services that lead strangers to a machine.
+const PROXYS_BEGINNINGS: [&str; 12] = [
+    "x-",
+    "forwarded",
+    "proxy-",
+    "remote-",
+    "cdn-",
+    "akamai-",
+    "cf-",
+    "cloudfront-",
+    "fastly-",
+    "fly-",
+    "ngrok-",
+    "tailscale-",
 ];
+/// How others of them end: with the client's address.
+const PROXYS_ENDS: [&str; 2] = ["-ip", "-for"];
+/// What programs and pages send themselves, although it begins as those do.
+const CLIENTS_OWN: [&str; 2] = ["x-request-id", "x-requested-with"];
 
 /// The host by which the client reached the gateway.
 #[derive(Clone, Debug)]
@@ -75,7 +89,7 @@ impl OwnHosts {
     }
 }
 
-/// Lets a request through that names its host, that names one of ours where
+/// Lets a request through that names a host, that names one of ours where
 /// the gateway is open, and that no page of another site had sent; and tells
 /// what comes after at which host it came. Probes are asked neither: they have
 /// no effect, and say the same to everybody.
@@ -90,6 +104,11 @@ pub(crate) fn admit(app: &App, request: &mut Request) -> Result<(), Problem> {
         return Ok(());
     }
     let (host, url) = named.ok_or_else(|| invalid("is missing"))?;
+    if is_unspecified(&url) {
+        return Err(invalid(
+            "stands for all addresses of a machine, and is none",
+        ));
+    }
     let is_ours = url.host().is_some_and(|host| app.hosts.contain(&host));
     if app.is_open() && !is_ours {
         let detail = "this gateway has no customers' keys, so it answers for its own hosts alone: \
@@ -147,6 +166,17 @@ fn host(request: &Request, scheme: &str) -> Result<Option<(Authority, Url)>, Pro
     }
 }
 
+/// Whether a URL's host is an address that listeners alone have: by `0.0.0.0`
+/// and `::` a client reaches itself at best, and no other one it tells.
+fn is_unspecified(url: &Url) -> bool {
+    let ip: IpAddr = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.into(),
+        Some(Host::Ipv6(ip)) => ip.into(),
+        Some(Host::Domain(_)) | None => return false,
+    };
+    ip.to_canonical().is_unspecified()
+}
+
 fn invalid(fault: &str) -> Problem {
     Problem::new(ErrorCode::InvalidRequest, format!("Host {fault}")).field("Host")
 }
@@ -184,9 +214,17 @@ pub(crate) fn is_from_this_machine(extensions: &http::Extensions, headers: &Head
     let comes_from_it = extensions
         .get()
         .is_some_and(|Peer(peer)| is_loopback(peer.ip()));
-    let is_forwarded =
-        |name: &HeaderName| FORWARDED.contains(name) || name.as_str().starts_with("x-forwarded-");
-    names_it && comes_from_it && !headers.keys().any(is_forwarded)
+    names_it && comes_from_it && !headers.keys().any(is_of_a_proxy)
+}
+
+/// Whether a header is one in which a proxy says that it hands a request on.
+fn is_of_a_proxy(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    let begins = |beginning: &&str| text.starts_with(beginning);
+    let ends = |end: &&str| text.ends_with(end);
+    name == header::VIA
+        || !CLIENTS_OWN.contains(&text)
+            && (PROXYS_BEGINNINGS.iter().any(begins) || PROXYS_ENDS.iter().any(ends))
 }
 
 /// Tells browsers to come over TLS alone from now on, where they can: the
@@ -286,9 +324,35 @@ mod tests {
             assert!(!answers(&here, foreign), "{foreign}");
             assert!(!answers(&everywhere, foreign), "{foreign}");
         }
-        for elsewhere in ["192.0.2.1", "[2001:db8::1]:80", "0.0.0.0"] {
+        for elsewhere in ["192.0.2.1", "[2001:db8::1]:80"] {
             assert!(!answers(&here, elsewhere), "{elsewhere}");
             assert!(answers(&everywhere, elsewhere), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_listeners_alone_is_no_host() {
+        let is_unspecified = |host: &str| {
+            let url = Url::parse(&format!("http://{host}/")).expect("a URL");
+            is_unspecified(&url)
+        };
+        for none in [
+            "0.0.0.0:8080",
+            "[::]:8080",
+            "[::ffff:0.0.0.0]",
+            "0",
+            "0x0.0",
+        ] {
+            assert!(is_unspecified(none), "{none}");
+        }
+        for own in [
+            "127.0.0.1",
+            "[::1]",
+            "0.0.0.1",
+            "localhost",
+            "0.0.0.0.nip.io",
+        ] {
+            assert!(!is_unspecified(own), "{own}");
         }
     }
 
@@ -360,15 +424,85 @@ mod tests {
         for host in ["pizza.example:8080", "localhost.pizza.example", "192.0.2.1"] {
             assert!(!is_local(host, here, None), "{host}");
         }
-        for name in [
-            "x-forwarded-for",
-            "x-forwarded-host",
-            "forwarded",
-            "via",
-            "x-real-ip",
-        ] {
+        for name in ["x-forwarded-for", "via", "cf-connecting-ip"] {
             let name = HeaderName::from_static(name);
             assert!(!is_local("localhost", here, Some(name.clone())), "{name}");
+        }
+        let own = Some(HeaderName::from_static("x-request-id"));
+        assert!(is_local("localhost", here, own));
+    }
+
+    #[test]
+    fn a_proxy_is_known_by_its_headers() {
+        let is_of_a_proxy = |name| is_of_a_proxy(&HeaderName::from_static(name));
+        for name in [
+            "akamai-origin-hop",
+            "cdn-loop",
+            "cf-connecting-ip",
+            "cf-connecting-ipv6",
+            "cf-ray",
+            "client-ip",
+            "cloudfront-viewer-address",
+            "do-connecting-ip",
+            "fastly-client-ip",
+            "fly-client-ip",
+            "forwarded",
+            "forwarded-for",
+            "ngrok-auth-user-email",
+            "proxy-connection",
+            "remote-addr",
+            "tailscale-user-login",
+            "true-client-ip",
+            "via",
+            "x-amzn-trace-id",
+            "x-appengine-user-ip",
+            "x-azure-clientip",
+            "x-client-ip",
+            "x-cluster-client-ip",
+            "x-envoy-external-address",
+            "x-forwarded",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-original-forwarded-for",
+            "x-original-host",
+            "x-proxyuser-ip",
+            "x-real-ip",
+            "x-whatever-comes-next",
+        ] {
+            assert!(is_of_a_proxy(name), "{name}");
+        }
+        for name in [
+            "accept",
+            "accept-encoding",
+            "accept-language",
+            "authorization",
+            "cache-control",
+            "connection",
+            "content-length",
+            "content-type",
+            "cookie",
+            "dnt",
+            "host",
+            "idempotency-key",
+            "if-none-match",
+            "last-event-id",
+            "origin",
+            "pragma",
+            "priority",
+            "referer",
+            "save-data",
+            "sec-ch-ua-platform",
+            "sec-fetch-site",
+            "sec-gpc",
+            "te",
+            "traceparent",
+            "upgrade-insecure-requests",
+            "user-agent",
+            "viewport-width",
+            "x-request-id",
+            "x-requested-with",
+        ] {
+            assert!(!is_of_a_proxy(name), "{name}");
         }
     }
 }

@@ -247,6 +247,25 @@ async fn a_request_names_exactly_one_host() {
     }
 }
 
+/// It is what the gateway listens at, and no address that a client can be told.
+#[tokio::test]
+async fn an_address_that_stands_for_all_is_no_host_of_an_order() {
+    for gateway in [TestGateway::start().await, closed().await] {
+        for host in ["0.0.0.0", "0.0.0.0:8080", "[::]:8080", "0"] {
+            let headers = [("host", host)];
+            for (method, path) in [("POST", "/orders"), ("GET", "/menu"), ("GET", ORDER)] {
+                let refused = ask(&gateway, method, path, &headers).await;
+                assert_eq!(refused.status(), 400, "{method} {path} at {host}");
+                let refused = problem(refused).await;
+                assert_eq!(refused["code"], "invalid-request", "{host}");
+                assert_eq!(refused["field"], "Host", "{host}");
+            }
+            let probe = ask(&gateway, "GET", "/healthz", &headers).await;
+            assert_eq!(probe.status(), 200, "{host}");
+        }
+    }
+}
+
 /// A proxy in front of a developer's gateway asks for others.
 #[tokio::test]
 async fn nobody_is_signed_in_without_a_key_through_a_proxy() {
@@ -275,8 +294,17 @@ async fn nobody_is_signed_in_without_a_key_through_a_proxy() {
         "x-forwarded-host",
         "x-forwarded-proto",
         "forwarded",
+        "forwarded-for",
         "via",
         "x-real-ip",
+        "x-client-ip",
+        "x-original-host",
+        "cf-connecting-ip",
+        "true-client-ip",
+        "fly-client-ip",
+        "ngrok-auth-user-email",
+        "tailscale-user-login",
+        "cdn-loop",
     ] {
         assert_eq!(
             sign_in("localhost", Some(name)).await,
