@@ -20,6 +20,8 @@ use tonic::{Request, Response, Status};
 #[derive(Clone, Debug)]
 pub(super) struct Span {
     pub(super) service: String,
+    /// What its process tells of itself.
+    pub(super) resource: String,
     pub(super) id: String,
     /// Empty for one that begins a trace.
     pub(super) parent: String,
@@ -102,21 +104,24 @@ impl TraceService for Receiver {
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let mut spans = self.0.lock().expect("no panic");
         for of_resource in request.into_inner().resource_spans {
-            let service = format!("{:?}", of_resource.resource);
+            let resource = format!("{:?}", of_resource.resource);
             let service = ["pizza-gateway", "pizza-worker"]
                 .into_iter()
-                .find(|name| service.contains(name))
+                .find(|name| resource.contains(name))
                 .unwrap_or("unknown");
             for span in of_resource.scope_spans.into_iter().flat_map(|it| it.spans) {
                 let trace = hex(&span.trace_id);
-                spans.entry(trace).or_default().push(read(service, span));
+                spans
+                    .entry(trace)
+                    .or_default()
+                    .push(read(service, &resource, span));
             }
         }
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
 
-fn read(service: &str, span: OtlpSpan) -> Span {
+fn read(service: &str, resource: &str, span: OtlpSpan) -> Span {
     #[allow(clippy::cast_precision_loss, reason = "nobody reads that closely")]
     let milliseconds = span
         .end_time_unix_nano
@@ -124,6 +129,7 @@ fn read(service: &str, span: OtlpSpan) -> Span {
         / 1e6;
     Span {
         service: service.to_owned(),
+        resource: resource.to_owned(),
         id: hex(&span.span_id),
         parent: hex(&span.parent_span_id),
         started_at: span.start_time_unix_nano,

@@ -24,6 +24,7 @@ fn tracing_variables() -> Vec<(String, String)> {
     [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", Collector::shared().url()),
         ("OTEL_BSP_SCHEDULE_DELAY", "200"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=Zo%C3%AB%2C%20Ann"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .to_vec()

@@ -104,6 +104,8 @@ async fn the_trace_of_a_delivered_order_holds_every_step_of_it() {
     assert_eq!(trace.count("HandleUpdate:reportKitchenEvent"), 4);
     for span in &trace.0 {
         assert!(!span.whole.contains("Secret"), "{}", span.whole);
+        // As the environment told it, decoded.
+        assert!(span.resource.contains("\"Zoë, Ann\""), "{}", span.resource);
     }
     // What the headers carry is no part of what is replayed.
     for workflow in ["", "-loyalty", "-fulfilment"] {
@@ -179,6 +181,8 @@ async fn a_setting_that_cannot_be_obeyed_names_itself() {
         ("OTEL_TRACES_SAMPLER_ARG", "2"),
         ("OTEL_TRACES_EXPORTER", "zipkin"),
         ("OTEL_PROPAGATORS", "b3"),
+        ("OTEL_PROPAGATORS", "tracecontext,baggage"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=%zz"),
         ("OTEL_SDK_DISABLED", "perhaps"),
         ("RUST_LOG", "pizza=loud"),
         ("PIZZA_LOG_FORMAT", "xml"),

@@ -19,6 +19,9 @@ const DISABLED: &str = "OTEL_SDK_DISABLED";
 /// What exports traces.
 const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
 
+/// What is told of the process itself.
+const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
+
 const QUEUE_SIZE: &str = "OTEL_BSP_MAX_QUEUE_SIZE";
 const BATCH_SIZE: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
 
@@ -116,18 +119,15 @@ const RULES: &[Rule] = &[
         must_be: "a number from 0 to 1",
     },
     Rule {
-        variables: &["OTEL_RESOURCE_ATTRIBUTES"],
-        holds: |value| pairs(value).all(|pair| pair.is_some()),
-        must_be: "NAME=VALUE, with commas between several",
+        variables: &[RESOURCE_ATTRIBUTES],
+        holds: |value| attributes(value).is_some(),
+        must_be: "NAME=VALUE, with commas between several, and these, = and % within either as \
+                  %XX of UTF-8",
     },
     Rule {
         variables: &["OTEL_PROPAGATORS"],
-        // The baggage of clients does not travel on, wished for or not.
-        holds: |value| {
-            let mut names = value.split(',').map(str::trim);
-            names.all(|name| matches!(name, "tracecontext" | "baggage"))
-                && value.contains("tracecontext")
-        },
+        // The baggage of clients does not travel on.
+        holds: |value| value.trim() == "tracecontext",
         must_be: "tracecontext, the one propagator that this build has",
     },
     Rule {
@@ -204,6 +204,16 @@ fn size(name: &str, default: u64) -> anyhow::Result<u64> {
     Ok(value.map_or(Ok(default), |value| value.parse())?)
 }
 
+/// What the environment tells of the process, decoded, which the library leaves
+/// undone.
+///
+/// # Errors
+/// When it is no text.
+pub(super) fn resource_attributes() -> anyhow::Result<Vec<(String, String)>> {
+    let list = variable(RESOURCE_ATTRIBUTES)?;
+    Ok(list.as_deref().and_then(attributes).unwrap_or_default())
+}
+
 /// What a variable says; nothing where it says nothing.
 ///
 /// # Errors
@@ -244,31 +254,42 @@ fn pairs(list: &str) -> impl Iterator<Item = Option<(&str, &str)>> {
 }
 
 fn are_headers(list: &str) -> bool {
+    let is_printable = |value: &Vec<u8>| value.iter().all(|byte| (b' '..=b'~').contains(byte));
     pairs(list).all(|pair| {
         pair.is_some_and(|(name, value)| {
             // A gRPC header whose name ends so is binary, in base64.
             HeaderName::from_bytes(name.as_bytes()).is_ok()
                 && !name.to_ascii_lowercase().ends_with("-bin")
-                && decoded(value).is_some_and(|value| HeaderValue::from_bytes(&value).is_ok())
+                && decoded(value).is_some_and(|value| {
+                    is_printable(&value) && HeaderValue::from_bytes(&value).is_ok()
+                })
         })
     })
 }
 
-/// A value with its `%XX` decoded; none where that would be no printable
-/// ASCII.
-fn decoded(value: &str) -> Option<Vec<u8>> {
+/// The names and values in a list, decoded; none where one of them cannot be.
+fn attributes(list: &str) -> Option<Vec<(String, String)>> {
+    let text = |encoded: &str| String::from_utf8(decoded(encoded)?).ok();
+    let pair = |pair: Option<(&str, &str)>| {
+        let (name, value) = pair?;
+        Some((text(name)?, text(value)?))
+    };
+    pairs(list).map(pair).collect()
+}
+
+/// A text with its `%XX` decoded; none where there is no such byte.
+fn decoded(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut rest = value.bytes();
+    let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
-        let byte = match byte {
+        bytes.push(match byte {
             b'%' => {
                 let digits = [rest.next()?, rest.next()?].map(char::from);
                 let [high, low] = digits.map(|digit| digit.to_digit(16));
                 u8::try_from(high? * 16 + low?).ok()?
             }
             byte => byte,
-        };
-        bytes.push(Some(byte).filter(|byte| (b' '..=b'~').contains(byte))?);
+        });
     }
     Some(bytes)
 }
@@ -335,14 +356,23 @@ mod tests {
             &["1.1", "-0.1", "NaN", "half"],
         ),
         (
-            "OTEL_RESOURCE_ATTRIBUTES",
-            &["a=b", "a=b, c=d"],
-            &["a", "a=b,c", "=b"],
+            RESOURCE_ATTRIBUTES,
+            &["a=b", "a=b, c=d", "a=b%20c%2C%C3%A9", "a=é", "a=b=c"],
+            &[
+                "a", "a=b,c", "=b", "a=%zz", "a=%2", "a=%", "a=100%", "a=%ff", "%zz=b",
+            ],
         ),
         (
             "OTEL_PROPAGATORS",
-            &["tracecontext", "tracecontext, baggage"],
-            &["b3", "baggage", "none", "tracecontext,b3"],
+            &["tracecontext", " tracecontext "],
+            &[
+                "b3",
+                "baggage",
+                "none",
+                "tracecontext,b3",
+                "tracecontext,baggage",
+                "tracecontext,",
+            ],
         ),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", &[], &["gzip", "none"]),
     ];
@@ -359,5 +389,12 @@ mod tests {
                 assert!(!(rule.holds)(value), "{name}={value}");
             }
         }
+    }
+
+    #[test]
+    fn attributes_are_told_as_they_were_before_they_were_encoded() {
+        let told = attributes("team=a%2Cb, shop%3Dname=Zo%C3%AB").expect("a list");
+        let told: Vec<_> = told.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        assert_eq!(told, [("team", "a,b"), ("shop=name", "Zoë")]);
     }
 }

@@ -17,6 +17,7 @@ use opentelemetry::{Context, KeyValue, global};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::resource::{SdkProvidedResourceDetector, TelemetryResourceDetector};
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
 use pizza_workflows::names::message;
 use temporalio_client::errors::WorkflowUpdateError;
@@ -31,6 +32,9 @@ use tracing_subscriber::{Layer, Registry};
 
 use super::discreet::Discreet;
 use super::otel_variables::{self, variable};
+
+/// What the specification calls the name of who traces.
+const SERVICE_NAME: &str = "service.name";
 
 /// How long the end of a process waits for a collector.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -172,13 +176,22 @@ pub(crate) fn trace_nowhere() {
 
 /// Who traces. What the environment says goes before.
 fn resource(service: &'static str) -> anyhow::Result<Resource> {
-    let named = variable("OTEL_SERVICE_NAME")?.is_some()
-        || variable("OTEL_RESOURCE_ATTRIBUTES")?.is_some_and(|it| it.contains("service.name="));
-    let resource = Resource::builder()
-        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
-    Ok(if named {
-        resource.build()
-    } else {
-        resource.with_service_name(service).build()
-    })
+    let mut attributes = otel_variables::resource_attributes()?;
+    let is_name = |(name, _): &(String, String)| name == SERVICE_NAME;
+    if variable("OTEL_SERVICE_NAME")?.is_some() {
+        attributes.retain(|attribute| !is_name(attribute));
+    } else if !attributes.iter().any(is_name) {
+        attributes.push((SERVICE_NAME.to_owned(), service.to_owned()));
+    }
+    let attributes = attributes
+        .into_iter()
+        .map(|(name, value)| KeyValue::new(name, value));
+    // Without the detector of attributes in the environment: it leaves them
+    // encoded.
+    let resource = Resource::builder_empty()
+        .with_detector(Box::new(SdkProvidedResourceDetector))
+        .with_detector(Box::new(TelemetryResourceDetector))
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .with_attributes(attributes);
+    Ok(resource.build())
 }
