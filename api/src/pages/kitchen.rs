@@ -180,23 +180,15 @@ pub(super) async fn live(
     visitor: Visitor,
 ) -> Result<Response, Problem> {
     visitor.cook(&app)?;
-    let place = app.streams.place(&client)?;
-    Ok(looking(
-        &app,
-        place,
-        closing,
-        visitor,
-        LOOK_EVERY,
-        |looker| {
-            async move {
-                match Board::read(&looker.app).await {
-                    Ok(board) => Look::Now(board.draw(&looker.site(), looker.since_ms)),
-                    Err(_) => Look::Away,
-                }
+    looking(&app, &client, closing, visitor, LOOK_EVERY, |looker| {
+        async move {
+            match Board::read(&looker.app).await {
+                Ok(board) => Look::Now(board.draw(&looker.site(), looker.since_ms)),
+                Err(_) => Look::Away,
             }
-            .boxed()
-        },
-    ))
+        }
+        .boxed()
+    })
 }
 
 /// `POST /kitchen/board/{id}`: a report on a ticket. Of two boards that report

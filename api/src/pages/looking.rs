@@ -14,8 +14,10 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::layout::Site;
 use super::live::stream_of;
 use super::session::Visitor;
+use crate::client::Client;
 use crate::connection::Closing;
 use crate::gateway::App;
+use crate::problem::Problem;
 use crate::streams::Place;
 
 /// Who looks.
@@ -48,15 +50,19 @@ pub(super) enum Look {
 }
 
 /// Looks as often as this, until nothing changes any more, or whoever looks
-/// has signed out.
+/// has signed out. The client's place is theirs until then.
+///
+/// # Errors
+/// When there is no place for the client.
 pub(super) fn looking(
     app: &Arc<App>,
-    place: Place,
+    client: &Client,
     closing: Closing,
     visitor: Visitor,
     every: Duration,
     look: impl Fn(Looker) -> BoxFuture<'static, Look> + Send + Sync + 'static,
-) -> Response {
+) -> Result<Response, Problem> {
+    let place = app.streams.place(client)?;
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let looks_on = visitor.clone();
@@ -77,7 +83,7 @@ pub(super) fn looking(
             (parts, false) => Some((parts, None)),
         }
     });
-    stream_of(app, closing, looks_on, states)
+    Ok(stream_of(app, closing, looks_on, states))
 }
 
 struct Watch<F> {

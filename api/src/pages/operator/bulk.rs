@@ -390,15 +390,14 @@ pub(super) async fn live(
         Err(error) if !error.may_pass() => return Err(error.into()),
         _ => {}
     }
-    let place = app.streams.place(&client)?;
-    Ok(looking(
+    looking(
         &app,
-        place,
+        &client,
         closing,
         operator.visitor,
         LOOK_EVERY,
         move |looker| look(looker, id.clone()).boxed(),
-    ))
+    )
 }
 
 async fn look(looker: Looker, id: String) -> Look {

@@ -74,10 +74,9 @@ pub(super) async fn live(
     Extension(closing): Extension<Closing>,
     Extension(client): Extension<Client>,
 ) -> Result<Response, Problem> {
-    let place = app.streams.place(&client)?;
-    Ok(looking(
+    looking(
         &app,
-        place,
+        &client,
         closing,
         operator.visitor,
         LOOK_EVERY,
@@ -90,7 +89,7 @@ pub(super) async fn live(
             }
             .boxed()
         },
-    ))
+    )
 }
 
 fn draw(site: &Site<'_>, so_far: &QueuesSoFar, at_ms: i64) -> Markup {

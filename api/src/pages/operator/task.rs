@@ -293,15 +293,14 @@ pub(super) async fn live(
 ) -> Result<Response, Problem> {
     let id = FailureId::parse(&id)?;
     let seed = Uuid::new_v4();
-    let place = app.streams.place(&client)?;
-    Ok(looking(
+    looking(
         &app,
-        place,
+        &client,
         closing,
         operator.visitor,
         LOOK_EVERY,
         move |looker| look(looker, id.clone(), seed).boxed(),
-    ))
+    )
 }
 
 async fn look(looker: Looker, id: FailureId, seed: Uuid) -> Look {
