@@ -231,6 +231,7 @@ mod tests {
             }],
             reports: vec![ReportEvent {
                 event: "rejected".to_owned(),
+                report_id: Some("shift-of-olga/17".to_owned()),
                 reason: Some("no oven".to_owned()),
                 at_ms: 40,
                 ..ReportEvent::default()
@@ -301,6 +302,8 @@ mod tests {
     #[test]
     fn a_customer_is_not_told_what_is_between_operators() {
         let mut timeline = told(&books());
+        let json = serde_json::to_string(&timeline).expect("JSON");
+        assert!(json.contains("shift-of-olga/17"), "{json}");
         let detail = |request: &str, principal: Option<&str>, reason: &str| Detail {
             request: Some(request.to_owned()),
             principal: principal.map(str::to_owned),
@@ -374,6 +377,7 @@ mod tests {
         let json = serde_json::to_string(&timeline).expect("JSON");
         for hidden in [
             "ann",
+            "olga",
             "paid by hand",
             "machine 4",
             "a favour",

@@ -230,8 +230,10 @@ impl Outcome {
 }
 
 impl Timeline {
-    /// Hides what concerns operators alone: their names, their reasons, and
-    /// what the messages of faults say of the machinery. The codes stay.
+    /// Hides what concerns operators alone: their names, their reasons, what
+    /// the messages of faults say of the machinery, and what kitchens call
+    /// their reports. The codes stay, and why the kitchen rejects an order: that
+    /// is written for the customer, also by an operator in a kitchen's place.
     pub(crate) fn hide_operations(&mut self) {
         for entry in &mut self.entries {
             entry.hide_operations();
@@ -242,6 +244,7 @@ impl Timeline {
 impl Entry {
     fn hide_operations(&mut self) {
         let is_operators = self.detail.principal.take().is_some();
+        self.detail.report_id = None;
         let has_reason_for_customer = match self.kind {
             Kind::Report => true,
             Kind::Request => {
