@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use crate::client::output;
+use crate::dev::reached_at;
 use crate::guards::GuardsArgs;
 use crate::keys::KeysArgs;
 use crate::menu::MenuArgs;
@@ -216,7 +217,7 @@ pub(crate) async fn run(args: GatewayArgs) -> anyhow::Result<ExitCode> {
     }
     let address = listener.local_addr()?;
     if args.json {
-        let url = format!("{}://{address}", guards.scheme());
+        let url = format!("{}://{}", guards.scheme(), reached_at(address));
         let ready = json!({ "gateway": url, "open": is_open });
         output::announce(&ready.to_string());
     }
