@@ -7,13 +7,14 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use http::{HeaderValue, Request, StatusCode, Version, header};
+use http::{Extensions, HeaderValue, Request, StatusCode, Version, header};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -120,7 +121,8 @@ impl Serves {
 pub struct LastAnswer;
 
 /// The place of an exchange: a request from the end of its header to the last
-/// byte of its answer. Put on an answer, it is kept until the answer was taken.
+/// byte of its answer. Put on an answer, it is kept until the answer was taken,
+/// as everything that is put on one.
 #[derive(Clone, Debug)]
 pub struct ExchangePlace(#[expect(dead_code, reason = "held to be dropped")] Arc<Place>);
 
@@ -182,13 +184,13 @@ where
                 }
                 under_way.watch.change(|usage| usage.is_to_close = true);
             }
-            let place = answer.extensions_mut().remove::<ExchangePlace>();
+            let held = mem::take(answer.extensions_mut());
             Ok::<_, Infallible>(answer.map(|body| AnswerBody {
                 body,
                 rest: Bytes::new(),
                 in_pieces: version >= Version::HTTP_2,
                 request: under_way,
-                _place: place,
+                _held: held,
             }))
         }
     });
@@ -450,7 +452,8 @@ struct AnswerBody {
     rest: Bytes,
     in_pieces: bool,
     request: RequestUnderWay,
-    _place: Option<ExchangePlace>,
+    /// What the answer holds, such as places.
+    _held: Extensions,
 }
 
 impl AnswerBody {
@@ -679,7 +682,7 @@ mod tests {
                 rest: Bytes::new(),
                 in_pieces,
                 request: watch.request_began(Version::HTTP_2),
-                _place: None,
+                _held: Extensions::new(),
             };
             assert_eq!(answer.size_hint().exact(), Some(40_000));
             let mut pieces = Vec::new();

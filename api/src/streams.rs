@@ -6,13 +6,9 @@
 //! many streams it has. Staff has places and turns of its own, which no number
 //! of customers can take.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes};
 use axum::response::Response;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::Limits;
@@ -143,40 +139,10 @@ async fn turn<'a>(own: &'a Semaphore, shared: &'a Semaphore) -> Turn<'a> {
     }
 }
 
-/// A body that holds a place until it is at its end, or nobody reads it.
-struct HeldBody {
-    body: Body,
-    _place: Place,
-}
-
 /// Lets an answer hold its client's place for as long as it goes on.
-pub(crate) fn holding(answer: Response, place: Place) -> Response {
-    answer.map(|body| {
-        Body::new(HeldBody {
-            body,
-            _place: place,
-        })
-    })
-}
-
-impl HttpBody for HeldBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+pub(crate) fn holding(mut answer: Response, place: Place) -> Response {
+    answer.extensions_mut().insert(Arc::new(place));
+    answer
 }
 
 #[cfg(test)]

@@ -1,17 +1,17 @@
 //! The deadline that a caller sets with `grpc-timeout`. What is under way when
 //! it passes is given up: nothing that was not sent by then is sent later.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures::stream;
 use http::HeaderMap;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::time::{Instant, Sleep, sleep_until};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Body as _, Frame};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::status;
 use crate::problem::{ErrorCode, Problem};
@@ -46,12 +46,7 @@ pub(super) async fn obeyed(request: Request, next: Next) -> Response {
         // First, so that nothing begins once it has passed.
         biased;
         () = sleep_until(deadline) => passed().into_response(),
-        response = next.run(request) => response.map(|body| {
-            Body::new(Bounded {
-                body,
-                deadline: Some(Box::pin(sleep_until(deadline))),
-            })
-        }),
+        response = next.run(request) => response.map(|body| bounded(body, deadline)),
     }
 }
 
@@ -94,45 +89,22 @@ fn read(text: &str) -> Option<Duration> {
 }
 
 /// The body of an answer, a stream perhaps, which ends at the deadline.
-struct Bounded {
-    body: Body,
-    /// None once it has passed, and the answer ended.
-    deadline: Option<Pin<Box<Sleep>>>,
-}
-
-impl HttpBody for Bounded {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let Some(deadline) = &mut self.deadline else {
-            return Poll::Ready(None);
-        };
+fn bounded(body: Body, deadline: Instant) -> Body {
+    // Its status stands in the header.
+    if body.is_end_stream() {
+        return body;
+    }
+    let frames = stream::unfold(Some(body), move |body| async move {
+        let mut body = body?;
         // What is there already is what was asked for.
-        if deadline.as_mut().poll(cx).is_pending() {
-            return Pin::new(&mut self.body).poll_frame(cx);
+        if let Ok(frame) = timeout_at(deadline, body.frame()).await {
+            return Some((frame?, Some(body)));
         }
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if frame.is_ready() {
-            return frame;
-        }
-        self.deadline = None;
-        self.body = Body::empty();
         let mut trailers = HeaderMap::new();
-        let ended = status::of(&passed()).add_header(&mut trailers);
-        Poll::Ready(ended.ok().map(|()| Ok(Frame::trailers(trailers))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.deadline.is_none() || self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
-    }
+        status::of(&passed()).add_header(&mut trailers).ok()?;
+        Some((Ok(Frame::trailers(trailers)), None))
+    });
+    Body::new(StreamBody::new(frames))
 }
 
 #[cfg(test)]
