@@ -142,10 +142,16 @@ pub(crate) async fn serve(stream: TcpStream, peer: Peer, serves: Serves, served:
     let Some(tls) = &served.tls else {
         return converse(stream, watch, peer, serves, served).await;
     };
-    // A handshake is no request: at the end of the gateway none is waited for.
-    let opened = tls.open(stream);
-    let opened = timeout_at(watch.accepted + served.limits.first_request, opened);
-    let opened = served.shutdown.run_until_cancelled(opened).await;
+    let opened = {
+        let in_time = watch.accepted + served.limits.first_request;
+        let mut opening = pin!(timeout_at(in_time, tls.open(stream)));
+        // A handshake is no request: at the end of the gateway none is waited for.
+        let opened = served.shutdown.run_until_cancelled(opening.as_mut()).await;
+        if !matches!(opened, Some(Ok(_))) {
+            watch.change(|usage| usage.is_cut = true);
+        }
+        opened
+    };
     if let Some(Ok(Some(stream))) = opened {
         converse(stream, watch, peer, serves, served).await;
     }
@@ -201,25 +207,36 @@ where
         let was_asked = finish_by.is_some();
         tokio::select! {
             biased;
-            () = cut.cancelled() => return,
+            () = cut.cancelled() => break,
             // Errors here are the client's: it went away, or spoke no HTTP.
-            _ = connection.as_mut() => return,
+            _ = connection.as_mut() => {
+                if watch.usage().is_given_up {
+                    note_cut("unread", is_gateway);
+                }
+                return;
+            }
             () = shutdown.cancelled(), if !was_asked => {}
             verdict = watch.verdict(&limits, finish_by) => match verdict {
                 Verdict::Close => {}
                 Verdict::Cut(reason) => {
-                    if !is_gateway {
-                        tracing::debug!(reason, "a connection was cut");
-                        return;
-                    }
-                    counter!(meters::CONNECTIONS_CUT.name, "reason" => reason).increment(1);
-                    return;
+                    note_cut(reason, is_gateway);
+                    break;
                 }
             },
         }
         finish_by = Some(Instant::now() + limits.grace);
         asked_to_close.0.cancel();
         connection.as_mut().graceful_shutdown();
+    }
+    watch.change(|usage| usage.is_cut = true);
+}
+
+/// Notes why a connection was cut, in the metrics if it was the gateway's.
+fn note_cut(reason: &'static str, is_gateway: bool) {
+    if is_gateway {
+        counter!(meters::CONNECTIONS_CUT.name, "reason" => reason).increment(1);
+    } else {
+        tracing::debug!(reason, "a connection was cut");
     }
 }
 
@@ -288,6 +305,10 @@ struct Usage {
     given_up: u32,
     /// Whether an answer was to be the last one.
     is_to_close: bool,
+    /// Whether the kernel ended it, since the client took nothing.
+    is_given_up: bool,
+    /// Whether it is not let end, but cut.
+    is_cut: bool,
 }
 
 impl Watch {
@@ -303,6 +324,8 @@ impl Watch {
                 blocked_since: None,
                 given_up: 0,
                 is_to_close: false,
+                is_given_up: false,
+                is_cut: false,
             }),
             changed: Notify::new(),
         }
@@ -351,6 +374,16 @@ impl Watch {
         if was_blocked != is_blocked {
             self.change(|usage| usage.blocked_since = is_blocked.then(Instant::now));
         }
+    }
+
+    /// What came of reading or writing. Notes when the kernel has given the
+    /// client up.
+    fn noted<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(error)) = &result {
+            let is_given_up = error.kind() == io::ErrorKind::TimedOut;
+            self.change(|usage| usage.is_given_up |= is_given_up);
+        }
+        result
     }
 
     /// Waits until the connection has outlived one of its limits.
@@ -514,6 +547,17 @@ pub(crate) struct WatchedStream {
     watch: Arc<Watch>,
 }
 
+/// One that was cut leaves nothing behind: what is not delivered is discarded,
+/// and the client gets a reset. After a plain close, the kernel would go on with it.
+impl Drop for WatchedStream {
+    fn drop(&mut self) {
+        if self.watch.usage().is_cut {
+            // It fails where there is no connection any more.
+            let _ = self.stream.set_zero_linger();
+        }
+    }
+}
+
 impl AsyncRead for WatchedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -525,7 +569,7 @@ impl AsyncRead for WatchedStream {
         if buffer.filled().len() > before {
             self.watch.bytes_came();
         }
-        read
+        self.watch.noted(read)
     }
 }
 
@@ -537,7 +581,7 @@ impl AsyncWrite for WatchedStream {
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buffer);
         self.watch.wrote(written.is_pending());
-        written
+        self.watch.noted(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -555,7 +599,7 @@ impl AsyncWrite for WatchedStream {
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, buffers);
         self.watch.wrote(written.is_pending());
-        written
+        self.watch.noted(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -569,8 +613,12 @@ mod tests {
 
     use futures::FutureExt;
     use futures::future::poll_fn;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::time::timeout;
 
     use super::*;
+    use crate::listener::give_up_after;
 
     fn limits() -> Limits {
         Limits {
@@ -654,6 +702,29 @@ mod tests {
         assert_eq!(verdict(&watch), Verdict::Cut("unread"));
         watch.wrote(false);
         assert_eq!(verdict(&watch), Verdict::Close);
+    }
+
+    #[cfg_attr(not(target_os = "linux"), ignore = "others have no such limit")]
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_of_what_the_kernel_holds_is_noted() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("a size");
+        let address = listener.local_addr().expect("an address");
+        let (client, accepted) = tokio::join!(socket.connect(address), listener.accept());
+        let _client = client.expect("a connection");
+        let (stream, _) = accepted.expect("a connection");
+        give_up_after(&stream, Duration::from_millis(400));
+        let watch = Arc::new(Watch::new(Instant::now()));
+        let mut stream = WatchedStream {
+            stream,
+            watch: Arc::clone(&watch),
+        };
+        let written = stream.write_all(&[0; 100_000]).await;
+        written.expect("the kernel takes it");
+        let read = timeout(seconds(60), stream.read(&mut [0])).await;
+        read.expect("an end").expect_err("it is given up");
+        assert!(watch.usage().is_given_up);
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub struct Limits {
     /// How long a client may take nothing of an answer that waits for it,
     /// before its connection is cut. Covers clients that do not read over
     /// HTTP/1.1, and windows of 0 over HTTP/2, also of a single stream. A
-    /// phone that changes its cell is back in less.
+    /// phone that changes its cell is back in less. The kernel ends a connection
+    /// after the same time if what it holds for the client is not taken (Linux).
     pub unread: Duration,
     /// Requests that a client may give up on one HTTP/2 connection before
     /// they are answered, beyond those that it waits for ("rapid reset"). A

@@ -68,7 +68,7 @@ impl Service {
     /// connection is accepted any more, requests under way have
     /// [`Limits::grace`] to finish, and what is left is cut.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
-        let grace = self.limits.grace;
+        let (grace, unread) = (self.limits.grace, self.limits.unread);
         let slots = Slots::new(&self.limits, self.is_gateway);
         let cut = CancellationToken::new();
         let served = Served {
@@ -80,7 +80,9 @@ impl Service {
             cut: cut.clone(),
         };
         let proxies = &self.proxies;
-        while let Some((stream, peer, slot)) = next(&listener, &slots, proxies, &shutdown).await {
+        while let Some((stream, peer, slot)) =
+            next(&listener, &slots, proxies, unread, &shutdown).await
+        {
             let open = self.is_gateway.then(|| Present::of(meters::CONNECTIONS));
             let connection = connection::serve(stream, peer, slot.serves, served.clone());
             tokio::spawn(async move {
@@ -95,6 +97,20 @@ impl Service {
         }
     }
 }
+
+/// Has the kernel end a connection whose client takes nothing for so long of
+/// what the kernel holds for it, also after the connection was closed here. By
+/// itself it waits for good where the client says again and again that it has no
+/// room, and tries for a quarter of an hour where nothing comes back.
+#[cfg(target_os = "linux")]
+pub(crate) fn give_up_after(stream: &TcpStream, time: Duration) {
+    // It fails where there is no connection any more.
+    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(time));
+}
+
+/// Other systems have nothing like it.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn give_up_after(_: &TcpStream, _: Duration) {}
 
 /// The places for connections.
 struct Slots {
@@ -176,12 +192,14 @@ async fn next(
     listener: &TcpListener,
     slots: &Slots,
     proxies: &TrustedProxies,
+    unread: Duration,
     shutdown: &CancellationToken,
 ) -> Option<(TcpStream, Peer, Slot)> {
     let arrival = async {
         loop {
             let one_of_all = slots.wait().await?;
             let (stream, peer) = accept(listener).await;
+            give_up_after(&stream, unread);
             if let Some(slot) = slots.place(peer, proxies, one_of_all) {
                 return Some((stream, peer, slot));
             }

@@ -243,4 +243,5 @@ async fn a_shutdown_lets_requests_finish_and_waits_for_nobody_else() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     let stopped_after = gateway.stop().await;
     assert!(stopped_after >= limits.grace && stopped_after < limits.grace * 3);
+    stuck.until_closed().await.expect_err("a reset");
 }

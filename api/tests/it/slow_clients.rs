@@ -1,6 +1,7 @@
 //! Clients that take their time. Each is let go after its limit, and not
 //! before.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use pizza_api::Limits;
@@ -9,6 +10,8 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
 use crate::http2;
+#[cfg(target_os = "linux")]
+use crate::support::until_listed;
 use crate::support::{TestGateway, temporal_at};
 
 const SHORT: Duration = Duration::from_millis(400);
@@ -124,7 +127,8 @@ async fn one_that_stays_without_asking_is_closed() {
     client
         .send("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
         .await;
-    assert!(client.rest().await.starts_with("HTTP/1.1 200"));
+    assert_eq!(client.first_line().await, "HTTP/1.1 200 OK\r\n");
+    client.until_closed().await.expect("a close, and no reset");
     assert_took_its_limit(connected);
 }
 
@@ -180,6 +184,62 @@ async fn one_that_does_not_read_its_answers_is_cut_off() {
     let asking = async { while client.0.write_all(request).await.is_ok() {} };
     timeout(SLACK, asking).await.expect("it is cut off");
     assert_took_its_limit(connected);
+}
+
+/// After a plain close, the kernel would try for many minutes to deliver what
+/// was written.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn one_that_is_cut_off_is_reset_and_leaves_nothing_behind() {
+    let gateway = gateway(|limits| {
+        limits.first_request = SHORT;
+        limits.unread = SHORT;
+    })
+    .await;
+    let unread = "GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n".repeat(40);
+    for said in ["", "GET /healthz HTTP/1.1\r\n", "PRI * HTTP/2.0", &unread] {
+        let mut client = gateway.connect_with_small_buffer().await;
+        let end = client.listed_as();
+        client.send(said).await;
+        until_listed(&end, false).await;
+        let cut = client.until_closed().await.expect_err("a reset");
+        assert_eq!(cut.kind(), ErrorKind::ConnectionReset, "{said}");
+    }
+}
+
+/// It is written, so the gateway itself has nothing more to send.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn one_that_reads_nothing_of_an_answer_that_the_kernel_holds_is_cut_off() {
+    let gateway = gateway(|limits| limits.unread = SHORT).await;
+    for then in ["keep-alive", "close"] {
+        let connected = Instant::now();
+        let mut client = gateway.connect_with_small_buffer().await;
+        let end = client.listed_as();
+        let request =
+            format!("GET /openapi.json HTTP/1.1\r\nhost: a\r\nconnection: {then}\r\n\r\n");
+        client.send(&request).await;
+        until_listed(&end, false).await;
+        assert_took_its_limit(connected);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn one_that_reads_late_is_not_cut_off_by_the_usual_close() {
+    // How Linux lists a connection that is closed, and not all delivered.
+    const FIN_WAIT_1: &str = "04";
+    let gateway = gateway(|_| {}).await;
+    let mut client = gateway.connect_with_small_buffer().await;
+    let closed = format!("{} {FIN_WAIT_1}", client.listed_as());
+    client
+        .send("GET /openapi.json HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .await;
+    until_listed(&closed, true).await;
+    let said = client.rest().await;
+    let (head, body) = said.split_once("\r\n\r\n").expect("a header");
+    let length = format!("content-length: {}\r\n", body.len());
+    assert!(head.contains(&length), "{} bytes came: {head}", body.len());
 }
 
 /// A stream whose window is closed, or open for one byte, while the answers of

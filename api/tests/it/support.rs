@@ -1,5 +1,6 @@
 //! A gateway on a free port, over a store of its own.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use temporalio_client::{ClientOptions, ConnectionOptions, Url};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// The key of the one operator that the gateway knows.
@@ -226,10 +227,39 @@ impl RawClient {
 }
 
 impl RawClient {
-    /// Reads until the gateway has closed the connection.
-    pub(crate) async fn until_closed(&mut self) {
+    /// Reads until the gateway has closed the connection, and says how: where
+    /// it was cut, with an error.
+    pub(crate) async fn until_closed(&mut self) -> io::Result<()> {
         let mut said = [0; 4096];
-        while self.0.read(&mut said).await.is_ok_and(|length| length > 0) {}
+        let reading = async {
+            while self.0.read(&mut said).await? > 0 {}
+            Ok(())
+        };
+        let end = timeout(PATIENCE, reading).await;
+        end.expect("the gateway closes")
+    }
+
+    /// What Linux lists the gateway's end of the connection as.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn listed_as(&self) -> String {
+        let ends = [self.0.peer_addr(), self.0.local_addr()];
+        let ends = ends.map(|end| format!("0100007F:{:04X}", end.expect("an address").port()));
+        ends.join(" ")
+    }
+}
+
+/// Waits until Linux lists a connection, or lists it no more.
+#[cfg(target_os = "linux")]
+pub(crate) async fn until_listed(connection: &str, is_expected: bool) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let listed = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
+        let line = listed.lines().find(|line| line.contains(connection));
+        if line.is_some() == is_expected {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{connection}: {line:?}");
+        sleep(Duration::from_millis(10)).await;
     }
 }
 
