@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::header;
 use maud::{Markup, html};
@@ -108,16 +108,12 @@ impl<R: Right> FromRequest<Arc<App>> for Submitted<R> {
         }
         let visitor = Visitor::from_request_parts(&mut parts, app).await?;
         let right = R::of(&visitor, app)?;
-        let request = Request::from_parts(parts, body);
-        let body = Bytes::from_request(request, app).await;
-        let body = body.map_err(|rejection| match rejection.status() {
-            http::StatusCode::PAYLOAD_TOO_LARGE => {
-                let limit = app.gateway.limits.body_bytes;
-                let detail = format!("the form may have at most {limit} bytes");
-                Problem::new(ErrorCode::BodyTooLarge, detail)
-            }
-            _ => Problem::new(ErrorCode::InvalidRequest, rejection.body_text()),
-        })?;
+        // It is there, and not too large: see `arrival`.
+        let unread =
+            |error: axum::Error| Problem::new(ErrorCode::InvalidRequest, error.to_string());
+        let body = to_bytes(body, app.gateway.limits.body_bytes)
+            .await
+            .map_err(unread)?;
         let fields = fields(&body)?;
         if !visitor.sent(fields.get(TOKEN).map(String::as_str)) {
             let detail = "the form is not of this session: go back, load the page again, \

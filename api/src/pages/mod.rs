@@ -26,7 +26,7 @@ mod text;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, OriginalUri, State};
+use axum::extract::{OriginalUri, State};
 use axum::response::Redirect;
 use axum::routing::{get, post};
 
@@ -89,7 +89,6 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out).get(page_of_form))
         .route("/assets/{file}", get(assets::serve))
-        .layer(DefaultBodyLimit::max(app.gateway.limits.body_bytes))
         .with_state(Arc::clone(app))
 }
 

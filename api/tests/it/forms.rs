@@ -37,7 +37,9 @@ async fn a_form_is_as_large_as_json_may_be_and_has_few_fields() {
     let answer = stranger.post("/sign-in", &[("key", &longer)], &[]).await;
     assert_eq!(answer.status, 413);
     assert!(
-        answer.text.contains("may have at most 16384 bytes"),
+        answer
+            .text
+            .contains("the body may have at most 16384 bytes"),
         "{}",
         answer.text
     );
