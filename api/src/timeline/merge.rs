@@ -234,7 +234,6 @@ mod tests {
                 report_id: Some("shift-of-olga/17".to_owned()),
                 reason: Some("no oven".to_owned()),
                 at_ms: 40,
-                ..ReportEvent::default()
             }],
             tasks: vec![task()],
             ..BusinessHistory::default()
