@@ -158,6 +158,12 @@ const fn books(
     }
 }
 
+/// The order as it now stands becomes a change.
+const LOGGED: &str = "INSERT INTO order_changes (order_id, version, status, money, points, \
+     changed_at_ms, flavour, size, quantity, total, discount_percent) \
+     SELECT order_id, version, status, money, points, updated_at_ms, flavour, size, quantity, \
+     total, discount_percent FROM orders WHERE order_id = '{id}'";
+
 const PLANTS: &[Plant] = &[
     books("nothing", 0, &[], &[]),
     books("nothing, with a parked task", 6, &[], &[]),
@@ -267,9 +273,7 @@ const PLANTS: &[Plant] = &[
         0,
         &[
             "UPDATE orders SET points = 'reclaimed', version = version + 1 WHERE order_id = '{id}'",
-            "INSERT INTO order_changes (order_id, version, status, money, points, changed_at_ms) \
-             SELECT order_id, version, status, money, points, updated_at_ms FROM orders \
-             WHERE order_id = '{id}'",
+            LOGGED,
         ],
         &["points"],
     ),
@@ -333,9 +337,7 @@ const PLANTS: &[Plant] = &[
         books: &[
             "UPDATE orders SET status = 'Cancelled', version = version + 1, updated_at_ms = 0 \
              WHERE order_id = '{id}'",
-            "INSERT INTO order_changes (order_id, version, status, money, points, changed_at_ms) \
-             SELECT order_id, version, status, money, points, updated_at_ms FROM orders \
-             WHERE order_id = '{id}'",
+            LOGGED,
         ],
         terminated: None,
         found: &["ended"],
@@ -380,6 +382,99 @@ const PLANTS: &[Plant] = &[
         &["UPDATE kitchen_tickets SET stage = 'cooked' WHERE order_id = '{id}'"],
         &["kitchen"],
     ),
+    books(
+        "a delivery without a ticket",
+        0,
+        &["DELETE FROM kitchen_tickets WHERE order_id = '{id}'"],
+        &["kitchen"],
+    ),
+    books(
+        "a delivery without reports",
+        0,
+        &["DELETE FROM kitchen_reports WHERE order_id = '{id}'"],
+        &["kitchen"],
+    ),
+    books(
+        "a delivery that nobody accepted",
+        0,
+        &["DELETE FROM kitchen_reports WHERE order_id = '{id}' AND event = 'accepted'"],
+        &["kitchen"],
+    ),
+    books(
+        "a delivery that nobody cooked",
+        0,
+        &["DELETE FROM kitchen_reports WHERE order_id = '{id}' AND event = 'cooked'"],
+        &["kitchen"],
+    ),
+    books(
+        "a gap before a rollback",
+        5,
+        &[
+            "INSERT INTO kitchen_reports (order_id, event, taken_at_ms) \
+             SELECT order_id, 'pickedUp', updated_at_ms FROM orders WHERE order_id = '{id}'",
+        ],
+        &["kitchen"],
+    ),
+    books(
+        "reports in another order",
+        0,
+        &[
+            "UPDATE kitchen_reports SET taken_at_ms = taken_at_ms - 60000 \
+           WHERE order_id = '{id}' AND event = 'delivered'",
+        ],
+        &["kitchen"],
+    ),
+    books(
+        "a rejection of what the customer cancelled",
+        5,
+        &[
+            "UPDATE orders SET cancel_code = 'cancelled-by-customer', \
+             cancel_message = 'the customer cancelled the order' WHERE order_id = '{id}'",
+            "UPDATE notifications SET message = \
+             'processOrder failed: the customer cancelled the order (cancelled-by-customer)' \
+             WHERE order_id = '{id}'",
+            "INSERT INTO kitchen_reports (order_id, event, taken_at_ms) \
+             SELECT order_id, 'rejected', updated_at_ms FROM orders WHERE order_id = '{id}'",
+        ],
+        &["kitchen"],
+    ),
+    books(
+        "a second message to the customer",
+        4,
+        &[
+            "INSERT INTO notifications SELECT order_id, 'orderDelayed', customer_id, message, \
+             idempotency_key || '-2', sent_at_ms FROM notifications WHERE order_id = '{id}'",
+        ],
+        &["notified"],
+    ),
+    books(
+        "another reason than the record's",
+        4,
+        &["UPDATE notifications SET message = 'no dough' WHERE order_id = '{id}'"],
+        &["notified"],
+    ),
+    books(
+        "an engine's text in what the customer reads",
+        4,
+        &[
+            "UPDATE orders SET cancel_code = 'timeout', \
+             cancel_message = 'activity StartToClose timeout' WHERE order_id = '{id}'",
+            "UPDATE notifications SET message = \
+             'prepareOrder failed: activity StartToClose timeout (timeout)' \
+             WHERE order_id = '{id}'",
+        ],
+        &["notified"],
+    ),
+    Plant {
+        what: "a customer who was told too early",
+        scenario: 0,
+        under_way: true,
+        books: &["INSERT INTO notifications \
+             (order_id, kind, customer_id, message, idempotency_key, sent_at_ms) \
+             VALUES ('{id}', 'orderFailed', 'guest', 'sorry', '{id}/x', 0)"],
+        terminated: None,
+        found: &["notified"],
+    },
     books(
         "a kitchen that cooked something else",
         0,

@@ -16,15 +16,20 @@ pub(crate) fn cancels(failure: StepFailure, step: Step) -> CancelReason {
     }
 }
 
+/// The codes of failures that an engine has worded.
+pub const FAULT_CODES: [&str; 4] = ["store-unavailable", "timeout", "unknown", "invalid-payload"];
+
+/// What a customer is told of any of them.
+pub const FAULT_SENTENCE: &str = "a service that the order needs did not answer";
+
 /// What a customer is told of a step's failure. An outside party has a sentence
 /// of its own; what an engine says of a fault is for operators, who read it in
 /// the workflow's history.
 pub(crate) fn sentence(failure: &StepFailure) -> String {
-    match failure.code.as_str() {
-        "store-unavailable" | "timeout" | "unknown" | "invalid-payload" => {
-            "a service that the order needs did not answer".to_owned()
-        }
-        _ => failure.message.clone(),
+    if FAULT_CODES.contains(&failure.code.as_str()) {
+        FAULT_SENTENCE.to_owned()
+    } else {
+        failure.message.clone()
     }
 }
 

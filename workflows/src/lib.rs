@@ -21,6 +21,7 @@ pub mod saga;
 pub mod steps;
 
 pub use change::{AmendReceipt, ChangeRefusal, SettledChange};
+pub use failure::{FAULT_CODES, FAULT_SENTENCE};
 pub use fulfilment::{FulfilmentWorkflow, ReportReceipt};
 pub use loyalty::{LoyaltyOutcome, LoyaltyWorkflow};
 pub use order::{OrderOutcome, OrderWorkflow, search_attributes};

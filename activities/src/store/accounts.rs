@@ -34,8 +34,11 @@ pub struct Account {
     pub reports: Vec<ReportRow>,
     /// What the customer amended.
     pub amendments: Vec<AmendmentRow>,
-    /// The customers who were told of its end, one for each message.
-    pub notified: Vec<String>,
+    /// What its customer was told.
+    pub notified: Vec<NotificationRow>,
+    /// Whether this shop is older than the kitchen's acceptance of tickets: an
+    /// order from a gateway of that time never lists that report.
+    pub may_lack_acceptance: bool,
 }
 
 /// What is cooked.
@@ -63,8 +66,32 @@ pub struct TicketRow {
 pub struct ReportRow {
     /// What happened.
     pub event: String,
+    /// Why, if it is a rejection that said so.
+    pub reason: Option<String>,
     /// When it was taken, in milliseconds since the Unix epoch.
     pub taken_at_ms: i64,
+}
+
+/// One message to a customer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NotificationRow {
+    /// What kind of message it was.
+    pub kind: String,
+    /// Who was told.
+    pub customer_id: String,
+    /// What.
+    pub message: String,
+}
+
+/// Why an order was cancelled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CancelRow {
+    /// The step that failed.
+    pub step: String,
+    /// A stable code for programs.
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
 }
 
 /// One amendment that was made.
@@ -109,6 +136,8 @@ pub struct RecordRow {
     pub content: ContentRow,
     /// What is to be paid, in minor units.
     pub total: i64,
+    /// Why it was cancelled, if it says so.
+    pub cancelled: Option<CancelRow>,
     /// The number of its last change.
     pub version: i64,
     /// When it last changed, in milliseconds since the Unix epoch.
@@ -122,6 +151,9 @@ pub struct ChangeRow {
     pub version: i64,
     /// How the order stood after it.
     pub standing: StandingRow,
+    /// Whether it says what the order was. One that does not was written before
+    /// there were reports in the books.
+    pub has_content: bool,
     /// When, in milliseconds since the Unix epoch.
     pub changed_at_ms: i64,
 }
@@ -235,6 +267,7 @@ async fn read(
             customer_id: row.try_get("customer_id")?,
             content: content(&row)?,
             total: row.try_get("total")?,
+            cancelled: cancelled(&row)?,
             version: row.try_get("version")?,
             updated_at_ms: row.try_get("updated_at_ms")?,
         };
@@ -247,6 +280,7 @@ async fn read(
         let change = ChangeRow {
             version: row.try_get("version")?,
             standing: standing(&row)?,
+            has_content: row.try_get::<Option<String>, _>("flavour")?.is_some(),
             changed_at_ms: row.try_get("changed_at_ms")?,
         };
         accounts.of_row(&row, |account| account.changes.push(change))?;
@@ -283,7 +317,22 @@ async fn read(
         accounts.of_row(&row, |account| account.tasks.push(task))?;
     }
     read_kitchen_and_customer(connection, &mut accounts).await?;
+    if is_older_than_content(connection).await? {
+        let all = accounts.accounts.iter_mut();
+        all.for_each(|account| account.may_lack_acceptance = true);
+    }
     Ok(accounts.accounts)
+}
+
+/// Whether the store's oldest change does not say what its order was: so were
+/// changes written before the kitchen accepted tickets.
+async fn is_older_than_content(connection: &mut AnyConnection) -> Result<bool, StoreError> {
+    let oldest = "SELECT flavour FROM order_changes \
+                  ORDER BY changed_at_ms, order_id, version LIMIT 1";
+    let oldest: Option<Option<String>> = sqlx::query_scalar(oldest)
+        .fetch_optional(connection)
+        .await?;
+    Ok(oldest.is_some_and(|flavour| flavour.is_none()))
 }
 
 /// What the kitchen and the customer were told, and what they said.
@@ -303,6 +352,7 @@ async fn read_kitchen_and_customer(
     for row in reports.await? {
         let report = ReportRow {
             event: row.try_get("event")?,
+            reason: row.try_get("reason")?,
             taken_at_ms: row.try_get("taken_at_ms")?,
         };
         accounts.of_row(&row, |account| account.reports.push(report))?;
@@ -316,10 +366,30 @@ async fn read_kitchen_and_customer(
         accounts.of_row(&row, |account| account.amendments.push(amendment))?;
     }
     for row in accounts.rows(connection, "notifications", "kind").await? {
-        let customer = row.try_get("customer_id")?;
-        accounts.of_row(&row, |account| account.notified.push(customer))?;
+        let notification = NotificationRow {
+            kind: row.try_get("kind")?,
+            customer_id: row.try_get("customer_id")?,
+            message: row.try_get("message")?,
+        };
+        accounts.of_row(&row, |account| account.notified.push(notification))?;
     }
     Ok(())
+}
+
+fn cancelled(row: &AnyRow) -> Result<Option<CancelRow>, StoreError> {
+    let text = |column: &str| row.try_get::<Option<String>, _>(column);
+    let (Some(step), Some(code), Some(message)) = (
+        text("cancel_step")?,
+        text("cancel_code")?,
+        text("cancel_message")?,
+    ) else {
+        return Ok(None);
+    };
+    Ok(Some(CancelRow {
+        step,
+        code,
+        message,
+    }))
 }
 
 fn content(row: &AnyRow) -> Result<ContentRow, StoreError> {

@@ -44,8 +44,8 @@ use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Transaction};
 use tokio::time::{sleep, timeout};
 
 pub use accounts::{
-    Account, AdjustmentRow, AmendmentRow, ChangeRow, ContentRow, FailedTaskRow, LedgerRow,
-    RecordRow, ReportRow, StandingRow, TicketRow,
+    Account, AdjustmentRow, AmendmentRow, CancelRow, ChangeRow, ContentRow, FailedTaskRow,
+    LedgerRow, NotificationRow, RecordRow, ReportRow, StandingRow, TicketRow,
 };
 pub use changes::{LatestChange, OrderChange};
 use engine::{Access, Engine};

@@ -10,14 +10,15 @@ use std::fmt;
 use std::time::Duration;
 
 use pizza_activities::store::{
-    Account, AdjustmentRow, ContentRow, FailedTaskRow, FailedTaskState, LedgerRow, RecordRow,
-    StandingRow,
+    Account, AdjustmentRow, CancelRow, ContentRow, FailedTaskRow, FailedTaskState, LedgerRow,
+    RecordRow, ReportRow, StandingRow,
 };
 use pizza_domain::{
-    InvalidField, KitchenReport, Money, MoneyState, OrderId, OrderStatus, PointsState,
+    CancelReason, InvalidField, KitchenReport, Money, MoneyState, OrderId, OrderStatus, PointsState,
 };
-use pizza_workflows::names::failed_task_workflow_id;
+use pizza_workflows::names::{CANCELLED_BY_CUSTOMER, cancel_code, failed_task_workflow_id};
 use pizza_workflows::parking::MessageType;
+use pizza_workflows::{FAULT_CODES, FAULT_SENTENCE};
 use serde::Serialize;
 
 /// How long what is nearly over may take. The customer is told after the
@@ -33,6 +34,51 @@ const TIME_TO_BEGIN: Duration = Duration::from_secs(30);
 /// How long a report that was taken may still be on its way to the books when
 /// its order ends: one attempt to write it.
 const TIME_TO_WRITE: Duration = Duration::from_secs(10);
+
+/// How far apart the clocks of two workers may be.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(1);
+
+/// The codes of orders that the kitchen's rejection, or its silence, has ended.
+const KITCHEN_REJECTED: &str = "kitchen-rejected";
+const KITCHEN_OVERDUE: &str = "kitchen-overdue";
+
+/// The codes of orders that were ended from outside, where a report that was
+/// taken may never have been written.
+const FROM_OUTSIDE: [&str; 6] = [
+    "fulfilment-ended",
+    cancel_code::TERMINATED,
+    cancel_code::TIMED_OUT,
+    cancel_code::CANCELED,
+    cancel_code::FAILED,
+    cancel_code::LOST,
+];
+
+/// The code of orders that an operator cancelled. Earlier versions told the
+/// customer what the operator wrote.
+const CANCELLED_BY_OPERATOR: &str = "cancelled-by-operator";
+
+/// What stands in the texts of engines, in lower case, and in no sentence of an
+/// outside party.
+const ENGINES_WORDS: [&str; 15] = [
+    "error",
+    "timeout",
+    "workflow execution",
+    "activity",
+    "database",
+    "panicked",
+    "connection",
+    "payload",
+    "tmprl",
+    "sqlite",
+    "postgres",
+    "grpc",
+    "::",
+    "_",
+    "{",
+];
+
+/// The one kind of message that customers are sent.
+const ORDER_FAILED: &str = "orderFailed";
 
 /// A promise that the audit holds every order to. The names never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -85,11 +131,11 @@ impl Invariant {
             Self::Parked => "each step that failed for good is parked once, in books and Temporal",
             Self::Ended => "each accepted order has ended, or still runs in Temporal",
             Self::Statuses => "status, money and points went a legal way, without gaps",
-            Self::Kitchen => "ticket and reports tell the order's end, and nothing after it",
+            Self::Kitchen => "ticket and reports are whole, and tell the order's end",
             Self::Amendments => {
                 "the order is what was amended last; no other amendment moved money"
             }
-            Self::Notified => "the customer was told of a cancellation, and of nothing else",
+            Self::Notified => "the customer was told of a cancellation, why, and nothing else",
         }
     }
 }
@@ -248,6 +294,14 @@ fn read(row: &StandingRow) -> Result<Standing, InvalidField> {
     })
 }
 
+fn reason(row: &CancelRow) -> Result<CancelReason, InvalidField> {
+    Ok(CancelReason {
+        step: row.step.parse()?,
+        code: row.code.clone(),
+        message: row.message.clone(),
+    })
+}
+
 /// A row of a task, understood.
 #[derive(Clone, Copy)]
 struct Task<'a> {
@@ -288,6 +342,8 @@ struct Order<'a> {
     content: &'a ContentRow,
     total: i64,
     now: Standing,
+    /// Why it was cancelled.
+    cancelled: Option<CancelReason>,
     way: Vec<Standing>,
     /// Whether its workflow has ended, or has had the time to.
     finished: bool,
@@ -317,6 +373,7 @@ impl<'a> Order<'a> {
             customer_id: &record.customer_id,
             content: &record.content,
             total: record.total,
+            cancelled: record.cancelled.as_ref().map(reason).transpose()?,
             finished,
             way: way.collect::<Result<_, _>>()?,
             // A rollback begins when the points are settled, and a delivery
@@ -376,6 +433,30 @@ impl<'a> Order<'a> {
         let adjusted = !self.account.payment_adjustments.is_empty()
             || !self.account.points_adjustments.is_empty();
         adjusted && !self.now.status.is_final()
+    }
+
+    /// The code of why it was cancelled; empty where it was not.
+    fn cancel_code(&self) -> &str {
+        self.cancelled.as_ref().map_or("", |reason| &reason.code)
+    }
+
+    /// A report of the kitchen's, if it was taken.
+    fn report(&self, report: KitchenReport) -> Option<&'a ReportRow> {
+        let mut reports = self.account.reports.iter();
+        reports.find(|row| row.event == report.as_str())
+    }
+
+    /// Whether the books tell of a report by the status that it brings about,
+    /// which is written with it.
+    fn shows(&self, report: KitchenReport) -> bool {
+        let mut changes = self.way.iter().zip(&self.account.changes);
+        let first = changes.find(|(then, _)| then.status == report.order_status());
+        first.is_some_and(|(_, change)| change.has_content)
+    }
+
+    /// Whether all of it was written since there are reports in the books.
+    fn has_reports(&self) -> bool {
+        self.account.changes.iter().all(|change| change.has_content)
     }
 
     fn payment(&self, kind: &str) -> Option<i64> {
@@ -811,54 +892,123 @@ impl Findings {
         );
     }
 
-    /// What the kitchen was told and reported is of the order's end.
+    /// What the kitchen was told and reported is whole, and of the order's end.
     fn kitchen(&mut self, order: &Order<'_>) {
         use Invariant::Kitchen;
+        self.missing_reports(order);
+        self.order_of_reports(order);
         let status = order.now.status;
         if !status.is_final() {
             return;
         }
-        let Account {
-            ticket, reports, ..
-        } = order.account;
-        let is_delivered = status == OrderStatus::DeliveryConfirmed;
-        let reported = |report: KitchenReport| {
-            let mut reports = reports.iter();
-            reports.any(|row| row.event == report.as_str())
-        };
-        let contradicted = match is_delivered {
-            true => KitchenReport::Rejected,
-            false => KitchenReport::Delivered,
+        let contradicted = match status {
+            OrderStatus::DeliveryConfirmed => KitchenReport::Rejected,
+            _ => KitchenReport::Delivered,
         };
         self.say_if(
-            reported(contradicted),
+            order.report(contradicted).is_some(),
             Kitchen,
             format!("it is {status}, and the kitchen reported {contradicted}"),
         );
-        // Before there were reports in the books, there were none at all.
-        self.say_if(
-            is_delivered && !reports.is_empty() && !reported(KitchenReport::Delivered),
-            Kitchen,
-            "it was delivered, and the kitchen did not report that",
-        );
-        if let Some(ticket) = ticket {
-            let expected = if is_delivered {
-                "delivered"
-            } else {
-                "withdrawn"
-            };
+        self.ticket(order);
+        self.rejection(order);
+        self.reports_after_the_end(order);
+    }
+
+    /// No report comes without those before it, and no status without its report.
+    fn missing_reports(&mut self, order: &Order<'_>) {
+        let is_settled = order.now.status.is_final()
+            && order.has_reports()
+            && !FROM_OUTSIDE.contains(&order.cancel_code());
+        for (place, report) in KitchenReport::WAY.into_iter().enumerate() {
+            let may_be_missing = order.report(report).is_some()
+                || (report == KitchenReport::Accepted && order.account.may_lack_acceptance);
+            let mut later = KitchenReport::WAY[place + 1..].iter();
+            let was_passed = is_settled && later.any(|later| order.report(*later).is_some());
             self.say_if(
-                ticket.stage != expected,
-                Kitchen,
-                format!("it is {status}, and its ticket is {}", ticket.stage),
-            );
-            self.say_if(
-                is_delivered && ticket.content != *order.content,
-                Kitchen,
-                "the kitchen's ticket was about something else than the order",
+                !may_be_missing && (was_passed || order.shows(report)),
+                Invariant::Kitchen,
+                format!("it got past the kitchen's report {report}, which is missing"),
             );
         }
-        self.reports_after_the_end(order);
+    }
+
+    /// A report that brought its status about was written before the next.
+    fn order_of_reports(&mut self, order: &Order<'_>) {
+        for pair in KitchenReport::WAY.windows(2) {
+            let (Some(earlier), Some(later)) = (order.report(pair[0]), order.report(pair[1]))
+            else {
+                continue;
+            };
+            self.say_if(
+                order.shows(pair[0])
+                    && is_past(later.taken_at_ms, CLOCKS_DIFFER, earlier.taken_at_ms),
+                Invariant::Kitchen,
+                format!(
+                    "the report {} was taken before {}",
+                    later.event, earlier.event
+                ),
+            );
+        }
+    }
+
+    /// The ticket of an order that is over.
+    fn ticket(&mut self, order: &Order<'_>) {
+        use Invariant::Kitchen;
+        let status = order.now.status;
+        let is_delivered = status == OrderStatus::DeliveryConfirmed;
+        let Some(ticket) = &order.account.ticket else {
+            let was_handed_over = is_delivered
+                || !order.account.reports.is_empty()
+                || [KITCHEN_REJECTED, KITCHEN_OVERDUE].contains(&order.cancel_code());
+            self.say_if(
+                was_handed_over,
+                Kitchen,
+                format!("it is {status}, and the kitchen has no ticket of it"),
+            );
+            return;
+        };
+        let expected = if is_delivered {
+            "delivered"
+        } else {
+            "withdrawn"
+        };
+        self.say_if(
+            ticket.stage != expected,
+            Kitchen,
+            format!("it is {status}, and its ticket is {}", ticket.stage),
+        );
+        self.say_if(
+            is_delivered && ticket.content != *order.content,
+            Kitchen,
+            "the kitchen's ticket was about something else than the order",
+        );
+    }
+
+    /// An order that the kitchen rejected was not cancelled by its customer: the
+    /// first word ends it. And its reason is the kitchen's.
+    fn rejection(&mut self, order: &Order<'_>) {
+        use Invariant::Kitchen;
+        let rejection = order.report(KitchenReport::Rejected);
+        self.say_if(
+            rejection.is_some() && order.cancel_code() == CANCELLED_BY_CUSTOMER,
+            Kitchen,
+            "its customer cancelled it, and the kitchen rejected it",
+        );
+        let Some(reason) = order.cancelled.as_ref() else {
+            return;
+        };
+        if reason.code == KITCHEN_REJECTED {
+            let is_the_kitchens = rejection.is_some_and(|report| {
+                let given = report.reason.as_ref();
+                given.is_none_or(|given| *given == reason.message)
+            });
+            self.say_if(
+                !is_the_kitchens,
+                Kitchen,
+                "it was cancelled as rejected, and no report of the kitchen says so",
+            );
+        }
     }
 
     fn reports_after_the_end(&mut self, order: &Order<'_>) {
@@ -907,28 +1057,49 @@ impl Findings {
 
     fn notified(&mut self, order: &Order<'_>) {
         use Invariant::Notified;
+        let status = order.now.status;
         let notified = &order.account.notified;
         self.say_if(
-            order.now.status == OrderStatus::DeliveryConfirmed && !notified.is_empty(),
+            status != OrderStatus::Cancelled && !notified.is_empty(),
             Notified,
-            "it was delivered, and its customer was told that it is cancelled",
+            format!("it is {status}, and its customer was told that it is cancelled"),
         );
         let task = MessageType::NotifyCustomerFailed;
         let has_task = tasks(order.account).any(|it| it.row.queue == task.queue());
         self.say_if(
-            order.now.status == OrderStatus::Cancelled
-                && order.finished
-                && notified.is_empty()
-                && !has_task,
+            status == OrderStatus::Cancelled && order.finished && notified.is_empty() && !has_task,
             Notified,
             "it was cancelled, its customer was not told, and no task is to tell them",
         );
-        for customer in notified.iter().filter(|it| *it != order.customer_id) {
-            self.say(
+        for told in notified {
+            self.say_if(
+                told.customer_id != order.customer_id,
                 Notified,
-                format!("{customer} was told of an order of {}", order.customer_id),
+                format!(
+                    "{} was told of an order of {}",
+                    told.customer_id, order.customer_id
+                ),
+            );
+            self.say_if(
+                told.kind != ORDER_FAILED,
+                Notified,
+                format!(
+                    "its customer was sent a message of a kind that nobody sends: {}",
+                    told.kind
+                ),
+            );
+            let reason = order.cancelled.as_ref().map(ToString::to_string);
+            self.say_if(
+                reason.is_some_and(|reason| reason != told.message),
+                Notified,
+                "its customer was told another reason than its record has",
             );
         }
+        self.say_if(
+            order.cancelled.as_ref().is_some_and(is_of_an_engine),
+            Notified,
+            "the reason that its customer reads is the text of an engine",
+        );
     }
 
     /// A branch that outlived its order could still have an effect.
@@ -988,6 +1159,27 @@ impl Findings {
             ),
         );
     }
+}
+
+/// Whether a reason is worded as engines word their faults, which is for operators
+/// alone.
+fn is_of_an_engine(reason: &CancelReason) -> bool {
+    let (code, sentence) = (reason.code.as_str(), reason.message.as_str());
+    if FAULT_CODES.contains(&code) {
+        return sentence != FAULT_SENTENCE;
+    }
+    // A person's words.
+    if [KITCHEN_REJECTED, CANCELLED_BY_OPERATOR].contains(&code) {
+        return false;
+    }
+    // `StartToClose`, for example.
+    let is_type = |word: &str| {
+        let inner = word.trim_start_matches(|c: char| !c.is_lowercase());
+        word.starts_with(char::is_uppercase) && inner.contains(char::is_uppercase)
+    };
+    let lower = sentence.to_lowercase();
+    ENGINES_WORDS.iter().any(|word| lower.contains(word))
+        || sentence.split(|c: char| !c.is_alphanumeric()).any(is_type)
 }
 
 /// Whether the points that the record tells of are those of the ledger. While

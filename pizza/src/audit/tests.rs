@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pizza_activities::store::{
-    Account, AdjustmentRow, AmendmentRow, ChangeRow, ContentRow, FailedTaskRow, LedgerRow,
-    RecordRow, ReportRow, StandingRow, TicketRow,
+    Account, AdjustmentRow, AmendmentRow, CancelRow, ChangeRow, ContentRow, FailedTaskRow,
+    LedgerRow, NotificationRow, RecordRow, ReportRow, StandingRow, TicketRow,
 };
+use pizza_domain::{KitchenReport, OrderStatus};
 
 use super::persisting;
 use super::rules::{
@@ -34,25 +35,65 @@ impl Way {
             .map(|(version, step)| ChangeRow {
                 version,
                 standing: standing(step),
+                has_content: true,
                 changed_at_ms: 0,
             })
             .collect();
         let last = changes.last().expect("a step").clone();
-        let is_told = last.standing.status == "Cancelled";
-        Self(Account {
-            notified: is_told.then(|| "guest".to_owned()).into_iter().collect(),
+        let is_cancelled = last.standing.status == "Cancelled";
+        let way = Self(Account {
             order_id: ID.to_owned(),
             record: Some(RecordRow {
                 standing: last.standing,
                 customer_id: "guest".to_owned(),
                 content: content(1),
                 total: 1200,
+                cancelled: None,
                 version: last.version,
                 updated_at_ms: 0,
             }),
             changes,
             ..Account::default()
-        })
+        });
+        let way = way.reported(steps, is_cancelled);
+        if is_cancelled {
+            way.because("kitchen-refused", "the kitchen refused the order")
+        } else {
+            way
+        }
+    }
+
+    /// The kitchen's ticket and its reports, as the statuses tell of them.
+    fn reported(self, steps: &[(&str, &str, &str)], is_cancelled: bool) -> Self {
+        let reports = steps.iter().filter_map(|(status, ..)| {
+            let status: OrderStatus = status.parse().ok()?;
+            KitchenReport::that_brings_to(status)
+        });
+        let Some(last) = reports.max() else {
+            return self;
+        };
+        let stage = if is_cancelled {
+            "withdrawn"
+        } else {
+            last.as_str()
+        };
+        let taken = KitchenReport::WAY.map(KitchenReport::as_str);
+        let taken: Vec<_> = taken.into_iter().take(last as usize + 1).collect();
+        self.ticket(stage, &taken)
+    }
+
+    /// Cancelled for this reason, of which the customer was told.
+    fn because(mut self, code: &str, message: &str) -> Self {
+        let row = CancelRow {
+            step: "processOrder".to_owned(),
+            code: code.to_owned(),
+            message: message.to_owned(),
+        };
+        self.0.record.as_mut().expect("a record").cancelled = Some(row);
+        self.0.notified = vec![notification(&format!(
+            "processOrder failed: {message} ({code})"
+        ))];
+        self
     }
 
     fn paid(mut self, kind: &str, amount: i64) -> Self {
@@ -106,6 +147,7 @@ impl Way {
             .iter()
             .map(|event| ReportRow {
                 event: (*event).to_owned(),
+                reason: None,
                 taken_at_ms: 0,
             })
             .collect();
@@ -130,6 +172,14 @@ impl Way {
             resolved_at_ms: (state != "parked").then_some(0),
         });
         self
+    }
+}
+
+fn notification(message: &str) -> NotificationRow {
+    NotificationRow {
+        kind: "orderFailed".to_owned(),
+        customer_id: "guest".to_owned(),
+        message: message.to_owned(),
     }
 }
 
@@ -440,6 +490,7 @@ fn a_wrong_charge_is_found() {
     strange.record = None;
     strange.changes.clear();
     strange.points.clear();
+    (strange.ticket, strange.reports) = (None, Vec::new());
     assert_eq!(
         invariants(&violations_of(&strange, None, NOW_MS)),
         [Charge].into()
@@ -789,14 +840,104 @@ const WAY: [&str; 4] = ["accepted", "cooked", "pickedUp", "delivered"];
 
 #[test]
 fn a_kitchen_that_tells_of_the_same_end_is_clean() {
+    let rejected = rolled_back().ticket("withdrawn", &["rejected"]);
     for (what, way) in [
         ("delivered", delivered().ticket("delivered", &WAY)),
         ("rolled back", rolled_back().ticket("withdrawn", &WAY[..2])),
-        ("rejected", rolled_back().ticket("withdrawn", &["rejected"])),
-        ("without any reports", delivered().ticket("delivered", &[])),
+        ("never handed over", rolled_back()),
+        (
+            "rejected, and ended from outside",
+            rejected.because("workflow-terminated", "the order's workflow was terminated"),
+        ),
+        (
+            "rejected without a word",
+            rolled_back()
+                .ticket("withdrawn", &["rejected"])
+                .because("kitchen-rejected", "the kitchen gave no reason"),
+        ),
+        (
+            "ended from outside, a report not written",
+            rolled_back()
+                .ticket("withdrawn", &["accepted", "pickedUp"])
+                .because("fulfilment-ended", "it was stopped"),
+        ),
     ] {
         assert_clean(what, &way.0);
     }
+    // Of before there were reports in the books.
+    let mut older = delivered().ticket("delivered", &[]).0;
+    older.may_lack_acceptance = true;
+    for change in &mut older.changes {
+        change.has_content = false;
+    }
+    assert_clean("of before there were reports", &older);
+    let mut unaccepted = delivered().ticket("delivered", &WAY[1..]).0;
+    assert_breaks(Invariant::Kitchen, "not accepted", &unaccepted);
+    unaccepted.may_lack_acceptance = true;
+    assert_clean("from a gateway of before kitchens accepted", &unaccepted);
+}
+
+#[test]
+fn a_ticket_or_a_report_that_is_missing_is_found() {
+    use Invariant::Kitchen;
+    let mut without_ticket = delivered().0;
+    without_ticket.ticket = None;
+    assert_breaks(Kitchen, "no ticket", &without_ticket);
+    let mut without_ticket = rolled_back().ticket("withdrawn", &WAY[..1]).0;
+    without_ticket.ticket = None;
+    assert_breaks(
+        Kitchen,
+        "no ticket of what was reported on",
+        &without_ticket,
+    );
+    let overdue = rolled_back().because("kitchen-overdue", "it kept silent");
+    assert_breaks(Kitchen, "no ticket of what was waited for", &overdue.0);
+    let none = delivered().ticket("delivered", &[]);
+    assert_breaks(Kitchen, "no report", &none.0);
+    for missing in 0..WAY.len() {
+        let mut reports = WAY.to_vec();
+        reports.remove(missing);
+        let gap = delivered().ticket("delivered", &reports);
+        assert_breaks(Kitchen, WAY[missing], &gap.0);
+    }
+    let gap = rolled_back().ticket("withdrawn", &[WAY[0], WAY[2]]);
+    assert_breaks(Kitchen, "a gap before the rollback", &gap.0);
+    let under_way = Way::of(&[BEGUN, CHARGED, ("CookingStarted", "charged", "none")])
+        .paid("charge", 1200)
+        .ticket("accepted", &[]);
+    assert_breaks(Kitchen, "not reported, and under way", &under_way.0);
+}
+
+#[test]
+fn reports_in_an_order_that_cannot_be_are_found() {
+    let mut way = delivered().0;
+    // Its status was written with the report.
+    way.reports[0].taken_at_ms = 1_001;
+    assert_breaks(Invariant::Kitchen, "accepted after it was cooked", &way);
+    way.reports[0].taken_at_ms = 1_000;
+    assert_clean("by another clock", &way);
+    // Overtaken: the status says that it was written late.
+    way.reports[1].taken_at_ms = 5_000;
+    assert_clean("cooked, and written late", &way);
+}
+
+#[test]
+fn a_rejection_of_what_the_customer_cancelled_or_of_nothing_is_found() {
+    use Invariant::Kitchen;
+    let by_customer = rolled_back()
+        .ticket("withdrawn", &["rejected"])
+        .because("cancelled-by-customer", "the customer cancelled the order");
+    assert_breaks(Kitchen, "cancelled and rejected", &by_customer.0);
+    let rejected = |reports: &[&str]| {
+        let way = rolled_back().ticket("withdrawn", reports);
+        way.because("kitchen-rejected", "no dough").0
+    };
+    assert_breaks(Kitchen, "rejected by nobody", &rejected(&[]));
+    let mut for_a_reason = rejected(&["rejected"]);
+    for_a_reason.reports[0].reason = Some("no dough".to_owned());
+    assert_clean("rejected", &for_a_reason);
+    for_a_reason.reports[0].reason = Some("no cheese".to_owned());
+    assert_breaks(Kitchen, "for another reason", &for_a_reason);
 }
 
 #[test]
@@ -824,7 +965,7 @@ fn a_kitchen_that_tells_of_another_end_is_found() {
         ),
         (
             "delivered and rejected",
-            delivered().ticket("delivered", &["delivered", "rejected"]),
+            delivered().ticket("delivered", &[&WAY[..], &["rejected"]].concat()),
         ),
     ] {
         assert_breaks(Kitchen, what, &way.0);
@@ -878,11 +1019,58 @@ fn a_customer_who_was_told_wrongly_or_not_at_all_is_found() {
     };
     assert_eq!(violations_of(&untold, Some(&running), NOW_MS), []);
     let mut wrong = delivered().0;
-    wrong.notified.push("guest".to_owned());
+    wrong.notified.push(notification("sorry"));
     assert_breaks(Notified, "told of a cancellation that was none", &wrong);
+    let mut early = Way::of(&[BEGUN, CHARGED]).paid("charge", 1200).0;
+    early.notified.push(notification("sorry"));
+    assert_breaks(Notified, "told while it is under way", &early);
     let mut stranger = rolled_back().0;
-    stranger.notified = vec!["mallory".to_owned()];
+    stranger.notified[0].customer_id = "mallory".to_owned();
     assert_breaks(Notified, "a stranger was told", &stranger);
+    let mut twice = rolled_back().0;
+    let mut second = twice.notified[0].clone();
+    second.kind = "orderDelayed".to_owned();
+    twice.notified.push(second);
+    assert_breaks(Notified, "told of something else too", &twice);
+    let mut other = rolled_back().0;
+    other.notified[0].message = "processOrder failed: no dough (no-dough)".to_owned();
+    assert_breaks(Notified, "told another reason", &other);
+}
+
+#[test]
+fn a_customer_who_was_told_what_an_engine_says_is_found() {
+    let told = |code: &str, message: &str| {
+        rolled_back()
+            .because(code, message)
+            .ticket("withdrawn", &["rejected"])
+            .0
+    };
+    for (code, message) in [
+        ("timeout", "activity StartToClose timeout"),
+        ("store-unavailable", "the books are closed"),
+        ("fulfilment-not-started", "cause: WorkflowAlreadyExists"),
+        (
+            "fulfilment-not-started",
+            "Workflow execution already started",
+        ),
+        ("card-refused", "error returned from database: locked"),
+        ("card-refused", "it panicked"),
+    ] {
+        assert_breaks(Invariant::Notified, message, &told(code, message));
+    }
+    for (code, message) in [
+        ("timeout", "a service that the order needs did not answer"),
+        (
+            "kitchen-overdue",
+            "the kitchen did not report pickedUp within 2.5 s",
+        ),
+        ("card-refused", "Card declined: call your bank"),
+        ("cancelled-by-operator", "the database is moved tonight"),
+        ("kitchen-rejected", "an error in the dough"),
+        ("workflow-timed-out", "the order's workflow timed out"),
+    ] {
+        assert_clean(message, &told(code, message));
+    }
 }
 
 #[test]
