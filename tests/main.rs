@@ -22,7 +22,7 @@
 //!
 //! Record the histories that this build makes in a folder of their own with
 //! `RECORD_HISTORIES=<folder> cargo test -p pizza --test journeys -- scenarios failures \
-//! amending cancelling rejection_at_any ended_from_outside`.
+//! amending cancelling rejection_at_any ended_from_outside resets`.
 
 #![allow(
     clippy::unwrap_used,

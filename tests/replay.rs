@@ -43,9 +43,18 @@ const OF_CHANGES: [&str; 8] = [
     "taken-up.order",
 ];
 
+/// The histories of orders that joined the branches of an earlier run, ended
+/// one, or lost one: every build has them since orders look for branches.
+const OF_RESETS: [&str; 3] = [
+    "joined.order",
+    "reset-cancelled.order",
+    "branch-terminated.order",
+];
+
 /// Builds before a kind of histories.
 const BEFORE_FAILURES: [&str; 1] = ["0.1.0"];
 const BEFORE_CHANGES: [&str; 2] = ["0.1.0", "0.2.0"];
+const BEFORE_RESETS: [&str; 3] = ["0.1.0", "0.2.0", "0.3.0"];
 
 #[tokio::test]
 async fn the_recorded_histories_of_every_scenario_replay() {
@@ -65,8 +74,9 @@ async fn the_recorded_histories_of_every_scenario_replay() {
         }
         let folder = of_build[0].parent().expect("a build's folder");
         for (names, before) in [
-            (&OF_FAILURES, &BEFORE_FAILURES[..]),
-            (&OF_CHANGES, &BEFORE_CHANGES[..]),
+            (&OF_FAILURES[..], &BEFORE_FAILURES[..]),
+            (&OF_CHANGES, &BEFORE_CHANGES),
+            (&OF_RESETS, &BEFORE_RESETS),
         ] {
             let is_new = !before.iter().any(|build| folder.ends_with(build));
             for name in names {

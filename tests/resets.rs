@@ -5,6 +5,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::harness::gateway::Gateway;
+use crate::harness::recording::record_if_wanted;
 use crate::harness::{A_MINUTE, Setup, World, eventually};
 
 /// How far an order is when it is reset.
@@ -106,6 +107,7 @@ async fn a_reset_that_keeps_nothing_of_what_came_later_has_one_end() {
         let order = told_once(&world, id).await;
         assert_eq!(order["status"], "DeliveryConfirmed", "{order}");
     }
+    record_if_wanted(&world, "joined.order", &format!("order-{}", ids[2])).await;
     world.assert_audit_clean().await;
 }
 
@@ -156,6 +158,9 @@ async fn a_branch_that_was_terminated_leaves_no_ticket_and_no_points_behind() {
         let order = told_once(&world, &id).await;
         assert_eq!(order["status"], "Cancelled", "{order}");
         assert_eq!(order["cancelled"]["code"], "fulfilment-ended", "{order}");
+        if !then_reset {
+            record_if_wanted(&world, "branch-terminated.order", &format!("order-{id}")).await;
+        }
         let late = gateway.report(&id, "cooked").await;
         assert_eq!(late.problem(), "kitchen-report-late", "{late:?}");
     }
@@ -259,6 +264,9 @@ async fn a_cancellation_is_answered_as_the_order_ends_although_it_is_reset() {
         assert_eq!(order["status"], "Cancelled", "{kind}: {order}");
         let code = &order["cancelled"]["code"];
         assert_eq!(code, "cancelled-by-operator", "{kind}: {order}");
+        if kind == "FirstWorkflowTask" {
+            record_if_wanted(&world, "reset-cancelled.order", &workflow).await;
+        }
     }
     world.assert_audit_clean().await;
 }
