@@ -64,6 +64,26 @@ async fn a_store_that_is_removed_ends_every_process_that_has_it_open() {
 }
 
 #[tokio::test]
+async fn a_database_of_temporal_that_is_removed_or_replaced_ends_pizza_dev() {
+    for is_replaced in [false, true] {
+        let place = folder::new("lost");
+        let mut dev = dev_in(&place, &[]);
+        order_is_delivered(&mut dev, SOON).await;
+        let database = place.join(".pizza/temporal.db");
+        let moved = database.with_extension("away");
+        std::fs::rename(&database, &moved).expect("moved");
+        if is_replaced {
+            std::fs::copy(&moved, &database).expect("copied");
+        }
+        let ended = dev.wait(SOON).await;
+        let told = dev.stderr();
+        assert_eq!(ended.code(), Some(1), "{told}");
+        let expected = "temporal.db is not the file that was opened";
+        assert!(told.contains(expected), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_shop_lies_in_the_folder_that_it_is_started_in_whatever_that_is_called() {
     for name in ["C#", "100%41 what?", "a b'\"\n&mode=memory"] {
         let above = folder::new("named");
@@ -94,8 +114,10 @@ async fn a_data_folder_that_cannot_be_or_is_not_ones_own_is_refused_before_anyth
     std::fs::set_permissions(&public, std::fs::Permissions::from_mode(0o777)).expect("allowed");
     let long = place.join("a".repeat(200)).join("b".repeat(250)).join("c");
     let odd = place.join(OsStr::from_bytes(b"\xff"));
+    let below = public.join("below");
     for (data, reason) in [
         (&public, "others may write to it"),
+        (&below, "the folder"),
         (&long, "500 bytes"),
         (&odd, "Unicode"),
     ] {
@@ -160,9 +182,32 @@ const KEYS: [&[&str]; 2] = [
     STORE[1],
     &["codec-server", "--ui-origin", "http://127.0.0.1:1"],
 ];
-const HEALTH: [&[&str]; 2] = [
+const HEALTH: [&[&str]; 5] = [
     &["healthcheck", "http://u:tell-tale-77@127.0.0.1:9/"],
     &["healthcheck", "http://u:tell-tale-77@h:port/"],
+    &["healthcheck", "http://127.0.0.1:9/?key=tell-tale-77"],
+    &["healthcheck", "http://h:port/?key=tell-tale-77"],
+    &["healthcheck", "u:tell-tale-77@h"],
+];
+const DEV: [&[&str]; 2] = [
+    &[
+        "dev",
+        "--port",
+        "0",
+        "--temporal-address",
+        "u:tell-tale-77@h:1",
+    ],
+    &[
+        "dev",
+        "--port",
+        "0",
+        "--temporal-address",
+        "127.0.0.1:9/?key=tell-tale-77",
+    ],
+];
+const PROXIED: [&[&str]; 2] = [
+    &["menu", "--gateway", "https://127.0.0.1:9"],
+    &["tickets", "--gateway", "https://127.0.0.1:9"],
 ];
 
 #[tokio::test]
@@ -172,7 +217,7 @@ async fn no_command_tells_a_secret_that_it_was_given() {
     std::fs::write(&toml, format!("[profile.default]\napi_key = {SECRET}\n")).expect("written");
     let keys = folder.join("broken.keys");
     std::fs::write(&keys, format!("a:{SECRET}\n")).expect("written");
-    let wrong: [(&str, String, &[&[&str]]); 26] = [
+    let wrong: [(&str, String, &[&[&str]]); 37] = [
         ("DATABASE_URL", format!("postgres:/u:{SECRET}@h/d"), &STORE),
         (
             "DATABASE_URL",
@@ -196,9 +241,16 @@ async fn no_command_tells_a_secret_that_it_was_given() {
         ),
         ("DATABASE_URL", format!("host=h password={SECRET}"), &STORE),
         ("DATABASE_URL", format!("{SECRET}:x"), &STORE),
+        ("DATABASE_URL", format!("sqlite://u:{SECRET}@h/d"), &STORE),
+        ("DATABASE_URL", format!("sqlite:a.db?key={SECRET}"), &STORE),
         (
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             format!("http://u:{SECRET}@h:1"),
+            &SERVERS,
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            format!("http://h:1/?key={SECRET}"),
             &SERVERS,
         ),
         ("OTEL_EXPORTER_OTLP_HEADERS", SECRET.to_owned(), &SERVERS),
@@ -224,6 +276,17 @@ async fn no_command_tells_a_secret_that_it_was_given() {
         ),
         ("PIZZA_GATEWAY", format!("u:{SECRET}@h"), &CLIENTS),
         (
+            "PIZZA_GATEWAY",
+            format!("http://127.0.0.1:9/?key={SECRET}"),
+            &CLIENTS,
+        ),
+        (
+            "PIZZA_GATEWAY",
+            format!("http://h:port/?key={SECRET}"),
+            &CLIENTS,
+        ),
+        ("PIZZA_GATEWAY", format!("h:1/#{SECRET}"), &CLIENTS),
+        (
             "PIZZA_PUBLIC_URL",
             format!("http://u:{SECRET}@h:port"),
             &KEYS[..1],
@@ -234,10 +297,26 @@ async fn no_command_tells_a_secret_that_it_was_given() {
             &KEYS[..1],
         ),
         (
+            "PIZZA_TEMPORAL_UI",
+            format!("http://127.0.0.1:9/?key={SECRET}"),
+            &KEYS[..1],
+        ),
+        (
             "TEMPORAL_ADDRESS",
             format!("u:{SECRET}@127.0.0.1:9"),
             &TEMPORAL,
         ),
+        (
+            "TEMPORAL_ADDRESS",
+            format!("127.0.0.1:9/?key={SECRET}"),
+            &TEMPORAL,
+        ),
+        (
+            "HTTPS_PROXY",
+            format!("http://u:{SECRET}@127.0.0.1:9"),
+            &PROXIED,
+        ),
+        ("HTTPS_PROXY", format!("u:{SECRET}@h:port"), &PROXIED),
         ("TEMPORAL_API_KEY", format!("{SECRET}\n"), &TEMPORAL),
         ("TEMPORAL_API_KEY", SECRET.to_owned(), &TEMPORAL),
         (
@@ -259,6 +338,7 @@ async fn no_command_tells_a_secret_that_it_was_given() {
         ),
         ("PIZZA_KEY", SECRET.to_owned(), &CLIENTS[..3]),
         ("PIZZA_KEY", String::new(), &HEALTH),
+        ("PIZZA_KEY", String::new(), &DEV),
     ];
     let around = [
         ("RUST_LOG", "trace"),

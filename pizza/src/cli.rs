@@ -56,7 +56,7 @@ fn hide_secrets(error: &mut clap::Error) {
         ContextKind::InvalidArg,
         ContextKind::InvalidSubcommand,
     ] {
-        let hides = |text: &str| text.contains('@') || text.contains("pizza_");
+        let hides = |text: &str| text.contains(['@', '?', '#']) || text.contains("pizza_");
         let has_secret = match error.get(kind) {
             Some(ContextValue::String(text)) => hides(text),
             Some(ContextValue::Strings(texts)) => texts.iter().any(|text| hides(text)),
@@ -164,6 +164,8 @@ mod tests {
             &["pizza", "gateway", "--temporal-ui", "u:secret@:/"],
             &["pizza", "gateway", "--listen", "u:secret@h:1"],
             &["pizza", "healthcheck", "http://u:secret@h:port/"],
+            &["pizza", "healthcheck", "http://h:port/?key=secret"],
+            &["pizza", "menu", "--gateway", "http://h:port/#secret"],
             &["pizza", "audit", "postgres://u:secret@h/d"],
             &["pizza", "pizza_op_secret"],
         ] {

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &NewCodecKeyArgs) -> anyhow::Result<ExitCode> {
         "add this line to the file of {SETTING}; once every process can read with it, make it \
          the first"
     ));
-    output::data(&line);
+    output::secret(&line);
     Ok(ExitCode::SUCCESS)
 }
 

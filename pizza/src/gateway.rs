@@ -22,6 +22,7 @@ use crate::dev::reached_at;
 use crate::guards::GuardsArgs;
 use crate::keys::KeysArgs;
 use crate::menu::MenuArgs;
+use crate::shown_url::is_bare;
 use crate::store_args::StoreArgs;
 use crate::telemetry::{MetricsArgs, Part};
 use crate::{open_files, shutdown, temporal};
@@ -187,8 +188,9 @@ fn host(text: &str) -> Result<Host, String> {
 fn web_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
-    url.filter(|url| url.username().is_empty() && url.password().is_none())
-        .ok_or_else(|| "must begin with http:// or https:// and name no user".to_owned())
+    url.filter(is_bare).ok_or_else(|| {
+        "must begin with http:// or https:// and hold no user, no query and no fragment".to_owned()
+    })
 }
 
 /// Reads a pace in seconds.

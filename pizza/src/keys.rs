@@ -233,7 +233,7 @@ pub(crate) fn run(role: Role, args: &NewKeyArgs) -> anyhow::Result<ExitCode> {
         "add to {variable} of the gateway:  {}",
         KeyHash::of(&key).entry(&args.name)
     ));
-    output::data(&key);
+    output::secret(&key);
     Ok(ExitCode::SUCCESS)
 }
 

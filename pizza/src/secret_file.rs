@@ -1,10 +1,10 @@
-//! Files with secrets in them, that a person has named.
+//! Files with secrets in them, that a person has named or that this program keeps.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use trusted_files::{Given, open_given};
+use trusted_files::{Given, open_given, open_own};
 use zeroize::Zeroizing;
 
 /// Reads the text of a file with a secret, which no other user may have put
@@ -27,6 +27,15 @@ pub(crate) fn read(path: &Path, most: usize) -> io::Result<Zeroizing<String>> {
         );
     }
     text_of(file, most)
+}
+
+/// Reads the text of a file with a secret that this program made. No link is
+/// followed: nobody names this file, so nobody has named a link to it.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_own(path: &Path, most: usize) -> io::Result<Zeroizing<String>> {
+    text_of(open_own(path, File::options().read(true))?, most)
 }
 
 /// Reads the text of an open file, of at most `most` bytes.

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use metrics::counter;
 use pizza_activities::meters;
+use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
 use rustix::io::Errno;
 
 /// The process's streams.
@@ -158,6 +159,19 @@ impl Stream {
                 return;
             }
             state = self.wait(state, LOOK_EVERY);
+        }
+    }
+
+    /// Notes that what was written is lost, where the stream was closed when the
+    /// process began.
+    ///
+    /// A process never sees a closed stream: before `main`, Rust's runtime opens
+    /// `/dev/null` in its place, for reading and writing. A shell that is told
+    /// to write there opens it for writing alone.
+    pub(crate) fn fail_if_closed(&self) {
+        if is_stand_in((self.fd)()) {
+            let was_closed = io::Error::new(io::ErrorKind::NotConnected, "it was closed");
+            self.lock().fault.get_or_insert(was_closed);
         }
     }
 
@@ -311,6 +325,15 @@ impl State {
         let since = self.written_at.map_or(after, |at| at.max(after));
         since.elapsed() > LAST_PAUSE
     }
+}
+
+/// Whether a stream is `/dev/null`, opened for reading too.
+fn is_stand_in(fd: BorrowedFd<'_>) -> bool {
+    let is_readable = fcntl_getfl(fd).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
+    let (Ok(opened), Ok(null)) = (fstat(fd), stat("/dev/null")) else {
+        return false;
+    };
+    is_readable && opened.st_rdev == null.st_rdev && opened.st_ino == null.st_ino
 }
 
 fn no_reader() -> io::Error {

@@ -10,6 +10,7 @@ use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::shown_url::shown;
 use crate::{codec_keys, telemetry, temporal_settings};
 
 /// How long a connection may take to come up.
@@ -30,8 +31,9 @@ pub(crate) fn options() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
 
 /// The settings of a server on this machine, `host:port`.
 pub(crate) fn local_options(address: &str) -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
-    let target = Url::parse(&format!("http://{address}"))
-        .with_context(|| format!("{address} is not an address"))?;
+    temporal_settings::check_address(address, "--temporal-address")?;
+    let target =
+        Url::parse(&format!("http://{address}")).context("--temporal-address is not HOST:PORT")?;
     let mut connection = ConnectionOptions::new(target).build();
     identify(&mut connection);
     let client = ClientOptions::new("default").build();
@@ -95,7 +97,7 @@ pub(crate) async fn connect_patiently(
 pub(crate) async fn connect_to(
     (connection, client): (ConnectionOptions, ClientOptions),
 ) -> anyhow::Result<Client> {
-    let address = connection.target.to_string();
+    let address = shown(&connection.target);
     let advice = temporal_settings::advice(&connection);
     let connected = tokio::time::timeout(CONNECT_TIMEOUT, Connection::connect(connection))
         .await

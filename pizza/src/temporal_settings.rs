@@ -40,12 +40,12 @@ pub(crate) fn load() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
     let mut profile = load_client_config_profile(options, Some(&variables))
         .map_err(|error| anyhow::anyhow!(first_line(&error.to_string())))
         .context(UNUSABLE)?;
-    let has_a_user = |address: &String| address.contains('@');
-    ensure!(
-        !profile.address.as_ref().is_some_and(has_a_user),
-        "TEMPORAL_ADDRESS (or the address in temporal.toml) has a user or a password, which \
-         Temporal does not take; an API key is given with {API_KEY_FILE}"
-    );
+    if let Some(address) = &profile.address {
+        check_address(
+            address,
+            "TEMPORAL_ADDRESS (or the address in temporal.toml)",
+        )?;
+    }
     if let Some(tls) = &profile.tls {
         for (variable, source) in [
             ("TEMPORAL_TLS_SERVER_CA_CERT_PATH", &tls.server_ca_cert),
@@ -82,6 +82,17 @@ pub(crate) fn load() -> anyhow::Result<(ConnectionOptions, ClientOptions)> {
         .map_err(|error| anyhow::anyhow!("{error}"))
         .context(UNUSABLE)?;
     Ok((connection, client))
+}
+
+/// Refuses an address with more in it than where the server is, without
+/// repeating it: a password or a key may be among that.
+pub(crate) fn check_address(address: &str, setting: &str) -> anyhow::Result<()> {
+    ensure!(
+        !address.contains(['@', '?', '#']),
+        "{setting} holds a user, a password, a query (`?`) or a fragment (`#`), which Temporal does \
+         not take; an API key is given with {API_KEY_FILE}"
+    );
+    Ok(())
 }
 
 /// The first line of an error's text, which says where in a file it is. The

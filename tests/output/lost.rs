@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::harness::World;
-use crate::harness::cli::Cli;
+use crate::harness::cli::{Cli, Output};
 
 /// The exit code of a command whose output was lost.
 const UNWRITTEN: Option<i32> = Some(74);
@@ -111,13 +111,35 @@ async fn a_reader_that_has_read_enough_is_no_error() {
     }
 }
 
+/// What a command comes to whose streams a shell redirects.
+async fn redirected(command: &str, redirection: &str) -> Output {
+    let script = format!("exec \"$0\" {command} {redirection}");
+    let pizza = crate::harness::process::PIZZA;
+    let cli = World::shared().await.cli();
+    cli.program("sh", &["-c", &script, pizza]).await
+}
+
 #[tokio::test]
 async fn a_key_without_its_entry_is_lost_output_too() {
-    let world = World::shared().await;
     // The entry for the gateway's configuration goes to stderr.
-    let script = "exec \"$0\" operator-key k 2>/dev/full";
-    let pizza = crate::harness::process::PIZZA;
-    let output = world.cli().program("sh", &["-c", script, pizza]).await;
+    let output = redirected("operator-key k", "2>/dev/full").await;
     assert_eq!(output.code, UNWRITTEN, "{output:?}");
     assert!(output.stdout.starts_with("pizza_op_"), "{output:?}");
+}
+
+#[tokio::test]
+async fn a_key_is_lost_where_stdout_is_closed_and_not_where_it_is_not_wanted() {
+    for command in [
+        "operator-key k",
+        "customer-key k",
+        "kitchen-key k",
+        "codec-key k",
+    ] {
+        let output = redirected(command, ">&-").await;
+        assert_eq!(output.code, UNWRITTEN, "{command}: {output:?}");
+        let expected = "error: the output could not be written to stdout: it was closed";
+        assert!(output.stderr.contains(expected), "{command}: {output:?}");
+        let output = redirected(command, ">/dev/null").await;
+        assert_eq!(output.code, Some(0), "{command}: {output:?}");
+    }
 }

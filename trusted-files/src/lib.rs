@@ -163,6 +163,13 @@ pub fn open_given(path: &Path) -> io::Result<Given> {
 /// # Errors
 /// [`Untrusted`], and what the system says.
 pub fn own_folder(path: &Path, mode: u32) -> io::Result<()> {
+    let named = std::path::absolute(path)?;
+    let there = named.ancestors().find(|folder| folder.exists());
+    if let Some(above) = there.filter(|there| *there != named) {
+        // Before anything is made.
+        let real = above.canonicalize()?;
+        check_folders(above.ancestors().chain(real.ancestors()))?;
+    }
     let made = DirBuilder::new().recursive(true).mode(mode).create(path);
     // What stands there says best why it was not made.
     check_own_folder(path).map_err(|error| match made {
@@ -251,7 +258,11 @@ pub fn check_link(path: &Path) -> io::Result<()> {
 fn check_folders_above(path: &Path) -> io::Result<()> {
     let (named, real) = (std::path::absolute(path)?, path.canonicalize()?);
     check_link(&named)?;
-    for folder in named.ancestors().skip(1).chain(real.ancestors().skip(1)) {
+    check_folders(named.ancestors().skip(1).chain(real.ancestors().skip(1)))
+}
+
+fn check_folders<'a>(folders: impl Iterator<Item = &'a Path>) -> io::Result<()> {
+    for folder in folders {
         check_folder_above(folder).map_err(|error| {
             match error
                 .get_ref()
@@ -483,6 +494,9 @@ mod tests {
         for mode in [0o777, 0o757] {
             set_mode(&above, mode);
             let writable = refused(Untrusted::Writable { mode });
+            let new = above.join("new/folder");
+            assert_eq!(reason(own_folder(&new, 0o700)), writable);
+            assert!(!above.join("new").exists(), "nothing is made");
             assert_eq!(reason(own_folder(&inner, 0o700)), writable);
             assert_eq!(reason(check_folder_of_files(&inner)), writable);
         }

@@ -94,13 +94,10 @@ impl fmt::Debug for StoreOptions {
 fn shown(url: &str) -> String {
     let (scheme, rest) = url.split_once(':').unwrap_or_default();
     let is_file = scheme == "sqlite";
-    // Somebody may have taken a server's URL for a file's.
-    let has_password = |file: &str| {
-        file.split_once('@')
-            .is_some_and(|(before, _)| before.contains(':'))
-    };
     match Engine::of(url) {
-        Ok(Engine::Sqlite) if !has_password(rest) => url.to_owned(),
+        Ok(Engine::Sqlite) if sqlite::check(url).is_ok() => {
+            url.split('?').next().unwrap_or_default().to_owned()
+        }
         Ok(Engine::Postgres) if postgres::check(url).is_ok() => {
             let rest = rest.trim_start_matches('/');
             let rest = rest.split('?').next().unwrap_or_default();
@@ -131,6 +128,8 @@ mod tests {
             ("password=secret host=h:5432", "..."),
             ("secret:x", "..."),
             ("sqlite://u:secret@h/db", "sqlite:..."),
+            ("sqlite:a.db?key=secret", "sqlite:..."),
+            ("sqlite:a.db?mode=rwc", "sqlite:a.db"),
             ("sqlite:/srv/a@b/pizza.db", "sqlite:/srv/a@b/pizza.db"),
             ("postgres:///db?host=/run", "postgres:///db"),
             ("sqlite:pizza.db", "sqlite:pizza.db"),

@@ -9,6 +9,8 @@ use clap::Args;
 use reqwest::{Client, redirect};
 use url::Url;
 
+use crate::shown_url::shown;
+
 /// How long the other side may take: what runs health checks gives up on its
 /// own soon after.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -27,12 +29,7 @@ pub(crate) async fn run(args: HealthcheckArgs) -> anyhow::Result<ExitCode> {
         .redirect(redirect::Policy::none())
         .no_proxy()
         .build()?;
-    let mut shown = args.url.clone();
-    // A URL that has no user keeps none; nothing else is of interest here.
-    let _ = shown
-        .set_password(None)
-        .and_then(|()| shown.set_username(""));
-    shown.set_query(None);
+    let shown = shown(&args.url);
     let answer = client
         .get(args.url)
         .send()

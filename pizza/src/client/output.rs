@@ -42,6 +42,13 @@ pub(crate) fn data(line: &str) {
     write(plain(line));
 }
 
+/// Writes a line with a secret that is kept nowhere else: a closed stdout loses
+/// it.
+pub(crate) fn secret(line: &str) {
+    data(line);
+    STDOUT.fail_if_closed();
+}
+
 /// Writes lines of data. What comes from elsewhere was made [`plain`] before
 /// it became a part of them.
 pub(crate) fn lines(text: &str) {

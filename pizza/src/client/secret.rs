@@ -33,9 +33,15 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// The key that stands alone in a file.
+    /// The key that stands alone in a file which a person has named.
     pub(crate) fn read(file: &Path) -> io::Result<Self> {
         let text = secret_file::read(file, MAX_KEY)?;
+        Ok(Self(text.trim().to_owned()))
+    }
+
+    /// The key that stands alone in a file which `pizza dev` has made.
+    pub(crate) fn read_own(file: &Path) -> io::Result<Self> {
+        let text = secret_file::read_own(file, MAX_KEY)?;
         Ok(Self(text.trim().to_owned()))
     }
 

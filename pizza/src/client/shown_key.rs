@@ -132,7 +132,7 @@ fn is_this_machine(url: &Url) -> bool {
 
 /// Reads a key; none when there is no such file.
 fn read(file: &Path) -> io::Result<Option<Secret>> {
-    match Secret::read(file) {
+    match Secret::read_own(file) {
         Ok(secret) => Ok(Some(secret)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -206,6 +206,19 @@ mod tests {
         assert_eq!(given.as_deref(), Some("pizza_op_given"));
         let nowhere = folder.path().join("nowhere");
         assert_eq!(found(None, here, &nowhere), None);
+    }
+
+    #[test]
+    fn no_link_is_followed_in_the_dev_servers_folder() {
+        let data = tempfile::tempdir().expect("a folder");
+        let elsewhere = folder(KEY);
+        let key = keys::file(Role::Operator);
+        let link = data.path().join(&key);
+        std::os::unix::fs::symlink(elsewhere.path().join(key), link).expect("a link");
+        let here = url("http://127.0.0.1:8080");
+        let refused = ShownKey::find(Role::Operator, None, &here, data.path());
+        let told = format!("{:#}", refused.expect_err("a link"));
+        assert!(told.contains("symbolic link"), "{told}");
     }
 
     #[test]

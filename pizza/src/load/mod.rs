@@ -32,6 +32,7 @@ use uuid::Uuid;
 use crate::client::gateway::{CallError, Gateway, TrustArgs};
 use crate::client::output;
 use crate::client::secret::Secret;
+use crate::shown_url::shown;
 use crate::store_args::StoreArgs;
 use crate::{audit, open_files, shutdown};
 use course::{Course, Load, Until};
@@ -209,7 +210,7 @@ async fn load(args: &LoadArgs) -> anyhow::Result<Report> {
     let run = Run {
         plan,
         course: args.course(),
-        gateways: args.gateways.iter().map(Url::to_string).collect(),
+        gateways: args.gateways.iter().map(shown).collect(),
         started_at: load.started_at,
         arriving,
         all,
@@ -242,7 +243,7 @@ async fn ask_for_errors(
                 "--mix: {} needs a gateway that simulates errors, which {} does not: start it with \
                  --fault-injection (PIZZA_FAULT_INJECTION=true), or leave that out",
                 first.scenario.name(),
-                gateway.url()
+                shown(gateway.url())
             );
         }
         return Err(error);

@@ -8,7 +8,6 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
-use url::Url;
 
 use super::Sent;
 use crate::client::output::plain;
@@ -27,7 +26,7 @@ pub(crate) enum CallError {
     )]
     Unreachable {
         /// Where it was looked for.
-        url: Url,
+        url: String,
         /// What went wrong.
         source: reqwest::Error,
     },
@@ -38,7 +37,7 @@ pub(crate) enum CallError {
     )]
     Untrusted {
         /// Who was asked.
-        url: Url,
+        url: String,
         /// What is wrong.
         fault: Box<rustls::Error>,
     },

@@ -21,6 +21,7 @@ use url::Url;
 
 use super::output;
 use super::secret::Secret;
+use crate::shown_url::{is_bare, shown};
 
 pub(crate) use error::{CallError, Problem};
 pub(crate) use events::{ChangeView, Changes};
@@ -238,11 +239,12 @@ impl Gateway {
     /// The same, whose certificate is to be issued by one of these; none for
     /// those that this machine trusts.
     fn trusting(url: Url, authorities: Option<Vec<Certificate>>) -> anyhow::Result<Self> {
-        // The message leaves the URL out: it may hold a password.
+        // The message leaves the URL out: it may hold a password or a key.
         ensure!(
-            url.username().is_empty() && url.password().is_none(),
-            "a gateway's URL holds no user and no password; a customer's key is given with \
-             PIZZA_KEY or --key, an operator's with PIZZA_OPERATOR_KEY or --operator-key"
+            is_bare(&url) && matches!(url.scheme(), "http" | "https"),
+            "a gateway's URL begins with http:// or https:// and holds no user, no password, no \
+             query (`?`) and no fragment (`#`); a customer's key is given with PIZZA_KEY or --key, \
+             an operator's with PIZZA_OPERATOR_KEY or --operator-key"
         );
         let mut client = Client::builder()
             .timeout(TIMEOUT)
@@ -393,14 +395,12 @@ impl Gateway {
     }
 
     async fn send_once(&self, request: RequestBuilder) -> Result<Response, CallError> {
-        let url = || self.url.clone();
-        request
-            .send()
-            .await
-            .map_err(|source| match error::tls_fault(&source) {
-                Some(fault) => CallError::Untrusted { url: url(), fault },
-                None => CallError::Unreachable { url: url(), source },
-            })
+        let url = || shown(&self.url);
+        let answer = request.send().await.map_err(reqwest::Error::without_url);
+        answer.map_err(|source| match error::tls_fault(&source) {
+            Some(fault) => CallError::Untrusted { url: url(), fault },
+            None => CallError::Unreachable { url: url(), source },
+        })
     }
 }
 
@@ -431,7 +431,8 @@ fn refused(problem: Problem) -> CallError {
 /// Reads a good answer, or fails with what the problem document says.
 async fn read<T: DeserializeOwned>(response: Response) -> Result<T, CallError> {
     if response.status().is_success() {
-        return response.json().await.map_err(CallError::Unreadable);
+        let answer = response.json().await.map_err(reqwest::Error::without_url);
+        return answer.map_err(CallError::Unreadable);
     }
     Err(CallError::Refused(Box::new(Problem::of(response).await)))
 }
@@ -448,6 +449,10 @@ mod tests {
         for url in [
             "http://alice:hunter2@localhost",
             "http://:hunter2@localhost",
+            "http://localhost/?key=hunter2",
+            "http://localhost/#hunter2",
+            "hunter2:x",
+            "ftp://localhost/hunter2",
         ] {
             let error = Gateway::new(url.parse().expect("a URL")).expect_err(url);
             assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
