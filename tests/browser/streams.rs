@@ -96,12 +96,7 @@ async fn only_the_tab_in_front_holds_a_stream_and_a_seventh_tab_loads() {
     let gateway = world.gateway();
     let id = gateway.place_accepted(json!({})).await;
     let page = gateway.at(&format!("/orders/{id}"));
-    browser.visit(&page).await;
-    holds(&browser, "open").await;
-    for _ in 1..7 {
-        browser.visit_in_a_new_tab(&page).await;
-        holds(&browser, "open").await;
-    }
+    visit_seven_times(&browser, &page, Browser::visit_in_a_new_tab).await;
     for tab in 0..6 {
         browser.turn_to_tab(tab, false).await;
         holds(&browser, "hidden").await;
@@ -126,12 +121,7 @@ async fn of_many_windows_in_view_those_used_last_hold_a_stream() {
     let gateway = world.gateway();
     let id = gateway.place_accepted(json!({})).await;
     let page = gateway.at(&format!("/orders/{id}"));
-    browser.visit(&page).await;
-    holds(&browser, "open").await;
-    for _ in 1..7 {
-        browser.visit_in_a_new_window(&page).await;
-        holds(&browser, "open").await;
-    }
+    visit_seven_times(&browser, &page, Browser::visit_in_a_new_window).await;
     for (window, state) in ["paused", "paused", "paused", "open", "open", "open", "open"]
         .into_iter()
         .enumerate()
@@ -145,6 +135,17 @@ async fn of_many_windows_in_view_those_used_last_hold_a_stream() {
     holds(&browser, "open").await;
     browser.turn_to_tab(3, false).await;
     holds(&browser, "paused").await;
+}
+
+/// Visits a page seven times, each in a tab or a window of its own, which then
+/// holds a stream.
+async fn visit_seven_times(browser: &Browser, page: &str, anew: impl AsyncFn(&Browser, &str)) {
+    browser.visit(page).await;
+    holds(browser, "open").await;
+    for _ in 1..7 {
+        anew(browser, page).await;
+        holds(browser, "open").await;
+    }
 }
 
 /// Waits until the page's stream stands like this: `open`, `hidden` or

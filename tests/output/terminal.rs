@@ -166,6 +166,15 @@ fn drawn(lines: &[String]) -> Vec<&str> {
         .collect()
 }
 
+/// All eight orders are drawn, each once.
+fn assert_drawn_once(lines: &[String]) {
+    let mut ids = drawn(lines);
+    assert_eq!(ids.len(), 8, "{}", lines.join("\n"));
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 8, "{}", lines.join("\n"));
+}
+
 async fn watched(size: [u16; 3]) -> String {
     let world = World::shared().await;
     on_a_terminal(world.cli().with("TERM", "xterm"), size, &WATCH).await
@@ -176,12 +185,7 @@ async fn watched_orders_are_redrawn_in_place_on_a_narrow_terminal() {
     // An id alone has 36 characters.
     let size = [40, 60, 0];
     let text = watched(size).await;
-    let lines = Screen::after(&text, size);
-    let mut ids = drawn(&lines);
-    assert_eq!(ids.len(), 8, "{}", lines.join("\n"));
-    ids.sort_unstable();
-    ids.dedup();
-    assert_eq!(ids.len(), 8, "{}", lines.join("\n"));
+    assert_drawn_once(&Screen::after(&text, size));
 }
 
 #[tokio::test]
@@ -202,12 +206,7 @@ async fn watched_orders_are_redrawn_in_place_when_the_terminal_gets_narrower() {
     let size = [100, 60, 42];
     let text = watched(size).await;
     assert!(text.contains('\0'), "it was not resized: {text}");
-    let lines = Screen::after(&text, size);
-    let mut ids = drawn(&lines);
-    assert_eq!(ids.len(), 8, "{}", lines.join("\n"));
-    ids.sort_unstable();
-    ids.dedup();
-    assert_eq!(ids.len(), 8, "{}", lines.join("\n"));
+    assert_drawn_once(&Screen::after(&text, size));
 }
 
 #[tokio::test]
