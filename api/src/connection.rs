@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::error::Error;
 use std::io;
+use std::iter::successors;
 use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +16,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use h2::Reason;
 use http::{Extensions, HeaderValue, Request, StatusCode, Version, header};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
@@ -134,6 +137,24 @@ impl From<Place> for ExchangePlace {
 
 /// Serves one connection to its end: its own, its time's, or the gateway's.
 pub(crate) async fn serve(stream: TcpStream, peer: Peer, serves: Serves, served: Served) {
+    let is_gateway = served.is_gateway;
+    match cut_for(stream, peer, serves, served).await {
+        Some(reason) if is_gateway => {
+            counter!(meters::CONNECTIONS_CUT.name, "reason" => reason).increment(1);
+        }
+        Some(reason) => tracing::debug!(reason, "a connection was cut"),
+        None => {}
+    }
+}
+
+/// Serves it, and returns why it was cut, if its client gave a reason to: a
+/// label of [`meters::CONNECTIONS_CUT`].
+async fn cut_for(
+    stream: TcpStream,
+    peer: Peer,
+    serves: Serves,
+    served: Served,
+) -> Option<&'static str> {
     let watch = Arc::new(Watch::new(Instant::now()));
     let stream = WatchedStream {
         stream,
@@ -152,12 +173,20 @@ pub(crate) async fn serve(stream: TcpStream, peer: Peer, serves: Serves, served:
         }
         opened
     };
-    if let Some(Ok(Some(stream))) = opened {
-        converse(stream, watch, peer, serves, served).await;
+    match opened {
+        Some(Ok(Some(stream))) => converse(stream, watch, peer, serves, served).await,
+        Some(Ok(None)) | None => None,
+        Some(Err(_)) => Some("no-request"),
     }
 }
 
-async fn converse<S>(stream: S, watch: Arc<Watch>, peer: Peer, serves: Serves, served: Served)
+async fn converse<S>(
+    stream: S,
+    watch: Arc<Watch>,
+    peer: Peer,
+    serves: Serves,
+    served: Served,
+) -> Option<&'static str>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -166,7 +195,7 @@ where
         limits,
         shutdown,
         cut,
-        is_gateway,
+        is_gateway: _,
         tls: _,
     } = served;
     let io = TokioIo::new(stream);
@@ -203,41 +232,39 @@ where
     let protocol = protocol(&limits);
     let mut connection = pin!(protocol.serve_connection(io, service));
     let mut finish_by: Option<Instant> = None;
-    loop {
+    let reason = loop {
         let was_asked = finish_by.is_some();
         tokio::select! {
             biased;
-            () = cut.cancelled() => break,
+            () = cut.cancelled() => break None,
             // Errors here are the client's: it went away, or spoke no HTTP.
-            _ = connection.as_mut() => {
-                if watch.usage().is_given_up {
-                    note_cut("unread", is_gateway);
-                }
-                return;
-            }
+            ended = connection.as_mut() => return match ended {
+                _ if watch.usage().is_given_up => Some("unread"),
+                Err(error) if is_calmed(&*error) => Some("resets"),
+                _ => None,
+            },
             () = shutdown.cancelled(), if !was_asked => {}
             verdict = watch.verdict(&limits, finish_by) => match verdict {
                 Verdict::Close => {}
-                Verdict::Cut(reason) => {
-                    note_cut(reason, is_gateway);
-                    break;
-                }
+                Verdict::Cut(reason) => break Some(reason),
             },
         }
         finish_by = Some(Instant::now() + limits.grace);
         asked_to_close.0.cancel();
         connection.as_mut().graceful_shutdown();
-    }
+    };
     watch.change(|usage| usage.is_cut = true);
+    reason
 }
 
-/// Notes why a connection was cut, in the metrics if it was the gateway's.
-fn note_cut(reason: &'static str, is_gateway: bool) {
-    if is_gateway {
-        counter!(meters::CONNECTIONS_CUT.name, "reason" => reason).increment(1);
-    } else {
-        tracing::debug!(reason, "a connection was cut");
-    }
+/// Whether HTTP/2 ended a connection whose client does much that comes to
+/// nothing: that is seen there first where it does so all at once.
+fn is_calmed(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = successors(Some(error), |&error| error.source());
+    causes.any(|cause| {
+        let cause = cause.downcast_ref::<h2::Error>();
+        cause.is_some_and(|it| it.is_library() && it.reason() == Some(Reason::ENHANCE_YOUR_CALM))
+    })
 }
 
 /// Says when a request's connection was asked to close: whatever would go on
@@ -613,7 +640,7 @@ mod tests {
 
     use futures::FutureExt;
     use futures::future::poll_fn;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncWriteExt;
     use tokio::net::{TcpListener, TcpSocket};
     use tokio::time::timeout;
 
@@ -704,27 +731,54 @@ mod tests {
         assert_eq!(verdict(&watch), Verdict::Close);
     }
 
-    #[cfg_attr(not(target_os = "linux"), ignore = "others have no such limit")]
-    #[tokio::test]
-    async fn a_client_that_takes_nothing_of_what_the_kernel_holds_is_noted() {
+    /// Why the connection of a client was cut that says this and reads nothing.
+    async fn cut(said: &[u8]) -> Option<&'static str> {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(4096).expect("a size");
         let address = listener.local_addr().expect("an address");
         let (client, accepted) = tokio::join!(socket.connect(address), listener.accept());
-        let _client = client.expect("a connection");
-        let (stream, _) = accepted.expect("a connection");
-        give_up_after(&stream, Duration::from_millis(400));
-        let watch = Arc::new(Watch::new(Instant::now()));
-        let mut stream = WatchedStream {
-            stream,
-            watch: Arc::clone(&watch),
+        let mut client = client.expect("a connection");
+        client.write_all(said).await.expect("sent");
+        let (stream, peer) = accepted.expect("a connection");
+        let limits = Limits {
+            first_request: Duration::from_millis(400),
+            unread: Duration::from_millis(400),
+            ..limits()
         };
-        let written = stream.write_all(&[0; 100_000]).await;
-        written.expect("the kernel takes it");
-        let read = timeout(seconds(60), stream.read(&mut [0])).await;
-        read.expect("an end").expect_err("it is given up");
-        assert!(watch.usage().is_given_up);
+        give_up_after(&stream, limits.unread);
+        let served = Served {
+            app: Router::new().fallback(|| async { vec![b'a'; 100_000] }),
+            limits,
+            tls: None,
+            is_gateway: false,
+            shutdown: CancellationToken::new(),
+            cut: CancellationToken::new(),
+        };
+        let end = cut_for(stream, Peer(peer), Serves::All, served);
+        timeout(seconds(60), end).await.expect("an end")
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_cut_says_why_whatever_notices_first() {
+        assert_eq!(cut(b"GET / HTTP/1.1\r\n").await, Some("no-request"));
+        let bad = "GET /\r\n\r\n".as_bytes();
+        assert_eq!(cut(bad).await, None, "it ends with an answer");
+        // The kernel: the gateway itself has sent all of the answer.
+        #[cfg(target_os = "linux")]
+        assert_eq!(
+            cut(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await,
+            Some("unread")
+        );
+        // HTTP/2: the requests are given up before they begin.
+        let mut storm = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+        for stream in (1..100).step_by(2) {
+            let header = b"\x82\x86\x84\x01\x01a";
+            storm.extend([0, 0, 6, 1, 5, 0, 0, 0, stream]);
+            storm.extend(header);
+            storm.extend([0, 0, 4, 3, 0, 0, 0, 0, stream, 0, 0, 0, 8]);
+        }
+        assert_eq!(cut(&storm).await, Some("resets"));
     }
 
     #[test]
