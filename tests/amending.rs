@@ -89,16 +89,22 @@ async fn the_kitchen_cooks_what_its_ticket_was_amended_to() {
     world.assert_audit_clean().await;
 }
 
-#[tokio::test]
-async fn a_kitchen_that_accepts_meanwhile_accepts_the_amended_order() {
+/// An order of a shop without others, whose kitchen has it and is in no hurry.
+async fn handed_over_alone() -> (World, String) {
     let world = World::start(Setup {
         kitchen: false,
         kitchen_deadline_seconds: 60.0,
         ..Setup::default()
     })
     .await;
-    let gateway = world.gateway();
     let id = world.handed_over().await;
+    (world, id)
+}
+
+#[tokio::test]
+async fn a_kitchen_that_accepts_meanwhile_accepts_the_amended_order() {
+    let (world, id) = handed_over_alone().await;
+    let gateway = world.gateway();
     let mut books = world.books().await;
     // The amendment gets as far as the money, and waits.
     books.lock().await;
@@ -214,14 +220,8 @@ async fn once_the_kitchen_cooks_it_is_too_late_and_the_answer_says_why() {
 
 #[tokio::test]
 async fn a_difference_that_cannot_be_charged_leaves_the_order_as_it_was() {
-    let world = World::start(Setup {
-        kitchen: false,
-        kitchen_deadline_seconds: 60.0,
-        ..Setup::default()
-    })
-    .await;
+    let (world, id) = handed_over_alone().await;
     let gateway = world.gateway();
-    let id = world.handed_over().await;
     let mut books = world.books().await;
     let wanted = json!({ "quantity": 2 });
 
@@ -275,14 +275,8 @@ async fn a_difference_that_cannot_be_charged_leaves_the_order_as_it_was() {
 
 #[tokio::test]
 async fn an_amendment_that_failed_is_tried_again_under_its_key_and_made_once() {
-    let world = World::start(Setup {
-        kitchen: false,
-        kitchen_deadline_seconds: 60.0,
-        ..Setup::default()
-    })
-    .await;
+    let (world, id) = handed_over_alone().await;
     let gateway = world.gateway();
-    let id = world.handed_over().await;
     let mut books = world.books().await;
     books
         .refuse("payment_adjustments", "NEW.kind = 'charge'")
