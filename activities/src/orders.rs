@@ -39,7 +39,11 @@ impl OrderActivities {
     ) -> Result<Option<EarlierRun>, ActivityError> {
         let simulation = simulation_in(&ctx, order.simulation);
         simulated_failure(simulation, Step::CreateOrder).answer(&ctx)?;
-        self.store.create_order(&order).await.answer(&ctx)
+        let earlier = self.store.create_order(&order).await.answer(&ctx)?;
+        let (Some(_), Some(run)) = (&earlier, &ctx.info().workflow_run_id) else {
+            return Ok(earlier);
+        };
+        self.store.take_over(order.order_id, run).await.answer(&ctx)
     }
 
     #[activity(definition = orders::ReadEarlierRun)]

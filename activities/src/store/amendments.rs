@@ -2,7 +2,6 @@
 
 use pizza_domain::{Money, OrderId};
 use pizza_workflows::steps::{Amendments, PaymentAdjustment, PointsAdjustment, RecordedAmendment};
-use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::{OrderRecord, Store, StoreError, now_ms, orders};
@@ -44,7 +43,8 @@ struct Entry<'a> {
 }
 
 impl Store {
-    /// Writes what the customer amended. Writing it again changes nothing.
+    /// Writes what the customer amended, unless it was called off. Writing it
+    /// again changes nothing.
     #[tracing::instrument(name = "store.record_amendment", level = "debug", skip_all)]
     pub(crate) async fn record_amendment(
         &self,
@@ -56,7 +56,9 @@ impl Store {
             let inserted = sqlx::query(
                 "INSERT INTO amendments \
              (order_id, amendment, flavour, size, quantity, total, amended_at_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+             SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (\
+             SELECT 1 FROM payment_adjustments \
+             WHERE order_id = $1 AND amendment = $2 AND kind = $8) ON CONFLICT DO NOTHING",
             )
             .bind(order.order_id.to_string())
             .bind(i64::from(recorded.amendment))
@@ -65,6 +67,7 @@ impl Store {
             .bind(i64::from(order.quantity.get()))
             .bind(order.total.minor())
             .bind(now_ms())
+            .bind(VOID)
             .execute(&mut *transaction)
             .await?;
             if inserted.rows_affected() == 1 {
@@ -219,47 +222,86 @@ async fn book(
     Ok(())
 }
 
+/// Calls off the amendment that an earlier run of the order may be making right
+/// now: its attempt may go on after the run has ended, and would move money for
+/// an order that is not amended. Gives what was amended, with this number used.
+pub(super) async fn call_off_amendment(
+    connection: &mut AnyConnection,
+    record: &OrderRecord,
+    run: &str,
+) -> Result<Amendments, StoreError> {
+    let entries = entries(connection, record.order_id).await?;
+    let mut amendments = amended(record, &entries)?;
+    amendments.last = amendments.last.saturating_add(1);
+    for ledger in [&PAYMENTS, &POINTS] {
+        let entry = Entry {
+            order_id: record.order_id,
+            customer_id: record.customer_id.as_str(),
+            amendment: amendments.last,
+            kind: VOID,
+            figure: 0,
+            // Once for each run.
+            idempotency_key: format!("{}/taken-over-by/{run}", record.order_id),
+        };
+        book(connection, ledger, &entry).await?;
+    }
+    Ok(amendments)
+}
+
 /// What was amended about an order; none when nothing was, or was tried to be.
 pub(super) async fn amendments(
     connection: &mut AnyConnection,
     record: &OrderRecord,
 ) -> Result<Option<Amendments>, StoreError> {
-    // An amendment that was not written may have been made void, in one
-    // ledger or in both: to do that again changes nothing.
+    let entries = entries(connection, record.order_id).await?;
+    (!entries.is_empty())
+        .then(|| amended(record, &entries))
+        .transpose()
+}
+
+/// The numbers of an order's amendments, and whether each came to an end: it
+/// was written, or is void in both ledgers. One that is void in one ledger may
+/// still be booked in the other.
+async fn entries(
+    connection: &mut AnyConnection,
+    order: OrderId,
+) -> Result<Vec<(u32, bool)>, StoreError> {
     let rows = sqlx::query(
         "SELECT amendment, CAST(MAX(ended) AS BIGINT) AS ended FROM (\
          SELECT amendment, 1 AS ended FROM amendments WHERE order_id = $1 \
          UNION ALL SELECT amendment, 0 FROM payment_adjustments WHERE order_id = $1 \
-         UNION ALL SELECT amendment, 0 FROM loyalty_adjustments WHERE order_id = $1) AS entries \
+         UNION ALL SELECT amendment, 0 FROM loyalty_adjustments WHERE order_id = $1 \
+         UNION ALL SELECT money.amendment, 1 FROM payment_adjustments AS money \
+         JOIN loyalty_adjustments AS points ON points.order_id = money.order_id \
+         AND points.amendment = money.amendment AND points.kind = money.kind \
+         WHERE money.order_id = $1 AND money.kind = $2) AS entries \
          GROUP BY amendment ORDER BY amendment",
     )
-    .bind(record.order_id.to_string())
+    .bind(order.to_string())
+    .bind(VOID)
     .fetch_all(connection)
     .await?;
-    let number = |row: &AnyRow| {
-        let number: i64 = row.try_get("amendment")?;
-        Ok::<_, StoreError>(u32::try_from(number).unwrap_or(u32::MAX))
-    };
-    let Some(last) = rows.last() else {
-        return Ok(None);
-    };
-    let last = number(last)?;
-    let mut unfinished = Vec::new();
-    for row in &rows {
-        if row.try_get::<i64, _>("ended")? == 0 {
-            unfinished.push(number(row)?);
-        }
-    }
+    rows.iter()
+        .map(|row| {
+            let number: i64 = row.try_get("amendment")?;
+            let ended: i64 = row.try_get("ended")?;
+            Ok((u32::try_from(number).unwrap_or(u32::MAX), ended == 1))
+        })
+        .collect()
+}
+
+fn amended(record: &OrderRecord, entries: &[(u32, bool)]) -> Result<Amendments, StoreError> {
     let quantity = u64::try_from(record.quantity).unwrap_or_default();
-    Ok(Some(Amendments {
+    let unfinished = entries.iter().filter(|(_, has_ended)| !has_ended);
+    Ok(Amendments {
         flavour: record.flavour.clone(),
         size: record.size,
         quantity: quantity.try_into()?,
         discount: record.discount,
         total: Money::from_minor(record.total),
-        last,
-        unfinished,
-    }))
+        last: entries.last().map_or(0, |(number, _)| *number),
+        unfinished: unfinished.map(|(number, _)| *number).collect(),
+    })
 }
 
 /// What the adjustments of an order's payment come to, in minor units.

@@ -8,6 +8,7 @@ use pizza_workflows::steps::{EarlierRun, StatusChange};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
+use super::amendments::{amendments, call_off_amendment};
 use super::measures::Ended;
 use super::{Store, StoreError, flavours, kitchen, now_ms};
 
@@ -119,6 +120,33 @@ impl Store {
         self.within(async {
             let mut connection = self.pool.acquire().await?;
             earlier_run(&mut connection, id).await
+        })
+        .await
+    }
+
+    /// What was written of an order by earlier runs of its workflow, when this
+    /// one takes over: from now on none of them amends it. One that is asked
+    /// for twice by the same run uses up one number of an amendment.
+    #[tracing::instrument(name = "store.take_over", level = "debug", skip_all)]
+    pub(crate) async fn take_over(
+        &self,
+        id: OrderId,
+        run: &str,
+    ) -> Result<Option<EarlierRun>, StoreError> {
+        self.within(async {
+            let mut transaction = self.begin(id).await?;
+            let mut earlier = earlier_run(&mut transaction, id).await?;
+            let record = find(&mut transaction, id).await?;
+            // Where nothing was changed yet, it may be this run that asks again.
+            if let (Some(earlier), Some(record)) = (&mut earlier, record)
+                && record.version > 1
+                && !record.status.is_final()
+            {
+                let amendments = call_off_amendment(&mut transaction, &record, run).await?;
+                earlier.amendments = Some(amendments);
+            }
+            transaction.commit().await?;
+            Ok(earlier)
         })
         .await
     }
@@ -249,7 +277,7 @@ async fn earlier_run(
         return Ok(None);
     };
     Ok(Some(EarlierRun {
-        amendments: super::amendments::amendments(connection, &record).await?,
+        amendments: amendments(connection, &record).await?,
         cancelled: record.cancelled,
     }))
 }

@@ -853,6 +853,66 @@ async fn a_later_run_learns_what_an_earlier_one_wrote(engine: TestEngine) {
     assert_eq!(read, Some(earlier));
 }
 
+/// An attempt of the run before may go on after its end.
+async fn what_a_run_amends_after_another_took_over_comes_to_nothing(engine: TestEngine) {
+    let Database { store, .. } = &database(engine).await;
+    let order = order();
+    let id = order.order_id;
+    store.create_order(&order).await.expect("created");
+    let taken_over = async |run: &str| {
+        let earlier = store.take_over(id, run).await.expect("answered");
+        earlier.expect("it was there").amendments
+    };
+    // A first run may ask twice, and has amended nothing.
+    assert_eq!(taken_over("first").await, None);
+    store
+        .book_charge(&payment(&order, Step::ProcessPayment))
+        .await
+        .expect("booked");
+    let charged = Change {
+        money: Some(MoneyState::Charged),
+        ..Change::default()
+    };
+    store.change_order(id, charged).await.expect("changed");
+
+    let wanted = Amendment {
+        quantity: Some(Quantity::try_from(3).expect("in range")),
+        ..Amendment::default()
+    };
+    for (run, of_old, of_new) in [("second", 1, 2), ("third", 3, 4)] {
+        let amendments = taken_over(run).await.expect("one may be under way");
+        assert_eq!((amendments.last, amendments.unfinished), (of_old, vec![]));
+        assert_eq!(taken_over(run).await.expect("amended").last, of_new);
+
+        let money = payment_adjustment(&order, of_old, 500);
+        assert!(
+            !store
+                .book_payment_adjustment(&money)
+                .await
+                .expect("answered")
+        );
+        let points = points_adjustment(&order, of_old, 5);
+        assert!(
+            !store
+                .book_points_adjustment(&points)
+                .await
+                .expect("answered")
+        );
+        let before = store.order(id).await.expect("answered");
+        let mut recorded = RecordedAmendment {
+            order: order.amended(&wanted),
+            amendment: of_old,
+        };
+        store.record_amendment(&recorded).await.expect("answered");
+        assert_eq!(store.order(id).await.expect("answered"), before);
+
+        let money = payment_adjustment(&order, of_new, 500);
+        assert!(store.book_payment_adjustment(&money).await.expect("booked"));
+        recorded.amendment = of_new;
+        store.record_amendment(&recorded).await.expect("written");
+    }
+}
+
 async fn an_amendment_is_written_once_and_is_a_change_of_its_own(engine: TestEngine) {
     let Database { store, .. } = &database(engine).await;
     let order = order();
@@ -937,6 +997,7 @@ on_each_engine!(
     an_auditor_reads_every_order_once_page_by_page_with_all_that_bears_its_id,
     a_refund_gives_back_the_charge_with_its_standing_differences,
     points_that_an_amendment_moved_are_taken_back_with_the_award,
+    what_a_run_amends_after_another_took_over_comes_to_nothing,
     an_amendment_is_written_once_and_is_a_change_of_its_own,
     a_later_run_learns_what_an_earlier_one_wrote,
     of_many_requests_under_one_key_the_first_is_kept,
