@@ -318,6 +318,7 @@ async fn without_a_workflow(books: &mut Books, like: &str) -> String {
         ("orders", ""),
         ("order_changes", ""),
         ("kitchen_tickets", ""),
+        ("kitchen_reports", ""),
         (
             "payments",
             ", idempotency_key = idempotency_key || '-copied'",
