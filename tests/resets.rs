@@ -226,6 +226,34 @@ async fn an_order_that_is_reset_while_it_is_changed_is_paid_for_as_it_is_cooked(
 }
 
 #[tokio::test]
+async fn an_order_that_was_paid_before_its_reset_is_amended_for_its_price() {
+    let world = World::start(patient()).await;
+    let gateway = world.gateway();
+    for (how, before, after) in [
+        (&[][..], None, 20),
+        (&["--reapply-exclude", "All"], Some(5), 1),
+    ] {
+        let id = gateway.place_paced(2.0, "PaymentComplete").await;
+        if let Some(quantity) = before {
+            let amended = gateway.amend(&id, &json!({ "quantity": quantity })).await;
+            assert_eq!(amended.status, 200, "{amended:?}");
+        }
+        reset(&world, &format!("order-{id}"), how).await;
+        let amended = eventually(A_MINUTE, "the amendment is answered", async || {
+            let answer = gateway.amend(&id, &json!({ "quantity": after })).await;
+            (answer.status != 503).then_some(answer)
+        })
+        .await;
+        assert_eq!(amended.status, 200, "{amended:?}");
+        delivered_as_far_as_possible(&gateway, &id).await;
+        let order = told_once(&world, &id).await;
+        assert_eq!(order["status"], "DeliveryConfirmed", "{order}");
+        assert_eq!(order["quantity"], after, "{order}");
+    }
+    world.assert_audit_clean().await;
+}
+
+#[tokio::test]
 async fn a_cancellation_is_answered_as_the_order_ends_although_it_is_reset() {
     let world = World::start(patient()).await;
     let gateway = world.gateway();

@@ -77,6 +77,8 @@ pub struct OrderWorkflow {
     pub(crate) charge_is_unknown: bool,
     /// Whether the order is in the store.
     pub(crate) created: bool,
+    /// Whether an earlier run of this workflow wrote it there.
+    pub(crate) has_earlier_run: bool,
     /// Whether the payment provider is being asked.
     pub(crate) charging: bool,
     /// Whether the loyalty branch has the order.
@@ -123,6 +125,7 @@ impl OrderWorkflow {
             looks_for_more: false,
             charge_is_unknown: false,
             created: false,
+            has_earlier_run: false,
             charging: false,
             awarding: false,
             kitchen_is_open: false,
@@ -340,6 +343,7 @@ async fn create(ctx: &Context) -> Result<(), CancelReason> {
         .await
         .map_err(|failure| cancels(failure, step))?;
     if let Some(earlier) = earlier {
+        ctx.state_mut(|state| state.has_earlier_run = true);
         follow(ctx, earlier).await?;
     }
     ctx.state_mut(|state| state.created = true);

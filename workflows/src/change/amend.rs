@@ -14,6 +14,7 @@ use super::{
     AmendReceipt, Change, ChangeRefusal, Context, SettledChange, Word, ask, detached,
     joins_a_branch,
 };
+use crate::branches::looks_for_branches;
 use crate::failure::sentence;
 use crate::fulfilment::FulfilmentWorkflow;
 use crate::names::{amendment_key, fulfilment_workflow_id};
@@ -54,14 +55,18 @@ async fn try_to_amend(ctx: &Context, asked: &Amendment) -> Result<Money, ChangeR
 }
 
 /// Waits for its turn: until the order is written, is not being charged, and
-/// no other amendment is under way.
+/// no other amendment is under way. What an earlier run charged is known once
+/// this run has come to the payment.
 async fn begin(ctx: &Context) -> Result<(), ChangeRefusal> {
     let joins = joins_a_branch(ctx).await;
+    let looks = ctx.state(|state| state.phase) == Phase::Beginning && looks_for_branches(ctx);
     Steps::new(ctx)
         .until(move |state: &OrderWorkflow| {
             let waits_to_join = joins && state.phase == Phase::Beginning;
+            let is_charged = state.outcome.money == MoneyState::Charged;
+            let waits_to_charge = looks && state.has_earlier_run && !is_charged;
             let is_idle = state.created && !state.charging && !state.amending;
-            amendable(state).is_err() || (is_idle && !waits_to_join)
+            amendable(state).is_err() || (is_idle && !waits_to_join && !waits_to_charge)
         })
         .await;
     ctx.state_mut(|state| {
