@@ -115,11 +115,14 @@ async fn a_data_folder_that_cannot_be_or_is_not_ones_own_is_refused_before_anyth
     let long = place.join("a".repeat(200)).join("b".repeat(250)).join("c");
     let odd = place.join(OsStr::from_bytes(b"\xff"));
     let below = public.join("below");
+    std::fs::create_dir(&odd).expect("made");
+    let relative = PathBuf::from("data");
     for (data, reason) in [
         (&public, "others may write to it"),
         (&below, "the folder"),
         (&long, "500 bytes"),
         (&odd, "Unicode"),
+        (&relative, "Unicode"),
     ] {
         let mut command = Command::new(PIZZA);
         for foreign in foreign_variables() {
@@ -129,6 +132,7 @@ async fn a_data_folder_that_cannot_be_or_is_not_ones_own_is_refused_before_anyth
             .args([&["dev"], &PORTS[..]].concat())
             .arg("--data")
             .arg(data)
+            .current_dir(&odd)
             .stdin(Stdio::null())
             .output()
             .expect("it runs");
@@ -136,10 +140,12 @@ async fn a_data_folder_that_cannot_be_or_is_not_ones_own_is_refused_before_anyth
         assert_eq!(refused.status.code(), Some(1), "{told}");
         assert!(told.contains("--data") && told.contains(reason), "{told}");
     }
-    let written: Vec<_> = std::fs::read_dir(&public).expect("a folder").collect();
-    assert!(written.is_empty(), "{written:?}");
+    for folder in [&public, &odd] {
+        let written: Vec<_> = std::fs::read_dir(folder).expect("a folder").collect();
+        assert!(written.is_empty(), "{written:?}");
+    }
     let beside: Vec<_> = std::fs::read_dir(&place).expect("a folder").collect();
-    assert_eq!(beside.len(), 1, "{beside:?}");
+    assert_eq!(beside.len(), 2, "{beside:?}");
 }
 
 #[tokio::test]

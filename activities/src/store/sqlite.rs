@@ -127,6 +127,9 @@ fn named(url: &str) -> Result<PathBuf, StoreError> {
         .map_err(|_| refused("its path is not in Unicode (UTF-8)"))?;
     let file = options.get_filename();
     let absolute = std::path::absolute(file).unwrap_or_default();
+    if absolute.to_str().is_none() {
+        return Err(refused("its absolute path is not in Unicode (UTF-8)"));
+    }
     if absolute.as_os_str().len() > LONGEST_PATH {
         return Err(refused("its absolute path has more than 500 bytes"));
     }
@@ -195,7 +198,27 @@ fn trusted(url: &str, access: Access) -> Result<PathBuf, OpenError> {
             _ => {}
         }
     }
+    if access == Access::Write {
+        refuse_left_behind(&path)?;
+    }
     Ok(path)
+}
+
+/// What was written last stands beside the file. Where it is there and the file
+/// is not, the file was taken away: SQLite would remove what is beside a new one.
+fn refuse_left_behind(file: &Path) -> io::Result<()> {
+    let [_, log, _] = with_those_beside(file);
+    let holds_changes = log.metadata().is_ok_and(|about| about.len() > 0);
+    if holds_changes && !file.exists() {
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            format!(
+                "it is not there, and its last changes are, in {}: put it back first",
+                log.display()
+            ),
+        ));
+    }
+    Ok(())
 }
 
 fn with_those_beside(file: &Path) -> [PathBuf; 3] {

@@ -186,6 +186,24 @@ async fn a_full_disk_is_not_proven_until_there_is_room_again() {
 }
 
 #[tokio::test]
+async fn no_file_is_made_beside_the_changes_of_one_that_was_taken_away() {
+    let folder = TempDir::new().expect("a folder");
+    let (file, kept) = (folder.path().join("pizza.db"), folder.path().join("kept"));
+    let store = opened(&file).await;
+    let order = order();
+    store.create_order(&order).await.expect("created");
+    std::fs::rename(&file, &kept).expect("moved");
+    let again = Store::open(StoreOptions::in_file(&file)).await;
+    let told = format!("{:?}", again.map(drop).expect_err("refused"));
+    assert!(told.contains("pizza.db-wal"), "{told}");
+    assert!(!file.exists());
+    std::fs::rename(&kept, &file).expect("moved");
+    let again = opened(&file).await;
+    let found = again.order(order.order_id).await.expect("answered");
+    assert!(found.is_some());
+}
+
+#[tokio::test]
 async fn a_file_that_was_removed_or_replaced_is_never_used_again() {
     for victim in ["", "-wal", "-shm"] {
         for replaced in [false, true] {
