@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use pizza_domain::{CancelReason, InvalidField};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
@@ -92,6 +93,20 @@ pub struct CancelRow {
     pub code: String,
     /// A sentence for people.
     pub message: String,
+}
+
+impl CancelRow {
+    /// The reason, understood.
+    ///
+    /// # Errors
+    /// When there is no such step.
+    pub fn reason(&self) -> Result<CancelReason, InvalidField> {
+        Ok(CancelReason {
+            step: self.step.parse()?,
+            code: self.code.clone(),
+            message: self.message.clone(),
+        })
+    }
 }
 
 /// One amendment that was made.
@@ -267,7 +282,7 @@ async fn read(
             customer_id: row.try_get("customer_id")?,
             content: content(&row)?,
             total: row.try_get("total")?,
-            cancelled: cancelled(&row)?,
+            cancelled: cancel_row(&row)?,
             version: row.try_get("version")?,
             updated_at_ms: row.try_get("updated_at_ms")?,
         };
@@ -376,7 +391,8 @@ async fn read_kitchen_and_customer(
     Ok(())
 }
 
-fn cancelled(row: &AnyRow) -> Result<Option<CancelRow>, StoreError> {
+/// Why the order of a row was cancelled, if it says so.
+pub(super) fn cancel_row(row: &AnyRow) -> Result<Option<CancelRow>, StoreError> {
     let text = |column: &str| row.try_get::<Option<String>, _>(column);
     let (Some(step), Some(code), Some(message)) = (
         text("cancel_step")?,

@@ -8,6 +8,7 @@ use pizza_workflows::steps::{EarlierRun, StatusChange};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
+use super::accounts::{CancelRow, cancel_row};
 use super::amendments::{amendments, call_off_amendment};
 use super::measures::Ended;
 use super::{Store, StoreError, flavours, kitchen, now_ms};
@@ -135,18 +136,20 @@ impl Store {
     ) -> Result<Option<EarlierRun>, StoreError> {
         self.within(async {
             let mut transaction = self.begin(id).await?;
-            let mut earlier = earlier_run(&mut transaction, id).await?;
-            let record = find(&mut transaction, id).await?;
+            let Some(record) = find(&mut transaction, id).await? else {
+                return Ok(None);
+            };
             // Where nothing was changed yet, it may be this run that asks again.
-            if let (Some(earlier), Some(record)) = (&mut earlier, record)
-                && record.version > 1
-                && !record.status.is_final()
-            {
-                let amendments = call_off_amendment(&mut transaction, &record, run).await?;
-                earlier.amendments = Some(amendments);
-            }
+            let amendments = if record.version > 1 && !record.status.is_final() {
+                Some(call_off_amendment(&mut transaction, &record, run).await?)
+            } else {
+                amendments(&mut transaction, &record).await?
+            };
             transaction.commit().await?;
-            Ok(earlier)
+            Ok(Some(EarlierRun {
+                amendments,
+                cancelled: record.cancelled,
+            }))
         })
         .await
     }
@@ -254,19 +257,8 @@ pub(super) fn read(row: &AnyRow) -> Result<OrderRecord, StoreError> {
 }
 
 pub(super) fn read_cancelled(row: &AnyRow) -> Result<Option<CancelReason>, StoreError> {
-    let optional = |column: &str| row.try_get::<Option<String>, _>(column);
-    let (Some(step), Some(code), Some(message)) = (
-        optional("cancel_step")?,
-        optional("cancel_code")?,
-        optional("cancel_message")?,
-    ) else {
-        return Ok(None);
-    };
-    Ok(Some(CancelReason {
-        step: step.parse()?,
-        code,
-        message,
-    }))
+    let reason = cancel_row(row)?.as_ref().map(CancelRow::reason);
+    Ok(reason.transpose()?)
 }
 
 async fn earlier_run(

@@ -294,14 +294,6 @@ fn read(row: &StandingRow) -> Result<Standing, InvalidField> {
     })
 }
 
-fn reason(row: &CancelRow) -> Result<CancelReason, InvalidField> {
-    Ok(CancelReason {
-        step: row.step.parse()?,
-        code: row.code.clone(),
-        message: row.message.clone(),
-    })
-}
-
 /// A row of a task, understood.
 #[derive(Clone, Copy)]
 struct Task<'a> {
@@ -373,7 +365,11 @@ impl<'a> Order<'a> {
             customer_id: &record.customer_id,
             content: &record.content,
             total: record.total,
-            cancelled: record.cancelled.as_ref().map(reason).transpose()?,
+            cancelled: record
+                .cancelled
+                .as_ref()
+                .map(CancelRow::reason)
+                .transpose()?,
             finished,
             way: way.collect::<Result<_, _>>()?,
             // A rollback begins when the points are settled, and a delivery
