@@ -60,7 +60,7 @@ impl UseCases {
         let temporal = async {
             let error = self.temporal.ping(limit).await.err()?;
             let cause = chain(&error);
-            // As every request is told it.
+            // In the words of every other answer.
             let told = match error {
                 TemporalError::NoNamespace(name) => UseCaseError::NoNamespace(name).to_string(),
                 _ => "Temporal is away".to_owned(),

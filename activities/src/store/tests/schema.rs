@@ -24,7 +24,8 @@ async fn of_several_who_migrate_at_once_one_does_it(engine: TestEngine) {
     assert_eq!(made, [0, 0, 0, 0, 0, 6]);
 }
 
-/// A new file is switched to WAL once, and SQLite waits for nobody there.
+/// One of them switches the file to WAL, and SQLite's busy timeout does not
+/// hold for that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn all_who_open_a_new_file_at_once_open_it() {
     for _ in 0..20 {
