@@ -43,8 +43,8 @@ struct Entry<'a> {
 }
 
 impl Store {
-    /// Writes what the customer amended, unless it was called off. Writing it
-    /// again changes nothing.
+    /// Writes what the customer amended, unless it was called off or the order
+    /// is over. Writing it again changes nothing.
     #[tracing::instrument(name = "store.record_amendment", level = "debug", skip_all)]
     pub(crate) async fn record_amendment(
         &self,
@@ -58,7 +58,10 @@ impl Store {
              (order_id, amendment, flavour, size, quantity, total, amended_at_ms) \
              SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (\
              SELECT 1 FROM payment_adjustments \
-             WHERE order_id = $1 AND amendment = $2 AND kind = $8) ON CONFLICT DO NOTHING",
+             WHERE order_id = $1 AND amendment = $2 AND kind = $8 \
+             UNION ALL SELECT 1 FROM orders \
+             WHERE order_id = $1 AND status IN ('DeliveryConfirmed', 'Cancelled')) \
+             ON CONFLICT DO NOTHING",
             )
             .bind(order.order_id.to_string())
             .bind(i64::from(recorded.amendment))
@@ -176,7 +179,9 @@ fn key_of(key: &str, kind: &str) -> String {
     }
 }
 
-/// Whether the adjustment was called off, by itself or with all of its order.
+/// Whether the adjustment can no longer be made: it was voided by itself or
+/// with all of its order, the order is over, or an earlier run of the order
+/// used its number for another figure.
 async fn is_ended(
     connection: &mut AnyConnection,
     ledger: &Ledger,
@@ -184,8 +189,13 @@ async fn is_ended(
 ) -> Result<bool, StoreError> {
     let query = format!(
         "SELECT 1 FROM {} WHERE order_id = $1 AND kind IN ($2, $3) \
-         UNION SELECT 1 FROM {} WHERE order_id = $1 AND amendment = $4 AND kind = $2",
-        ledger.ended_in, ledger.table
+         UNION ALL SELECT 1 FROM {table} WHERE order_id = $1 AND amendment = $4 \
+         AND (kind = $2 OR kind <> $5 OR {figure} <> $6) \
+         UNION ALL SELECT 1 FROM orders \
+         WHERE order_id = $1 AND status IN ('DeliveryConfirmed', 'Cancelled')",
+        ledger.ended_in,
+        table = ledger.table,
+        figure = ledger.figure,
     );
     let [void, taken_back] = ledger.ended_by;
     let found = sqlx::query(AssertSqlSafe(query))
@@ -193,6 +203,8 @@ async fn is_ended(
         .bind(void)
         .bind(taken_back)
         .bind(i64::from(entry.amendment))
+        .bind(entry.kind.to_owned())
+        .bind(entry.figure)
         .fetch_optional(connection)
         .await?;
     Ok(found.is_some())
@@ -233,19 +245,46 @@ pub(super) async fn call_off_amendment(
     let entries = entries(connection, record.order_id).await?;
     let mut amendments = amended(record, &entries)?;
     amendments.last = amendments.last.saturating_add(1);
+    // Once for each run.
+    let key = format!("{}/taken-over-by/{run}", record.order_id);
+    void_in_both(connection, record, amendments.last, &key).await?;
+    Ok(amendments)
+}
+
+/// Voids the amendments of an order that were never written, when the order is
+/// delivered as it was: a run that was reset to a later task knows nothing of
+/// the amendment that the run before it had begun.
+pub(super) async fn void_unwritten(
+    connection: &mut AnyConnection,
+    record: &OrderRecord,
+) -> Result<(), StoreError> {
+    for (amendment, has_ended) in entries(connection, record.order_id).await? {
+        if !has_ended {
+            let key = format!("{}/amendment-{amendment}/unwritten", record.order_id);
+            void_in_both(connection, record, amendment, &key).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn void_in_both(
+    connection: &mut AnyConnection,
+    record: &OrderRecord,
+    amendment: u32,
+    idempotency_key: &str,
+) -> Result<(), StoreError> {
     for ledger in [&PAYMENTS, &POINTS] {
         let entry = Entry {
             order_id: record.order_id,
             customer_id: record.customer_id.as_str(),
-            amendment: amendments.last,
+            amendment,
             kind: VOID,
             figure: 0,
-            // Once for each run.
-            idempotency_key: format!("{}/taken-over-by/{run}", record.order_id),
+            idempotency_key: idempotency_key.to_owned(),
         };
         book(connection, ledger, &entry).await?;
     }
-    Ok(amendments)
+    Ok(())
 }
 
 /// What was amended about an order; none when nothing was, or was tried to be.

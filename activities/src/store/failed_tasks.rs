@@ -174,8 +174,10 @@ async fn park(
     Ok(())
 }
 
-/// Books an end, unless the books know of what came after. The parking itself
-/// may still be on its way: then the end's time stands in for its.
+/// Books an end, unless the books know of what came after, or that what is
+/// discarded now was done: a task's workflow that is reset after its end is
+/// open again and owes nothing. The parking itself may still be on its way:
+/// then the end's time stands in for its.
 async fn resolve(
     connection: &mut AnyConnection,
     order: OrderId,
@@ -189,7 +191,8 @@ async fn resolve(
          ON CONFLICT (task_id) DO UPDATE SET state = excluded.state, \
          resolved_at_ms = excluded.resolved_at_ms, resolved_by = excluded.resolved_by, \
          reason = excluded.reason \
-         WHERE excluded.resolved_at_ms > failed_tasks.resolved_at_ms \
+         WHERE (excluded.resolved_at_ms > failed_tasks.resolved_at_ms \
+         AND NOT (failed_tasks.state = 'done' AND excluded.state = 'discarded')) \
          OR (failed_tasks.resolved_at_ms IS NULL \
          AND excluded.resolved_at_ms >= failed_tasks.parked_at_ms)",
     )

@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::accounts::{CancelRow, cancel_row};
-use super::amendments::{amendments, call_off_amendment};
+use super::amendments::{amendments, call_off_amendment, void_unwritten};
 use super::measures::Ended;
 use super::{Store, StoreError, flavours, kitchen, now_ms};
 
@@ -350,11 +350,14 @@ pub(super) async fn apply(
     .execute(&mut *connection)
     .await?;
     log_change(connection, id).await?;
-    Ok(if status.is_final() && !record.status.is_final() {
-        Ended::as_now(status, cancelled)
-    } else {
-        Ended::default()
-    })
+    if !status.is_final() || record.status.is_final() {
+        return Ok(Ended::default());
+    }
+    // The refund of a cancelled order ends its adjustments.
+    if status == OrderStatus::DeliveryConfirmed {
+        void_unwritten(connection, &record).await?;
+    }
+    Ok(Ended::as_now(status, cancelled))
 }
 
 /// Writes what an order is about now, inside the caller's transaction.

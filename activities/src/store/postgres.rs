@@ -50,6 +50,16 @@ const PARAMETERS: [&str; 18] = [
     "options",
 ];
 
+/// What `sslmode` may say; the driver would repeat anything else.
+const SSL_MODES: [&str; 6] = [
+    "disable",
+    "allow",
+    "prefer",
+    "require",
+    "verify-ca",
+    "verify-full",
+];
+
 /// Whether a URL has its parts where they belong. The server and the system
 /// repeat a user's, a host's and a database's name in their errors; a password
 /// that slipped into one of them, by a `/` too many or too few or by a `:`
@@ -78,6 +88,12 @@ pub(super) fn check(url: &str) -> Result<(), StoreError> {
         let is_known = PARAMETERS.contains(&&*key) || key.starts_with("options[");
         if !is_known {
             return refused("it has a parameter that is none of PostgreSQL's");
+        }
+        if ["sslmode", "ssl-mode"].contains(&&*key) && !SSL_MODES.contains(&&*value.to_lowercase())
+        {
+            return refused(
+                "its `sslmode` is none of disable allow prefer require verify-ca verify-full",
+            );
         }
         if ["host", "port", "dbname", "user"].contains(&&*key) {
             names.push(value.into_owned());
@@ -247,6 +263,7 @@ mod tests {
             "postgres://h/d?host=u:secret@h",
             "postgres://h/d?user=u:secret",
             "postgres://h/d?passwort=secret",
+            "postgres://h/d?sslmode=secret",
         ] {
             let refused = check(url).expect_err(url);
             let told = format!("{refused:?} {refused}");

@@ -189,7 +189,12 @@ fn trusted(url: &str, access: Access) -> Result<PathBuf, OpenError> {
     let mut path = folder.canonicalize()?.join(name);
     if path.is_symlink() {
         check_link(&path)?;
-        path = path.canonicalize()?;
+        path = path.canonicalize().map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("the link {}: {error}", path.display()),
+            )
+        })?;
     }
     path.parent().map_or(Ok(()), check_folder_of_files)?;
     for file in with_those_beside(&path) {

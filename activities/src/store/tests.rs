@@ -17,7 +17,8 @@ use pizza_domain::{
 use pizza_workflows::names::{amendment_key, failed_task_workflow_id, idempotency_key};
 use pizza_workflows::parking::MessageType;
 use pizza_workflows::steps::{
-    EarlierRun, Payment, PaymentAdjustment, Points, PointsAdjustment, RecordedAmendment, Ticket,
+    EarlierRun, Payment, PaymentAdjustment, Points, PointsAdjustment, RecordedAmendment,
+    StatusChange, Ticket,
 };
 use sqlx::Row;
 use tempfile::TempDir;
@@ -323,6 +324,25 @@ async fn a_later_run_may_park_the_same_task_anew(engine: TestEngine) {
     let discarded = change(TaskState::Discarded, 40);
     store.record_failed_task(&discarded).await.expect("booked");
     assert_eq!(booked_task(store).await.0, "discarded");
+}
+
+/// Its workflow may be reset after its end, and is open again.
+async fn a_task_that_was_done_cannot_be_discarded_later(engine: TestEngine) {
+    let Database { store, .. } = &database(engine).await;
+    let order = order();
+    store.create_order(&order).await.expect("created");
+    let ends = [
+        (TaskState::Waiting, 10, "parked"),
+        (TaskState::Done, 20, "done"),
+        (TaskState::Discarded, 30, "done"),
+        (TaskState::Done, 40, "done"),
+    ];
+    for (state, at_ms, expected) in ends {
+        let change = task(&order, MessageType::RefundPaymentFailed, state, at_ms);
+        store.record_failed_task(&change).await.expect("booked");
+        assert_eq!(booked_task(store).await.0, expected, "{at_ms}");
+    }
+    assert_eq!(store.owed(order.order_id).await.expect("answered"), vec![]);
 }
 
 async fn what_is_over_is_listed_last_first_page_by_page(engine: TestEngine) {
@@ -853,6 +873,74 @@ async fn a_later_run_learns_what_an_earlier_one_wrote(engine: TestEngine) {
     assert_eq!(read, Some(earlier));
 }
 
+/// A run that was reset to a task after the amendment's beginning does not know
+/// of it.
+async fn an_amendment_that_was_never_written_is_void_once_its_order_is_delivered(
+    engine: TestEngine,
+) {
+    let Database { store, .. } = &database(engine).await;
+    let order = order();
+    let id = order.order_id;
+    store.create_order(&order).await.expect("created");
+    let charge = payment(&order, Step::ProcessPayment);
+    store.book_charge(&charge).await.expect("booked");
+    let wanted = Amendment {
+        quantity: Some(Quantity::try_from(3).expect("in range")),
+        ..Amendment::default()
+    };
+    let mut recorded = RecordedAmendment {
+        order: order.amended(&wanted),
+        amendment: 1,
+    };
+    let money = async |amendment, difference| {
+        let adjustment = payment_adjustment(&order, amendment, difference);
+        store
+            .book_payment_adjustment(&adjustment)
+            .await
+            .expect("answered")
+    };
+    let points = async |amendment, points| {
+        let adjustment = points_adjustment(&order, amendment, points);
+        store
+            .book_points_adjustment(&adjustment)
+            .await
+            .expect("answered")
+    };
+    assert!(money(1, 500).await && points(1, 5).await);
+    store.record_amendment(&recorded).await.expect("written");
+    assert!(money(2, 300).await && points(2, 3).await);
+    // Again is as once; the number of another amendment is not taken.
+    assert!(money(2, 300).await && points(2, 3).await);
+    assert!(!money(2, 200).await && !money(2, -300).await && !points(2, 4).await);
+
+    for status in [
+        OrderStatus::PaymentProcessing,
+        OrderStatus::CookingStarted,
+        OrderStatus::DeliveryStarted,
+        OrderStatus::DeliveryConfirmed,
+    ] {
+        let change = StatusChange {
+            order_id: id,
+            status,
+            report: None,
+        };
+        store.set_order_status(&change).await.expect("changed");
+    }
+    let before = store.order(id).await.expect("answered");
+    assert!(!money(2, 300).await && !points(2, 3).await);
+    assert!(!money(3, 100).await && !points(3, 1).await);
+    recorded.amendment = 2;
+    store.record_amendment(&recorded).await.expect("answered");
+    recorded.amendment = 3;
+    store.record_amendment(&recorded).await.expect("answered");
+    assert_eq!(store.order(id).await.expect("answered"), before);
+    let mut connection = store.pool.acquire().await.expect("connected");
+    let moved = super::amendments::payment_difference(&mut connection, id).await;
+    assert_eq!(moved.expect("answered"), 500);
+    let moved = super::amendments::points_difference(&mut connection, id).await;
+    assert_eq!(moved.expect("answered"), 5);
+}
+
 /// An attempt of the run before may go on after its end.
 async fn what_a_run_amends_after_another_took_over_comes_to_nothing(engine: TestEngine) {
     let Database { store, .. } = &database(engine).await;
@@ -998,6 +1086,8 @@ on_each_engine!(
     a_refund_gives_back_the_charge_with_its_standing_differences,
     points_that_an_amendment_moved_are_taken_back_with_the_award,
     what_a_run_amends_after_another_took_over_comes_to_nothing,
+    a_task_that_was_done_cannot_be_discarded_later,
+    an_amendment_that_was_never_written_is_void_once_its_order_is_delivered,
     an_amendment_is_written_once_and_is_a_change_of_its_own,
     a_later_run_learns_what_an_earlier_one_wrote,
     of_many_requests_under_one_key_the_first_is_kept,
