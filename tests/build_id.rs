@@ -50,7 +50,7 @@ fn a_change_in_any_file_that_the_binary_is_made_of_changes_the_build_id() {
         .collect();
     for expected in [
         "pizza/src/main.rs",
-        "payload-codec/src/lib.rs",
+        "crates/payload-codec/src/lib.rs",
         "docs/errors/README.md",
     ] {
         assert!(ours.contains(&root.join(expected)), "{expected}: {ours:?}");

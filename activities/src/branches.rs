@@ -28,8 +28,8 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::time::{interval, sleep};
 
-use crate::store::{Store, StoreError};
 use crate::temporal_calls::{describe_options, rpc_options};
+use pizza_store::{Store, StoreError};
 
 /// How often a branch that runs is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);

@@ -13,7 +13,7 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::fault::{Answer, PartyError};
-use crate::store::Store;
+use pizza_store::Store;
 
 /// Tells customers. They hear once for each idempotency key.
 #[async_trait]

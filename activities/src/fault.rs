@@ -5,7 +5,7 @@ use pizza_workflows::names::workflow_type;
 use temporalio_common::error::{ApplicationErrorCategory, ApplicationFailure};
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
-use crate::store::StoreError;
+use pizza_store::StoreError;
 
 /// What an outside party answers when it does not do as asked.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,7 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::fault::{Answer, PartyError, simulation_in};
-use crate::store::Store;
+use pizza_store::Store;
 
 /// A kitchen. It takes tickets and reports on them from outside, through the
 /// gateway.

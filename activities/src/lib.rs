@@ -9,12 +9,10 @@ mod customers;
 mod fault;
 mod kitchen;
 mod loyalty;
-pub mod meters;
 mod orders;
 mod payments;
 mod reconciliation;
 mod simulated_kitchen;
-pub mod store;
 mod temporal_calls;
 
 use std::sync::Arc;
@@ -28,7 +26,7 @@ pub use orders::OrderActivities;
 pub use payments::{PaymentActivities, PaymentProvider};
 pub use reconciliation::ReconciliationActivities;
 
-use store::Store;
+use pizza_store::Store;
 
 /// The outside parties of the saga.
 #[derive(Clone)]

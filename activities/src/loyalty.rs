@@ -14,7 +14,7 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::fault::{Answer, PartyError, simulated_failure, simulation_in};
-use crate::store::{Award, Reclaim, Store};
+use pizza_store::{Award, Reclaim, Store};
 
 /// A loyalty programme. It acts once for each idempotency key.
 #[async_trait]
@@ -178,20 +178,21 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::store::Change;
-    use crate::store::test_databases::{Database, TestEngine, database, on_each_engine};
+    use pizza_store::{Change, StoreOptions};
+    use tempfile::TempDir;
 
     struct Shop {
         activities: LoyaltyActivities,
         order: Order,
-        _database: Database,
+        _folder: TempDir,
     }
 
     impl Shop {
         /// A shop with an order whose points stand at `points`.
-        async fn with_points_at(engine: TestEngine, points: PointsState) -> Self {
-            let database = database(engine).await;
-            let store = database.store.clone();
+        async fn with_points_at(points: PointsState) -> Self {
+            let folder = TempDir::new().expect("a folder");
+            let options = StoreOptions::in_file(&folder.path().join("pizza.db"));
+            let store = Store::open(options).await.expect("a store");
             let id = OrderId::from_uuid(Uuid::new_v4());
             let stages = StageDeadlines::all(Duration::from_secs(10));
             let order = Order::accept(OrderRequest::default(), id, Prices::FIRST, stages, 0);
@@ -206,7 +207,7 @@ mod tests {
             Self {
                 activities: LoyaltyActivities::new(programme, store),
                 order,
-                _database: database,
+                _folder: folder,
             }
         }
 
@@ -239,27 +240,22 @@ mod tests {
         }
     }
 
-    async fn points_that_waited_in_a_queue_are_not_given_once_the_order_is_rolled_back(
-        engine: TestEngine,
-    ) {
-        let shop = Shop::with_points_at(engine, PointsState::Parked).await;
+    #[tokio::test]
+    async fn points_that_waited_in_a_queue_are_not_given_once_the_order_is_rolled_back() {
+        let shop = Shop::with_points_at(PointsState::Parked).await;
         assert_eq!(shop.reclaim().await, PointsState::Parked);
         assert_eq!(shop.award().await, PointsState::Reclaimed);
     }
 
-    async fn a_reclaim_that_waited_in_a_queue_and_finds_nothing_is_settled(engine: TestEngine) {
-        let shop = Shop::with_points_at(engine, PointsState::ReclaimParked).await;
+    #[tokio::test]
+    async fn a_reclaim_that_waited_in_a_queue_and_finds_nothing_is_settled() {
+        let shop = Shop::with_points_at(PointsState::ReclaimParked).await;
         assert_eq!(shop.reclaim().await, PointsState::Reclaimed);
     }
 
-    async fn an_order_without_points_stays_one_without(engine: TestEngine) {
-        let shop = Shop::with_points_at(engine, PointsState::None).await;
+    #[tokio::test]
+    async fn an_order_without_points_stays_one_without() {
+        let shop = Shop::with_points_at(PointsState::None).await;
         assert_eq!(shop.reclaim().await, PointsState::None);
     }
-
-    on_each_engine!(
-        points_that_waited_in_a_queue_are_not_given_once_the_order_is_rolled_back,
-        a_reclaim_that_waited_in_a_queue_and_finds_nothing_is_settled,
-        an_order_without_points_stays_one_without,
-    );
 }

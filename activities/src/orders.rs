@@ -14,7 +14,7 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::fault::{Answer, simulated_failure, simulation_in};
-use crate::store::Store;
+use pizza_store::Store;
 
 /// Carries out the steps on the order's own record.
 pub struct OrderActivities {

@@ -14,7 +14,7 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::fault::{Answer, PartyError, simulated_failure, simulation_in};
-use crate::store::{Change, Refund, Store};
+use pizza_store::{Change, Refund, Store};
 
 /// A payment provider. It acts once for each idempotency key.
 #[async_trait]

@@ -10,7 +10,7 @@ use pizza_workflows::steps::Ticket;
 
 use crate::fault::{PartyError, simulated_failure};
 use crate::kitchen::{Kitchen, was_cancelled};
-use crate::store::Store;
+use pizza_store::Store;
 
 /// A kitchen whose tickets are kept in the store.
 #[derive(Clone)]

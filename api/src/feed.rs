@@ -10,9 +10,9 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pizza_activities::meters::{self, Present};
-use pizza_activities::store::{LatestChange, OrderChange, OrderRecord, Store, StoreError};
 use pizza_domain::OrderId;
+use pizza_store::meters::{self, Present};
+use pizza_store::{LatestChange, OrderChange, OrderRecord, Store, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;

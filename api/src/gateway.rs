@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
-use pizza_activities::store::Store;
 use pizza_domain::OrderId;
+use pizza_store::Store;
 use url::{Host, Url};
 
 use crate::client::Client;

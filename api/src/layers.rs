@@ -15,7 +15,7 @@ use axum_extra::extract::cookie::CookieJar;
 use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use metrics::{counter, histogram};
-use pizza_activities::meters::{self, Present};
+use pizza_store::meters::{self, Present};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 use uuid::Uuid;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metrics::counter;
-use pizza_activities::meters;
+use pizza_store::meters;
 
 use crate::client::Client;
 use crate::problem::{ErrorCode, Problem};

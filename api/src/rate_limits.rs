@@ -14,7 +14,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::state::keyed::DashMapStateStore;
 use http::{Method, Request};
 use metrics::counter;
-use pizza_activities::meters;
+use pizza_store::meters;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 

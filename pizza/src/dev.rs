@@ -11,9 +11,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use pizza_activities::store::Store;
 use pizza_api::usecases::{TemporalGateway, register_search_attributes};
 use pizza_api::{Keyring, Role};
+use pizza_store::Store;
 use pizza_workflows::names::{search_attribute, task_queue};
 use serde_json::json;
 use temporal_dev_server::{DevServer, DevServerConfig};

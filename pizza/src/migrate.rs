@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use pizza_activities::store::{Migrated, Store, StoreOptions};
+use pizza_store::{Migrated, Store, StoreOptions};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 

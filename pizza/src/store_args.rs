@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::{ArgAction, Args};
-use pizza_activities::store::StoreOptions;
+use pizza_store::StoreOptions;
 
 use crate::secret_file;
 

@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use metrics::counter;
-use pizza_activities::meters;
+use pizza_store::meters;
 use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
 use rustix::io::Errno;
 

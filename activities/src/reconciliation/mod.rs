@@ -71,8 +71,8 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::time::interval;
 
-use crate::meters::Reconciled;
-use crate::store::{OrderRecord, Store, StoreError};
+use pizza_store::meters::Reconciled;
+use pizza_store::{OrderRecord, Store, StoreError};
 use temporal::{ByItself, Fulfilment, Standing, Temporal, Workflow};
 use verdict::{Outside, order_as_it_was, recovery_of, was_left_undone};
 

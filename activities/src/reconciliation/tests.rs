@@ -7,7 +7,7 @@ use pizza_domain::{
 use uuid::Uuid;
 
 use super::verdict::{Outside, order_as_it_was, recovery_of, was_left_undone};
-use crate::store::{Account, FailedTaskRow, LedgerRow, OrderRecord, RecordRow, StandingRow};
+use pizza_store::{Account, FailedTaskRow, LedgerRow, OrderRecord, RecordRow, StandingRow};
 
 fn order() -> Order {
     let id = OrderId::from_uuid(Uuid::new_v4());

@@ -6,7 +6,7 @@ use pizza_domain::{
 use pizza_workflows::names::cancel_code;
 use pizza_workflows::parking::MessageType;
 
-use crate::store::{Account, LedgerRow, OrderRecord};
+use pizza_store::{Account, LedgerRow, OrderRecord};
 
 /// How long the kitchen may keep silent on an order of which nothing says how
 /// long. Nobody asks the kitchen for it any more.

@@ -1,7 +1,7 @@
 //! `OrderService/GetOrder`.
 
-use pizza_activities::store::{FailedTaskState, OrderRecord, OwedTask};
 use pizza_domain::{CancelReason, MoneyState, OrderStatus, PointsState, Size};
+use pizza_store::{FailedTaskState, OrderRecord, OwedTask};
 
 use super::proto::{self, GetOrderRequest, GetOrderResponse};
 use super::timestamp;

@@ -2,8 +2,8 @@
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use pizza_activities::store::OrderChange;
 use pizza_domain::InvalidField;
+use pizza_store::OrderChange;
 use tonic::Status;
 
 use super::get_order::{money, points, size, status};

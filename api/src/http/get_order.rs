@@ -7,8 +7,8 @@ use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use http::header;
 use http::request::Parts;
-use pizza_activities::store::{OrderRecord, OwedTask};
 use pizza_domain::CancelReason;
+use pizza_store::{OrderRecord, OwedTask};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
-use pizza_activities::store::OrderChange;
+use pizza_store::OrderChange;
 use serde::Serialize;
 use utoipa::ToSchema;
 

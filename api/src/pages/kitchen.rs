@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures::FutureExt;
 use maud::{Markup, html};
-use pizza_activities::store::now_ms;
 use pizza_domain::{KitchenReport, KitchenSimulation, OrderId, Rejection, TicketReport};
+use pizza_store::now_ms;
 
 use super::form::Submitted;
 use super::layout::{Page, Section, Site};

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use pizza_activities::store::now_ms;
+use pizza_store::now_ms;
 
 use super::assets::{SCRIPT_NAME, STYLE};
 use super::form::TOKEN;

@@ -14,7 +14,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
 use maud::Markup;
-use pizza_activities::store::now_ms;
+use pizza_store::now_ms;
 use serde_json::json;
 
 use super::session::Visitor;

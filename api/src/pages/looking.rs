@@ -8,7 +8,7 @@ use axum::response::Response;
 use futures::future::BoxFuture;
 use futures::stream;
 use maud::Markup;
-use pizza_activities::store::now_ms;
+use pizza_store::now_ms;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::layout::Site;

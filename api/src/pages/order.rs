@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures::stream;
 use maud::{Markup, html};
-use pizza_activities::store::{FailedTaskState, OrderRecord, OwedTask, now_ms};
 use pizza_domain::{MoneyState, OrderId, OrderStatus, PointsState, Quantity, Size};
+use pizza_store::{FailedTaskState, OrderRecord, OwedTask, now_ms};
 use tokio::time::sleep;
 
 use super::form::Submitted;

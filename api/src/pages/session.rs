@@ -19,7 +19,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::request::Parts;
-use pizza_activities::store::{Session as KeptSession, now_ms};
+use pizza_store::{Session as KeptSession, now_ms};
 use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;

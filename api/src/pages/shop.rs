@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use futures::stream::{self, SelectAll};
 use futures::{Stream, StreamExt};
 use maud::{Markup, html};
-use pizza_activities::store::now_ms;
 use pizza_domain::{CustomerId, ErrorOnStep, OrderId, Pace, Quantity, Size};
+use pizza_store::now_ms;
 use uuid::Uuid;
 
 use super::form::{KEY, Submitted, key_field};

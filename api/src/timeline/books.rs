@@ -1,10 +1,10 @@
 //! What happened to an order, by the store.
 
-use pizza_activities::store::{
+use pizza_domain::{Money, MoneyState, PointsState};
+use pizza_store::{
     AmendmentEvent, BusinessHistory, ChangeEvent, FailedTaskState, LedgerEvent, NotificationEvent,
     ParkedTaskEvent, PizzaThen, ReportEvent,
 };
-use pizza_domain::{Money, MoneyState, PointsState};
 
 use super::{Detail, Entry, Kind, Outcome};
 

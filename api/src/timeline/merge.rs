@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use failure_queue::names::workflow_type::FAILED_TASK;
-use pizza_activities::store::{BusinessHistory, FailedTaskState, PizzaThen};
 use pizza_domain::{Order, OrderId};
+use pizza_store::{BusinessHistory, FailedTaskState, PizzaThen};
 use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
 use temporalio_common::protos::temporal::api::history::v1::{
     History, WorkflowExecutionStartedEventAttributes,
@@ -176,7 +176,7 @@ const fn rank(entry: &Entry) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use pizza_activities::store::{ChangeEvent, LedgerEvent, ParkedTaskEvent, ReportEvent};
+    use pizza_store::{ChangeEvent, LedgerEvent, ParkedTaskEvent, ReportEvent};
 
     use super::*;
     use crate::timeline::Source;

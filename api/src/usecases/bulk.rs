@@ -5,8 +5,8 @@ use failure_queue::{
     BulkAction, BulkFilter, BulkProgress, BulkRequest, DiscardRequest, RedriveRequest,
 };
 use futures::{StreamExt, stream};
-use pizza_activities::store::now_ms;
 use pizza_domain::{InvalidField, composed};
+use pizza_store::now_ms;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use failure_queue::AutoRedrive;
 use failure_queue::client::{FailureQueues, QueueStats};
 use futures::future::{join_all, try_join_all};
-use pizza_activities::store::{Waiting, now_ms};
+use pizza_store::{Waiting, now_ms};
 use pizza_workflows::parking::MessageType;
 
 use super::{UseCaseError, UseCases};

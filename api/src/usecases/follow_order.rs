@@ -1,8 +1,8 @@
 //! Tells where an order is right now, for those who look on.
 
 use futures::future::join_all;
-use pizza_activities::store::OwedTask;
 use pizza_domain::OrderId;
+use pizza_store::OwedTask;
 
 use super::histories::Runs;
 use super::paused::workflows_of;

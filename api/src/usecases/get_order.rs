@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use pizza_activities::store::{OrderRecord, OwedTask, now_ms};
 use pizza_domain::{MoneyState, Order, OrderId, OrderStatus, PointsState};
+use pizza_store::{OrderRecord, OwedTask, now_ms};
 use uuid::Uuid;
 
 use super::{UseCaseError, UseCases};

@@ -1,7 +1,7 @@
 //! Tells what happened to an order.
 
-use pizza_activities::store::{BusinessHistory, OrderRecord, PizzaThen};
 use pizza_domain::OrderId;
+use pizza_store::{BusinessHistory, OrderRecord, PizzaThen};
 
 use super::histories::Runs;
 use super::{UseCaseError, UseCases};

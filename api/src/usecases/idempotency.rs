@@ -6,9 +6,9 @@
 //! once. So nothing has to be known of how far the first attempt came.
 
 use futures::future::try_join_all;
-use pizza_activities::meters::Replay;
-use pizza_activities::store::KeptRequest;
 use pizza_domain::{Amendment, CustomerId, ErrorOnStep, Flavour, OrderId, OrderRequest};
+use pizza_store::KeptRequest;
+use pizza_store::meters::Replay;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;

@@ -1,8 +1,8 @@
 //! Lists parked tasks.
 
 use failure_queue::client::{ListedTask, Page, StateFilter, TaskFilter};
-use pizza_activities::store::now_ms;
 use pizza_domain::InvalidField;
+use pizza_store::now_ms;
 
 use super::cursor::Mark;
 use super::failures::FailureFilter;

@@ -1,8 +1,8 @@
 //! Lists orders.
 
 use jiff::Timestamp;
-use pizza_activities::store::{OrderFilter, OrderPosition, OrderRecord};
 use pizza_domain::{CustomerId, Flavour, InvalidField, OrderStatus, Step};
+use pizza_store::{OrderFilter, OrderPosition, OrderRecord};
 
 use super::cursor::Mark;
 use super::failures::invalid_cursor;

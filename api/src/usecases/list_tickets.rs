@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use pizza_activities::store::{OpenTicket, TicketPlace, now_ms};
 use pizza_domain::{Flavour, InvalidField, KitchenReport, OrderId, Size};
+use pizza_store::{OpenTicket, TicketPlace, now_ms};
 use sha2::{Digest, Sha256};
 
 use super::failures::invalid_cursor;

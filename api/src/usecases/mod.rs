@@ -35,8 +35,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use failure_queue::MOST_REDRIVES;
-use pizza_activities::store::{Store, StoreError};
 use pizza_domain::{InvalidField, Menu, OrderId, OrderStatus, Pace, ReportRefusal, StageDeadlines};
+use pizza_store::{Store, StoreError};
 
 use pizza_workflows::ChangeRefusal;
 

@@ -1,12 +1,12 @@
 //! Places an order, or, for `ALL`, one for each scenario.
 
 use futures::future::join_all;
-use pizza_activities::meters;
-use pizza_activities::store::now_ms;
 use pizza_domain::{
     CustomerId, ErrorOnStep, Flavour, InvalidField, Order, OrderId, OrderRequest, Pace, Quantity,
     Simulation, Size,
 };
+use pizza_store::meters;
+use pizza_store::now_ms;
 
 use super::idempotency::new_orders;
 use super::{IdempotencyKey, TemporalError, UseCaseError, UseCases, Violation};

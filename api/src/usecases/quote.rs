@@ -1,7 +1,7 @@
 //! Tells what an order would cost.
 
-use pizza_activities::store::now_ms;
 use pizza_domain::{Money, Order, OrderId, Prices};
+use pizza_store::now_ms;
 use uuid::Uuid;
 
 use super::place_order::parse;

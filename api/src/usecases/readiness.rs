@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pizza_activities::store::StoreError;
+use pizza_store::StoreError;
 use tokio::time::timeout;
 
 use super::{TemporalError, UseCaseError, UseCases};

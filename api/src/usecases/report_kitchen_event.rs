@@ -1,9 +1,9 @@
 //! Hands the kitchen's word to the saga.
 
-use pizza_activities::meters::Replay;
 use pizza_domain::{
     InvalidField, KitchenReport, OrderId, OrderStatus, ReportRefusal, TicketProgress, TicketReport,
 };
+use pizza_store::meters::Replay;
 
 use super::temporal::{Fulfilment, Report, TemporalError};
 use super::{UseCaseError, UseCases, Violation};

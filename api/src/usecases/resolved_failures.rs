@@ -1,6 +1,6 @@
 //! Lists the parked tasks that are over: what operators did lately.
 
-use pizza_activities::store::{ResolvedPosition, ResolvedTask};
+use pizza_store::{ResolvedPosition, ResolvedTask};
 
 use super::cursor::Mark;
 use super::failures::invalid_cursor;

@@ -3,7 +3,7 @@
 use failure_queue::TaskView;
 use failure_queue::client::ListedTask;
 use futures::{StreamExt, stream};
-use pizza_activities::store::OrderRecord;
+use pizza_store::OrderRecord;
 use tokio::time::{Instant, timeout_at};
 
 use super::failures::{FailureId, order_and_customer};

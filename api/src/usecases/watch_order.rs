@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use pizza_activities::store::{OrderChange, StoreError};
 use pizza_domain::OrderId;
+use pizza_store::{OrderChange, StoreError};
 use tokio::time::sleep;
 
 use super::{UseCaseError, UseCases};

@@ -233,7 +233,7 @@ async fn an_answer_says_how_old_it_is() {
     let (header, body) = look(0).await;
     assert!(header > 1_000_000 && body >= header as f64 && body < header as f64 + 1.0);
     assert!(look(0).await.1 >= body, "it does not get younger");
-    let ahead = pizza_activities::store::now_ms() + 60_000;
+    let ahead = pizza_store::now_ms() + 60_000;
     shop.change_at(&id(1), "Cancelled", ahead).await;
     assert_eq!(look(1).await, (0, 0.0), "another clock is ahead");
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures::StreamExt;
-use pizza_activities::store::{StoreOptions, now_ms};
+use pizza_store::{StoreOptions, now_ms};
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use sse_stream::SseStream;

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use pizza_activities::store::StoreOptions;
 use pizza_api::proto::menu_service_client::MenuServiceClient;
 use pizza_api::proto::order_service_client::OrderServiceClient;
 use pizza_api::proto::place_order_request::ErrorOnStep;
 use pizza_api::proto::{GetMenuRequest, PlaceOrderRequest, PlaceOrderResponse};
 use pizza_domain::{Menu, MenuItem, Money, Pace, Prices};
+use pizza_store::StoreOptions;
 use reqwest::Response;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};

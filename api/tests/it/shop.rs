@@ -1,6 +1,6 @@
 //! Orders as a worker would write them, whose functions for that are its own.
 
-use pizza_activities::store::now_ms;
+use pizza_store::now_ms;
 use sqlx::any::install_default_drivers;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pizza_activities::store::StoreOptions;
+use pizza_store::StoreOptions;
 use postgres_dev_server::{PostgresServer, locate};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};

@@ -4,9 +4,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pizza_activities::store::{Store, StoreOptions};
 use pizza_api::usecases::TemporalGateway;
 use pizza_api::{Gateway, KeyHash, Limits, Role};
+use pizza_store::{Store, StoreOptions};
 use reqwest::{Method, Response};
 use serde_json::Value;
 use tempfile::TempDir;

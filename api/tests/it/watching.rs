@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures::StreamExt;
-use pizza_activities::store::now_ms;
 use pizza_api::{KeyHash, Limits, Role};
+use pizza_store::now_ms;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use sse_stream::SseStream;

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use pizza_activities::store::{Account, Store, now_ms};
+use pizza_store::{Account, Store, now_ms};
 
 use crate::client::output;
 use crate::store_args::StoreArgs;

@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use pizza_activities::store::{
-    Account, AdjustmentRow, CancelRow, ContentRow, FailedTaskRow, FailedTaskState, LedgerRow,
-    RecordRow, ReportRow, StandingRow,
-};
 use pizza_domain::{
     CancelReason, InvalidField, KitchenReport, Money, MoneyState, OrderId, OrderStatus, PointsState,
+};
+use pizza_store::{
+    Account, AdjustmentRow, CancelRow, ContentRow, FailedTaskRow, FailedTaskState, LedgerRow,
+    RecordRow, ReportRow, StandingRow,
 };
 use pizza_workflows::names::{CANCELLED_BY_CUSTOMER, cancel_code, failed_task_workflow_id};
 use pizza_workflows::parking::MessageType;

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pizza_activities::store::{
+use pizza_domain::{KitchenReport, OrderStatus};
+use pizza_store::{
     Account, AdjustmentRow, AmendmentRow, CancelRow, ChangeRow, ContentRow, FailedTaskRow,
     LedgerRow, NotificationRow, RecordRow, ReportRow, StandingRow, TicketRow,
 };
-use pizza_domain::{KitchenReport, OrderStatus};
 
 use super::persisting;
 use super::rules::{

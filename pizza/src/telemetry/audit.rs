@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge};
-use pizza_activities::meters;
-use pizza_activities::store::Store;
+use pizza_store::Store;
+use pizza_store::meters;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::books::seconds_since_epoch;

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use metrics::gauge;
-use pizza_activities::meters::{self, Metric};
-use pizza_activities::store::{Store, StoreError, Waiting, now_ms};
 use pizza_domain::OrderStatus;
+use pizza_store::meters::{self, Metric};
+use pizza_store::{Store, StoreError, Waiting, now_ms};
 use pizza_workflows::parking::MessageType;
 use tokio::time::{MissedTickBehavior, interval};
 

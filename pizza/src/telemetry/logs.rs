@@ -32,7 +32,7 @@ use crate::streams::LogLine;
 /// What is logged unless `RUST_LOG` says otherwise. That a collector is away
 /// we say ourselves, and not for each batch.
 const DEFAULT_FILTER: &str =
-    "warn,opentelemetry_otlp=off,pizza=info,pizza_api=info,pizza_activities=info";
+    "warn,opentelemetry_otlp=off,pizza=info,pizza_api=info,pizza_activities=info,pizza_store=info";
 
 /// Chooses what is logged.
 const FILTER: &str = "RUST_LOG";

@@ -9,8 +9,8 @@ use clap::Args;
 use metrics::{Unit, counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
-use pizza_activities::meters::{self, Kind, Metric, Process};
-use pizza_activities::store::Store;
+use pizza_store::Store;
+use pizza_store::meters::{self, Kind, Metric, Process};
 use pizza_workflows::names::task_queue;
 use pizza_workflows::parking::MessageType;
 use temporalio_common::telemetry::metrics::{
@@ -295,7 +295,7 @@ mod tests {
     fn docs_list_every_metric() {
         let mut expected = String::from(
             "# Metrics\n\nWhat `/metrics` of a gateway and of a worker has of the product. \
-             Made from `activities/src/meters.rs`; what it is for stands in \
+             Made from `store/src/meters.rs`; what it is for stands in \
              [observability.md](observability.md).\n\n\
              | metric | kind | labels | exported by | what it says |\n|---|---|---|---|---|\n",
         );

@@ -116,7 +116,7 @@ fn is_a_request(metadata: &Metadata<'_>) -> bool {
 }
 
 fn is_of_the_store(metadata: &Metadata<'_>) -> bool {
-    metadata.is_span() && metadata.target().starts_with("pizza_activities")
+    metadata.is_span() && metadata.target().starts_with("pizza_store")
 }
 
 fn is_of_interest_to_traces(metadata: &Metadata<'_>) -> tracing::subscriber::Interest {

@@ -12,13 +12,13 @@ use failure_queue::worker::FailureQueueActivities;
 use failure_queue::{
     BulkWorkflow, FailedTaskWorkflow, FailureQueueWorkflow, count_dropped_messages,
 };
-use pizza_activities::meters;
-use pizza_activities::store::Store;
 use pizza_activities::{
     BranchActivities, CustomerActivities, KitchenActivities, LoyaltyActivities, OrderActivities,
     Parties, PaymentActivities, ReconciliationActivities,
 };
 use pizza_api::usecases::failure_queues;
+use pizza_store::Store;
+use pizza_store::meters;
 use pizza_workflows::names::task_queue;
 use pizza_workflows::{FulfilmentWorkflow, LoyaltyWorkflow, OrderWorkflow, ReconciliationWorkflow};
 use temporalio_client::Client;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use maud::{Markup, html};
-use pizza_activities::store::{ResolvedTask, now_ms};
+use pizza_store::{ResolvedTask, now_ms};
 
 use super::super::layout::Site;
 use super::super::text::ago;

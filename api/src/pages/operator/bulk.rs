@@ -10,7 +10,7 @@ use failure_queue::names::bulk_workflow_id;
 use failure_queue::{BulkAction, BulkProgress};
 use futures::FutureExt;
 use maud::{Markup, html};
-use pizza_activities::store::now_ms;
+use pizza_store::now_ms;
 use uuid::Uuid;
 
 use super::super::form::{KEY, key_field};

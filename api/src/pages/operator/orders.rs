@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
-use pizza_activities::store::{OrderRecord, now_ms};
 use pizza_domain::{MoneyState, OrderId, OrderStatus, PointsState, Step};
+use pizza_store::{OrderRecord, now_ms};
 use pizza_workflows::names::{fulfilment_workflow_id, loyalty_workflow_id, order_workflow_id};
 
 use super::super::layout::Site;

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use failure_queue::{AutoRedrive, PolicyChange, QueuePolicy};
 use maud::{Markup, html};
-use pizza_activities::store::now_ms;
+use pizza_store::now_ms;
 
 use super::super::layout::Site;
 use super::super::text::{ago, count};

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use futures::FutureExt;
 use maud::{Markup, html};
-use pizza_activities::store::now_ms;
+use pizza_store::now_ms;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -199,7 +199,7 @@ fn oldest(so_far: &QueuesSoFar, queue: &QueueSoFar, at_ms: i64) -> Markup {
 #[cfg(test)]
 mod tests {
     use failure_queue::client::QueueStats;
-    use pizza_activities::store::Waiting;
+    use pizza_store::Waiting;
     use pizza_workflows::parking::MessageType;
 
     use super::*;

@@ -11,7 +11,7 @@ use failure_queue::{
 };
 use futures::FutureExt;
 use maud::{Markup, html};
-use pizza_activities::store::{OrderRecord, now_ms};
+use pizza_store::{OrderRecord, now_ms};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 

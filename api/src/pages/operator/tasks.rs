@@ -7,7 +7,7 @@ use axum::response::Response;
 use failure_queue::BulkAction;
 use failure_queue::client::StateFilter;
 use maud::{Markup, html};
-use pizza_activities::store::now_ms;
+use pizza_store::now_ms;
 
 use super::super::layout::Site;
 use super::filter::Typed;

@@ -2,8 +2,8 @@
 
 use failure_queue::{AutoRedrive, StepFailure, StoredPayload, TaskState, TaskView};
 use maud::{Markup, html};
-use pizza_activities::store::{FailedTaskState, OrderRecord};
 use pizza_domain::Money;
+use pizza_store::{FailedTaskState, OrderRecord};
 use pizza_workflows::parking::MessageType;
 use serde_json::Value;
 

@@ -5,8 +5,8 @@ mod svg;
 #[cfg(test)]
 mod tests;
 
-use pizza_activities::store::OrderRecord;
 use pizza_domain::{KitchenReport, MoneyState, OrderStatus, PointsState, Step};
+use pizza_store::OrderRecord;
 use pizza_workflows::names::CANCELLED_BY_CUSTOMER;
 use pizza_workflows::parking::MessageType;
 use pizza_workflows::saga::{STATIONS, Station};

@@ -17,7 +17,7 @@ const KEY_BYTES: usize = 32;
 const ID_LENGTH: usize = 64;
 
 /// What aliases are made with, which must not be the key that encrypts.
-const ALIAS_PURPOSE: &[u8] = b"payload-codec/alias/1";
+const ALIAS_PURPOSE: &[u8] = b"crates/payload-codec/alias/1";
 
 /// The name of a key. It stands beside everything that the key encrypted, so
 /// it is no secret.

@@ -54,11 +54,15 @@ pub struct OrderRecord {
 
 /// What a step changes about an order. What is none stays as it is.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Change {
-    pub(crate) status: Option<OrderStatus>,
-    pub(crate) money: Option<MoneyState>,
-    pub(crate) points: Option<PointsState>,
-    pub(crate) cancelled: Option<CancelReason>,
+pub struct Change {
+    /// Where it stands.
+    pub status: Option<OrderStatus>,
+    /// What became of the money.
+    pub money: Option<MoneyState>,
+    /// What became of the points.
+    pub points: Option<PointsState>,
+    /// Why it is cancelled.
+    pub cancelled: Option<CancelReason>,
 }
 
 impl From<OrderStatus> for Change {
@@ -95,11 +99,11 @@ impl Store {
 
     /// Writes an order as Pending. Writing it again changes nothing. Gives what
     /// was written before; none when nothing was.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.create_order", level = "debug", skip_all)]
-    pub(crate) async fn create_order(
-        &self,
-        order: &Order,
-    ) -> Result<Option<EarlierRun>, StoreError> {
+    pub async fn create_order(&self, order: &Order) -> Result<Option<EarlierRun>, StoreError> {
         self.within(async {
             let mut transaction = self.begin(order.order_id).await?;
             let is_new = insert(&mut transaction, order).await?;
@@ -116,8 +120,11 @@ impl Store {
 
     /// What was written of an order by the runs of its workflow so far; none
     /// when nothing was.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.earlier_run", level = "debug", skip_all)]
-    pub(crate) async fn earlier_run(&self, id: OrderId) -> Result<Option<EarlierRun>, StoreError> {
+    pub async fn earlier_run(&self, id: OrderId) -> Result<Option<EarlierRun>, StoreError> {
         self.within(async {
             let mut connection = self.pool.acquire().await?;
             earlier_run(&mut connection, id).await
@@ -128,8 +135,11 @@ impl Store {
     /// What was written of an order by earlier runs of its workflow, when this
     /// one takes over: from now on none of them amends it. One that is asked
     /// for twice by the same run uses up one number of an amendment.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.take_over", level = "debug", skip_all)]
-    pub(crate) async fn take_over(
+    pub async fn take_over(
         &self,
         id: OrderId,
         run: &str,
@@ -157,8 +167,11 @@ impl Store {
     /// Changes an order. A status that the order may not take any more is
     /// passed over, as are money and points that would go back, and a change
     /// that changes nothing.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.change_order", level = "debug", skip_all)]
-    pub(crate) async fn change_order(
+    pub async fn change_order(
         &self,
         id: OrderId,
         change: impl Into<Change>,
@@ -174,8 +187,11 @@ impl Store {
     }
 
     /// Writes a status, and the kitchen report that brought it about.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.set_order_status", level = "debug", skip_all)]
-    pub(crate) async fn set_order_status(&self, change: &StatusChange) -> Result<(), StoreError> {
+    pub async fn set_order_status(&self, change: &StatusChange) -> Result<(), StoreError> {
         self.within(async {
             let id = change.order_id;
             let mut transaction = self.begin(id).await?;
@@ -197,8 +213,11 @@ impl Store {
     }
 
     /// Ends an order as Cancelled; writes it first where its creation failed.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.cancel_order", level = "debug", skip_all)]
-    pub(crate) async fn cancel_order(
+    pub async fn cancel_order(
         &self,
         order: &Order,
         reason: CancelReason,

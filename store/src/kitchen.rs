@@ -61,12 +61,11 @@ impl Store {
     /// Books a ticket. Booking it again changes nothing. Whether it is to be
     /// worked on: one that was withdrawn or rejected, also before it came,
     /// stays so.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.book_ticket", level = "debug", skip_all)]
-    pub(crate) async fn book_ticket(
-        &self,
-        ticket: &Ticket,
-        silent: bool,
-    ) -> Result<bool, StoreError> {
+    pub async fn book_ticket(&self, ticket: &Ticket, silent: bool) -> Result<bool, StoreError> {
         self.within(async {
         let now = now_ms();
         let mut transaction = self.begin(ticket.order_id).await?;
@@ -193,8 +192,11 @@ impl Store {
 
     /// Writes a kitchen report that was taken: to the list of reports, to the
     /// order's record, to the ticket.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.record_report", level = "debug", skip_all)]
-    pub(crate) async fn record_report(&self, report: &RecordedReport) -> Result<(), StoreError> {
+    pub async fn record_report(&self, report: &RecordedReport) -> Result<(), StoreError> {
         self.within(async {
             let mut transaction = self.begin(report.order_id).await?;
             list_report(
@@ -225,8 +227,11 @@ impl Store {
     }
 
     /// Changes what a ticket is about that the kitchen has not accepted.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.amend_ticket", level = "debug", skip_all)]
-    pub(crate) async fn amend_ticket(&self, ticket: &Ticket) -> Result<(), StoreError> {
+    pub async fn amend_ticket(&self, ticket: &Ticket) -> Result<(), StoreError> {
         self.within(async {
             sqlx::query(
                 "UPDATE kitchen_tickets SET flavour = $1, size = $2, quantity = $3, due_at_ms = $4 \
@@ -246,8 +251,11 @@ impl Store {
 
     /// Ends the work on a ticket, unless it is done. One that is still on its
     /// way to the kitchen is not worked on when it arrives.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.withdraw_ticket", level = "debug", skip_all)]
-    pub(crate) async fn withdraw_ticket(&self, order: OrderId) -> Result<(), StoreError> {
+    pub async fn withdraw_ticket(&self, order: OrderId) -> Result<(), StoreError> {
         self.within(async {
             let mut transaction = self.begin(order).await?;
             sqlx::query(

@@ -118,8 +118,11 @@ impl Store {
     /// owes, as one. It may be told twice, and late: of two changes the later
     /// one holds, whichever is told last, so that what is over stays over. A
     /// later run of the same order may park the same task anew.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.record_failed_task", level = "debug", skip_all)]
-    pub(crate) async fn record_failed_task(&self, change: &TaskChange) -> Result<(), StoreError> {
+    pub async fn record_failed_task(&self, change: &TaskChange) -> Result<(), StoreError> {
         self.within(async {
             let order = order_of(change)?;
             let mut transaction = self.begin(order).await?;

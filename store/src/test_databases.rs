@@ -22,7 +22,7 @@ macro_rules! on_each_engine {
         mod sqlite {
             $(#[tokio::test]
             async fn $promise() {
-                let engine = crate::store::test_databases::TestEngine::Sqlite;
+                let engine = crate::test_databases::TestEngine::Sqlite;
                 super::$promise(engine).await;
             })+
         }
@@ -30,7 +30,7 @@ macro_rules! on_each_engine {
         mod postgres {
             $(#[tokio::test]
             async fn $promise() {
-                let engine = crate::store::test_databases::TestEngine::Postgres;
+                let engine = crate::test_databases::TestEngine::Postgres;
                 super::$promise(engine).await;
             })+
         }

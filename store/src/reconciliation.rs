@@ -15,8 +15,11 @@ const OPEN: &str = "SELECT updated_at_ms, order_id FROM orders \
 impl Store {
     /// The orders without an end that have not changed since, the longest
     /// unchanged first, after a place; no more than `limit`.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.open_orders", level = "debug", skip_all)]
-    pub(crate) async fn open_orders(
+    pub async fn open_orders(
         &self,
         unchanged_since_ms: i64,
         after: &Place,
@@ -42,8 +45,11 @@ impl Store {
     }
 
     /// Whether a customer was told of the end of an order.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.was_told", level = "debug", skip_all)]
-    pub(crate) async fn was_told(&self, id: OrderId) -> Result<bool, StoreError> {
+    pub async fn was_told(&self, id: OrderId) -> Result<bool, StoreError> {
         self.within(async {
             let told = sqlx::query("SELECT 1 FROM notifications WHERE order_id = $1")
                 .bind(id.to_string())

@@ -29,8 +29,11 @@ pub enum Reclaim {
 impl Store {
     /// Books an award, unless the order's award was called off. Booking it
     /// again changes nothing.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.book_award", level = "debug", skip_all)]
-    pub(crate) async fn book_award(&self, points: &Points) -> Result<Award, StoreError> {
+    pub async fn book_award(&self, points: &Points) -> Result<Award, StoreError> {
         self.within(async {
             let mut transaction = self.begin(points.order_id).await?;
             let award = match booked(&mut transaction, points.order_id, "void").await? {
@@ -50,8 +53,11 @@ impl Store {
     /// there: one that waits in a failure queue must not be given after its
     /// order was rolled back. Takes back what was awarded, whatever the
     /// caller believes.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.book_reclaim", level = "debug", skip_all)]
-    pub(crate) async fn book_reclaim(&self, points: &Points) -> Result<Reclaim, StoreError> {
+    pub async fn book_reclaim(&self, points: &Points) -> Result<Reclaim, StoreError> {
         self.within(async {
             let mut transaction = self.begin(points.order_id).await?;
             let reclaim = match booked(&mut transaction, points.order_id, "award").await? {

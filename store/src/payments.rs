@@ -20,8 +20,11 @@ pub enum Refund {
 impl Store {
     /// Books a charge, unless the order's charge was called off. Whether it
     /// stands, booked now or before.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.book_charge", level = "debug", skip_all)]
-    pub(crate) async fn book_charge(&self, payment: &Payment) -> Result<bool, StoreError> {
+    pub async fn book_charge(&self, payment: &Payment) -> Result<bool, StoreError> {
         self.within(async {
             let mut transaction = self.begin(payment.order_id).await?;
             let void = booked(&mut transaction, payment.order_id, "void").await?;
@@ -37,8 +40,11 @@ impl Store {
 
     /// Books a refund of what was charged, whatever the caller believes that
     /// is, or calls off the charge that is not there.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.book_refund", level = "debug", skip_all)]
-    pub(crate) async fn book_refund(&self, payment: &Payment) -> Result<Refund, StoreError> {
+    pub async fn book_refund(&self, payment: &Payment) -> Result<Refund, StoreError> {
         self.within(async {
             let id = payment.order_id;
             let mut transaction = self.begin(id).await?;

@@ -95,7 +95,7 @@ async fn every_table_of_the_schema_is_looked_for() {
         .fetch_all(&store.pool)
         .await
         .expect("tables");
-    assert_eq!(tables, crate::store::TABLES);
+    assert_eq!(tables, crate::TABLES);
 }
 
 #[tokio::test]

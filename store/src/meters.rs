@@ -348,7 +348,7 @@ impl Replay {
 
 /// What became of an order that was held against Temporal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reconciled {
+pub enum Reconciled {
     DeliveryConfirmed,
     Cancelled,
     RolledBack,
@@ -365,7 +365,7 @@ impl Reconciled {
         "stuck",
     ];
 
-    pub(crate) fn count(self) {
+    pub fn count(self) {
         counter!(ORDERS_RECONCILED.name, "outcome" => Self::NAMES[self as usize]).increment(1);
     }
 }

@@ -45,11 +45,11 @@ struct Entry<'a> {
 impl Store {
     /// Writes what the customer amended, unless it was called off or the order
     /// is over. Writing it again changes nothing.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.record_amendment", level = "debug", skip_all)]
-    pub(crate) async fn record_amendment(
-        &self,
-        recorded: &RecordedAmendment,
-    ) -> Result<(), StoreError> {
+    pub async fn record_amendment(&self, recorded: &RecordedAmendment) -> Result<(), StoreError> {
         self.within(async {
             let order = &recorded.order;
             let mut transaction = self.begin(order.order_id).await?;
@@ -84,8 +84,11 @@ impl Store {
 
     /// Books the difference to an amended order's price, unless that, or the
     /// whole payment, was called off. Whether it stands, booked now or before.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.book_payment_adjustment", level = "debug", skip_all)]
-    pub(crate) async fn book_payment_adjustment(
+    pub async fn book_payment_adjustment(
         &self,
         adjustment: &PaymentAdjustment,
     ) -> Result<bool, StoreError> {
@@ -96,8 +99,11 @@ impl Store {
     }
 
     /// Takes a difference back, and keeps it from being booked.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.void_payment_adjustment", level = "debug", skip_all)]
-    pub(crate) async fn void_payment_adjustment(
+    pub async fn void_payment_adjustment(
         &self,
         adjustment: &PaymentAdjustment,
     ) -> Result<(), StoreError> {
@@ -106,8 +112,11 @@ impl Store {
 
     /// Books the points that an amended order earns more or less, unless they
     /// were called off. Whether that stands, booked now or before.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.book_points_adjustment", level = "debug", skip_all)]
-    pub(crate) async fn book_points_adjustment(
+    pub async fn book_points_adjustment(
         &self,
         adjustment: &PointsAdjustment,
     ) -> Result<bool, StoreError> {
@@ -116,8 +125,11 @@ impl Store {
     }
 
     /// Takes an adjustment of points back, and keeps it from being booked.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.void_points_adjustment", level = "debug", skip_all)]
-    pub(crate) async fn void_points_adjustment(
+    pub async fn void_points_adjustment(
         &self,
         adjustment: &PointsAdjustment,
     ) -> Result<(), StoreError> {

@@ -6,11 +6,11 @@ use super::{Store, StoreError, now_ms};
 
 impl Store {
     /// Books that a customer was told. Booking it again changes nothing.
+    ///
+    /// # Errors
+    /// When the store does not answer.
     #[tracing::instrument(name = "store.book_notification", level = "debug", skip_all)]
-    pub(crate) async fn book_notification(
-        &self,
-        notification: &Notification,
-    ) -> Result<(), StoreError> {
+    pub async fn book_notification(&self, notification: &Notification) -> Result<(), StoreError> {
         self.within(async {
             sqlx::query(
                 "INSERT INTO notifications \

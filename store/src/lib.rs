@@ -19,6 +19,7 @@ mod kitchen_simulation;
 mod list_orders;
 mod loyalty;
 mod measures;
+pub mod meters;
 mod options;
 mod orders;
 mod payments;
@@ -28,7 +29,7 @@ mod resolved_tasks;
 mod sessions;
 mod sqlite;
 #[cfg(test)]
-pub(crate) mod test_databases;
+mod test_databases;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -57,8 +58,7 @@ pub use list_orders::{OrderFilter, OrderPosition};
 pub use loyalty::{Award, Reclaim};
 pub use measures::{Connections, Waiting};
 pub use options::StoreOptions;
-pub(crate) use orders::Change;
-pub use orders::OrderRecord;
+pub use orders::{Change, OrderRecord};
 pub use payments::Refund;
 pub use resolved_tasks::{ResolvedPosition, ResolvedTask};
 pub use sessions::Session;
