@@ -7,9 +7,10 @@ use crate::harness::grpc::{Grpc, code_of};
 use crate::harness::process::Process;
 use crate::harness::world::OPERATOR_KEY;
 use crate::harness::{SOON, Setup, World, folder};
+use pizza_api::proto;
 use pizza_api::proto::order_service_client::OrderServiceClient;
 use pizza_api::proto::{GetOrderRequest, PlaceOrderRequest};
-use pizza_api::{KeyHash, proto};
+use pizza_app::keys::KeyHash;
 use tonic::Status;
 
 const ANN: &str = "pizza_cu_ann-of-the-journeys";

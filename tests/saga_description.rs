@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use pizza_api::timeline::{Entry, Kind, Outcome, Timeline};
+use pizza_app::timeline::{Entry, Kind, Outcome, Timeline};
 use pizza_domain::Step;
 use pizza_workflows::names::{activity, workflow_type};
 use pizza_workflows::saga::{STATIONS, Station};

@@ -9,8 +9,9 @@ use futures::StreamExt;
 use http::{HeaderMap, header};
 use hyper::body::Body as _;
 
-use crate::grpc;
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
+use crate::routes;
+use pizza_contract::ErrorCode;
 
 /// How much of a body that is too large is read and thrown away, in bytes.
 /// Many clients look for an answer only after they have sent everything.
@@ -26,8 +27,8 @@ const GRPC_PREFIX_BYTES: usize = 5;
 /// [`ErrorCode::BodyTooLarge`] when the body is larger,
 /// [`ErrorCode::InvalidRequest`] when it ends too early.
 pub(crate) async fn arrived(request: Request, limit: usize) -> Result<Request, Problem> {
-    let is_grpc = grpc::is_grpc(request.headers());
-    if request.body().is_end_stream() || is_grpc && grpc::takes_stream(request.uri().path()) {
+    let is_grpc = routes::is_grpc(request.headers());
+    if request.body().is_end_stream() || is_grpc && routes::takes_stream(request.uri().path()) {
         return Ok(request);
     }
     let (parts, body) = request.into_parts();

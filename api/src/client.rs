@@ -5,11 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use http::Request;
 
-use crate::gateway::App;
-use crate::keys::{Principal, Role};
-use crate::operator::bearer;
-use crate::pages;
 use crate::proxies::Peer;
+use pizza_app::keys::{Principal, Role};
 
 /// One client. Requests with a known key, and those of a session that was
 /// opened with one, are the key holder's, wherever they come from; all others
@@ -24,14 +21,9 @@ pub enum Client {
 }
 
 impl Client {
-    /// Who sent a request that came from `address`. It takes no look into the
-    /// store, so that finding out costs no more than a refusal.
-    pub(crate) fn of<B>(app: &App, request: &Request<B>, address: IpAddr) -> Self {
-        let keys = &app.gateway.keys;
-        let headers = request.headers();
-        let holder = bearer(headers)
-            .and_then(|key| keys.holder(key))
-            .or_else(|| pages::session_holder(app, headers));
+    /// Who sent a request that shows the key of `holder`, or came from
+    /// `address`.
+    pub(crate) fn of(holder: Option<&Principal>, address: IpAddr) -> Self {
         holder.map_or_else(|| Self::at(address), |holder| Self::Holder(holder.clone()))
     }
 

@@ -34,9 +34,10 @@ use tower::ServiceExt;
 use crate::Limits;
 use crate::client::Client;
 use crate::places::{MOMENT, Place};
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
 use crate::proxies::Peer;
 use crate::tls::Tls;
+use pizza_contract::ErrorCode;
 
 /// How much of an answer an HTTP/2 client must take before it counts as
 /// having taken something, in bytes: the size of its frames.

@@ -13,7 +13,8 @@ use crate::arrival::arrived;
 use crate::client::Client;
 use crate::connection::ExchangePlace;
 use crate::places::{Places, SharedPlaces};
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
+use pizza_contract::ErrorCode;
 
 /// What exchanges take up: a place each, and another while its request is
 /// under way. Kitchens and operators have some that nobody else can take.

@@ -1,7 +1,8 @@
 //! What the gateway is made of.
 
 use std::net::SocketAddr;
-use std::str::FromStr;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
@@ -11,20 +12,18 @@ use url::{Host, Url};
 
 use crate::client::Client;
 use crate::exchanges::Exchanges;
-use crate::feed::Feed;
-use crate::keys::{Keyring, Role};
-use crate::lately::Lately;
 use crate::limits::Limits;
-use crate::origin::OwnHosts;
-use crate::pages::QueuesSeen;
 use crate::problem::Problem;
 use crate::proxies::TrustedProxies;
+use crate::public_url::{OwnHosts, PublicUrl};
 use crate::rate_limits::{RateLimiter, RateLimits};
 use crate::refusals::Refusals;
 use crate::streams::{Place, Streams};
 use crate::tls::Tls;
-use crate::usecases::{Changes, PlaceOrder, Placed, Settings, TemporalGateway, UseCases};
-use crate::viewer::Viewer;
+use pizza_app::Feed;
+use pizza_app::access::Viewer;
+use pizza_app::keys::{Keyring, Role};
+use pizza_app::{Changes, PlaceOrder, Placed, TemporalGateway, UseCases};
 
 /// Everything that [`crate::run`] serves.
 #[derive(Clone, Debug)]
@@ -59,12 +58,7 @@ impl Gateway {
     #[must_use]
     pub fn new(temporal: TemporalGateway, store: Store) -> Self {
         Self {
-            use_cases: UseCases {
-                temporal,
-                store,
-                settings: Settings::default(),
-                missing_lately: Lately::default(),
-            },
+            use_cases: UseCases::new(temporal, store),
             keys: Keyring::default(),
             public_url: None,
             allowed_hosts: Vec::new(),
@@ -98,12 +92,28 @@ pub(crate) struct App {
     pub(crate) streams: Streams,
     /// What wakes those who watch.
     pub(crate) feed: Feed,
-    /// How the failure queues stood when somebody last looked.
-    pub(crate) queues_seen: QueuesSeen,
+}
+
+/// The gateway, as handlers share it.
+#[derive(Clone, Debug)]
+pub(crate) struct AppState(Arc<App>);
+
+impl Deref for AppState {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.0
+    }
+}
+
+impl AppState {
+    pub(crate) fn new(gateway: Gateway, local_address: SocketAddr) -> Self {
+        Self(Arc::new(App::new(gateway, local_address)))
+    }
 }
 
 impl App {
-    pub(crate) fn new(gateway: Gateway, local_address: SocketAddr) -> Self {
+    fn new(gateway: Gateway, local_address: SocketAddr) -> Self {
         let public_uri = gateway.public_url.as_ref().and_then(PublicUrl::uri);
         let base_path = public_uri.as_ref().map_or("", Uri::path);
         let base_path = base_path.trim_end_matches('/').to_owned();
@@ -127,7 +137,6 @@ impl App {
             refusals: Refusals::default(),
             streams,
             feed,
-            queues_seen: QueuesSeen::default(),
         }
     }
 
@@ -151,7 +160,7 @@ impl App {
         viewer: &Viewer,
         id: OrderId,
         after: i64,
-    ) -> Result<Option<Changes>, Problem> {
+    ) -> Result<Option<Changes<Place>>, Problem> {
         let use_cases = self.use_cases();
         let watched = use_cases.watch_order(&self.feed, viewer, id, after, place);
         Ok(watched.await?)
@@ -210,69 +219,5 @@ impl App {
     pub(crate) fn error_pages(&self) -> String {
         let base = self.gateway.public_url.as_ref();
         format!("{}/errors/", base.map_or("", |PublicUrl(base)| base))
-    }
-}
-
-/// Where clients reach the gateway, `https://pizza.example` for example; may
-/// have a path, under which a proxy serves it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicUrl(String);
-
-/// Why a text is not a [`PublicUrl`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be an http or https URL without query, such as https://pizza.example")]
-pub struct PublicUrlError;
-
-impl PublicUrl {
-    /// Its host.
-    pub(crate) fn host(&self) -> Option<Host> {
-        Url::parse(&self.0).ok()?.host().map(|host| host.to_owned())
-    }
-
-    /// Its parts.
-    fn uri(&self) -> Option<Uri> {
-        self.0.parse().ok()
-    }
-}
-
-impl FromStr for PublicUrl {
-    type Err = PublicUrlError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let uri: Uri = text.parse().map_err(|_| PublicUrlError)?;
-        let known_scheme = uri
-            .scheme()
-            .is_some_and(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS);
-        let names_user = uri
-            .authority()
-            .is_some_and(|authority| authority.as_str().contains('@'));
-        if !known_scheme || names_user || uri.query().is_some() || text.contains('#') {
-            return Err(PublicUrlError);
-        }
-        Ok(Self(text.trim_end_matches('/').to_owned()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_public_url_names_scheme_and_host_alone() {
-        for good in ["http://a", "https://pizza.example/", "http://[::1]:80/shop"] {
-            assert!(good.parse::<PublicUrl>().is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "a",
-            "/a",
-            "ftp://a",
-            "http://user:password@a",
-            "http://",
-            "http://a/?b",
-            "http://a/#b",
-        ] {
-            assert_eq!(bad.parse::<PublicUrl>(), Err(PublicUrlError), "{bad}");
-        }
     }
 }

@@ -4,8 +4,9 @@ use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::request::Parts;
 
-use crate::problem::{ErrorCode, Problem};
-use crate::usecases::{IDEMPOTENCY_KEY, IdempotencyKey};
+use crate::problem::Problem;
+use pizza_app::{IDEMPOTENCY_KEY, IdempotencyKey};
+use pizza_contract::ErrorCode;
 
 /// The client's own key for the request, if it gave one.
 pub(crate) struct Key(pub(crate) Option<IdempotencyKey>);

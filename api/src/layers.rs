@@ -1,10 +1,8 @@
 //! What happens to every request, whichever door it takes.
 
 use std::any::Any;
-use std::fmt;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -13,33 +11,32 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::cookie::CookieJar;
 use futures::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Version, header};
 use metrics::{counter, histogram};
 use pizza_store::meters::{self, Present};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
-use uuid::Uuid;
 
 use crate::client::Client;
 use crate::connection::{ExchangePlace, LastAnswer, Serves};
-use crate::gateway::App;
-use crate::problem::{ErrorCode, Problem};
+use crate::extract::bearer;
+use crate::gateway::{App, AppState};
+use crate::problem::Problem;
 use crate::refusals::Refusal;
-use crate::{grpc, http as web, origin, pages, trace};
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest request id that is taken from a client, in characters.
-const REQUEST_ID_LENGTH: usize = 64;
+use crate::request::{ArrivedAt, REQUEST_ID, RequestId};
+use crate::{grpc, http as web, origin, pages, routes, trace};
+use pizza_app::keys::Principal;
+use pizza_contract::ErrorCode;
 
 /// Puts the layers around both doors' routes.
-pub(crate) fn around(routes: Router, app: &Arc<App>) -> Router {
-    routes.layer(from_fn_with_state(Arc::clone(app), serve))
+pub(crate) fn around(routes: Router, app: &AppState) -> Router {
+    routes.layer(from_fn_with_state(app.clone(), serve))
 }
 
 /// Serves one request: names it, bounds it, answers it, measures and logs it.
-async fn serve(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+async fn serve(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    request.extensions_mut().insert(grpc::ArrivedAt(started));
+    request.extensions_mut().insert(ArrivedAt(started));
     let about = About::new(&app, &request);
     let _under_way = Present::of(meters::REQUESTS_IN_FLIGHT);
     let span = about.span();
@@ -82,7 +79,7 @@ async fn bounded(app: &App, about: &About, mut request: Request, next: Next) -> 
         Err(problem) => return problem.into_response(),
     };
     request.extensions_mut().insert(client.clone());
-    let is_refused_unread = web::is_for_staff(&about.path) && !client.has_known_key();
+    let is_refused_unread = routes::is_for_staff(&about.path) && !client.has_known_key();
     let body_bytes = (!is_refused_unread).then_some(app.gateway.limits.body_bytes);
     let needs_room = (!about.is_probe).then_some(client);
     let answer = app.exchanges.answer(request, needs_room, body_bytes, next);
@@ -103,7 +100,7 @@ async fn bounded(app: &App, about: &About, mut request: Request, next: Next) -> 
 fn is_stream(about: &About, response: &Response) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE);
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
-        || about.is_grpc && grpc::answers_stream(&about.path)
+        || about.is_grpc && routes::answers_stream(&about.path)
 }
 
 /// Whether a request was turned away for want of a known key.
@@ -158,6 +155,16 @@ struct About {
     serves: Serves,
 }
 
+/// The holder of the key that a request shows, or of that which its session was
+/// opened with. It takes no look into the store, so that finding out costs no
+/// more than a refusal.
+fn holder<'a>(app: &'a App, headers: &HeaderMap) -> Option<&'a Principal> {
+    let keys = &app.gateway.keys;
+    bearer(headers)
+        .and_then(|key| keys.holder(key))
+        .or_else(|| pages::session_holder(app, headers))
+}
+
 impl About {
     fn new(app: &App, request: &Request) -> Self {
         let path = request.uri().path();
@@ -166,7 +173,7 @@ impl About {
         Self {
             id: RequestId::of(request.headers()),
             client_address: address,
-            client: Client::of(app, request, address),
+            client: Client::of(holder(app, request.headers()), address),
             method: request.method().clone(),
             version: request.version(),
             path: path.to_owned(),
@@ -175,10 +182,10 @@ impl About {
                 .path_and_query()
                 .map_or_else(|| path.to_owned(), ToString::to_string),
             route: request.extensions().get::<MatchedPath>().cloned(),
-            is_grpc: grpc::is_grpc(request.headers()),
+            is_grpc: routes::is_grpc(request.headers()),
             wants_page: pages::wants_page(request.headers()),
             cookies: CookieJar::from_headers(request.headers()),
-            is_probe: web::is_probe(path) || grpc::is_probe(path),
+            is_probe: routes::is_http_probe(path) || routes::is_grpc_probe(path),
             serves: Serves::of(request),
         }
     }
@@ -318,7 +325,7 @@ impl About {
     /// Whether it only asks whether there is anything new, as a kitchen does
     /// many times a second.
     fn asks_for_news(&self) -> bool {
-        self.method == Method::GET && web::is_polled(self.route())
+        self.method == Method::GET && routes::is_polled(self.route())
     }
 
     /// How the request was refused, if that is told together with others.
@@ -345,32 +352,5 @@ impl About {
         } else {
             tracing::info!(method, route, status, latency_ms, grpc_code, "request");
         }
-    }
-}
-
-/// What a request is called in logs and answers: the client's own name for
-/// it, where that is fit to be logged, or a new one.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(HeaderValue);
-
-impl RequestId {
-    fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get(REQUEST_ID).filter(|id| {
-            let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-            let id = id.as_bytes();
-            (1..=REQUEST_ID_LENGTH).contains(&id.len()) && id.iter().all(allowed)
-        });
-        Self(given.cloned().unwrap_or_else(Self::fresh))
-    }
-
-    fn fresh() -> HeaderValue {
-        let id = Uuid::new_v4().to_string();
-        HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("unknown"))
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.to_str().unwrap_or_default())
     }
 }

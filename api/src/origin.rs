@@ -6,17 +6,19 @@
 //! the browser tells both. Programs that are no browsers send what they like,
 //! and are let through: they could do the same without any page.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use axum::extract::Request;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use url::{Host, Origin, Url};
 
-use crate::gateway::{App, PublicUrl};
-use crate::http::is_probe;
-use crate::problem::{ErrorCode, Problem};
+use crate::gateway::App;
+use crate::problem::Problem;
 use crate::proxies::Peer;
+use crate::request::ReachedAt;
+use crate::routes::is_http_probe;
+use pizza_contract::ErrorCode;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -45,50 +47,6 @@ const PROXYS_ENDS: [&str; 2] = ["-ip", "-for"];
 /// What programs and pages send themselves, although it begins as those do.
 const CLIENTS_OWN: [&str; 2] = ["x-request-id", "x-requested-with"];
 
-/// The host by which the client reached the gateway.
-#[derive(Clone, Debug)]
-pub(crate) struct ReachedAt(pub(crate) Authority);
-
-/// The hosts that an open gateway answers for.
-#[derive(Clone, Debug)]
-pub(crate) struct OwnHosts {
-    /// Where it listens.
-    listens_on: IpAddr,
-    /// Those that it was told of.
-    named: Vec<Host>,
-}
-
-impl OwnHosts {
-    /// Those of a gateway that listens at `address`.
-    pub(crate) fn new(
-        address: SocketAddr,
-        allowed: &[Host],
-        public_url: Option<&PublicUrl>,
-    ) -> Self {
-        let public = public_url.and_then(PublicUrl::host);
-        Self {
-            listens_on: address.ip().to_canonical(),
-            named: allowed.iter().cloned().chain(public).collect(),
-        }
-    }
-
-    /// Whether a browser that asked this host meant this gateway. Nobody can
-    /// make an address lead elsewhere, as they can a name; but what listens on
-    /// this machine alone has no other address.
-    fn contain(&self, host: &Host<&str>) -> bool {
-        let is_own = match host {
-            Host::Domain(name) => *name == "localhost",
-            Host::Ipv4(ip) => self.is_own_address((*ip).into()),
-            Host::Ipv6(ip) => self.is_own_address((*ip).into()),
-        };
-        is_own || self.named.iter().any(|named| named == host)
-    }
-
-    fn is_own_address(&self, ip: IpAddr) -> bool {
-        ip.to_canonical().is_loopback() || !self.listens_on.is_loopback()
-    }
-}
-
 /// Lets a request through that names a host, that names one of ours where
 /// the gateway is open, and that no page of another site had sent; and tells
 /// what comes after at which host it came. Probes are asked neither: they have
@@ -100,7 +58,7 @@ impl OwnHosts {
 pub(crate) fn admit(app: &App, request: &mut Request) -> Result<(), Problem> {
     let scheme = app.scheme();
     let named = host(request, scheme.as_str())?;
-    if is_probe(request.uri().path()) {
+    if is_http_probe(request.uri().path()) {
         return Ok(());
     }
     let (host, url) = named.ok_or_else(|| invalid("is missing"))?;
@@ -238,6 +196,7 @@ pub(crate) fn insist_on_tls(app: &App, headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::public_url::{OwnHosts, PublicUrl};
 
     fn asked(version: Version, address: &str, hosts: &[&str]) -> Result<Option<String>, Problem> {
         let mut request = Request::builder().version(version).uri(address);

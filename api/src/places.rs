@@ -10,7 +10,8 @@ use metrics::counter;
 use pizza_store::meters;
 
 use crate::client::Client;
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
+use pizza_contract::ErrorCode;
 
 /// How long a client is told to wait that has as much as it may.
 pub(crate) const MOMENT: Duration = Duration::from_secs(1);

@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::Client;
 use crate::problem::Problem;
+use crate::routes;
 use crate::weights::weight;
-use crate::{grpc, http as web};
 
 /// How many clients are told apart by one limit. Of the ones beyond, several
 /// share a bucket: 65,536 take some 6 MB, whoever they are.
@@ -109,7 +109,7 @@ impl RateLimiter {
     /// whoever asks decides on a restart.
     pub(crate) fn admit<B>(&self, request: &Request<B>, client: &Client) -> Result<(), Problem> {
         let path = request.uri().path();
-        if web::is_probe(path) {
+        if routes::is_http_probe(path) {
             return Ok(());
         }
         let one = NonZeroU32::MIN;
@@ -245,7 +245,7 @@ impl Buckets {
 /// say by its name that it only looks does.
 fn is_costly<B>(request: &Request<B>) -> bool {
     const LOOKS: [&str; 5] = ["Get", "List", "Watch", "Show", "ServerReflection"];
-    if !grpc::is_grpc(request.headers()) {
+    if !routes::is_grpc(request.headers()) {
         return !matches!(
             *request.method(),
             Method::GET | Method::HEAD | Method::OPTIONS
@@ -261,7 +261,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::keys::{Principal, Role};
+    use pizza_app::keys::{Principal, Role};
 
     const ONE: NonZeroU32 = NonZeroU32::MIN;
 

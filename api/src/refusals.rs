@@ -92,7 +92,7 @@ impl Refusals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{Principal, Role};
+    use pizza_app::keys::{Principal, Role};
 
     #[test]
     fn what_a_stranger_can_bring_about_at_will_is_told_together() {

@@ -1,12 +1,11 @@
 //! The gateway, from its first connection to its last.
 
 use std::io;
-use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::App;
+use crate::gateway::AppState;
 use crate::listener::Service;
 use crate::{Gateway, grpc, http, layers, pages};
 
@@ -22,7 +21,7 @@ pub async fn run(
     gateway: Gateway,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let app = Arc::new(App::new(gateway, listener.local_addr()?));
+    let app = AppState::new(gateway, listener.local_addr()?);
     let (health, grpc) = grpc::router(&app)?;
     let routes = http::router(&app).merge(pages::router(&app)).merge(grpc);
     let router = layers::around(routes, &app);
@@ -40,7 +39,7 @@ pub async fn run(
     };
     tokio::join!(
         service.serve(listener, shutdown.clone()),
-        grpc::health::watch(health, Arc::clone(&app), shutdown.clone()),
+        grpc::health::watch(health, app.clone(), shutdown.clone()),
         certificate,
         app.rates.forget(shutdown.clone()),
         app.refusals.tell(shutdown.clone()),

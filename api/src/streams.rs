@@ -9,12 +9,16 @@
 use std::sync::Arc;
 
 use axum::response::Response;
+use http::{HeaderName, HeaderValue};
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+use pizza_app::WatchPlace;
 
 use crate::Limits;
 use crate::client::Client;
 use crate::places::{self, Full, Places, count_refusal};
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
+use pizza_contract::ErrorCode;
 
 /// How many streams of changes read at once, for customers and for staff. Of
 /// the store's eight connections, most are for requests.
@@ -23,6 +27,12 @@ const CHANGES: (usize, usize) = (4, 1);
 /// How many pages are drawn anew at once, for customers and for staff. Each
 /// takes some reads of the store and of Temporal.
 const DRAWINGS: (usize, usize) = (3, 2);
+
+/// Tells proxies of nginx's family to pass each event on as it comes.
+pub(crate) const NO_BUFFERING: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("x-accel-buffering"),
+    HeaderValue::from_static("no"),
+);
 
 /// The streams that are open.
 #[derive(Debug)]
@@ -118,12 +128,15 @@ pub(crate) struct Turn<'a> {
     _shared: Result<SemaphorePermit<'a>, tokio::sync::AcquireError>,
 }
 
-impl Place {
-    /// Waits for the turn to read what changed.
-    pub(crate) async fn turn_to_read(&self) -> Turn<'_> {
+impl WatchPlace for Place {
+    type Turn<'a> = Turn<'a>;
+
+    async fn turn_to_read(&self) -> Turn<'_> {
         turn(&self.place.shared().changes, &self.pool.turns.changes).await
     }
+}
 
+impl Place {
     /// Waits for the turn to draw a page anew.
     pub(crate) async fn turn_to_draw(&self) -> Turn<'_> {
         turn(&self.place.shared().drawings, &self.pool.turns.drawings).await
@@ -150,7 +163,7 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
-    use crate::keys::{Principal, Role};
+    use pizza_app::keys::{Principal, Role};
 
     fn streams() -> Streams {
         Streams::new(&Limits {

@@ -9,9 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::global;
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::TraceContextExt;
-use pizza_domain::OrderId;
 use tracing::Span;
-use tracing::field::display;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 const TRACEPARENT: &str = "traceparent";
@@ -44,12 +42,6 @@ pub(crate) fn tell(headers: &mut HeaderMap) {
     if let Ok(told) = HeaderValue::from_str(&told) {
         headers.insert(TRACERESPONSE, told);
     }
-}
-
-/// Lets the request's trace and its lines in the log say which order it is
-/// about.
-pub(crate) fn about_order(id: OrderId) {
-    Span::current().record("order_id", display(id));
 }
 
 /// The one header that is looked at.

@@ -11,8 +11,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use pizza_api::usecases::{TemporalGateway, register_search_attributes};
-use pizza_api::{Keyring, Role};
+use pizza_app::keys::{Keyring, Role};
+use pizza_app::{TemporalGateway, register_search_attributes};
 use pizza_store::Store;
 use pizza_workflows::names::{search_attribute, task_queue};
 use serde_json::json;

@@ -13,7 +13,7 @@ use anyhow::{Context, bail, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use clap::Args;
-use pizza_api::{KeyHash, Keyring, Role, is_key_name};
+use pizza_app::keys::{KeyHash, Keyring, Role, is_key_name};
 use trusted_files::open_own;
 
 use crate::client::output;

@@ -35,7 +35,7 @@ use std::backtrace::Backtrace;
 use std::process::ExitCode;
 
 use clap::Parser;
-use pizza_api::Role;
+use pizza_app::keys::Role;
 use rustix::fs::Mode;
 use rustix::process::umask;
 use temporalio_common::telemetry::ensure_default_crypto_provider;

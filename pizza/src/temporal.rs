@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use payload_codec::Cipher;
-use pizza_api::usecases::register_search_attributes;
+use pizza_app::register_search_attributes;
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
 use tokio_util::sync::CancellationToken;
 use url::Url;

@@ -349,10 +349,15 @@ impl Replay {
 /// What became of an order that was held against Temporal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reconciled {
+    /// Written as delivered.
     DeliveryConfirmed,
+    /// Written as cancelled.
     Cancelled,
+    /// Being rolled back.
     RolledBack,
+    /// Delivered, although it was ended from outside.
     RecoveredDelivered,
+    /// Not brought in line.
     Stuck,
 }
 
@@ -365,6 +370,7 @@ impl Reconciled {
         "stuck",
     ];
 
+    /// Counts one.
     pub fn count(self) {
         counter!(ORDERS_RECONCILED.name, "outcome" => Self::NAMES[self as usize]).increment(1);
     }

@@ -4,15 +4,15 @@ use super::failures::key;
 use super::place_order::size;
 use super::proto::{AmendOrderRequest, AmendOrderResponse};
 use crate::gateway::App;
-use crate::usecases::{AmendOrder, UseCaseError};
-use crate::viewer::Viewer;
+use pizza_app::access::Viewer;
+use pizza_app::{AmendOrder, UseCaseError};
 
 pub(super) async fn serve(
     app: &App,
     viewer: &Viewer,
     request: AmendOrderRequest,
 ) -> Result<AmendOrderResponse, UseCaseError> {
-    let id = super::order_id(&request.order_id)?;
+    let id = super::convert::order_id(&request.order_id)?;
     let key = key(request.idempotency_key)?;
     let amendment = AmendOrder {
         flavour: request.flavour,

@@ -3,15 +3,15 @@
 use failure_queue::{BulkAction, BulkProblem, BulkProgress};
 use pizza_domain::InvalidField;
 
+use super::convert::timestamp;
 use super::failures::{filter, key};
 use super::proto::{
     self, GetBulkRequest, GetBulkResponse, StartBulkRequest, StartBulkResponse, StopBulkRequest,
     StopBulkResponse,
 };
-use super::timestamp;
 use crate::gateway::App;
-use crate::operator::Operator;
-use crate::usecases::{StartBulk, UseCaseError, Violation};
+use pizza_app::access::Operator;
+use pizza_app::{StartBulk, UseCaseError, Violation};
 
 pub(super) async fn start(
     app: &App,

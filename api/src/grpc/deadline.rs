@@ -14,17 +14,14 @@ use hyper::body::{Body as _, Frame};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::status;
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
+use crate::request::ArrivedAt;
+use pizza_contract::ErrorCode;
 
 /// The name of the header.
 const TIMEOUT: &str = "grpc-timeout";
 /// The most digits that it has.
 const DIGITS: usize = 8;
-
-/// When the header of a request was there. A deadline is counted from then,
-/// however late the body comes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ArrivedAt(pub(crate) std::time::Instant);
 
 /// Answers a call until its caller's deadline, and then with that it passed.
 pub(super) async fn obeyed(request: Request, next: Next) -> Response {

@@ -5,8 +5,8 @@ use failure_queue::TaskState;
 use super::failures::{key, state};
 use super::proto::{DiscardFailureRequest, DiscardFailureResponse};
 use crate::gateway::App;
-use crate::operator::Operator;
-use crate::usecases::{DiscardFailure, FailureId, UseCaseError};
+use pizza_app::access::Operator;
+use pizza_app::{DiscardFailure, FailureId, UseCaseError};
 
 pub(super) async fn serve(
     app: &App,

@@ -1,9 +1,9 @@
 //! `FailureQueueService/ListFailureQueues`.
 
+use super::convert::timestamp;
 use super::proto::{self, ListFailureQueuesResponse};
-use super::timestamp;
 use crate::gateway::App;
-use crate::usecases::{FailureQueue, UseCaseError};
+use pizza_app::{FailureQueue, UseCaseError};
 
 pub(super) async fn serve(app: &App) -> Result<ListFailureQueuesResponse, UseCaseError> {
     let queues = app.use_cases().failure_queues().await?;

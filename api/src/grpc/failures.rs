@@ -5,10 +5,10 @@ use std::time::Duration;
 use failure_queue::client::ListedTask;
 use failure_queue::{AutoRedrive, StepFailure, TaskState};
 
+use super::convert::timestamp;
 use super::proto;
-use super::timestamp;
-use crate::usecases::order_and_customer;
-use crate::usecases::{FailureFilter, IdempotencyKey, UseCaseError};
+use pizza_app::order_and_customer;
+use pizza_app::{FailureFilter, IdempotencyKey, UseCaseError};
 
 /// The client's own key for a request, if it gave one.
 pub(super) fn key(text: Option<String>) -> Result<Option<IdempotencyKey>, UseCaseError> {

@@ -3,18 +3,18 @@
 use pizza_domain::{CancelReason, MoneyState, OrderStatus, PointsState, Size};
 use pizza_store::{FailedTaskState, OrderRecord, OwedTask};
 
+use super::convert::timestamp;
 use super::proto::{self, GetOrderRequest, GetOrderResponse};
-use super::timestamp;
 use crate::gateway::App;
-use crate::usecases::{OrderState, UseCaseError};
-use crate::viewer::Viewer;
+use pizza_app::access::Viewer;
+use pizza_app::{OrderState, UseCaseError};
 
 pub(super) async fn serve(
     app: &App,
     viewer: &Viewer,
     request: GetOrderRequest,
 ) -> Result<GetOrderResponse, UseCaseError> {
-    let id = super::order_id(&request.order_id)?;
+    let id = super::convert::order_id(&request.order_id)?;
     let state = app.use_cases().get_order(viewer, id).await?;
     Ok(GetOrderResponse {
         age_seconds: state.age.as_secs_f64(),

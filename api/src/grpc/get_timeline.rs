@@ -1,18 +1,18 @@
 //! `OrderService/GetTimeline`.
 
+use super::convert::timestamp;
 use super::proto::{self, GetTimelineRequest, GetTimelineResponse};
-use super::timestamp;
 use crate::gateway::App;
-use crate::timeline::{Detail, Entry, Kind, Outcome, Source, SourceState, Timeline};
-use crate::usecases::UseCaseError;
-use crate::viewer::Viewer;
+use pizza_app::UseCaseError;
+use pizza_app::access::Viewer;
+use pizza_app::timeline::{Detail, Entry, Kind, Outcome, Source, SourceState, Timeline};
 
 pub(super) async fn serve(
     app: &App,
     viewer: &Viewer,
     request: GetTimelineRequest,
 ) -> Result<GetTimelineResponse, UseCaseError> {
-    let id = super::order_id(&request.order_id)?;
+    let id = super::convert::order_id(&request.order_id)?;
     let timeline = app.use_cases().get_timeline(viewer, id).await?;
     Ok(timeline.into())
 }

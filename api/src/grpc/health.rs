@@ -1,6 +1,5 @@
 //! The standard health service, told what `/readyz` would say.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -13,8 +12,8 @@ use super::Door;
 use super::{
     FailureQueueServiceServer, KitchenServiceServer, MenuServiceServer, OrderServiceServer,
 };
-use crate::gateway::App;
-use crate::usecases::Missing;
+use crate::gateway::AppState;
+use pizza_app::Missing;
 
 /// How often it is looked. Whoever asks for health is answered from the last
 /// look, so that asking costs nothing.
@@ -22,7 +21,7 @@ const INTERVAL: Duration = Duration::from_secs(3);
 
 /// Keeps the health service up to date until the shutdown, from which on
 /// nothing is served.
-pub(crate) async fn watch(reporter: HealthReporter, app: Arc<App>, shutdown: CancellationToken) {
+pub(crate) async fn watch(reporter: HealthReporter, app: AppState, shutdown: CancellationToken) {
     let looking = async {
         // Nothing is known before the first look, least of all good health.
         tell(&reporter, ServingStatus::NotServing).await;

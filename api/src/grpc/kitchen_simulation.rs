@@ -6,7 +6,7 @@ use super::proto::{
     self, GetKitchenSimulationResponse, SetKitchenSimulationRequest, SetKitchenSimulationResponse,
 };
 use crate::gateway::App;
-use crate::usecases::{SetKitchenSimulation, UseCaseError, Violation};
+use pizza_app::{SetKitchenSimulation, UseCaseError, Violation};
 
 pub(super) async fn get(app: &App) -> Result<GetKitchenSimulationResponse, UseCaseError> {
     let simulation = app.use_cases().kitchen_simulation().await?;

@@ -6,7 +6,7 @@ use pizza_domain::InvalidField;
 use super::failures::filter;
 use super::proto::{FailureState, ListFailuresRequest, ListFailuresResponse};
 use crate::gateway::App;
-use crate::usecases::{ListFailures, UseCaseError, Violation};
+use pizza_app::{ListFailures, UseCaseError, Violation};
 
 pub(super) async fn serve(
     app: &App,

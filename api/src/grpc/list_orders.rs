@@ -7,8 +7,8 @@ use super::get_order;
 use super::proto::{self, ListOrdersRequest, ListOrdersResponse};
 use crate::gateway::App;
 use crate::times::protobuf_instant;
-use crate::usecases::{ListOrders, UseCaseError, Violation};
-use crate::viewer::Viewer;
+use pizza_app::access::Viewer;
+use pizza_app::{ListOrders, UseCaseError, Violation};
 
 pub(super) async fn serve(
     app: &App,

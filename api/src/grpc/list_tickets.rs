@@ -1,11 +1,11 @@
 //! `KitchenService/ListTickets`.
 
+use super::convert::timestamp;
 use super::get_order::size;
 use super::proto::{self, KitchenEvent, ListTicketsRequest, ListTicketsResponse, TicketSimulation};
 use super::report_kitchen_event::in_protocol;
-use super::timestamp;
 use crate::gateway::App;
-use crate::usecases::{ListTickets, Ticket, TicketStage, UseCaseError};
+use pizza_app::{ListTickets, Ticket, TicketStage, UseCaseError};
 
 pub(super) async fn serve(
     app: &App,

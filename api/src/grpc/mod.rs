@@ -3,6 +3,7 @@
 mod amend_order;
 mod bulk;
 mod cancel_order;
+mod convert;
 mod deadline;
 mod discard_failure;
 mod failure_queues;
@@ -16,6 +17,7 @@ mod list_failures;
 mod list_orders;
 mod list_tickets;
 mod place_order;
+pub mod proto;
 mod queue_policy;
 mod redrive_failure;
 mod report_kitchen_event;
@@ -25,80 +27,40 @@ mod watch_order;
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
-use http::{HeaderMap, Request, header};
-use pizza_domain::OrderId;
-use prost_types::Timestamp;
+use http::Request;
 use tonic::server::NamedService;
 use tonic_health::server::HealthReporter;
 use tower::Service;
 
-pub(crate) use deadline::ArrivedAt;
-
 use crate::client::Client;
 use crate::connection::Closing;
-use crate::cook::cooks_only;
-use crate::gateway::App;
+use crate::extract::only;
+use crate::gateway::AppState;
 use crate::idempotency_key::idempotency_key;
-use crate::operator::{Operator, operators_only};
-use crate::origin::ReachedAt;
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
+use crate::request::ReachedAt;
 use crate::streams::holding;
-use crate::usecases::{UseCaseError, Violation};
-use crate::viewer::{Viewer, viewers_only};
+use pizza_app::UseCaseError;
+use pizza_app::access::{KitchenAccess, Operator, Viewer};
+use pizza_contract::ErrorCode;
 
 use proto::failure_queue_service_server::{FailureQueueService, FailureQueueServiceServer};
 use proto::kitchen_service_server::{KitchenService, KitchenServiceServer};
 use proto::menu_service_server::{MenuService, MenuServiceServer};
 use proto::order_service_server::{OrderService, OrderServiceServer};
 
-/// The protocol's messages, services and clients (`cloud_pizza.v1`).
-#[allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::all,
-    reason = "generated from proto/"
-)]
-pub mod proto {
-    tonic::include_proto!("cloud_pizza.v1");
-}
-
 const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
-/// Whether a request came for this door.
-pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|media_type| {
-        let rest = media_type.as_bytes().strip_prefix(b"application/grpc");
-        rest.is_some_and(|rest| rest.is_empty() || b"+;".contains(&rest[0]))
-    })
-}
-
-/// Whether the method at this path takes a stream of messages. Reflection
-/// alone does.
-pub(crate) fn takes_stream(path: &str) -> bool {
-    path.starts_with("/grpc.reflection.")
-}
-
-/// Whether the method at this path answers with a stream.
-pub(crate) fn answers_stream(path: &str) -> bool {
-    path.ends_with("/WatchOrder") || path == "/grpc.health.v1.Health/Watch" || takes_stream(path)
-}
-
-/// Whether the method at this path asks only if the gateway is ready.
-pub(crate) fn is_probe(path: &str) -> bool {
-    path == "/grpc.health.v1.Health/Check"
-}
-
 /// The routes of the gRPC door, and what to tell its health service by.
-pub(crate) fn router(app: &Arc<App>) -> io::Result<(HealthReporter, Router)> {
+pub(crate) fn router(app: &AppState) -> io::Result<(HealthReporter, Router)> {
     let limit = app.gateway.limits.body_bytes;
-    let door = Door(Arc::clone(app));
+    let door = Door(app.clone());
     let orders = OrderServiceServer::new(door.clone()).max_decoding_message_size(limit);
     let menu = MenuServiceServer::new(door.clone()).max_decoding_message_size(limit);
     let kitchen = KitchenServiceServer::new(door.clone()).max_decoding_message_size(limit);
@@ -113,18 +75,18 @@ pub(crate) fn router(app: &Arc<App>) -> io::Result<(HealthReporter, Router)> {
     let v1 = described().build_v1().map_err(io::Error::other)?;
     let v1alpha = described().build_v1alpha().map_err(io::Error::other)?;
     let router = mount(Router::new(), orders);
-    let router = router.layer(from_fn_with_state(Arc::clone(app), viewers_only));
+    let router = router.layer(from_fn_with_state(app.clone(), only::<Viewer>));
     let router = router.merge(
-        mount(Router::new(), kitchen).layer(from_fn_with_state(Arc::clone(app), cooks_only)),
+        mount(Router::new(), kitchen).layer(from_fn_with_state(app.clone(), only::<KitchenAccess>)),
     );
     let router = mount(router, menu);
     let router = router.merge(
-        mount(Router::new(), failures).layer(from_fn_with_state(Arc::clone(app), operators_only)),
+        mount(Router::new(), failures).layer(from_fn_with_state(app.clone(), only::<Operator>)),
     );
     let foreign = mount(Router::new(), health);
     let foreign = mount(foreign, v1.max_decoding_message_size(limit));
     let foreign = mount(foreign, v1alpha.max_decoding_message_size(limit));
-    let in_places = from_fn_with_state(Arc::clone(app), in_places);
+    let in_places = from_fn_with_state(app.clone(), in_places);
     let router = router.merge(foreign.layer(in_places));
     let router = router.layer(from_fn(deadline::obeyed));
     Ok((reporter, router.layer(from_fn(grpc_only))))
@@ -132,12 +94,12 @@ pub(crate) fn router(app: &Arc<App>) -> io::Result<(HealthReporter, Router)> {
 
 /// Gives streams of services that are not ours a place, as ours have.
 async fn in_places(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Extension(client): Extension<Client>,
     request: Request<Body>,
     next: Next,
 ) -> Response {
-    if is_probe(request.uri().path()) {
+    if crate::routes::is_grpc_probe(request.uri().path()) {
         return next.run(request).await;
     }
     match app.streams.place(&client) {
@@ -157,7 +119,7 @@ where
 
 /// Keeps what is no gRPC from services that would answer it in gRPC.
 async fn grpc_only(request: Request<Body>, next: Next) -> Response {
-    if is_grpc(request.headers()) {
+    if crate::routes::is_grpc(request.headers()) {
         return next.run(request).await;
     }
     let detail = "this address is served to gRPC clients alone";
@@ -166,7 +128,7 @@ async fn grpc_only(request: Request<Body>, next: Next) -> Response {
 
 /// The services of this door.
 #[derive(Clone)]
-struct Door(Arc<App>);
+struct Door(AppState);
 
 #[tonic::async_trait]
 impl OrderService for Door {
@@ -252,7 +214,7 @@ impl MenuService for Door {
     }
 }
 
-/// Every call of this service has passed [`cooks_only`].
+/// Every call of this service has passed [`only`].
 #[tonic::async_trait]
 impl KitchenService for Door {
     async fn list_tickets(
@@ -284,7 +246,7 @@ impl KitchenService for Door {
     }
 }
 
-/// Every call of this service has passed [`operators_only`].
+/// Every call of this service has passed [`only`].
 #[tonic::async_trait]
 impl FailureQueueService for Door {
     async fn list_failure_queues(
@@ -363,7 +325,7 @@ impl FailureQueueService for Door {
     }
 }
 
-/// Who asks, as [`viewers_only`] found out.
+/// Who asks, as [`only`] found out.
 fn viewer<T>(request: &tonic::Request<T>) -> Result<Viewer, tonic::Status> {
     let found = request.extensions().get::<Viewer>().cloned();
     found.ok_or_else(|| {
@@ -378,7 +340,7 @@ fn client<T>(request: &tonic::Request<T>) -> Result<&Client, tonic::Status> {
     found.ok_or_else(|| tonic::Status::internal("nobody is counted for this call"))
 }
 
-/// Who calls, as [`operators_only`] found out.
+/// Who calls, as [`only`] found out.
 fn operator<T>(request: &tonic::Request<T>) -> Result<Operator, tonic::Status> {
     let found = request.extensions().get::<Operator>().cloned();
     found.ok_or_else(|| {
@@ -393,41 +355,4 @@ fn answer<T>(result: Result<T, UseCaseError>) -> Result<tonic::Response<T>, toni
 
 fn refused(error: UseCaseError) -> tonic::Status {
     status::of(&Problem::from(error))
-}
-
-fn order_id(text: &str) -> Result<OrderId, UseCaseError> {
-    text.parse()
-        .map_err(|field| UseCaseError::invalid(Violation::InvalidId, field))
-}
-
-/// A time in milliseconds since the Unix epoch.
-fn timestamp(milliseconds: i64) -> Timestamp {
-    Timestamp {
-        seconds: milliseconds.div_euclid(1000),
-        // Below 1000, so it fits.
-        nanos: i32::try_from(milliseconds.rem_euclid(1000)).unwrap_or_default() * 1_000_000,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_before_the_epoch_has_positive_nanoseconds() {
-        assert_eq!(
-            timestamp(-1),
-            Timestamp {
-                seconds: -1,
-                nanos: 999_000_000
-            }
-        );
-        assert_eq!(
-            timestamp(1_500),
-            Timestamp {
-                seconds: 1,
-                nanos: 500_000_000
-            }
-        );
-    }
 }

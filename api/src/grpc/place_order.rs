@@ -6,13 +6,11 @@ use super::proto::place_order_request::ErrorOnStep;
 use super::proto::{self, PlaceOrderRequest, PlaceOrderResponse};
 use crate::client::Client;
 use crate::gateway::App;
-use crate::http::PLACED_MESSAGE;
-use crate::origin::ReachedAt;
 use crate::problem::Problem;
-use crate::usecases::{
-    IdempotencyKey, PlaceOrder, PlacedOrder, ScenarioChoice, UseCaseError, Violation,
-};
-use crate::viewer::Viewer;
+use crate::request::ReachedAt;
+use pizza_app::access::Viewer;
+use pizza_app::{IdempotencyKey, PlaceOrder, PlacedOrder, ScenarioChoice, UseCaseError, Violation};
+use pizza_contract::ORDER_PLACED;
 
 pub(super) async fn serve(
     app: &App,
@@ -27,7 +25,7 @@ pub(super) async fn serve(
     let authority = reached_at.map(|ReachedAt(authority)| authority);
     let status_check = |order: &PlacedOrder| app.status_check(authority.as_ref(), order.order_id);
     Ok(PlaceOrderResponse {
-        message: PLACED_MESSAGE.to_owned(),
+        message: ORDER_PLACED.to_owned(),
         order_id: placed.first.order_id.to_string(),
         status_check: status_check(&placed.first),
         orders: placed

@@ -3,15 +3,15 @@
 use failure_queue::{PolicyChange, QueuePolicy};
 use pizza_domain::InvalidField;
 
+use super::convert::timestamp;
 use super::proto::set_queue_policy_request::Change;
 use super::proto::{
     self, GetQueuePolicyRequest, GetQueuePolicyResponse, SetQueuePolicyRequest,
     SetQueuePolicyResponse,
 };
-use super::timestamp;
 use crate::gateway::App;
-use crate::operator::Operator;
-use crate::usecases::{AutoRedriveInSeconds, UseCaseError, Violation};
+use pizza_app::access::Operator;
+use pizza_app::{AutoRedriveInSeconds, UseCaseError, Violation};
 
 pub(super) async fn get(
     app: &App,

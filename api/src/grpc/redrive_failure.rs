@@ -9,9 +9,9 @@ use super::failures::{key, state};
 use super::proto::redrive_failure_request::Input;
 use super::proto::{RedriveFailureRequest, RedriveFailureResponse};
 use crate::gateway::App;
-use crate::operator::Operator;
 use crate::unique_json::UniqueFields;
-use crate::usecases::{FailureId, RedriveFailure, UseCaseError, Violation};
+use pizza_app::access::Operator;
+use pizza_app::{FailureId, RedriveFailure, UseCaseError, Violation};
 
 pub(super) async fn serve(
     app: &App,

@@ -5,13 +5,13 @@ use pizza_domain::{InvalidField, KitchenReport, Rejection, ReportId, TicketRepor
 use super::get_order::status;
 use super::proto::{KitchenEvent, ReportKitchenEventRequest, ReportKitchenEventResponse};
 use crate::gateway::App;
-use crate::usecases::{ReportKitchenEvent, UseCaseError, Violation};
+use pizza_app::{ReportKitchenEvent, UseCaseError, Violation};
 
 pub(super) async fn serve(
     app: &App,
     request: ReportKitchenEventRequest,
 ) -> Result<ReportKitchenEventResponse, UseCaseError> {
-    let ticket_id = super::order_id(&request.ticket_id)?;
+    let ticket_id = super::convert::order_id(&request.ticket_id)?;
     let report = TicketReport {
         report: event(request.event)?,
         report_id: parsed(request.report_id, ReportId::try_from)?,

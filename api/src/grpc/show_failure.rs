@@ -5,12 +5,12 @@ use failure_queue::{
     StoredPayload, TaskView,
 };
 
+use super::convert::timestamp;
 use super::failures::{duration, state};
 use super::proto::{self, GetFailureRequest, GetFailureResponse};
-use super::timestamp;
 use crate::gateway::App;
-use crate::usecases::order_and_customer;
-use crate::usecases::{FailureId, UseCaseError};
+use pizza_app::order_and_customer;
+use pizza_app::{FailureId, UseCaseError};
 
 pub(super) async fn serve(
     app: &App,

@@ -6,7 +6,8 @@ use http::StatusCode;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
+use pizza_contract::ErrorCode;
 
 /// Where the stable code of an error is found.
 const CODE: &str = "pizza-error-code";
@@ -35,7 +36,11 @@ pub(super) fn of(problem: &Problem) -> Status {
     if let Some(wait) = problem.retry_after {
         metadata.insert(RETRY_AFTER, MetadataValue::from(wait.as_secs()));
     }
-    Status::with_metadata(problem.code.grpc(), &problem.detail, metadata)
+    Status::with_metadata(
+        (problem.code.grpc() as i32).into(),
+        &problem.detail,
+        metadata,
+    )
 }
 
 /// The code of an answer, as far as its header tells: that of a stream comes

@@ -6,15 +6,15 @@ use pizza_domain::InvalidField;
 use pizza_store::OrderChange;
 use tonic::Status;
 
+use super::convert::timestamp;
 use super::get_order::{money, points, size, status};
 use super::proto::{self, WatchOrderRequest, WatchOrderResponse};
-use super::timestamp;
 use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::Problem;
 use crate::streams::Place;
-use crate::usecases::{UseCaseError, Violation};
-use crate::viewer::Viewer;
+use pizza_app::access::Viewer;
+use pizza_app::{UseCaseError, Violation};
 
 /// The changes, as they come.
 pub(super) type Stream = BoxStream<'static, Result<WatchOrderResponse, Status>>;
@@ -26,7 +26,7 @@ pub(super) async fn serve(
     closing: Closing,
     request: WatchOrderRequest,
 ) -> Result<Stream, Problem> {
-    let id = super::order_id(&request.order_id)?;
+    let id = super::convert::order_id(&request.order_id)?;
     let after = request.after_version.unwrap_or(0);
     if after < 0 {
         return Err(negative().into());

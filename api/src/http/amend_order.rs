@@ -1,22 +1,20 @@
 //! `PATCH /orders/{id}`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::OrderIdInPath;
 use super::get_order::OrderBody;
 use super::json::Fields;
 use super::place_order::SizeBody;
 use super::problem::ProblemBody;
-use crate::gateway::App;
+use crate::extract::OrderIdInPath;
+use crate::gateway::AppState;
 use crate::idempotency_key::Key;
 use crate::problem::Problem;
-use crate::usecases::AmendOrder;
-use crate::viewer::Viewer;
+use pizza_app::AmendOrder;
+use pizza_app::access::Viewer;
 
 /// What is wanted instead; what is left out stays as it is.
 #[derive(Deserialize, ToSchema)]
@@ -81,7 +79,7 @@ pub(super) struct OrderAmendedBody {
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]
 pub(super) async fn amend_order(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     viewer: Viewer,
     OrderIdInPath(id): OrderIdInPath,
     Key(key): Key,

@@ -1,8 +1,6 @@
 //! `POST /failures/bulk`, `GET /failures/bulk/{bulkId}` and
 //! `POST /failures/bulk/{bulkId}/stop`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -15,12 +13,12 @@ use utoipa::ToSchema;
 use super::failures::{FILTER, ListedFailureBody, NameInPath, filter};
 use super::json::Fields;
 use super::problem::ProblemBody;
-use super::rfc_3339;
-use crate::gateway::App;
+use crate::gateway::AppState;
 use crate::idempotency_key::Key;
-use crate::operator::Operator;
 use crate::problem::Problem;
-use crate::usecases::{BulkPreview, IdempotencyKey, StartBulk, UseCaseError, Violation};
+use crate::times::rfc_3339;
+use pizza_app::access::Operator;
+use pizza_app::{BulkPreview, IdempotencyKey, StartBulk, UseCaseError, Violation};
 
 /// What to do with which tasks: `all`, or at least one of the fields that say
 /// which.
@@ -179,7 +177,7 @@ struct BulkProblemBody {
 )]
 pub(super) async fn start_bulk(
     operator: Operator,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Key(key): Key,
     fields: Fields,
 ) -> Result<Response, Problem> {
@@ -213,7 +211,7 @@ pub(super) async fn start_bulk(
 )]
 pub(super) async fn bulk(
     _: Operator,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     NameInPath(id): NameInPath,
 ) -> Result<Json<BulkProgressBody>, Problem> {
     Ok(Json(app.use_cases().bulk(&id).await?.into()))
@@ -240,7 +238,7 @@ pub(super) async fn bulk(
 )]
 pub(super) async fn stop_bulk(
     operator: Operator,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     NameInPath(id): NameInPath,
     fields: Fields,
 ) -> Result<Json<BulkProgressBody>, Problem> {

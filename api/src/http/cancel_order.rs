@@ -1,19 +1,17 @@
 //! `DELETE /orders/{id}`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use pizza_domain::OrderStatus;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::OrderIdInPath;
 use super::get_order::OrderStatusBody;
 use super::problem::ProblemBody;
-use crate::gateway::App;
+use crate::extract::OrderIdInPath;
+use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::viewer::Viewer;
+use pizza_app::access::Viewer;
 
 /// An order that is cancelled, or will be.
 #[derive(Serialize, ToSchema)]
@@ -61,7 +59,7 @@ enum CancellationBody {
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]
 pub(super) async fn cancel_order(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     viewer: Viewer,
     OrderIdInPath(id): OrderIdInPath,
 ) -> Result<Json<OrderCancelledBody>, Problem> {

@@ -1,7 +1,5 @@
 //! `POST /failures/{id}/discard`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use failure_queue::TaskState;
@@ -12,11 +10,11 @@ use super::failures::FailureIdInPath;
 use super::json::Fields;
 use super::problem::ProblemBody;
 use super::show_failure::FailureStateBody;
-use crate::gateway::App;
+use crate::gateway::AppState;
 use crate::idempotency_key::Key;
-use crate::operator::Operator;
 use crate::problem::Problem;
-use crate::usecases::DiscardFailure;
+use pizza_app::DiscardFailure;
+use pizza_app::access::Operator;
 
 /// Why a task is let go.
 #[derive(Deserialize, ToSchema)]
@@ -71,7 +69,7 @@ pub(super) struct FailureDiscardedBody {
 )]
 pub(super) async fn discard_failure(
     operator: Operator,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     FailureIdInPath(id): FailureIdInPath,
     Key(key): Key,
     fields: Fields,

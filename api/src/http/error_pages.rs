@@ -2,25 +2,24 @@
 //! The pages are part of the binary, so that the `type` of a problem leads
 //! somewhere wherever the gateway runs, and tells of its own version.
 
-use std::sync::Arc;
-
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::cookie::CookieJar;
 use http::{HeaderMap, header};
 
-use crate::gateway::App;
+use crate::gateway::{App, AppState};
 use crate::pages;
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
+use pizza_contract::ErrorCode;
 
 const INDEX: &str = include_str!("../../../docs/errors/README.md");
 
-pub(super) async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn index(State(app): State<AppState>, headers: HeaderMap) -> Response {
     shown(&app, "Errors", INDEX, &headers).await
 }
 
 pub(super) async fn page(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Path(code): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -1,7 +1,5 @@
 //! `GET /failure-queues`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -9,11 +7,11 @@ use utoipa::ToSchema;
 
 use super::failures::AutoRedriveBody;
 use super::problem::ProblemBody;
-use super::rfc_3339;
-use crate::gateway::App;
-use crate::operator::Operator;
+use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::usecases::FailureQueue;
+use crate::times::rfc_3339;
+use pizza_app::FailureQueue;
+use pizza_app::access::Operator;
 
 /// The failure queues.
 #[derive(Serialize, ToSchema)]
@@ -65,7 +63,7 @@ struct FailureQueueBody {
 )]
 pub(super) async fn failure_queues(
     _: Operator,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
 ) -> Result<Json<FailureQueuesBody>, Problem> {
     let queues = app.use_cases().failure_queues().await?;
     Ok(Json(FailureQueuesBody {

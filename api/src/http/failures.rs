@@ -14,11 +14,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::json::{Fields, truncated};
-use super::rfc_3339;
 use crate::numbers::integer_in;
-use crate::problem::{ErrorCode, Problem};
-use crate::usecases::order_and_customer;
-use crate::usecases::{FailureFilter, FailureId};
+use crate::problem::Problem;
+use crate::times::rfc_3339;
+use pizza_app::order_and_customer;
+use pizza_app::{FailureFilter, FailureId};
+use pizza_contract::ErrorCode;
 
 /// The id of a parked task in the address.
 pub(super) struct FailureIdInPath(pub(super) FailureId);

@@ -1,15 +1,13 @@
 //! `GET /menu`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use pizza_domain::Prices;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::gateway::App;
-use crate::usecases::{Offer, OfferedFlavour};
+use crate::gateway::AppState;
+use pizza_app::{Offer, OfferedFlavour};
 
 /// What all amounts of the menu are in.
 const UNIT: &str = "minor";
@@ -65,7 +63,7 @@ struct PricesBody {
     get, path = "/menu", operation_id = "getMenu", tag = "orders",
     responses((status = 200, description = "The menu.", body = MenuBody)),
 )]
-pub(super) async fn get_menu(State(app): State<Arc<App>>) -> Json<MenuBody> {
+pub(super) async fn get_menu(State(app): State<AppState>) -> Json<MenuBody> {
     Json(app.use_cases().menu().into())
 }
 

@@ -1,7 +1,5 @@
 //! `GET /orders/{id}`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
@@ -14,12 +12,13 @@ use utoipa::ToSchema;
 
 use super::place_order::SizeBody;
 use super::problem::ProblemBody;
-use super::{OrderIdInPath, rfc_3339};
-use crate::gateway::App;
+use crate::extract::OrderIdInPath;
+use crate::gateway::AppState;
 use crate::pages::{self, Visitor};
 use crate::problem::Problem;
-use crate::usecases::OrderState;
-use crate::viewer::Viewer;
+use crate::times::rfc_3339;
+use pizza_app::OrderState;
+use pizza_app::access::Viewer;
 
 /// An order as an observer sees it.
 #[derive(Serialize, ToSchema)]
@@ -176,7 +175,7 @@ schema_of! {
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]
 pub(super) async fn get_order(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     asking: Asking,
     OrderIdInPath(id): OrderIdInPath,
 ) -> Result<Response, Problem> {
@@ -197,10 +196,10 @@ pub(super) enum Asking {
     Browser(Visitor),
 }
 
-impl FromRequestParts<Arc<App>> for Asking {
+impl FromRequestParts<AppState> for Asking {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
         if pages::wants_page(&parts.headers) {
             let visitor = Visitor::from_request_parts(parts, app).await?;
             return Ok(Self::Browser(visitor));

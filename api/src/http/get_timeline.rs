@@ -1,16 +1,14 @@
 //! `GET /orders/{id}/timeline`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 
-use super::OrderIdInPath;
 use super::problem::ProblemBody;
-use crate::gateway::App;
+use crate::extract::OrderIdInPath;
+use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::timeline::Timeline;
-use crate::viewer::Viewer;
+use pizza_app::access::Viewer;
+use pizza_app::timeline::Timeline;
 
 /// See what happened to an order.
 ///
@@ -34,7 +32,7 @@ use crate::viewer::Viewer;
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]
 pub(super) async fn get_timeline(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     viewer: Viewer,
     OrderIdInPath(id): OrderIdInPath,
 ) -> Result<Json<Timeline>, Problem> {

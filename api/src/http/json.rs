@@ -2,17 +2,17 @@
 //! left to find out from an order that is not what it meant.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use http::{HeaderMap, header};
 use serde_json::{Map, Value};
 
-use crate::gateway::App;
+use crate::gateway::AppState;
 use crate::numbers::integer;
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
 use crate::unique_json::UniqueFields;
+use pizza_contract::ErrorCode;
 
 /// How much of an unknown field's name is repeated, in characters.
 const NAME_LENGTH: usize = 64;
@@ -26,10 +26,10 @@ pub(super) struct Fields {
     within: Option<&'static str>,
 }
 
-impl FromRequest<Arc<App>> for Fields {
+impl FromRequest<AppState> for Fields {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         // It is there, and not too large: see `arrival`.
         let unread =

@@ -1,7 +1,5 @@
 //! `GET` and `PUT /kitchen/simulation`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use pizza_domain::KitchenSimulation;
@@ -10,10 +8,10 @@ use utoipa::ToSchema;
 
 use super::json::Fields;
 use super::problem::ProblemBody;
-use crate::cook::Cook;
-use crate::gateway::App;
+use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::usecases::SetKitchenSimulation;
+use pizza_app::SetKitchenSimulation;
+use pizza_app::access::KitchenAccess;
 
 /// How simulated kitchens are to behave. What is missing is `false` or 0.
 #[derive(Deserialize, ToSchema)]
@@ -76,8 +74,8 @@ pub(super) struct KitchenSimulationBody {
     security(("kitchenKey" = [])),
 )]
 pub(super) async fn kitchen_simulation(
-    _: Cook,
-    State(app): State<Arc<App>>,
+    _: KitchenAccess,
+    State(app): State<AppState>,
 ) -> Result<Json<KitchenSimulationBody>, Problem> {
     Ok(Json(app.use_cases().kitchen_simulation().await?.into()))
 }
@@ -104,8 +102,8 @@ pub(super) async fn kitchen_simulation(
     security(("kitchenKey" = [])),
 )]
 pub(super) async fn set_kitchen_simulation(
-    _: Cook,
-    State(app): State<Arc<App>>,
+    _: KitchenAccess,
+    State(app): State<AppState>,
     fields: Fields,
 ) -> Result<Json<KitchenSimulationBody>, Problem> {
     let request = request(fields)?;

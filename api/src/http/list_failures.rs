@@ -1,7 +1,5 @@
 //! `GET /failures`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use failure_queue::client::StateFilter;
@@ -11,10 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::failures::{ListedFailureBody, StrictQuery, integer_in_query};
 use super::problem::ProblemBody;
-use crate::gateway::App;
-use crate::operator::Operator;
+use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::usecases::{FailureFilter, Failures, ListFailures, UseCaseError, Violation};
+use pizza_app::access::Operator;
+use pizza_app::{FailureFilter, Failures, ListFailures, UseCaseError, Violation};
 
 /// Which parked tasks to list.
 #[derive(Deserialize, IntoParams)]
@@ -87,7 +85,7 @@ pub(super) struct FailuresBody {
 )]
 pub(super) async fn list_failures(
     _: Operator,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     StrictQuery(query): StrictQuery<ListFailuresQuery>,
 ) -> Result<Json<FailuresBody>, Problem> {
     let page = app.use_cases().list_failures(query.try_into()?).await?;

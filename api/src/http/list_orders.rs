@@ -1,7 +1,5 @@
 //! `GET /orders`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
@@ -12,11 +10,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::failures::{StrictQuery, integer_in_query};
 use super::get_order::OrderSummaryBody;
 use super::problem::ProblemBody;
-use crate::gateway::App;
+use crate::gateway::AppState;
 use crate::problem::Problem;
 use crate::times::instant;
-use crate::usecases::{ListOrders, Orders, UseCaseError, Violation};
-use crate::viewer::Viewer;
+use pizza_app::access::Viewer;
+use pizza_app::{ListOrders, Orders, UseCaseError, Violation};
 
 /// Which orders to list.
 #[derive(Deserialize, IntoParams)]
@@ -80,7 +78,7 @@ pub(super) struct OrdersBody {
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]
 pub(super) async fn list_orders(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     viewer: Viewer,
     StrictQuery(query): StrictQuery<ListOrdersQuery>,
 ) -> Result<Json<OrdersBody>, Problem> {

@@ -1,7 +1,5 @@
 //! `GET /kitchen/tickets`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -11,11 +9,11 @@ use super::failures::{StrictQuery, integer_in_query};
 use super::place_order::SizeBody;
 use super::problem::ProblemBody;
 use super::report_kitchen_event::KitchenEventBody;
-use super::rfc_3339;
-use crate::cook::Cook;
-use crate::gateway::App;
+use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::usecases::{ListTickets, Ticket, Tickets};
+use crate::times::rfc_3339;
+use pizza_app::access::KitchenAccess;
+use pizza_app::{ListTickets, Ticket, Tickets};
 
 /// Which page of the open tickets.
 #[derive(Deserialize, IntoParams)]
@@ -122,8 +120,8 @@ struct TicketSimulationBody {
     security(("kitchenKey" = [])),
 )]
 pub(super) async fn list_tickets(
-    _: Cook,
-    State(app): State<Arc<App>>,
+    _: KitchenAccess,
+    State(app): State<AppState>,
     StrictQuery(query): StrictQuery<ListTicketsQuery>,
 ) -> Result<Json<TicketsBody>, Problem> {
     let request = ListTickets {

@@ -1,18 +1,17 @@
 //! `GET /orders/{id}/workflows`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::ProblemBody;
-use super::{OrderIdInPath, rfc_3339};
-use crate::gateway::App;
+use crate::extract::OrderIdInPath;
+use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::usecases::OrderWorkflowState;
-use crate::viewer::Viewer;
+use crate::times::rfc_3339;
+use pizza_app::OrderWorkflowState;
+use pizza_app::access::Viewer;
 
 /// The workflows of an order.
 #[derive(Serialize, ToSchema)]
@@ -60,7 +59,7 @@ struct OrderWorkflowBody {
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]
 pub(super) async fn list_workflows(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     viewer: Viewer,
     OrderIdInPath(id): OrderIdInPath,
 ) -> Result<Json<OrderWorkflowsBody>, Problem> {

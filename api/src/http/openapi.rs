@@ -1,6 +1,6 @@
 //! The description of the HTTP door, generated from its handlers.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use axum::response::{IntoResponse, Response};
 use http::header;
@@ -20,7 +20,7 @@ use super::{
     place_order, probes, queue_policy, redrive_failure, report_kitchen_event, show_failure,
     watch_order,
 };
-use crate::gateway::App;
+use crate::gateway::AppState;
 
 /// The name of the answer to whoever asks too often.
 const TOO_OFTEN: &str = "TooManyRequests";
@@ -71,7 +71,7 @@ impl Modify for Keys {
 }
 
 /// The described routes.
-pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(get_menu::get_menu))
         .routes(routes!(
@@ -176,7 +176,7 @@ fn describe_rate_limits(document: &mut utoipa::openapi::OpenApi) {
         .responses
         .insert(TOO_OFTEN.to_owned(), described.into());
     for (path, item) in &mut document.paths.paths {
-        if probes::is_probe(path) {
+        if crate::routes::is_http_probe(path) {
             continue;
         }
         for operation in operations(item) {

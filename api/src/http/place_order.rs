@@ -1,7 +1,6 @@
 //! `POST /orders`.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -13,19 +12,16 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::Authority;
 use super::json::Fields;
 use super::problem::ProblemBody;
 use crate::client::Client;
-use crate::gateway::App;
+use crate::extract::Authority;
+use crate::gateway::AppState;
 use crate::idempotency_key::Key;
 use crate::problem::Problem;
-use crate::usecases::{IdempotencyKey, PlaceOrder, PlacedOrder, ScenarioChoice};
-use crate::viewer::Viewer;
-
-/// What the customer is told.
-pub(crate) const MESSAGE: &str =
-    "Order created successfully. Use the statusCheck link to see how the order is going!";
+use pizza_app::access::Viewer;
+use pizza_app::{IdempotencyKey, PlaceOrder, PlacedOrder, ScenarioChoice};
+use pizza_contract::ORDER_PLACED;
 
 /// What a customer asks for. Every field may be left out, and so may the
 /// whole body; none may be `null`, and there are no others.
@@ -172,7 +168,7 @@ struct PlacedOrderBody {
 )]
 pub(super) async fn place_order(
     viewer: Viewer,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Authority(authority): Authority,
     Extension(client): Extension<Client>,
     Key(key): Key,
@@ -182,7 +178,7 @@ pub(super) async fn place_order(
     let placed = app.place_order(&client, &viewer, request).await?;
     let status_check = |order: &PlacedOrder| app.status_check(authority.as_ref(), order.order_id);
     let body = OrderPlacedBody {
-        message: MESSAGE,
+        message: ORDER_PLACED,
         order_id: placed.first.order_id.to_string(),
         status_check: status_check(&placed.first),
         orders: placed

@@ -1,15 +1,14 @@
 //! `GET /healthz` and `GET /readyz`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::ProblemBody;
-use crate::gateway::App;
-use crate::problem::{ErrorCode, Problem};
+use crate::gateway::AppState;
+use crate::problem::Problem;
+use pizza_contract::ErrorCode;
 
 /// The gateway's word on itself.
 #[derive(Serialize, ToSchema)]
@@ -17,18 +16,6 @@ use crate::problem::{ErrorCode, Problem};
 pub(super) struct ProbeBody {
     /// `ok` or `ready`.
     status: &'static str,
-}
-
-/// Whether a path is one of these two. They are answered even when the
-/// gateway has all that it can do: who asks decides on its restart.
-pub(crate) fn is_probe(path: &str) -> bool {
-    matches!(path, "/healthz" | "/readyz")
-}
-
-/// Whether a route is asked many times a second by whoever waits for something
-/// to do.
-pub(crate) fn is_polled(route: &str) -> bool {
-    ["/kitchen/tickets", "/kitchen/simulation"].contains(&route)
 }
 
 /// Is the process alive?
@@ -49,7 +36,7 @@ pub(super) async fn healthz() -> Json<ProbeBody> {
          headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
     )
 )]
-pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<ProbeBody>, Problem> {
+pub(super) async fn readyz(State(app): State<AppState>) -> Result<Json<ProbeBody>, Problem> {
     let limit = app.gateway.limits.readiness;
     let missing = app.use_cases().missing(limit).await;
     if missing.is_ready() {

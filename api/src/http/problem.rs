@@ -6,8 +6,9 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::layers::RequestId;
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
+use crate::request::RequestId;
+use pizza_contract::ErrorCode;
 
 /// An error.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,7 +1,5 @@
 //! `GET` and `PUT /failure-queues/{queue}/policy`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use failure_queue::{PolicyChange, QueuePolicy};
@@ -11,11 +9,11 @@ use utoipa::ToSchema;
 use super::failures::{AutoRedriveBody, NameInPath};
 use super::json::Fields;
 use super::problem::ProblemBody;
-use super::rfc_3339;
-use crate::gateway::App;
-use crate::operator::Operator;
+use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::usecases::AutoRedriveInSeconds;
+use crate::times::rfc_3339;
+use pizza_app::AutoRedriveInSeconds;
+use pizza_app::access::Operator;
 
 /// A queue's new policy.
 #[derive(Deserialize, ToSchema)]
@@ -91,7 +89,7 @@ struct PolicyChangeBody {
 )]
 pub(super) async fn queue_policy(
     _: Operator,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     NameInPath(queue): NameInPath,
 ) -> Result<Json<QueuePolicyBody>, Problem> {
     Ok(Json(app.use_cases().queue_policy(&queue).await?.into()))
@@ -121,7 +119,7 @@ pub(super) async fn queue_policy(
 )]
 pub(super) async fn set_queue_policy(
     operator: Operator,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     NameInPath(queue): NameInPath,
     fields: Fields,
 ) -> Result<Json<QueuePolicyBody>, Problem> {

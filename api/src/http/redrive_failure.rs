@@ -1,7 +1,5 @@
 //! `POST /failures/{id}/redrive`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -16,11 +14,11 @@ use super::failures::{FailureIdInPath, StepErrorBody};
 use super::json::Fields;
 use super::problem::ProblemBody;
 use super::show_failure::{FailureStateBody, RedriveOutcomeBody};
-use crate::gateway::App;
+use crate::gateway::AppState;
 use crate::idempotency_key::Key;
-use crate::operator::Operator;
 use crate::problem::Problem;
-use crate::usecases::RedriveFailure;
+use pizza_app::RedriveFailure;
+use pizza_app::access::Operator;
 
 /// How to run the step again. Every field may be left out, and so may the
 /// whole body.
@@ -103,7 +101,7 @@ struct FailureRedrivingBody {
 )]
 pub(super) async fn redrive_failure(
     operator: Operator,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     FailureIdInPath(id): FailureIdInPath,
     Key(key): Key,
     fields: Fields,

@@ -1,21 +1,20 @@
 //! `POST /kitchen/tickets/{id}/events`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use pizza_domain::{InvalidField, Rejection, ReportId, TicketReport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::OrderIdInPath;
 use super::get_order::OrderStatusBody;
 use super::json::Fields;
 use super::problem::ProblemBody;
-use crate::cook::Cook;
-use crate::gateway::App;
-use crate::problem::{ErrorCode, Problem};
-use crate::usecases::{ReportKitchenEvent, UseCaseError, Violation};
+use crate::extract::OrderIdInPath;
+use crate::gateway::AppState;
+use crate::problem::Problem;
+use pizza_app::access::KitchenAccess;
+use pizza_app::{ReportKitchenEvent, UseCaseError, Violation};
+use pizza_contract::ErrorCode;
 
 /// The kitchen's word on a ticket.
 #[derive(Deserialize, ToSchema)]
@@ -106,8 +105,8 @@ enum ReportOutcomeBody {
     security(("kitchenKey" = [])),
 )]
 pub(super) async fn report_kitchen_event(
-    _: Cook,
-    State(app): State<Arc<App>>,
+    _: KitchenAccess,
+    State(app): State<AppState>,
     OrderIdInPath(ticket_id): OrderIdInPath,
     fields: Fields,
 ) -> Result<Json<KitchenEventReportedBody>, Problem> {

@@ -1,7 +1,5 @@
 //! `GET /failures/{id}`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use base64::Engine;
@@ -16,11 +14,11 @@ use utoipa::ToSchema;
 
 use super::failures::{AutoRedriveBody, FailureIdInPath, StepErrorBody};
 use super::problem::ProblemBody;
-use super::rfc_3339;
-use crate::gateway::App;
-use crate::operator::Operator;
+use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::usecases::order_and_customer;
+use crate::times::rfc_3339;
+use pizza_app::access::Operator;
+use pizza_app::order_and_customer;
 
 /// A parked task with all that is known of it.
 #[derive(Serialize, ToSchema)]
@@ -244,7 +242,7 @@ enum AuditOutcomeBody {
 )]
 pub(super) async fn show_failure(
     _: Operator,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     FailureIdInPath(id): FailureIdInPath,
 ) -> Result<Json<FailureBody>, Problem> {
     Ok(Json(app.use_cases().show_failure(&id).await?.into()))

@@ -1,7 +1,6 @@
 //! `GET /orders/{id}/events`.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{FromRequestParts, State};
@@ -9,7 +8,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use pizza_store::OrderChange;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,21 +16,18 @@ use utoipa::ToSchema;
 use super::get_order::{CancelReasonBody, MoneyStateBody, OrderStatusBody, PointsStateBody};
 use super::place_order::SizeBody;
 use super::problem::ProblemBody;
-use super::{OrderIdInPath, rfc_3339};
 use crate::client::Client;
 use crate::connection::Closing;
-use crate::gateway::App;
-use crate::problem::{ErrorCode, Problem};
-use crate::viewer::Viewer;
+use crate::extract::OrderIdInPath;
+use crate::gateway::AppState;
+use crate::problem::Problem;
+use crate::streams::NO_BUFFERING;
+use crate::times::rfc_3339;
+use pizza_app::access::Viewer;
+use pizza_contract::ErrorCode;
 
 /// Where a client says which event it saw last.
 const LAST_EVENT_ID: &str = "Last-Event-ID";
-
-/// Tells proxies of nginx's family to pass each event on as it comes.
-pub(crate) const NO_BUFFERING: (HeaderName, HeaderValue) = (
-    HeaderName::from_static("x-accel-buffering"),
-    HeaderValue::from_static("no"),
-);
 
 /// An order as it was at one of its versions: the data of an event `change`,
 /// whose id is the version.
@@ -130,7 +126,7 @@ fn version(id: &HeaderValue) -> Option<i64> {
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]
 pub(super) async fn watch_order(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Extension(closing): Extension<Closing>,
     Extension(client): Extension<Client>,
     viewer: Viewer,

@@ -10,7 +10,8 @@ use base64::prelude::BASE64_STANDARD;
 use http::{HeaderValue, header};
 use sha2::{Digest, Sha256};
 
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
+use pizza_contract::ErrorCode;
 
 /// The style of every page.
 pub(super) const STYLE: &str = include_str!("style.css");

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::Arc;
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -11,12 +10,13 @@ use maud::{Markup, html};
 use uuid::Uuid;
 
 use super::session::Visitor;
-use crate::cook::Cook;
-use crate::gateway::App;
-use crate::operator::Operator;
-use crate::problem::{ErrorCode, Problem};
-use crate::usecases::{IdempotencyKey, UseCaseError};
-use crate::viewer::Viewer;
+use crate::gateway::{App, AppState};
+use crate::problem::Problem;
+use pizza_app::access::KitchenAccess;
+use pizza_app::access::Operator;
+use pizza_app::access::Viewer;
+use pizza_app::{IdempotencyKey, UseCaseError};
+use pizza_contract::ErrorCode;
 
 /// The field that says that the form stood in a page of this session.
 pub(super) const TOKEN: &str = "formToken";
@@ -55,7 +55,7 @@ impl Right for Viewer {
     }
 }
 
-impl Right for Cook {
+impl Right for KitchenAccess {
     fn of(visitor: &Visitor, app: &App) -> Result<Self, Problem> {
         visitor.cook(app)
     }
@@ -92,10 +92,10 @@ impl<R> Submitted<R> {
     }
 }
 
-impl<R: Right> FromRequest<Arc<App>> for Submitted<R> {
+impl<R: Right> FromRequest<AppState> for Submitted<R> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &AppState) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let kind = parts.headers.get(header::CONTENT_TYPE);
         let is_form = kind.is_some_and(|kind| {

@@ -1,6 +1,5 @@
 //! The kitchen's board: the open tickets, and what is reported on them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -21,13 +20,12 @@ use super::session::Visitor;
 use super::text::{ago, count, left};
 use crate::client::Client;
 use crate::connection::Closing;
-use crate::cook::Cook;
-use crate::gateway::App;
-use crate::http::OrderIdInPath;
-use crate::problem::{ErrorCode, Problem};
-use crate::usecases::{
-    ListTickets, ReportKitchenEvent, Ticket, TicketStage, Tickets, UseCaseError,
-};
+use crate::extract::OrderIdInPath;
+use crate::gateway::{App, AppState};
+use crate::problem::Problem;
+use pizza_app::access::KitchenAccess;
+use pizza_app::{ListTickets, ReportKitchenEvent, Ticket, TicketStage, Tickets, UseCaseError};
+use pizza_contract::ErrorCode;
 
 /// How often an open board looks for what changed: as often as a kitchen can
 /// use, and as much less than its deadlines.
@@ -42,7 +40,7 @@ const REASONS: [&str; 3] = [
 
 /// `GET /kitchen`.
 pub(super) async fn page(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     visitor: Visitor,
 ) -> Result<Response, Problem> {
     visitor.cook(&app)?;
@@ -174,7 +172,7 @@ const fn stage_words(stage: TicketStage) -> &'static str {
 /// `GET /kitchen/live`: the board as it changes. While the store is away it
 /// stays as it was.
 pub(super) async fn live(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Extension(closing): Extension<Closing>,
     Extension(client): Extension<Client>,
     visitor: Visitor,
@@ -194,9 +192,9 @@ pub(super) async fn live(
 /// `POST /kitchen/board/{id}`: a report on a ticket. Of two boards that report
 /// the same, the second is told the same.
 pub(super) async fn report(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     OrderIdInPath(ticket_id): OrderIdInPath,
-    form: Submitted<Cook>,
+    form: Submitted<KitchenAccess>,
 ) -> Result<Response, Problem> {
     let reported = match read_report(&form) {
         Ok(report) => {
@@ -212,7 +210,7 @@ pub(super) async fn report(
     }
 }
 
-fn read_report(form: &Submitted<Cook>) -> Result<TicketReport, Problem> {
+fn read_report(form: &Submitted<KitchenAccess>) -> Result<TicketReport, Problem> {
     let refused = |refusal: pizza_domain::InvalidField| {
         Problem::new(ErrorCode::InvalidValue, refusal.to_string()).field(refusal.field)
     };
@@ -235,8 +233,8 @@ fn back(app: &App) -> Response {
 
 /// `POST /kitchen/pause`: the simulated kitchen stops, or goes on.
 pub(super) async fn pause(
-    State(app): State<Arc<App>>,
-    form: Submitted<Cook>,
+    State(app): State<AppState>,
+    form: Submitted<KitchenAccess>,
 ) -> Result<Response, Problem> {
     let paused = match form.text("paused") {
         Some("yes") => true,

@@ -9,7 +9,7 @@ use super::assets::{SCRIPT_NAME, STYLE};
 use super::form::TOKEN;
 use super::session::Visitor;
 use crate::gateway::App;
-use crate::keys::Role;
+use pizza_app::keys::Role;
 
 /// The icon in the browser's tab: within the page, since a file of its own
 /// would be another request.

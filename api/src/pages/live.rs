@@ -7,7 +7,6 @@
 //! since whoever looks on has signed out.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -19,8 +18,8 @@ use serde_json::json;
 
 use super::session::Visitor;
 use crate::connection::Closing;
-use crate::gateway::App;
-use crate::http::NO_BUFFERING;
+use crate::gateway::AppState;
+use crate::streams::NO_BUFFERING;
 
 /// How long a browser waits before it opens a stream again that was cut.
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
@@ -28,13 +27,13 @@ const OPEN_AGAIN: Duration = Duration::from_secs(1);
 /// The answer that tells each of these states of a page, as it comes, and at
 /// last that there will be no more, and why.
 pub(super) fn stream_of(
-    app: &Arc<App>,
+    app: &AppState,
     closing: Closing,
     visitor: Visitor,
     states: impl Stream<Item = Markup> + Send + 'static,
 ) -> Response {
     let changed = changes(states).map(parts);
-    let gateway = Arc::clone(app);
+    let gateway = app.clone();
     let end = stream::once(async move {
         let why = match visitor.has_left(&gateway).await {
             true => "signed-out",

@@ -1,7 +1,6 @@
 //! Streams of what kitchens and operators look at. Nobody tells of a change
 //! there, so each page looks again now and then.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
@@ -16,14 +15,14 @@ use super::live::stream_of;
 use super::session::Visitor;
 use crate::client::Client;
 use crate::connection::Closing;
-use crate::gateway::App;
+use crate::gateway::AppState;
 use crate::problem::Problem;
 use crate::streams::Place;
 
 /// Who looks.
 #[derive(Clone)]
 pub(super) struct Looker {
-    pub(super) app: Arc<App>,
+    pub(super) app: AppState,
     pub(super) visitor: Visitor,
     /// When they began to, in milliseconds since the Unix epoch. Times are
     /// told relative to this, so that a part changes only when what it shows
@@ -55,7 +54,7 @@ pub(super) enum Look {
 /// # Errors
 /// When there is no place for the client.
 pub(super) fn looking(
-    app: &Arc<App>,
+    app: &AppState,
     client: &Client,
     closing: Closing,
     visitor: Visitor,
@@ -68,7 +67,7 @@ pub(super) fn looking(
     let looks_on = visitor.clone();
     let watch = Watch {
         looker: Looker {
-            app: Arc::clone(app),
+            app: app.clone(),
             visitor,
             since_ms: now_ms(),
         },

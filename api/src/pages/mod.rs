@@ -8,6 +8,7 @@
 mod accept;
 mod assets;
 mod form;
+mod form_page;
 mod kitchen;
 mod layout;
 mod live;
@@ -23,44 +24,22 @@ mod sign_in;
 mod temporal_ui;
 mod text;
 
-use std::sync::Arc;
-
 use axum::Router;
-use axum::extract::{OriginalUri, State};
-use axum::response::Redirect;
 use axum::routing::{get, post};
 
-use crate::gateway::App;
+use crate::gateway::AppState;
+use form_page::page_of_form;
 
 pub(crate) use accept::wants_page;
 pub(crate) use assets::FOR_GOOD;
-pub(crate) use operator::Seen as QueuesSeen;
 pub(crate) use order::page as order_page;
 pub(crate) use problem::{finish, text_page};
 pub(crate) use security::protect;
 pub(crate) use session::{Visitor, holder as session_holder};
 pub(crate) use sign_in::WrongKey;
 
-/// The page that has a form, to whoever comes to the form's own address: by
-/// loading a refusal again, or by signing in there.
-async fn page_of_form(State(app): State<Arc<App>>, address: OriginalUri) -> Redirect {
-    let page = form_is_on(address.path());
-    Redirect::to(&format!("{}{page}", app.base_path()))
-}
-
-fn form_is_on(path: &str) -> String {
-    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    match parts.as_slice() {
-        ["shop", "orders", id, _] => format!("/orders/{id}"),
-        ["kitchen", ..] => "/kitchen".to_owned(),
-        ["operator"] => "/operator".to_owned(),
-        ["operator", way @ .., _] => format!("/operator/{}", way.join("/")),
-        _ => "/".to_owned(),
-    }
-}
-
 /// The routes of the pages.
-pub(crate) fn router(app: &Arc<App>) -> Router {
+pub(crate) fn router(app: &AppState) -> Router {
     Router::new()
         .route("/", get(shop::page))
         .route("/shop/quote", get(shop::quote))
@@ -89,29 +68,5 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out).get(page_of_form))
         .route("/assets/{file}", get(assets::serve))
-        .with_state(Arc::clone(app))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_form_is_on_a_page() {
-        for (form, page) in [
-            ("/shop/orders", "/"),
-            ("/shop/orders/7/cancel", "/orders/7"),
-            ("/kitchen/board/7", "/kitchen"),
-            ("/kitchen/", "/kitchen"),
-            ("/operator/", "/operator"),
-            ("/operator/tasks/7/redrive", "/operator/tasks/7"),
-            (
-                "/operator/queues/refund-payment/policy",
-                "/operator/queues/refund-payment",
-            ),
-            ("/sign-out", "/"),
-        ] {
-            assert_eq!(form_is_on(form), page);
-        }
-    }
+        .with_state(app.clone())
 }

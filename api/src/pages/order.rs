@@ -1,6 +1,5 @@
 //! The page of one order.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -21,16 +20,17 @@ use super::session::Visitor;
 use super::text::{ago, count, left, money, took};
 use crate::client::Client;
 use crate::connection::Closing;
-use crate::feed::Watcher;
-use crate::gateway::App;
-use crate::http::OrderIdInPath;
-use crate::keys::Role;
+use crate::extract::OrderIdInPath;
+use crate::gateway::{App, AppState};
 use crate::numbers::integer_in;
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
 use crate::streams::Place;
-use crate::timeline::{Entry, Outcome, SourceState};
-use crate::usecases::{AmendOrder, OrderNow, UseCaseError};
-use crate::viewer::Viewer;
+use pizza_app::Watcher;
+use pizza_app::access::Viewer;
+use pizza_app::keys::Role;
+use pizza_app::timeline::{Entry, Outcome, SourceState};
+use pizza_app::{AmendOrder, OrderNow, UseCaseError};
+use pizza_contract::ErrorCode;
 
 /// How often an order is looked at while a step is under way: its tries, and
 /// what it waits for, no change of the order tells of.
@@ -390,7 +390,7 @@ fn outcome_words(outcome: Outcome) -> Option<&'static str> {
 
 /// `GET /shop/orders/{id}/live`: the order's page as it changes.
 pub(super) async fn live(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Extension(closing): Extension<Closing>,
     Extension(client): Extension<Client>,
     visitor: Visitor,
@@ -410,7 +410,7 @@ pub(super) async fn live(
 
 /// Somebody who looks on while an order is under way.
 pub(super) struct Follower {
-    app: Arc<App>,
+    app: AppState,
     visitor: Visitor,
     viewer: Viewer,
     id: OrderId,
@@ -425,7 +425,7 @@ pub(super) struct Follower {
 
 impl Follower {
     pub(super) fn new(
-        app: &Arc<App>,
+        app: &AppState,
         client: &Client,
         visitor: Visitor,
         id: OrderId,
@@ -434,7 +434,7 @@ impl Follower {
             viewer: visitor.viewer(app)?,
             watcher: app.feed.watch(id),
             place: app.streams.place(client)?,
-            app: Arc::clone(app),
+            app: app.clone(),
             visitor,
             id,
             since_ms: now_ms(),
@@ -493,7 +493,7 @@ impl Follower {
 
 /// `POST /shop/orders/{id}/cancel`.
 pub(super) async fn cancel(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     OrderIdInPath(id): OrderIdInPath,
     form: Submitted<Viewer>,
 ) -> Result<Response, Problem> {
@@ -503,7 +503,7 @@ pub(super) async fn cancel(
 
 /// `POST /shop/orders/{id}/amend`.
 pub(super) async fn amend(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     OrderIdInPath(id): OrderIdInPath,
     form: Submitted<Viewer>,
 ) -> Result<Response, Problem> {

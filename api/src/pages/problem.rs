@@ -8,7 +8,8 @@ use maud::{Markup, html};
 use super::layout::{Page, Section};
 use super::session::Visitor;
 use crate::gateway::App;
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
+use pizza_contract::ErrorCode;
 
 /// The page for a problem, in the answer that carries it. Whoever lacks a key
 /// is shown where to sign in, and comes back from there to `address`.

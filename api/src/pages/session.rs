@@ -10,7 +10,6 @@
 //! key holder's without a look into the store, which a flood of invented
 //! cookies could keep busy. What the session may do, the store decides alone.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
@@ -25,13 +24,14 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::layout::{Site, role_name};
-use crate::cook::Cook;
-use crate::gateway::App;
-use crate::keys::{KeyHash, Keyring, Principal, Role};
-use crate::operator::Operator;
-use crate::problem::{ErrorCode, Problem};
-use crate::usecases::UseCaseError;
-use crate::viewer::Viewer;
+use crate::gateway::{App, AppState};
+use crate::problem::Problem;
+use pizza_app::UseCaseError;
+use pizza_app::access::KitchenAccess;
+use pizza_app::access::Operator;
+use pizza_app::access::Viewer;
+use pizza_app::keys::{KeyHash, Keyring, Principal, Role};
+use pizza_contract::ErrorCode;
 
 /// What the cookie is called. Over TLS its name also keeps other hosts of the
 /// same site from setting it.
@@ -107,10 +107,10 @@ impl Secret {
     }
 }
 
-impl FromRequestParts<Arc<App>> for Visitor {
+impl FromRequestParts<AppState> for Visitor {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
         let cookies = CookieJar::from_headers(&parts.headers);
         Ok(Self::of(app, &cookies).await?)
     }
@@ -145,17 +145,17 @@ impl Visitor {
 
     /// What they may see of orders.
     pub(super) fn viewer(&self, app: &App) -> Result<Viewer, Problem> {
-        Viewer::of(&app.gateway.keys, self.principal())
+        Ok(Viewer::of(&app.gateway.keys, self.principal())?)
     }
 
     /// The operator that they are.
     pub(super) fn operator(&self, app: &App) -> Result<Operator, Problem> {
-        Operator::of(&app.gateway.keys, self.principal())
+        Ok(Operator::of(&app.gateway.keys, self.principal())?)
     }
 
     /// The cook that they are.
-    pub(super) fn cook(&self, app: &App) -> Result<Cook, Problem> {
-        Cook::of(&app.gateway.keys, self.principal())
+    pub(super) fn cook(&self, app: &App) -> Result<KitchenAccess, Problem> {
+        Ok(KitchenAccess::of(&app.gateway.keys, self.principal())?)
     }
 
     /// Whether their session was ended since, here or at another gateway.

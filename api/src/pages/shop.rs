@@ -2,7 +2,6 @@
 //! also how the order is to go wrong, and all the ways side by side.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Query, State};
@@ -24,10 +23,11 @@ use super::session::Visitor;
 use super::text::money;
 use crate::client::Client;
 use crate::connection::Closing;
-use crate::gateway::App;
-use crate::problem::{ErrorCode, Problem};
-use crate::usecases::{IdempotencyKey, OrderNow, PlaceOrder, ScenarioChoice};
-use crate::viewer::Viewer;
+use crate::gateway::AppState;
+use crate::problem::Problem;
+use pizza_app::access::Viewer;
+use pizza_app::{IdempotencyKey, OrderNow, PlaceOrder, ScenarioChoice};
+use pizza_contract::ErrorCode;
 
 /// How long each status stays, in seconds, so that people can look on.
 const PACES: [(&str, &str); 4] = [
@@ -96,7 +96,7 @@ impl Typed {
 
 /// `GET /`.
 pub(super) async fn page(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     visitor: Visitor,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Problem> {
@@ -271,7 +271,7 @@ fn menu(site: &Site<'_>) -> Markup {
 
 /// `GET /shop/quote`: what the order of the form would cost.
 pub(super) async fn quote(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     visitor: Visitor,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Problem> {
@@ -309,7 +309,7 @@ fn quote_of(site: &Site<'_>, viewer: &Viewer, typed: &Typed) -> Markup {
 
 /// `POST /shop/orders`.
 pub(super) async fn place(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Extension(client): Extension<Client>,
     form: Submitted<Viewer>,
 ) -> Result<Response, Problem> {
@@ -354,7 +354,7 @@ fn side_by_side(query: &HashMap<String, String>) -> Result<Vec<(OrderId, Option<
 
 /// `GET /shop/scenarios`: some orders side by side.
 pub(super) async fn scenarios(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     visitor: Visitor,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Problem> {
@@ -403,7 +403,7 @@ fn column(site: &Site<'_>, now: &OrderNow, scenario: Option<u8>, at_ms: i64) -> 
 
 /// `GET /shop/scenarios/live`.
 pub(super) async fn scenarios_live(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Extension(closing): Extension<Closing>,
     Extension(client): Extension<Client>,
     visitor: Visitor,
@@ -413,7 +413,7 @@ pub(super) async fn scenarios_live(
     for (id, scenario) in side_by_side(&query)? {
         let follower = Follower::new(&app, &client, visitor.clone(), id)?;
         states.push(Box::pin(columns(
-            Arc::clone(&app),
+            app.clone(),
             visitor.clone(),
             follower,
             scenario,
@@ -424,7 +424,7 @@ pub(super) async fn scenarios_live(
 
 /// An order's column, as it changes.
 fn columns(
-    app: Arc<App>,
+    app: AppState,
     visitor: Visitor,
     follower: Follower,
     scenario: Option<u8>,

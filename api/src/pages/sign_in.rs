@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,13 +13,14 @@ use maud::{Markup, html};
 use super::form::Submitted;
 use super::layout::{Page, Section, Site, role_name};
 use super::session::{self, Visitor};
-use crate::gateway::App;
-use crate::keys::{KeyHash, Principal, Role};
+use crate::gateway::{App, AppState};
 use crate::origin::is_from_this_machine;
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::Problem;
+use pizza_app::keys::{KeyHash, Principal, Role};
+use pizza_contract::ErrorCode;
 
 pub(super) async fn page(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     visitor: Visitor,
     developer: Developer,
     Query(query): Query<HashMap<String, String>>,
@@ -117,7 +117,7 @@ const fn home(role: Role) -> &'static str {
 }
 
 pub(super) async fn sign_in(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     developer: Developer,
     cookies: CookieJar,
     form: Submitted<()>,
@@ -159,10 +159,10 @@ pub(crate) struct WrongKey;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Developer(bool);
 
-impl FromRequestParts<Arc<App>> for Developer {
+impl FromRequestParts<AppState> for Developer {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Infallible> {
         let is_local = is_from_this_machine(&parts.extensions, &parts.headers);
         Ok(Self(app.gateway.development && is_local))
     }
@@ -187,7 +187,7 @@ impl Developer {
 }
 
 pub(super) async fn sign_out(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     cookies: CookieJar,
     form: Submitted<()>,
 ) -> Result<Response, Problem> {

@@ -3,7 +3,7 @@
 use pizza_api::proto::menu_service_client::MenuServiceClient;
 use pizza_api::proto::order_service_client::OrderServiceClient;
 use pizza_api::proto::{GetMenuRequest, PlaceOrderRequest};
-use pizza_api::{KeyHash, Role};
+use pizza_app::keys::{KeyHash, Role};
 use tonic::{Code, Status};
 
 use crate::grpc::{channel, code};

@@ -1,6 +1,6 @@
 //! Where the `type` of a problem leads.
 
-use pizza_api::ErrorCode;
+use pizza_contract::ErrorCode;
 
 use crate::support::{TestGateway, problem};
 

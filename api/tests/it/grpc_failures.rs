@@ -1,6 +1,5 @@
 //! The failure queues over gRPC, with Temporal away.
 
-use pizza_api::Keyring;
 use pizza_api::proto::failure_queue_service_client::FailureQueueServiceClient;
 use pizza_api::proto::redrive_failure_request::Input;
 use pizza_api::proto::set_queue_policy_request::Change;
@@ -9,6 +8,7 @@ use pizza_api::proto::{
     GetFailureRequest, GetQueuePolicyRequest, ListFailureQueuesRequest, ListFailuresRequest,
     RedriveFailureRequest, SetQueuePolicyRequest, StartBulkRequest, StopBulkRequest,
 };
+use pizza_app::keys::Keyring;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;

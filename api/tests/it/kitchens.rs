@@ -4,7 +4,7 @@ use pizza_api::proto::kitchen_service_client::KitchenServiceClient;
 use pizza_api::proto::{
     GetKitchenSimulationRequest, KitchenSimulation, ListTicketsRequest, SetKitchenSimulationRequest,
 };
-use pizza_api::{KeyHash, Keyring, Role};
+use pizza_app::keys::{KeyHash, Keyring, Role};
 use serde_json::{Value, json};
 use tonic::{Code, Request};
 

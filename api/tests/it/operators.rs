@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pizza_api::Keyring;
+use pizza_app::keys::Keyring;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 

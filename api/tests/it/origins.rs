@@ -4,7 +4,7 @@ use http::{HeaderName, HeaderValue};
 use pizza_api::proto::menu_service_client::MenuServiceClient;
 use pizza_api::proto::order_service_client::OrderServiceClient;
 use pizza_api::proto::{GetMenuRequest, PlaceOrderRequest};
-use pizza_api::{KeyHash, Role};
+use pizza_app::keys::{KeyHash, Role};
 use reqwest::Response;
 use tonic::Code;
 use tonic::transport::Endpoint;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use pizza_api::Limits;
 use pizza_api::proto::WatchOrderRequest;
 use pizza_api::proto::order_service_client::OrderServiceClient;
-use pizza_api::{KeyHash, Limits, Role};
+use pizza_app::keys::{KeyHash, Role};
 use reqwest::Response;
 use tokio::time::timeout;
 use tonic::Streaming;

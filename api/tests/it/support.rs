@@ -4,8 +4,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pizza_api::usecases::TemporalGateway;
-use pizza_api::{Gateway, KeyHash, Limits, Role};
+use pizza_api::{Gateway, Limits};
+use pizza_app::TemporalGateway;
+use pizza_app::keys::{KeyHash, Role};
 use pizza_store::{Store, StoreOptions};
 use reqwest::{Method, Response};
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use pizza_api::proto::order_service_client::OrderServiceClient;
 use pizza_api::proto::{GetTimelineRequest, TimelineKind, TimelineSourceState};
-use pizza_api::{KeyHash, Role};
+use pizza_app::keys::{KeyHash, Role};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
 use tonic::Code;

@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures::StreamExt;
-use pizza_api::{KeyHash, Limits, Role};
+use pizza_api::Limits;
+use pizza_app::keys::{KeyHash, Role};
 use pizza_store::now_ms;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use pizza_api::Role;
+use pizza_app::keys::Role;
 
 use super::gateway::{GatewayUrl, KitchenDoor};
 use super::secret::Secret;

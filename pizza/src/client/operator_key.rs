@@ -1,7 +1,7 @@
 //! What the commands for operators are told.
 
 use clap::Args;
-use pizza_api::Role;
+use pizza_app::keys::Role;
 
 use super::gateway::{FailureQueues, GatewayUrl};
 use super::secret::Secret;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use pizza_api::usecases::IdempotencyKey;
+use pizza_app::IdempotencyKey;
 use serde_json::{Map, Value, json};
 
 use super::customer_key::CustomerArgs;

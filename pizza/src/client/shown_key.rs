@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use pizza_api::Role;
+use pizza_app::keys::Role;
 use url::{Host, Url};
 
 use super::secret::Secret;

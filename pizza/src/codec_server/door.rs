@@ -8,7 +8,8 @@ use axum::extract::{Extension, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use pizza_api::{Client, LastAnswer, Principal, Problem, Role, Serves, bearer};
+use pizza_api::{Client, LastAnswer, Problem, Serves, bearer};
+use pizza_app::keys::{Principal, Role};
 use url::Url;
 
 use super::App;

@@ -25,7 +25,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use clap::Args;
 use payload_codec::Cipher;
-use pizza_api::{Exchanges, Keyring, Limits, Service};
+use pizza_api::{Exchanges, Limits, Service};
+use pizza_app::keys::Keyring;
 use serde_json::json;
 use tokio::net::TcpListener;
 

@@ -6,7 +6,7 @@ use axum::Form;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderMap, StatusCode, Uri, header};
-use pizza_api::Role;
+use pizza_app::keys::Role;
 use serde::Deserialize;
 
 use super::App;

@@ -3,7 +3,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::{Method, Request, StatusCode, header};
 use payload_codec::Keys;
-use pizza_api::{KeyHash, Role};
+use pizza_app::keys::{KeyHash, Role};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};

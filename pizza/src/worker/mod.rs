@@ -16,7 +16,7 @@ use pizza_activities::{
     BranchActivities, CustomerActivities, KitchenActivities, LoyaltyActivities, OrderActivities,
     Parties, PaymentActivities, ReconciliationActivities,
 };
-use pizza_api::usecases::failure_queues;
+use pizza_app::failure_queues;
 use pizza_store::Store;
 use pizza_store::meters;
 use pizza_workflows::names::task_queue;

@@ -1,7 +1,5 @@
 //! What operators did lately.
 
-use std::sync::Arc;
-
 use axum::extract::{Query, State};
 use axum::response::Response;
 use maud::{Markup, html};
@@ -9,19 +7,18 @@ use pizza_store::{ResolvedTask, now_ms};
 
 use super::super::layout::Site;
 use super::super::text::ago;
+use super::bulk_list;
+use super::frame::{AUDIT, Asked, Operating, asked, next_page, page_of, table};
 use super::task_list::order_link;
 use super::words::{end_badge, queue_words};
-use super::{Asked, Operating, asked, bulk_list, next_page, page_of, table};
-use crate::gateway::App;
+use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::usecases::ResolvedFailures;
-
-pub(super) const PATH: &str = "/operator/audit";
+use pizza_app::ResolvedFailures;
 
 /// `GET /operator/audit`.
 pub(super) async fn page(
     operator: Operating,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Query(query): Query<Asked>,
 ) -> Result<Response, Problem> {
     let cursor = asked(&query, "cursor");
@@ -34,7 +31,7 @@ pub(super) async fn page(
     let site = operator.site(&app);
     let page = page_of(
         &site,
-        PATH,
+        AUDIT,
         "Audit trail",
         html! {
             p.lead { "Which tasks came to an end, by whom and why, last first." }
@@ -46,7 +43,7 @@ pub(super) async fn page(
             } @else {
                 (ended(&site, &found, now_ms()))
             }
-            (next_page(&site, PATH, "", found.next_cursor.as_deref()))
+            (next_page(&site, AUDIT, "", found.next_cursor.as_deref()))
             p.soft { "A task's own page has its whole trail: each time that it was run again, too." }
             @if let Some(many) = many { (bulk_list::section(&site, many, now_ms())) }
         },

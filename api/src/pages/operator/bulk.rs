@@ -1,6 +1,5 @@
 //! Many tasks at once: looked at first, begun, and followed to their end.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -19,15 +18,15 @@ use super::super::looking::{Look, Looker, looking};
 use super::super::temporal_ui::temporal_link;
 use super::super::text::ago;
 use super::filter::Typed;
+use super::frame::{Asked, BULK, Operating, OperatorForm, TASKS, asked, page_of, refusal};
+use super::task_list;
 use super::words::tasks_of;
-use super::{Asked, Operating, OperatorForm, asked, page_of, refusal, task_list, tasks};
 use crate::client::Client;
 use crate::connection::Closing;
-use crate::gateway::App;
-use crate::problem::{ErrorCode, Problem};
-use crate::usecases::{BulkPreview, StartBulk};
-
-pub(super) const PATH: &str = "/operator/bulk";
+use crate::gateway::{App, AppState};
+use crate::problem::Problem;
+use pizza_app::{BulkPreview, StartBulk};
+use pizza_contract::ErrorCode;
 
 /// How often an operation is looked at: a few pages of tasks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -116,7 +115,7 @@ impl Typing {
 /// `GET /operator/bulk`: what an operation would act on.
 pub(super) async fn preview(
     operator: Operating,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Query(query): Query<Asked>,
 ) -> Result<Response, Problem> {
     let typing = Typing::read(|field| asked(&query, field))?;
@@ -142,14 +141,14 @@ async fn previewed(
     let details = site.app.use_cases().failure_details(sample).await;
     let mut page = page_of(
         site,
-        tasks::PATH,
+        TASKS,
         &title,
         html! {
             p.lead { "This is about " (typing.filter.words()) "." }
             @if let Some(problem) = refused { (refusal(problem)) }
             @if preview.matching == 0 {
                 p.card.lead { "There are no such tasks now: nothing is to be done." }
-                p { a.button.quiet href=(site.at(&format!("{}?{query}", tasks::PATH))) { "Back" } }
+                p { a.button.quiet href=(site.at(&format!("{}?{query}", TASKS))) { "Back" } }
             } @else {
                 (start_form(site, typing, preview, refused))
                 h2 { "The latest of them" }
@@ -182,7 +181,7 @@ fn start_form(
     let question = is_discard.then(|| format!("{what}? What they owe stays owed."));
     let query = typing.filter.query(&[]);
     html! {
-        form.card #start method="post" action=(site.at(PATH)) {
+        form.card #start method="post" action=(site.at(BULK)) {
             (site.form_token())
             (key_field(Uuid::new_v4(), typing.key.as_deref(), refused))
             input type="hidden" name="action" value=(name_of(typing.action));
@@ -200,7 +199,7 @@ fn start_form(
                 aria-describedby=[is_wrong("ratePerSecond").map(|_| "wrong")];
             p.row {
                 button data-confirm=[question] { (what) }
-                a href=(site.at(&format!("{}?{query}", tasks::PATH))) { "Rather not" }
+                a href=(site.at(&format!("{}?{query}", TASKS))) { "Rather not" }
             }
             p.soft {
                 "Tasks that are parked after it begins are left alone. It can be stopped on its way."
@@ -211,7 +210,7 @@ fn start_form(
 
 /// `POST /operator/bulk`.
 pub(super) async fn start(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     operator: OperatorForm,
 ) -> Result<Response, Problem> {
     let typing = Typing::read(|field| operator.form.text(field))?;
@@ -236,13 +235,13 @@ pub(super) async fn start(
 }
 
 fn to(app: &App, id: &str) -> Response {
-    Redirect::to(&format!("{}{PATH}/{id}", app.base_path())).into_response()
+    Redirect::to(&format!("{}{BULK}/{id}", app.base_path())).into_response()
 }
 
 /// `GET /operator/bulk/{id}`.
 pub(super) async fn page(
     operator: Operating,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     shown(&operator.site(&app), &id, None).await
@@ -256,7 +255,7 @@ async fn shown(site: &Site<'_>, id: &str, refused: Option<&Problem>) -> Result<R
     };
     let mut page = page_of(
         site,
-        tasks::PATH,
+        TASKS,
         "Many tasks at once",
         html! {
             @if let Some(problem) = refused { (refusal(problem)) }
@@ -265,7 +264,7 @@ async fn shown(site: &Site<'_>, id: &str, refused: Option<&Problem>) -> Result<R
         },
     );
     if progress.is_none_or(|progress| progress.ended_at_ms.is_none()) {
-        page.live = Some(site.at(&format!("{PATH}/{id}/live")));
+        page.live = Some(site.at(&format!("{BULK}/{id}/live")));
     }
     if let Some(problem) = refused {
         page.status = problem.code.status();
@@ -334,7 +333,7 @@ fn how_far(site: &Site<'_>, id: &str, progress: &BulkProgress, at_ms: i64) -> Ma
         }
         (problems(site, progress))
         @if progress.ended_at_ms.is_none() && !progress.stopped {
-            form method="post" action=(site.at(&format!("{PATH}/{id}/stop"))) {
+            form method="post" action=(site.at(&format!("{BULK}/{id}/stop"))) {
                 (site.form_token())
                 button.quiet #stop { "Stop it" }
                 p.soft { "Once the tasks under way are through. What it has done stays done." }
@@ -381,7 +380,7 @@ fn problems(site: &Site<'_>, progress: &BulkProgress) -> Markup {
 /// `GET /operator/bulk/{id}/live`.
 pub(super) async fn live(
     operator: Operating,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Extension(closing): Extension<Closing>,
     Extension(client): Extension<Client>,
     Path(id): Path<String>,
@@ -416,7 +415,7 @@ async fn look(looker: Looker, id: String) -> Look {
 
 /// `POST /operator/bulk/{id}/stop`.
 pub(super) async fn stop(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Path(id): Path<String>,
     operator: OperatorForm,
 ) -> Result<Response, Problem> {

@@ -4,10 +4,10 @@ use maud::{Markup, html};
 
 use super::super::layout::Site;
 use super::super::text::ago;
-use super::bulk::{PATH, state, through, words_of};
-use super::table;
+use super::bulk::{state, through, words_of};
+use super::frame::{BULK, table};
 use super::words::tasks_of;
-use crate::usecases::{ListedBulk, UseCaseError};
+use pizza_app::{ListedBulk, UseCaseError};
 
 /// The operations that run, and those that ended last.
 pub(super) fn section(
@@ -40,7 +40,7 @@ pub(super) fn section(
 }
 
 fn row(site: &Site<'_>, operation: &ListedBulk, at_ms: i64) -> Markup {
-    let own = site.at(&format!("{PATH}/{}", operation.id));
+    let own = site.at(&format!("{BULK}/{}", operation.id));
     let Some(progress) = &operation.progress else {
         return html! {
             tr { th scope="row" { a href=(own) { "unknown" } } td colspan="4" { "unknown" } }

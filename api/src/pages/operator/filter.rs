@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 use pizza_workflows::parking::MessageType;
 
-use super::{encoded, words};
+use super::frame::encoded;
+use super::words;
 use crate::numbers::integer_in;
-use crate::problem::{ErrorCode, Problem};
-use crate::usecases::FailureFilter;
+use crate::problem::Problem;
+use pizza_app::FailureFilter;
+use pizza_contract::ErrorCode;
 
 /// The fields, and what people call them.
 const FIELDS: [(&str, &str); 7] = [

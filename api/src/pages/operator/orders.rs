@@ -1,7 +1,5 @@
 //! The orders, for those who look after them.
 
-use std::sync::Arc;
-
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
@@ -16,13 +14,13 @@ use super::super::layout::Site;
 use super::super::order::{badge, money_words, pizza, points_words, short, status_words};
 use super::super::temporal_ui::linked;
 use super::super::text::{ago, money};
-use super::{Asked, Operating, asked, encoded, next_page, page_of, refusal, table};
-use crate::gateway::App;
-use crate::problem::{ErrorCode, Problem};
-use crate::times;
-use crate::usecases::{ListOrders, Orders};
 
-pub(super) const PATH: &str = "/operator/orders";
+use super::frame::{Asked, ORDERS, Operating, asked, encoded, next_page, page_of, refusal, table};
+use crate::gateway::{App, AppState};
+use crate::problem::Problem;
+use crate::times;
+use pizza_app::{ListOrders, Orders};
+use pizza_contract::ErrorCode;
 
 /// Orders on a page.
 const PAGE: u32 = 25;
@@ -38,7 +36,7 @@ const BEFORE: &str = "placedBefore";
 /// `GET /operator/orders`.
 pub(super) async fn page(
     operator: Operating,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Query(query): Query<Asked>,
 ) -> Result<Response, Problem> {
     let search = asked(&query, SEARCH);
@@ -50,7 +48,7 @@ pub(super) async fn page(
     let found = find(&operator, &app, &query).await;
     let mut page = page_of(
         &site,
-        PATH,
+        ORDERS,
         "Orders",
         html! {
             @if let Err(problem) = &found { (refusal(problem)) }
@@ -131,7 +129,7 @@ fn choice(site: &Site<'_>, query: &Asked, refused: Option<&Problem>) -> Markup {
     let status = asked(query, "status");
     let step = asked(query, "failedStep");
     html! {
-        form.card.row method="get" action=(site.at(PATH)) role="search" aria-label="Orders" {
+        form.card.row method="get" action=(site.at(ORDERS)) role="search" aria-label="Orders" {
             div {
                 label for="search" { "Order or customer" }
                 input #search name=(SEARCH) type="search" value=[asked(query, SEARCH)]
@@ -200,7 +198,7 @@ fn list(site: &Site<'_>, query: &Asked, found: &Orders) -> Markup {
     let rows = html! { @for order in &found.orders { (row(site, order, at_ms)) } };
     html! {
         (table("Orders", &head, &rows))
-        (next_page(site, PATH, &fields, found.next_cursor.as_deref()))
+        (next_page(site, ORDERS, &fields, found.next_cursor.as_deref()))
     }
 }
 
@@ -211,7 +209,7 @@ fn nothing(site: &Site<'_>, query: &Asked) -> Markup {
             p.card.lead { "That was all." }
         } @else if is_filtered {
             p.card.lead { "There are no such orders." }
-            p { a.button.quiet href=(site.at(PATH)) { "All orders" } }
+            p { a.button.quiet href=(site.at(ORDERS)) { "All orders" } }
         } @else {
             p.card.lead { "Nobody has ordered yet." }
             p { a.button href=(site.at("/")) { "Order a pizza" } }

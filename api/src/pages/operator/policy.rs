@@ -1,7 +1,5 @@
 //! When the tasks of a queue are run again by themselves.
 
-use std::sync::Arc;
-
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use failure_queue::{AutoRedrive, PolicyChange, QueuePolicy};
@@ -10,12 +8,13 @@ use pizza_store::now_ms;
 
 use super::super::layout::Site;
 use super::super::text::{ago, count};
+use super::frame::{Operating, OperatorForm, QUEUES, page_of, refusal};
 use super::words::{policy_words, queue_words};
-use super::{Operating, OperatorForm, page_of, queues, refusal};
-use crate::gateway::App;
+use crate::gateway::AppState;
 use crate::numbers::integer_in;
-use crate::problem::{ErrorCode, Problem};
-use crate::usecases::AutoRedriveInSeconds;
+use crate::problem::Problem;
+use pizza_app::AutoRedriveInSeconds;
+use pizza_contract::ErrorCode;
 
 /// The most changes on the page, the last ones.
 const MOST_CHANGES: usize = 20;
@@ -36,7 +35,7 @@ const FIELDS: [(&str, &str, &str); 5] = [
 /// `GET /operator/queues/{queue}`.
 pub(super) async fn page(
     operator: Operating,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Path(queue): Path<String>,
 ) -> Result<Response, Problem> {
     let policy = app.use_cases().queue_policy(&queue).await?;
@@ -52,7 +51,7 @@ fn shown(
 ) -> Response {
     let mut page = page_of(
         site,
-        queues::PATH,
+        QUEUES,
         &format!("{}: run again by itself", queue_words(queue)),
         html! {
             @if let Some((_, problem)) = refused { (refusal(problem)) }
@@ -186,7 +185,7 @@ fn changes(changes: &[PolicyChange]) -> Markup {
 
 /// `POST /operator/queues/{queue}/policy`.
 pub(super) async fn set(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Path(queue): Path<String>,
     operator: OperatorForm,
 ) -> Result<Response, Problem> {

@@ -1,6 +1,5 @@
 //! The failure queues: what operators see first.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -9,54 +8,32 @@ use axum::response::Response;
 use futures::FutureExt;
 use maud::{Markup, html};
 use pizza_store::now_ms;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use super::super::layout::Site;
 use super::super::looking::{Look, looking};
 use super::super::text::ago;
 use super::words::{message_words, policy_words, tasks_of};
-use super::{Operating, encoded, page_of, table};
+
+use super::frame::{Operating, QUEUES, encoded, page_of, table};
 use crate::client::Client;
 use crate::connection::Closing;
-use crate::gateway::App;
+use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::usecases::{QueueSoFar, QueuesSoFar, UseCaseError};
-
-pub(super) const PATH: &str = "/operator";
+use pizza_app::{QueueSoFar, QueuesSoFar};
 
 /// How often the queues are looked at while somebody looks on.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-
-/// The last look at the queues. All who look on share it: Temporal counts for
-/// a namespace no faster than some times a second.
-#[derive(Debug, Default)]
-pub(crate) struct Seen(Mutex<Option<(Instant, Arc<QueuesSoFar>)>>);
-
-impl Seen {
-    async fn lately(&self, app: &App) -> Result<Arc<QueuesSoFar>, UseCaseError> {
-        let mut seen = self.0.lock().await;
-        if let Some((at, queues)) = &*seen
-            && at.elapsed() < LOOK_EVERY
-        {
-            return Ok(Arc::clone(queues));
-        }
-        let queues = Arc::new(app.use_cases().failure_queues_so_far().await?);
-        *seen = Some((Instant::now(), Arc::clone(&queues)));
-        Ok(queues)
-    }
-}
+const LOOK_EVERY: Duration = pizza_app::QUEUES_KEPT;
 
 /// `GET /operator`.
 pub(super) async fn page(
     operator: Operating,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
 ) -> Result<Response, Problem> {
     let queues = app.use_cases().failure_queues_so_far().await?;
     let site = operator.site(&app);
     let mut page = page_of(
         &site,
-        PATH,
+        QUEUES,
         "Failure queues",
         html! {
             p.lead { "What failed for good waits here until somebody runs it again, or lets it go." }
@@ -70,7 +47,7 @@ pub(super) async fn page(
 /// `GET /operator/live`.
 pub(super) async fn live(
     operator: Operating,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Extension(closing): Extension<Closing>,
     Extension(client): Extension<Client>,
 ) -> Result<Response, Problem> {
@@ -82,7 +59,7 @@ pub(super) async fn live(
         LOOK_EVERY,
         |looker| {
             async move {
-                match looker.app.queues_seen.lately(&looker.app).await {
+                match looker.app.use_cases().failure_queues_lately().await {
                     Ok(queues) => Look::Now(draw(&looker.site(), &queues, looker.since_ms)),
                     Err(_) => Look::Away,
                 }

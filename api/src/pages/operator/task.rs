@@ -1,6 +1,5 @@
 //! One parked task, and what can be done about it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -21,18 +20,17 @@ use super::super::looking::{Look, Looker, looking};
 use super::super::order::{badge, short};
 use super::super::temporal_ui::temporal_link;
 use super::super::text::{ago, count, left};
+use super::frame::{Operating, OperatorForm, TASKS, page_of};
 use super::task_forms::{Forms, Refused, Wish};
 use super::task_list::order_link;
 use super::words::{failure, owes, policy_words, queue_words, readable, state_badge};
-use super::{Operating, OperatorForm, page_of, tasks};
 use crate::client::Client;
 use crate::connection::Closing;
-use crate::gateway::App;
-use crate::problem::{ErrorCode, Problem};
+use crate::gateway::{App, AppState};
+use crate::problem::Problem;
 use crate::unique_json::UniqueFields;
-use crate::usecases::{
-    DiscardFailure, FailureId, RedriveFailure, UseCaseError, order_and_customer,
-};
+use pizza_app::{DiscardFailure, FailureId, RedriveFailure, UseCaseError, order_and_customer};
+use pizza_contract::ErrorCode;
 
 /// How often an open task is looked at: somebody else may see to it, or its
 /// queue's policy.
@@ -59,7 +57,7 @@ impl Known {
 /// `GET /operator/tasks/{id}`.
 pub(super) async fn page(
     operator: Operating,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = FailureId::parse(&id)?;
@@ -74,7 +72,7 @@ fn shown(site: &Site<'_>, known: &Known, refused: Option<&Refused>) -> Response 
     let title = format!("{}: order {order}", queue_words(&view.task.queue));
     let mut page = page_of(
         site,
-        tasks::PATH,
+        TASKS,
         &title,
         html! {
             p.soft { "Task " (temporal_link(site, &view.id)) }
@@ -286,7 +284,7 @@ fn input(text: Option<String>) -> Markup {
 /// `GET /operator/tasks/{id}/live`: a task until it is settled.
 pub(super) async fn live(
     operator: Operating,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Extension(closing): Extension<Closing>,
     Extension(client): Extension<Client>,
     Path(id): Path<String>,
@@ -319,7 +317,7 @@ async fn look(looker: Looker, id: FailureId, seed: Uuid) -> Look {
 
 /// `POST /operator/tasks/{id}/redrive`.
 pub(super) async fn redrive(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Path(id): Path<String>,
     operator: OperatorForm,
 ) -> Result<Response, Problem> {
@@ -360,7 +358,7 @@ fn read_input(text: &str) -> Result<Map<String, Value>, Problem> {
 
 /// `POST /operator/tasks/{id}/discard`.
 pub(super) async fn discard(
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Path(id): Path<String>,
     operator: OperatorForm,
 ) -> Result<Response, Problem> {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::super::form::key_field;
 use super::super::layout::Site;
-use super::refusal;
+use super::frame::refusal;
 use super::words::readable;
 use crate::problem::Problem;
 

@@ -8,9 +8,9 @@ use pizza_domain::OrderId;
 use super::super::layout::Site;
 use super::super::order::short;
 use super::super::text::{ago, beginning};
-use super::table;
+use super::frame::table;
 use super::words::{owes, queue_words, state_badge};
-use crate::usecases::{FailureDetails, order_and_customer};
+use pizza_app::{FailureDetails, order_and_customer};
 
 /// The longest message of an error in a table, in characters.
 const LONGEST: usize = 160;

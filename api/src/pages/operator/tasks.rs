@@ -1,7 +1,5 @@
 //! The list of parked tasks.
 
-use std::sync::Arc;
-
 use axum::extract::{Query, State};
 use axum::response::Response;
 use failure_queue::BulkAction;
@@ -11,13 +9,13 @@ use pizza_store::now_ms;
 
 use super::super::layout::Site;
 use super::filter::Typed;
+use super::frame::{Asked, BULK, Operating, TASKS, asked, next_page, page_of, refusal};
 use super::words::queue_words;
-use super::{Asked, Operating, asked, bulk, next_page, page_of, refusal, task_list};
-use crate::gateway::App;
-use crate::problem::{ErrorCode, Problem};
-use crate::usecases::{FailureDetails, Failures, ListFailures};
-
-pub(super) const PATH: &str = "/operator/tasks";
+use super::{bulk, task_list};
+use crate::gateway::{App, AppState};
+use crate::problem::Problem;
+use pizza_app::{FailureDetails, Failures, ListFailures};
+use pizza_contract::ErrorCode;
 
 /// Tasks on a page, each of which is looked at.
 const PAGE: u32 = 20;
@@ -68,7 +66,7 @@ struct Found {
 /// `GET /operator/tasks`.
 pub(super) async fn page(
     operator: Operating,
-    State(app): State<Arc<App>>,
+    State(app): State<AppState>,
     Query(query): Query<Asked>,
 ) -> Result<Response, Problem> {
     let site = operator.site(&app);
@@ -80,7 +78,7 @@ pub(super) async fn page(
     };
     let mut page = page_of(
         &site,
-        PATH,
+        TASKS,
         title,
         html! {
             @match &found {
@@ -121,7 +119,7 @@ async fn find(app: &App, wanted: &Wanted) -> Result<Found, Problem> {
 fn choice(site: &Site<'_>, wanted: &Wanted, refused: Option<&Problem>) -> Markup {
     let wrong = refused.and_then(|problem| problem.field.as_deref());
     html! {
-        form.card.row method="get" action=(site.at(PATH)) aria-label="Which tasks" {
+        form.card.row method="get" action=(site.at(TASKS)) aria-label="Which tasks" {
             div {
                 label for="state" { "State" }
                 select #state name="state" {
@@ -152,7 +150,7 @@ fn list(site: &Site<'_>, wanted: &Wanted, found: &Found) -> Markup {
             }
         }
         (task_list::listed(site, tasks, &found.details, now_ms()))
-        (next_page(site, PATH, &query, found.tasks.next_cursor.as_deref()))
+        (next_page(site, TASKS, &query, found.tasks.next_cursor.as_deref()))
         @if wanted.state == StateFilter::Open { (for_all(site, &wanted.filter)) }
         @if let Some(queue) = wanted.filter.get("queue") {
             p { a href=(site.at(&format!("/operator/queues/{queue}"))) {
@@ -171,7 +169,7 @@ fn nothing(site: &Site<'_>, wanted: &Wanted) -> Markup {
         } @else {
             p.card.lead { "There are no such tasks." }
             p.row {
-                a.button.quiet href=(site.at(PATH)) { "All that wait" }
+                a.button.quiet href=(site.at(TASKS)) { "All that wait" }
                 span.soft { "Temporal's list is a moment behind: what was parked just now comes soon." }
             }
         }
@@ -182,7 +180,7 @@ fn nothing(site: &Site<'_>, wanted: &Wanted) -> Markup {
 /// at which they are.
 fn for_all(site: &Site<'_>, filter: &Typed) -> Markup {
     html! {
-        form.card method="get" action=(site.at(bulk::PATH)) {
+        form.card method="get" action=(site.at(BULK)) {
             h2 { "All of them at once" }
             (filter.hidden())
             p { "This is about " (filter.words()) ", on every page of the list." }

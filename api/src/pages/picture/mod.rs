@@ -12,8 +12,8 @@ use pizza_workflows::parking::MessageType;
 use pizza_workflows::saga::{STATIONS, Station};
 
 use super::text::took;
-use crate::timeline::{BEFORE_RETRY, Entry, Kind, Outcome, Timeline};
-use crate::usecases::PendingStep;
+use pizza_app::PendingStep;
+use pizza_app::timeline::{BEFORE_RETRY, Entry, Kind, Outcome, Timeline};
 
 pub(super) use svg::draw;
 
@@ -457,7 +457,7 @@ pub(super) const fn title(step: Step) -> &'static str {
         Step::ProcessPayment => "Charge",
         Step::AddLoyaltyPoints => "Give points",
         Step::PrepareOrder => "Hand to kitchen",
-        Step::ProcessOrder => "Cook and deliver",
+        Step::ProcessOrder => "KitchenAccess and deliver",
         Step::RefundPayment => "Refund",
         Step::ReclaimLoyaltyPoints => "Take points back",
         Step::NotifyCustomer => "Tell customer",

@@ -1,6 +1,6 @@
 //! A timeline in lines for a person.
 
-use pizza_api::timeline::{Entry, Outcome, Timeline};
+use pizza_app::timeline::{Entry, Outcome, Timeline};
 
 use crate::client::output::plain;
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use pizza_api::timeline::{SourceState, Timeline, from_histories};
+use pizza_app::timeline::{SourceState, Timeline, from_histories};
 use pizza_domain::OrderId;
 use temporalio_common::protos::temporal::api::history::v1::History;
 

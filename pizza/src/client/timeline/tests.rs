@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pizza_api::timeline::{Entry, Kind, Outcome, SourceState, Timeline};
+use pizza_app::timeline::{Entry, Kind, Outcome, SourceState, Timeline};
 
 use super::{draw, merged, read_all};
 
