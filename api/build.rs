@@ -9,13 +9,7 @@ use prost::Message;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let descriptors = protox::compile(
-        [
-            "cloud_pizza/v1/orders.proto",
-            "cloud_pizza/v1/failure_queues.proto",
-        ],
-        ["proto"],
-    )?;
+    let descriptors = protox::compile(["cloud_pizza/v1/orders.proto"], ["proto"])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure().compile_fds(descriptors)?;

@@ -370,7 +370,6 @@ mod tests {
             ("/cloud_pizza.v1.OrderService/PlaceOrder", true),
             ("/cloud_pizza.v1.OrderService/CancelOrder", true),
             ("/cloud_pizza.v1.KitchenService/ReportKitchenEvent", true),
-            ("/cloud_pizza.v1.FailureQueueService/ListFailures", false),
             ("/orders", true),
         ] {
             let request = request("POST", path, "application/grpc");

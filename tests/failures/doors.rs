@@ -1,13 +1,9 @@
-//! Each queue's task, through each door.
+//! Each queue's task, over HTTP, on the command line and with Temporal's own.
 
-use pizza_api::proto::failure_queue_service_client::FailureQueueServiceClient;
-use pizza_api::proto::{DiscardFailureRequest, RedriveFailureRequest};
 use serde_json::json;
 
 use super::{failed_order, redriven, shown, task_id};
-use crate::harness::grpc::Grpc;
 use crate::harness::recording::record_if_wanted;
-use crate::harness::world::OPERATOR_KEY;
 use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
 
 #[tokio::test]
@@ -44,50 +40,31 @@ async fn a_refund_redriven_over_http_is_followed_by_the_reclaim_that_was_left_un
 }
 
 #[tokio::test]
-async fn an_award_redriven_over_grpc_is_given_and_one_discarded_stays_owed() {
+async fn an_award_that_is_redriven_is_given_and_one_that_is_discarded_stays_owed() {
     let world = World::shared().await;
     let (given, owed) = tokio::join!(failed_order(&world, 3), failed_order(&world, 3));
-    let grpc = Grpc::connect(world.gateway_url()).await;
-    let mut queues = FailureQueueServiceClient::new(grpc.channel.clone());
-
-    let mut request = tonic::Request::new(RedriveFailureRequest {
-        id: task_id("add-loyalty-points", &given),
-        ..Default::default()
-    });
-    let refused = queues.redrive_failure(request.get_ref().clone()).await;
-    let refused = refused.expect_err("nobody is asking");
-    assert_eq!(refused.code(), tonic::Code::Unauthenticated, "{refused:?}");
-    authorize(&mut request);
-    queues.redrive_failure(request).await.expect("redriven");
+    redriven(&world, &task_id("add-loyalty-points", &given)).await;
     let order = world.gateway().order(&given).await;
     assert_eq!(order["points"], "awarded", "{order}");
     let account = world.books().await.account(&given).await;
     assert_eq!(account.points, [("award".to_owned(), 12)]);
 
-    let mut request = tonic::Request::new(DiscardFailureRequest {
-        id: task_id("add-loyalty-points", &owed),
-        reason: "the customer has left".to_owned(),
-        ..Default::default()
-    });
-    authorize(&mut request);
-    queues.discard_failure(request).await.expect("discarded");
+    let task = task_id("add-loyalty-points", &owed);
+    let reason = json!({ "reason": "the customer has left" });
+    let discarded = world
+        .operator()
+        .post(&format!("/failures/{task}/discard"), &reason);
+    assert_eq!(discarded.await.status, 200);
     let order = world.gateway().order(&owed).await;
     assert_eq!(order["points"], "parked", "{order}");
     assert_eq!(order["owed"][0]["state"], "discarded", "{order}");
     let account = world.books().await.account(&owed).await;
     assert!(account.points.is_empty(), "{account:?}");
-    let task = task_id("add-loyalty-points", &owed);
     world.final_history(&task).await;
     record_if_wanted(&world, "discarded.failed-task", &task).await;
     let task = shown(&world, &task).await;
     assert_eq!(task["state"], "discarded", "{task}");
     assert_eq!(task["audit"][0]["reason"], "the customer has left");
-}
-
-fn authorize<T>(request: &mut tonic::Request<T>) {
-    let bearer = format!("Bearer {OPERATOR_KEY}");
-    let value = bearer.parse().expect("a header value");
-    request.metadata_mut().insert("authorization", value);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `OrderService/AmendOrder`.
 
-use super::failures::key;
+use super::convert::key;
 use super::place_order::size;
 use super::proto::{AmendOrderRequest, AmendOrderResponse};
 use crate::gateway::App;

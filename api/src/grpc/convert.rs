@@ -1,8 +1,13 @@
 //! What several messages have in common.
 
-use pizza_app::{UseCaseError, Violation};
+use pizza_app::{IdempotencyKey, UseCaseError, Violation};
 use pizza_domain::OrderId;
 use prost_types::Timestamp;
+
+/// The client's own key for a request, if it gave one.
+pub(super) fn key(text: Option<String>) -> Result<Option<IdempotencyKey>, UseCaseError> {
+    text.as_deref().map(IdempotencyKey::parse).transpose()
+}
 
 pub(super) fn order_id(text: &str) -> Result<OrderId, UseCaseError> {
     text.parse()

@@ -9,9 +9,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::Door;
-use super::{
-    FailureQueueServiceServer, KitchenServiceServer, MenuServiceServer, OrderServiceServer,
-};
+use super::{KitchenServiceServer, MenuServiceServer, OrderServiceServer};
 use crate::gateway::AppState;
 use pizza_app::Missing;
 
@@ -66,7 +64,6 @@ async fn tell(reporter: &HealthReporter, status: ServingStatus) {
         OrderServiceServer::<Door>::NAME,
         MenuServiceServer::<Door>::NAME,
         KitchenServiceServer::<Door>::NAME,
-        FailureQueueServiceServer::<Door>::NAME,
     ];
     for service in services {
         reporter.set_service_status(service, status).await;

@@ -1,27 +1,19 @@
 //! The gRPC door.
 
 mod amend_order;
-mod bulk;
 mod cancel_order;
 mod convert;
 mod deadline;
-mod discard_failure;
-mod failure_queues;
-mod failures;
 mod get_menu;
 mod get_order;
 mod get_timeline;
 pub(crate) mod health;
 mod kitchen_simulation;
-mod list_failures;
 mod list_orders;
 mod list_tickets;
 mod place_order;
 pub mod proto;
-mod queue_policy;
-mod redrive_failure;
 mod report_kitchen_event;
-mod show_failure;
 pub(crate) mod status;
 mod watch_order;
 
@@ -47,10 +39,9 @@ use crate::problem::Problem;
 use crate::request::ReachedAt;
 use crate::streams::holding;
 use pizza_app::UseCaseError;
-use pizza_app::access::{KitchenAccess, Operator, Viewer};
+use pizza_app::access::{KitchenAccess, Viewer};
 use pizza_contract::ErrorCode;
 
-use proto::failure_queue_service_server::{FailureQueueService, FailureQueueServiceServer};
 use proto::kitchen_service_server::{KitchenService, KitchenServiceServer};
 use proto::menu_service_server::{MenuService, MenuServiceServer};
 use proto::order_service_server::{OrderService, OrderServiceServer};
@@ -63,8 +54,7 @@ pub(crate) fn router(app: &AppState) -> io::Result<(HealthReporter, Router)> {
     let door = Door(app.clone());
     let orders = OrderServiceServer::new(door.clone()).max_decoding_message_size(limit);
     let menu = MenuServiceServer::new(door.clone()).max_decoding_message_size(limit);
-    let kitchen = KitchenServiceServer::new(door.clone()).max_decoding_message_size(limit);
-    let failures = FailureQueueServiceServer::new(door).max_decoding_message_size(limit);
+    let kitchen = KitchenServiceServer::new(door).max_decoding_message_size(limit);
     let (reporter, health) = tonic_health::server::health_reporter();
     let health = health.max_decoding_message_size(limit);
     let described = || {
@@ -80,9 +70,6 @@ pub(crate) fn router(app: &AppState) -> io::Result<(HealthReporter, Router)> {
         mount(Router::new(), kitchen).layer(from_fn_with_state(app.clone(), only::<KitchenAccess>)),
     );
     let router = mount(router, menu);
-    let router = router.merge(
-        mount(Router::new(), failures).layer(from_fn_with_state(app.clone(), only::<Operator>)),
-    );
     let foreign = mount(Router::new(), health);
     let foreign = mount(foreign, v1.max_decoding_message_size(limit));
     let foreign = mount(foreign, v1alpha.max_decoding_message_size(limit));
@@ -246,85 +233,6 @@ impl KitchenService for Door {
     }
 }
 
-/// Every call of this service has passed [`only`].
-#[tonic::async_trait]
-impl FailureQueueService for Door {
-    async fn list_failure_queues(
-        &self,
-        _: tonic::Request<proto::ListFailureQueuesRequest>,
-    ) -> Result<tonic::Response<proto::ListFailureQueuesResponse>, tonic::Status> {
-        answer(failure_queues::serve(&self.0).await)
-    }
-
-    async fn list_failures(
-        &self,
-        request: tonic::Request<proto::ListFailuresRequest>,
-    ) -> Result<tonic::Response<proto::ListFailuresResponse>, tonic::Status> {
-        answer(list_failures::serve(&self.0, request.into_inner()).await)
-    }
-
-    async fn get_failure(
-        &self,
-        request: tonic::Request<proto::GetFailureRequest>,
-    ) -> Result<tonic::Response<proto::GetFailureResponse>, tonic::Status> {
-        answer(show_failure::serve(&self.0, request.into_inner()).await)
-    }
-
-    async fn redrive_failure(
-        &self,
-        request: tonic::Request<proto::RedriveFailureRequest>,
-    ) -> Result<tonic::Response<proto::RedriveFailureResponse>, tonic::Status> {
-        let operator = operator(&request)?;
-        answer(redrive_failure::serve(&self.0, operator, request.into_inner()).await)
-    }
-
-    async fn discard_failure(
-        &self,
-        request: tonic::Request<proto::DiscardFailureRequest>,
-    ) -> Result<tonic::Response<proto::DiscardFailureResponse>, tonic::Status> {
-        let operator = operator(&request)?;
-        answer(discard_failure::serve(&self.0, operator, request.into_inner()).await)
-    }
-
-    async fn get_queue_policy(
-        &self,
-        request: tonic::Request<proto::GetQueuePolicyRequest>,
-    ) -> Result<tonic::Response<proto::GetQueuePolicyResponse>, tonic::Status> {
-        answer(queue_policy::get(&self.0, request.into_inner()).await)
-    }
-
-    async fn set_queue_policy(
-        &self,
-        request: tonic::Request<proto::SetQueuePolicyRequest>,
-    ) -> Result<tonic::Response<proto::SetQueuePolicyResponse>, tonic::Status> {
-        let operator = operator(&request)?;
-        answer(queue_policy::set(&self.0, operator, request.into_inner()).await)
-    }
-
-    async fn start_bulk(
-        &self,
-        request: tonic::Request<proto::StartBulkRequest>,
-    ) -> Result<tonic::Response<proto::StartBulkResponse>, tonic::Status> {
-        let operator = operator(&request)?;
-        answer(bulk::start(&self.0, operator, request.into_inner()).await)
-    }
-
-    async fn get_bulk(
-        &self,
-        request: tonic::Request<proto::GetBulkRequest>,
-    ) -> Result<tonic::Response<proto::GetBulkResponse>, tonic::Status> {
-        answer(bulk::get(&self.0, request.into_inner()).await)
-    }
-
-    async fn stop_bulk(
-        &self,
-        request: tonic::Request<proto::StopBulkRequest>,
-    ) -> Result<tonic::Response<proto::StopBulkResponse>, tonic::Status> {
-        let operator = operator(&request)?;
-        answer(bulk::stop(&self.0, operator, request.into_inner()).await)
-    }
-}
-
 /// Who asks, as [`only`] found out.
 fn viewer<T>(request: &tonic::Request<T>) -> Result<Viewer, tonic::Status> {
     let found = request.extensions().get::<Viewer>().cloned();
@@ -338,15 +246,6 @@ fn viewer<T>(request: &tonic::Request<T>) -> Result<Viewer, tonic::Status> {
 fn client<T>(request: &tonic::Request<T>) -> Result<&Client, tonic::Status> {
     let found = request.extensions().get::<Client>();
     found.ok_or_else(|| tonic::Status::internal("nobody is counted for this call"))
-}
-
-/// Who calls, as [`only`] found out.
-fn operator<T>(request: &tonic::Request<T>) -> Result<Operator, tonic::Status> {
-    let found = request.extensions().get::<Operator>().cloned();
-    found.ok_or_else(|| {
-        let detail = "an operator's key is needed";
-        status::of(&Problem::new(ErrorCode::Unauthenticated, detail))
-    })
 }
 
 fn answer<T>(result: Result<T, UseCaseError>) -> Result<tonic::Response<T>, tonic::Status> {

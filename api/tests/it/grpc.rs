@@ -195,7 +195,6 @@ async fn health_follows_readiness() {
         "",
         "cloud_pizza.v1.OrderService",
         "cloud_pizza.v1.KitchenService",
-        "cloud_pizza.v1.FailureQueueService",
     ] {
         loop {
             let request = HealthCheckRequest {
@@ -235,7 +234,6 @@ async fn the_services_describe_themselves() {
     for name in [
         "cloud_pizza.v1.OrderService",
         "cloud_pizza.v1.KitchenService",
-        "cloud_pizza.v1.FailureQueueService",
         "grpc.health.v1.Health",
     ] {
         assert!(names.contains(&name), "{names:?}");

@@ -10,7 +10,6 @@ mod failures;
 mod finding;
 mod forms;
 mod grpc;
-mod grpc_failures;
 mod http2;
 mod kitchens;
 mod many_watchers;

@@ -310,18 +310,6 @@ async fn what_asks_temporal_for_histories_and_lists_weighs_more() {
         ("GET", "/operator/audit", page, 100),
         ("POST", "/cloud_pizza.v1.OrderService/GetOrder", json, 1),
         ("POST", "/cloud_pizza.v1.OrderService/GetTimeline", json, 20),
-        (
-            "POST",
-            "/cloud_pizza.v1.FailureQueueService/ListFailures",
-            json,
-            10,
-        ),
-        (
-            "POST",
-            "/cloud_pizza.v1.FailureQueueService/ListFailureQueues",
-            json,
-            40,
-        ),
     ];
     let weighed = weights.map(|(method, path, accept, weight)| weigh(method, path, accept, weight));
     join_all(weighed).await;
