@@ -2,12 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::get_order::OrderBody;
 use super::json::Fields;
-use super::place_order::SizeBody;
+use super::orders::order;
 use super::problem::ProblemBody;
 use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
@@ -15,6 +14,7 @@ use crate::idempotency_key::Key;
 use crate::problem::Problem;
 use pizza_app::AmendOrder;
 use pizza_app::access::Viewer;
+use pizza_contract as contract;
 
 /// What is wanted instead; what is left out stays as it is.
 #[derive(Deserialize, ToSchema)]
@@ -31,22 +31,10 @@ struct AmendOrderBody {
     flavour: Option<String>,
     /// How large.
     #[schema(nullable = false)]
-    size: Option<SizeBody>,
+    size: Option<contract::Size>,
     /// How many pizzas.
     #[schema(minimum = 1, maximum = 20, nullable = false)]
     quantity: Option<u32>,
-}
-
-/// An order that was amended.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = OrderAmended)]
-pub(super) struct OrderAmendedBody {
-    /// The order as it is now.
-    order: OrderBody,
-    /// What was charged on top, or, when negative, given back, in minor units
-    /// (cents) of the shop's one currency. 0 for an order that is not paid yet.
-    difference: i64,
 }
 
 /// Amend an order that the kitchen has not accepted.
@@ -63,7 +51,7 @@ pub(super) struct OrderAmendedBody {
     ),
     request_body = AmendOrderBody,
     responses(
-        (status = 200, description = "The order was amended.", body = OrderAmendedBody),
+        (status = 200, description = "The order was amended.", body = contract::OrderAmended),
         (status = 400, description = "The id or the body cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "A customer's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "The key is not a customer's.", body = ProblemBody, content_type = "application/problem+json"),
@@ -84,7 +72,7 @@ pub(super) async fn amend_order(
     OrderIdInPath(id): OrderIdInPath,
     Key(key): Key,
     fields: Fields,
-) -> Result<Json<OrderAmendedBody>, Problem> {
+) -> Result<Json<contract::OrderAmended>, Problem> {
     let mut fields = fields.only(&["flavour", "size", "quantity"])?;
     let request = AmendOrder {
         flavour: fields.text("flavour")?,
@@ -95,8 +83,8 @@ pub(super) async fn amend_order(
         .use_cases()
         .amend_order(&viewer, id, request, key)
         .await?;
-    Ok(Json(OrderAmendedBody {
-        order: amended.order.into(),
+    Ok(Json(contract::OrderAmended {
+        order: order(amended.order),
         difference: amended.difference.minor(),
     }))
 }

@@ -16,9 +16,9 @@ use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::idempotency_key::Key;
 use crate::problem::Problem;
-use crate::times::rfc_3339;
 use pizza_app::access::Operator;
 use pizza_app::{BulkPreview, IdempotencyKey, StartBulk, UseCaseError, Violation};
+use pizza_contract::rfc_3339;
 
 /// What to do with which tasks: `all`, or at least one of the fields that say
 /// which.

@@ -3,41 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use pizza_domain::OrderStatus;
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::get_order::OrderStatusBody;
 use super::problem::ProblemBody;
 use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
 use crate::problem::Problem;
 use pizza_app::access::Viewer;
-
-/// An order that is cancelled, or will be.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = OrderCancelled)]
-pub(super) struct OrderCancelledBody {
-    /// The order's id.
-    #[schema(format = "uuid")]
-    order_id: String,
-    /// How far the cancellation is.
-    outcome: CancellationBody,
-    /// The status that the order's record has now.
-    #[schema(value_type = OrderStatusBody)]
-    status: &'static str,
-}
-
-/// How far a cancellation is.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = CancellationOutcome)]
-enum CancellationBody {
-    /// It is decided; what was given is being taken back.
-    Cancelling,
-    /// It is done.
-    Cancelled,
-}
+use pizza_contract as contract;
 
 /// Cancel an order that is not on its way.
 ///
@@ -47,7 +19,7 @@ enum CancellationBody {
     delete, path = "/orders/{id}", operation_id = "cancelOrder", tag = "orders",
     params(("id" = String, Path, format = "uuid", description = "The order's id.")),
     responses(
-        (status = 200, description = "The order is cancelled, or will be whatever comes.", body = OrderCancelledBody),
+        (status = 200, description = "The order is cancelled, or will be whatever comes.", body = contract::OrderCancelled),
         (status = 400, description = "The id is not one.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "A customer's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "The key is not a customer's.", body = ProblemBody, content_type = "application/problem+json"),
@@ -62,15 +34,15 @@ pub(super) async fn cancel_order(
     State(app): State<AppState>,
     viewer: Viewer,
     OrderIdInPath(id): OrderIdInPath,
-) -> Result<Json<OrderCancelledBody>, Problem> {
+) -> Result<Json<contract::OrderCancelled>, Problem> {
     let status = app.use_cases().cancel_order(&viewer, id).await?;
-    Ok(Json(OrderCancelledBody {
+    Ok(Json(contract::OrderCancelled {
         order_id: id.to_string(),
         outcome: if status == OrderStatus::Cancelled {
-            CancellationBody::Cancelled
+            contract::CancellationOutcome::Cancelled
         } else {
-            CancellationBody::Cancelling
+            contract::CancellationOutcome::Cancelling
         },
-        status: status.as_str(),
+        status: status.as_str().into(),
     }))
 }

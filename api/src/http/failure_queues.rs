@@ -9,9 +9,9 @@ use super::failures::AutoRedriveBody;
 use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::times::rfc_3339;
 use pizza_app::FailureQueue;
 use pizza_app::access::Operator;
+use pizza_contract::rfc_3339;
 
 /// The failure queues.
 #[derive(Serialize, ToSchema)]

@@ -16,10 +16,10 @@ use utoipa::ToSchema;
 use super::json::{Fields, truncated};
 use crate::numbers::integer_in;
 use crate::problem::Problem;
-use crate::times::rfc_3339;
 use pizza_app::order_and_customer;
 use pizza_app::{FailureFilter, FailureId};
 use pizza_contract::ErrorCode;
+use pizza_contract::rfc_3339;
 
 /// The id of a parked task in the address.
 pub(super) struct FailureIdInPath(pub(super) FailureId);

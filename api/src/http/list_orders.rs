@@ -4,17 +4,18 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use pizza_domain::OrderStatus;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::failures::{StrictQuery, integer_in_query};
-use super::get_order::OrderSummaryBody;
+use super::orders::summary;
 use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
 use crate::times::instant;
 use pizza_app::access::Viewer;
-use pizza_app::{ListOrders, Orders, UseCaseError, Violation};
+use pizza_app::{ListOrders, UseCaseError, Violation};
+use pizza_contract as contract;
 
 /// Which orders to list.
 #[derive(Deserialize, IntoParams)]
@@ -47,18 +48,6 @@ pub(super) struct ListOrdersQuery {
     cursor: Option<String>,
 }
 
-/// A page of orders.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Orders)]
-pub(super) struct OrdersBody {
-    /// The page, newest first.
-    orders: Vec<OrderSummaryBody>,
-    /// Asks for the next page; `null` after the last.
-    #[schema(required = true)]
-    next_cursor: Option<String>,
-}
-
 /// List orders, newest first.
 ///
 /// Whoever has a customer's key sees their own. An order is listed once a
@@ -67,7 +56,7 @@ pub(super) struct OrdersBody {
     get, path = "/orders", operation_id = "listOrders", tag = "orders",
     params(ListOrdersQuery),
     responses(
-        (status = 200, description = "A page of orders.", body = OrdersBody),
+        (status = 200, description = "A page of orders.", body = contract::Orders),
         (status = 400, description = "The query cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "This gateway knows its customers, and no known key was given.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "The key is not a customer's.", body = ProblemBody, content_type = "application/problem+json"),
@@ -81,9 +70,13 @@ pub(super) async fn list_orders(
     State(app): State<AppState>,
     viewer: Viewer,
     StrictQuery(query): StrictQuery<ListOrdersQuery>,
-) -> Result<Json<OrdersBody>, Problem> {
+) -> Result<Json<contract::Orders>, Problem> {
     let page = app.use_cases().list_orders(&viewer, query.try_into()?);
-    Ok(Json(page.await?.into()))
+    let page = page.await?;
+    Ok(Json(contract::Orders {
+        orders: page.orders.into_iter().map(summary).collect(),
+        next_cursor: page.next_cursor,
+    }))
 }
 
 impl TryFrom<ListOrdersQuery> for ListOrders {
@@ -110,13 +103,4 @@ fn status(name: &str) -> Result<OrderStatus, UseCaseError> {
 
 fn time(field: &'static str, text: Option<String>) -> Result<Option<Timestamp>, UseCaseError> {
     text.map(|text| instant(field, &text)).transpose()
-}
-
-impl From<Orders> for OrdersBody {
-    fn from(page: Orders) -> Self {
-        Self {
-            orders: page.orders.into_iter().map(Into::into).collect(),
-            next_cursor: page.next_cursor,
-        }
-    }
 }

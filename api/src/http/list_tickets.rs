@@ -6,14 +6,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::failures::{StrictQuery, integer_in_query};
-use super::place_order::SizeBody;
 use super::problem::ProblemBody;
 use super::report_kitchen_event::KitchenEventBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::times::rfc_3339;
 use pizza_app::access::KitchenAccess;
 use pizza_app::{ListTickets, Ticket, Tickets};
+use pizza_contract::rfc_3339;
 
 /// Which page of the open tickets.
 #[derive(Deserialize, IntoParams)]
@@ -51,7 +50,7 @@ struct TicketBody {
     /// What is on the pizza.
     flavour: String,
     /// How large.
-    #[schema(value_type = SizeBody)]
+    #[schema(value_type = pizza_contract::Size)]
     size: &'static str,
     /// How many pizzas.
     quantity: i64,

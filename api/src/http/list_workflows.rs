@@ -9,9 +9,9 @@ use super::problem::ProblemBody;
 use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::times::rfc_3339;
 use pizza_app::OrderWorkflowState;
 use pizza_app::access::Viewer;
+use pizza_contract::rfc_3339;
 
 /// The workflows of an order.
 #[derive(Serialize, ToSchema)]

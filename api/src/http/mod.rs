@@ -17,6 +17,7 @@ mod list_orders;
 mod list_tickets;
 mod list_workflows;
 mod openapi;
+mod orders;
 mod place_order;
 mod probes;
 pub(crate) mod problem;

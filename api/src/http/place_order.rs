@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::{StatusCode, header};
 use pizza_domain::ErrorOnStep;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -21,7 +21,7 @@ use crate::idempotency_key::Key;
 use crate::problem::Problem;
 use pizza_app::access::Viewer;
 use pizza_app::{IdempotencyKey, PlaceOrder, PlacedOrder, ScenarioChoice};
-use pizza_contract::ORDER_PLACED;
+use pizza_contract as contract;
 
 /// What a customer asks for. Every field may be left out, and so may the
 /// whole body; none may be `null`, and there are no others.
@@ -47,7 +47,7 @@ struct PlaceOrderBody {
     error_on_step: Option<ErrorOnStepBody>,
     /// How large.
     #[schema(nullable = false)]
-    size: Option<SizeBody>,
+    size: Option<contract::Size>,
     /// How many pizzas.
     #[schema(default = 1, minimum = 1, maximum = 20, nullable = false)]
     quantity: Option<u32>,
@@ -91,50 +91,6 @@ impl ToSchema for ErrorOnStepBody {
     }
 }
 
-/// The size of a pizza.
-#[derive(Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Size, default = "medium")]
-pub(super) enum SizeBody {
-    Small,
-    Medium,
-    Large,
-}
-
-/// An order that was accepted: Temporal has it.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = OrderPlaced)]
-struct OrderPlacedBody {
-    /// A sentence for people.
-    message: &'static str,
-    /// The order's id. For `ALL`, that of the order in which nothing fails.
-    #[schema(format = "uuid")]
-    order_id: String,
-    /// The absolute address of the order's status.
-    #[schema(format = "uri")]
-    status_check: String,
-    /// For `ALL` alone: every order that was started.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    orders: Vec<PlacedOrderBody>,
-}
-
-/// One of the orders that `ALL` started.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = PlacedOrder)]
-struct PlacedOrderBody {
-    /// The name of the step that is to fail, or `none`.
-    error_on_step: &'static str,
-    /// The order's id.
-    #[schema(format = "uuid")]
-    order_id: String,
-    /// The absolute address of the order's status.
-    #[schema(format = "uri")]
-    status_check: String,
-}
-
 /// Place an order.
 ///
 /// The order is accepted once this answers 201. After a 503 the detail names
@@ -152,7 +108,7 @@ struct PlacedOrderBody {
     )),
     request_body(content = Option<PlaceOrderBody>, description = "What is asked for; may be empty."),
     responses(
-        (status = 201, description = "The order was accepted.", body = OrderPlacedBody,
+        (status = 201, description = "The order was accepted.", body = contract::OrderPlaced,
          headers(("Location" = String, description = "The path of the order's status."))),
         (status = 400, description = "The body cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "A customer's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
@@ -177,15 +133,15 @@ pub(super) async fn place_order(
     let request = request(key, fields)?;
     let placed = app.place_order(&client, &viewer, request).await?;
     let status_check = |order: &PlacedOrder| app.status_check(authority.as_ref(), order.order_id);
-    let body = OrderPlacedBody {
-        message: ORDER_PLACED,
+    let body = contract::OrderPlaced {
+        message: contract::ORDER_PLACED.into(),
         order_id: placed.first.order_id.to_string(),
         status_check: status_check(&placed.first),
         orders: placed
             .all
             .iter()
-            .map(|order| PlacedOrderBody {
-                error_on_step: order.error_on_step.as_str(),
+            .map(|order| contract::PlacedOrder {
+                error_on_step: order.error_on_step.as_str().into(),
                 order_id: order.order_id.to_string(),
                 status_check: status_check(order),
             })

@@ -11,9 +11,9 @@ use super::json::Fields;
 use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::times::rfc_3339;
 use pizza_app::AutoRedriveInSeconds;
 use pizza_app::access::Operator;
+use pizza_contract::rfc_3339;
 
 /// A queue's new policy.
 #[derive(Deserialize, ToSchema)]

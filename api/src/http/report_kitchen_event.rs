@@ -6,7 +6,6 @@ use pizza_domain::{InvalidField, Rejection, ReportId, TicketReport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::get_order::OrderStatusBody;
 use super::json::Fields;
 use super::problem::ProblemBody;
 use crate::extract::OrderIdInPath;
@@ -62,7 +61,7 @@ pub(super) struct KitchenEventReportedBody {
     #[schema(value_type = KitchenEventBody)]
     event: &'static str,
     /// The order's status now.
-    #[schema(value_type = OrderStatusBody)]
+    #[schema(value_type = pizza_contract::schemas::OrderStatus)]
     status: &'static str,
     /// What became of the report.
     outcome: ReportOutcomeBody,

@@ -16,9 +16,9 @@ use super::failures::{AutoRedriveBody, FailureIdInPath, StepErrorBody};
 use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::times::rfc_3339;
 use pizza_app::access::Operator;
 use pizza_app::order_and_customer;
+use pizza_contract::rfc_3339;
 
 /// A parked task with all that is known of it.
 #[derive(Serialize, ToSchema)]

@@ -10,11 +10,8 @@ use futures::{StreamExt, stream};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use pizza_store::OrderChange;
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::get_order::{CancelReasonBody, MoneyStateBody, OrderStatusBody, PointsStateBody};
-use super::place_order::SizeBody;
+use super::orders;
 use super::problem::ProblemBody;
 use crate::client::Client;
 use crate::connection::Closing;
@@ -22,52 +19,12 @@ use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
 use crate::problem::Problem;
 use crate::streams::NO_BUFFERING;
-use crate::times::rfc_3339;
 use pizza_app::access::Viewer;
+use pizza_contract as contract;
 use pizza_contract::ErrorCode;
 
 /// Where a client says which event it saw last.
 const LAST_EVENT_ID: &str = "Last-Event-ID";
-
-/// An order as it was at one of its versions: the data of an event `change`,
-/// whose id is the version.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = OrderChange)]
-pub(super) struct OrderChangeBody {
-    /// The order's id.
-    #[schema(format = "uuid")]
-    order_id: String,
-    /// Grows by one with each change.
-    version: i64,
-    /// Where it stood.
-    #[schema(value_type = OrderStatusBody)]
-    status: &'static str,
-    /// What had become of the money.
-    #[schema(value_type = MoneyStateBody)]
-    money: &'static str,
-    /// What had become of the points.
-    #[schema(value_type = PointsStateBody)]
-    points: &'static str,
-    /// What was on the pizza.
-    flavour: String,
-    /// How large.
-    #[schema(value_type = SizeBody)]
-    size: &'static str,
-    /// How many pizzas.
-    quantity: i64,
-    /// What was to be paid, after the discount, in minor units (cents) of the
-    /// shop's one currency.
-    total: i64,
-    /// The discount that was given, `20%` or `0%`.
-    discount_applied: String,
-    /// Why it was cancelled; `null` when it was not.
-    #[schema(required = true)]
-    cancelled: Option<CancelReasonBody>,
-    /// When it changed.
-    #[schema(format = DateTime)]
-    changed_at: String,
-}
 
 /// The event that a client saw last, by its number; 0 is before all.
 pub(super) struct LastEventId(i64);
@@ -114,7 +71,7 @@ fn version(id: &HeaderValue) -> Option<i64> {
     ),
     responses(
         (status = 200, description = "The changes, as they come: events `change` with this as their data.",
-         body = OrderChangeBody, content_type = "text/event-stream"),
+         body = contract::OrderChange, content_type = "text/event-stream"),
         (status = 204, description = "The order had ended with that event or before; there is nothing more to watch."),
         (status = 400, description = "The id is not one, or `Last-Event-ID` is no event's.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "This gateway knows its customers, and no known key was given.", body = ProblemBody, content_type = "application/problem+json"),
@@ -152,32 +109,13 @@ pub(super) async fn watch_order(
 
 fn event(change: OrderChange) -> Event {
     let version = change.version;
-    let body = OrderChangeBody::from(change);
+    let body = orders::change(change);
     // A body that was built from types can be serialized, onto one line.
     let data = serde_json::to_string(&body).unwrap_or_default();
     Event::default()
         .id(version.to_string())
         .event("change")
         .data(data)
-}
-
-impl From<OrderChange> for OrderChangeBody {
-    fn from(change: OrderChange) -> Self {
-        Self {
-            order_id: change.order_id.to_string(),
-            version: change.version,
-            status: change.status.as_str(),
-            money: change.money.as_str(),
-            points: change.points.as_str(),
-            flavour: change.flavour.into(),
-            size: change.size.as_str(),
-            quantity: change.quantity,
-            total: change.total,
-            discount_applied: format!("{}%", change.discount.percent()),
-            cancelled: change.cancelled.map(Into::into),
-            changed_at: rfc_3339(change.changed_at_ms),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use pizza_domain::Money;
 
-use crate::times::rfc_3339;
+use pizza_contract::rfc_3339;
 
 /// A time, said relative to now, with the exact one on hover. The script keeps
 /// it up to date.
