@@ -27,9 +27,10 @@ use temporalio_sdk::runtime::{AutoscalingOptions, PollerBehavior};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::periodic::PeriodicAuditArgs;
 use crate::reconciliation::{self, ReconciliationArgs};
 use crate::store_args::StoreArgs;
-use crate::telemetry::{self, WorkerMetricsArgs};
+use crate::telemetry::{self, MetricsArgs, Part};
 use crate::{shutdown, temporal};
 
 pub(crate) use recycle::RecycleArgs;
@@ -58,7 +59,9 @@ pub(crate) struct WorkerArgs {
     #[command(flatten)]
     recycle: RecycleArgs,
     #[command(flatten)]
-    metrics: WorkerMetricsArgs,
+    metrics: MetricsArgs,
+    #[command(flatten)]
+    audit: PeriodicAuditArgs,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -72,10 +75,17 @@ pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
         args.queues
     };
     // Before the client, which is counted from its first call on.
-    let metrics = args.metrics.open(&queues).await?;
+    let parts = queues.iter().cloned().map(Part::Worker).collect();
+    let metrics = args.metrics.open(parts).await?;
     let store = Store::open(args.store.options()?).await?;
     if let Some(metrics) = metrics {
         metrics.serve(&store, &shutdown);
+        if queues
+            .iter()
+            .any(|queue| queue == task_queue::RECONCILIATION)
+        {
+            args.audit.start(&store, &shutdown);
+        }
     }
     let Some(client) = temporal::connect_patiently(&shutdown).await? else {
         return Ok(ExitCode::SUCCESS);
