@@ -5,7 +5,7 @@
 //! start on the same folder goes on where the last one ended, however it ended.
 
 use std::fs::File;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,7 +25,7 @@ use url::Url;
 use crate::client::gateway::{Gateway, KitchenDoor};
 use crate::client::output;
 use crate::client::shown_key::ShownKey;
-use crate::gateway::{self, Checked, SettingsArgs};
+use crate::gateway::{self, Checked, SettingsArgs, reached_at};
 use crate::keys::KeptKey;
 use crate::kitchen::cook;
 use crate::reconciliation::{self, ReconciliationArgs};
@@ -185,17 +185,6 @@ impl KeptKeys {
     }
 }
 
-/// Where this machine reaches what listens at `address`: on all addresses is
-/// no address to call.
-pub(crate) fn reached_at(mut address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(LOOPBACK),
-        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
-    }
-    address
-}
-
 /// The Temporal server: one of our own, or one that was given.
 enum Server {
     Own { server: DevServer, address: String },
@@ -339,23 +328,5 @@ fn told(key: &KeptKey) -> String {
     match key.shown() {
         Some(key) => format!("{key} (shown this once; kept in {path})"),
         None => format!("in {path}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_gateway_on_all_addresses_is_reached_on_this_machine() {
-        for (bound, reached) in [
-            ("127.0.0.1:1", "127.0.0.1:1"),
-            ("0.0.0.0:1", "127.0.0.1:1"),
-            ("[::]:1", "[::1]:1"),
-            ("192.0.2.7:1", "192.0.2.7:1"),
-        ] {
-            let address = bound.parse().expect("an address");
-            assert_eq!(reached_at(address).to_string(), reached);
-        }
     }
 }

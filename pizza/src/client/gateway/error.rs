@@ -9,7 +9,7 @@ use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Sent;
+use super::sent::Sent;
 use crate::client::output::plain;
 use crate::client::shown_key::ShownKey;
 

@@ -4,6 +4,7 @@ mod error;
 mod events;
 mod failures;
 mod kitchen;
+mod sent;
 
 use std::fs::File;
 use std::io::Read;
@@ -14,8 +15,8 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use pizza_domain::OrderId;
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
@@ -27,6 +28,7 @@ pub(crate) use error::{CallError, Problem};
 pub(crate) use events::{ChangeView, Changes};
 pub(crate) use failures::FailureQueues;
 pub(crate) use kitchen::{KitchenDoor, ReportAnswer, SimulationView, TicketView, TicketsView};
+pub(crate) use sent::Sent;
 
 /// How long the gateway may take to answer. Longer than the gateway's own
 /// limit, so that its answer is heard.
@@ -111,22 +113,6 @@ pub(crate) struct Gateway {
     key: Option<Secret>,
     /// How long it waits, all waits together, where it asks too often.
     patience: Duration,
-}
-
-/// An answer as the gateway sent it, for programs, and as this version reads
-/// it. A later gateway sends more than this version knows of.
-#[derive(Clone, Debug)]
-pub(crate) struct Sent<T> {
-    pub(crate) json: Value,
-    pub(crate) view: T,
-}
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Sent<T> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let json = Value::deserialize(from)?;
-        let view = T::deserialize(&json).map_err(D::Error::custom)?;
-        Ok(Self { json, view })
-    }
 }
 
 /// An order as the gateway shows it.
