@@ -31,7 +31,7 @@ use crate::kitchen::cook;
 use crate::reconciliation::{self, ReconciliationArgs};
 use crate::telemetry::{MetricsArgs, Part};
 use crate::temporal_command::{CliArgs, SETTING_NAMES};
-use crate::worker::{Crew, RecycleArgs, Workers};
+use crate::worker::{RecycleArgs, WorkerPool, Workers};
 use crate::{shutdown, store_args, temporal};
 
 /// Everything but the gateway listens on this machine alone.
@@ -136,8 +136,8 @@ async fn serve(
     let cook = tokio::spawn(cook(at_the_door, shutdown.clone()));
     let queues = task_queue::ALL.map(str::to_owned).to_vec();
     // Nobody promotes builds here, and each `cargo run` may make another one.
-    let crew = Crew::new(store.clone(), queues, None, args.recycle)?;
-    let workers = Workers::new(crew, &client)?;
+    let pool = WorkerPool::new(store.clone(), queues, None)?;
+    let workers = Workers::new(pool, &client, args.recycle)?;
     reconciliation::keep(&client, &args.reconciliation).await;
     let hands = CancellationToken::new();
 
