@@ -21,6 +21,7 @@ use crate::client::output;
 use crate::guards::GuardsArgs;
 use crate::keys::KeysArgs;
 use crate::menu::MenuArgs;
+use crate::numbers::number;
 use crate::shown_url::is_bare;
 use crate::store_args::StoreArgs;
 use crate::telemetry::{MetricsArgs, Part};
@@ -170,11 +171,7 @@ impl SettingsArgs {
 
 /// Reads a number of seconds, from a tenth of one to a day.
 fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .filter(|seconds| (0.1..=86_400.0).contains(seconds))
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| "must be a number of seconds from 0.1 to 86400".to_owned())
+    number(text, 0.1..=86_400.0, "number of seconds").map(Duration::from_secs_f64)
 }
 
 /// Reads a host's name or address.

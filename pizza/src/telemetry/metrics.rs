@@ -121,10 +121,8 @@ impl Metrics {
         if let Ok(address) = self.listener.local_addr() {
             tracing::info!(%address, "metrics");
         }
-        if self
-            .parts
-            .contains(&Part::Worker(task_queue::FAILURES.to_owned()))
-        {
+        let failures = Part::Worker(task_queue::FAILURES.to_owned());
+        if self.parts.contains(&failures) {
             tokio::spawn(until(shutdown, books::keep_reading(store.clone())));
         }
         let handle = self.handle.clone();

@@ -51,16 +51,16 @@ pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     } else {
         args.queues
     };
+    let reconciles = queues
+        .iter()
+        .any(|queue| queue == task_queue::RECONCILIATION);
     // Before the client, which is counted from its first call on.
     let parts = queues.iter().cloned().map(Part::Worker).collect();
     let metrics = args.metrics.open(parts).await?;
     let store = Store::open(args.store.options()?).await?;
     if let Some(metrics) = metrics {
         metrics.serve(&store, &shutdown);
-        if queues
-            .iter()
-            .any(|queue| queue == task_queue::RECONCILIATION)
-        {
+        if reconciles {
             args.audit.start(&store, &shutdown);
         }
     }
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     let pool = WorkerPool::new(store.clone(), queues, version)?;
     let workers = Workers::new(pool, &client, args.recycle)?;
     // Only who runs it asks for it: nobody else may be there to.
-    if workers.pool.works_on(task_queue::RECONCILIATION) {
+    if reconciles {
         reconciliation::keep(&client, &args.reconciliation).await;
     }
     drop(client);

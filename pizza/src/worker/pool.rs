@@ -62,10 +62,6 @@ impl WorkerPool {
         })
     }
 
-    pub(super) fn works_on(&self, queue: &str) -> bool {
-        self.queues.iter().any(|worked_on| worked_on == queue)
-    }
-
     pub(super) fn announce(&self) {
         let queues = &self.queues;
         match &self.version {

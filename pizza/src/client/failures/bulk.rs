@@ -89,7 +89,7 @@ pub(super) fn print_dry_run(answer: &Value, as_json: bool) -> Result<(), CallErr
     let found: DryRun = read(answer)?;
     output::data(&format!("{} tasks match", found.matching));
     if !found.sample.is_empty() {
-        output::lines(&describe::tasks(&found.sample));
+        output::lines(&describe::tasks(&found.sample).to_string());
     }
     Ok(())
 }

@@ -2,10 +2,10 @@
 
 use super::answer::{AutoRedrive, Failure, Listed, Text};
 use super::span;
-use crate::client::output;
+use crate::client::output::{self, Table};
 
 /// A table of tasks.
-pub(super) fn tasks(tasks: &[Listed]) -> String {
+pub(super) fn tasks(tasks: &[Listed]) -> Table {
     let mut table = output::table(&["task", "what", "error", "customer", "parked at", "state"]);
     for task in tasks {
         let cells = [
@@ -19,7 +19,7 @@ pub(super) fn tasks(tasks: &[Listed]) -> String {
         table.add_row(cells.map(Text::as_str));
     }
     table.keep_whole(0);
-    table.to_string()
+    table
 }
 
 /// When tasks are run again by themselves.

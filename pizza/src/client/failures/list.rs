@@ -64,13 +64,6 @@ pub(super) async fn run(args: ListArgs) -> anyhow::Result<Ending> {
         return Ok(Ending::AsWished);
     }
     let page: Page = read(&answer)?;
-    if page.failures.is_empty() {
-        output::note("none");
-    } else {
-        output::lines(&describe::tasks(&page.failures));
-    }
-    if let Some(cursor) = &page.next_cursor {
-        output::note(&format!("more: the same with --cursor {cursor}"));
-    }
+    output::page(&describe::tasks(&page.failures), page.next_cursor);
     Ok(Ending::AsWished)
 }

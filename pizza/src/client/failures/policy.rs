@@ -13,6 +13,7 @@ use super::{arguments, describe, filter, span};
 use crate::client::gateway::{CallError, FailureQueues};
 use crate::client::operator_key::OperatorArgs;
 use crate::client::output;
+use crate::numbers::number;
 
 /// How often a policy that spreads is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -106,10 +107,7 @@ struct WaitArgs {
 
 /// Reads what waits are multiplied by.
 fn backoff(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|factor| (1.0..=10.0).contains(factor))
-        .ok_or_else(|| "must be a number from 1 to 10".to_owned())
+    number(text, 1.0..=10.0, "number")
 }
 
 impl PolicyArgs {

@@ -13,6 +13,7 @@ use super::{arguments, bulk, named};
 use crate::client::gateway::FailureQueues;
 use crate::client::operator_key::OperatorArgs;
 use crate::client::output;
+use crate::numbers::number;
 
 /// The tasks to act on: by id, or all that pass the filters.
 #[derive(Args, Debug)]
@@ -60,10 +61,7 @@ pub(super) struct TargetArgs {
 
 /// Reads how many tasks a second.
 fn rate(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|rate| (0.1..=100.0).contains(rate))
-        .ok_or_else(|| "must be a number from 0.1 to 100".to_owned())
+    number(text, 0.1..=100.0, "number")
 }
 
 /// Whether a bulk operation may begin.

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use pizza_domain::OrderId;
+use jiff::Timestamp;
+use pizza_domain::{OrderId, OrderStatus};
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -134,14 +135,18 @@ pub(crate) struct OrderView {
     /// there was such a list sends none.
     #[serde(default)]
     pub(crate) owed: Vec<OwedView>,
-    /// When it was accepted, by the gateway's clock.
-    pub(crate) placed_at: Option<String>,
+    placed_at: Option<String>,
 }
 
 impl OrderView {
     /// Whether no other status follows.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self.status.as_str(), "DeliveryConfirmed" | "Cancelled")
+        is_final(&self.status)
+    }
+
+    /// When it was accepted, by the gateway's clock.
+    pub(crate) fn placed_at(&self) -> Option<Timestamp> {
+        self.placed_at.as_ref()?.parse().ok()
     }
 }
 
@@ -151,6 +156,19 @@ pub(crate) struct CancelView {
     pub(crate) step: String,
     pub(crate) code: String,
     pub(crate) message: String,
+}
+
+/// Where an order stands, with the code of its cancellation if there is one.
+pub(crate) fn with_code(status: String, cancelled: Option<&CancelView>) -> String {
+    match cancelled {
+        Some(reason) => format!("{status} ({})", reason.code),
+        None => status,
+    }
+}
+
+/// Whether no other status follows this one.
+fn is_final(status: &str) -> bool {
+    status.parse().is_ok_and(OrderStatus::is_final)
 }
 
 /// What an order owes, as the gateway shows it.
