@@ -5,7 +5,7 @@
 //! start on the same folder goes on where the last one ended, however it ended.
 
 use std::fs::File;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,13 +25,13 @@ use url::Url;
 use crate::client::gateway::{Gateway, KitchenDoor};
 use crate::client::output;
 use crate::client::shown_key::ShownKey;
-use crate::gateway::{self, Checked, SettingsArgs};
+use crate::gateway::{self, Checked, SettingsArgs, reached_at};
 use crate::keys::KeptKey;
 use crate::kitchen::cook;
 use crate::reconciliation::{self, ReconciliationArgs};
 use crate::telemetry::{MetricsArgs, Part};
 use crate::temporal_command::{CliArgs, SETTING_NAMES};
-use crate::worker::{Crew, RecycleArgs, Workers};
+use crate::worker::{RecycleArgs, WorkerPool, Workers};
 use crate::{shutdown, store_args, temporal};
 
 /// Everything but the gateway listens on this machine alone.
@@ -136,8 +136,8 @@ async fn serve(
     let cook = tokio::spawn(cook(at_the_door, shutdown.clone()));
     let queues = task_queue::ALL.map(str::to_owned).to_vec();
     // Nobody promotes builds here, and each `cargo run` may make another one.
-    let crew = Crew::new(store.clone(), queues, None, args.recycle)?;
-    let workers = Workers::new(crew, &client)?;
+    let pool = WorkerPool::new(store.clone(), queues, None)?;
+    let workers = Workers::new(pool, &client, args.recycle)?;
     reconciliation::keep(&client, &args.reconciliation).await;
     let hands = CancellationToken::new();
 
@@ -183,17 +183,6 @@ impl KeptKeys {
         }
         Ok(Self { operator, kitchen })
     }
-}
-
-/// Where this machine reaches what listens at `address`: on all addresses is
-/// no address to call.
-pub(crate) fn reached_at(mut address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(LOOPBACK),
-        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
-    }
-    address
 }
 
 /// The Temporal server: one of our own, or one that was given.
@@ -339,23 +328,5 @@ fn told(key: &KeptKey) -> String {
     match key.shown() {
         Some(key) => format!("{key} (shown this once; kept in {path})"),
         None => format!("in {path}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_gateway_on_all_addresses_is_reached_on_this_machine() {
-        for (bound, reached) in [
-            ("127.0.0.1:1", "127.0.0.1:1"),
-            ("0.0.0.0:1", "127.0.0.1:1"),
-            ("[::]:1", "[::1]:1"),
-            ("192.0.2.7:1", "192.0.2.7:1"),
-        ] {
-            let address = bound.parse().expect("an address");
-            assert_eq!(reached_at(address).to_string(), reached);
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! The gateway's role: reads its settings, binds its port, serves.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use crate::client::output;
-use crate::dev::reached_at;
 use crate::guards::GuardsArgs;
 use crate::keys::KeysArgs;
 use crate::menu::MenuArgs;
+use crate::numbers::number;
 use crate::shown_url::is_bare;
 use crate::store_args::StoreArgs;
 use crate::telemetry::{MetricsArgs, Part};
@@ -172,11 +172,7 @@ impl SettingsArgs {
 
 /// Reads a number of seconds, from a tenth of one to a day.
 fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .filter(|seconds| (0.1..=86_400.0).contains(seconds))
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| "must be a number of seconds from 0.1 to 86400".to_owned())
+    number(text, 0.1..=86_400.0, "number of seconds").map(Duration::from_secs_f64)
 }
 
 /// Reads a host's name or address.
@@ -249,6 +245,17 @@ pub(crate) async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpL
     })
 }
 
+/// Where this machine reaches what listens at `address`: on all addresses is
+/// no address to call.
+pub(crate) fn reached_at(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
 /// Serves until `shutdown`, and until what is under way has ended.
 pub(crate) async fn serve(
     listener: TcpListener,
@@ -269,4 +276,22 @@ pub(crate) async fn serve(
     Box::pin(pizza_api::run(listener, gateway, shutdown))
         .await
         .context("the gateway cannot serve")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_on_all_addresses_is_reached_on_this_machine() {
+        for (bound, reached) in [
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("[::]:1", "[::1]:1"),
+            ("192.0.2.7:1", "192.0.2.7:1"),
+        ] {
+            let address = bound.parse().expect("an address");
+            assert_eq!(reached_at(address).to_string(), reached);
+        }
+    }
 }

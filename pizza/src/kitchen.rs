@@ -24,13 +24,10 @@ use tokio_util::sync::CancellationToken;
 use crate::client::gateway::{CallError, KitchenDoor, SimulationView, TicketView, TicketsView};
 use crate::client::kitchen_key::KitchenDoorArgs;
 use crate::shutdown;
-use work::{Job, Station, place};
+use work::{Job, Station, TROUBLED, place};
 
 /// How long the kitchen looks away from the list.
 const IDLE: Duration = Duration::from_millis(50);
-
-/// How long it looks away when the gateway does not answer.
-const TROUBLED: Duration = Duration::from_millis(500);
 
 /// How often it asks how it is to behave.
 const ASK_AGAIN: Duration = Duration::from_millis(500);

@@ -17,6 +17,7 @@ mod kitchen;
 mod load;
 mod menu;
 mod migrate;
+mod numbers;
 mod open_files;
 mod reconciliation;
 mod replay;

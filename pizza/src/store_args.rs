@@ -7,6 +7,7 @@ use anyhow::{Context, bail, ensure};
 use clap::{ArgAction, Args};
 use pizza_store::StoreOptions;
 
+use crate::numbers::number;
 use crate::secret_file;
 
 /// The folder of `pizza dev`, seen from where it is started.
@@ -144,11 +145,7 @@ fn read(file: &Path) -> anyhow::Result<String> {
 
 /// Reads a number of seconds.
 fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .filter(|seconds| (0.1..=LONGEST_TIMEOUT).contains(seconds))
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| format!("must be a number of seconds from 0.1 to {LONGEST_TIMEOUT}"))
+    number(text, 0.1..=LONGEST_TIMEOUT, "number of seconds").map(Duration::from_secs_f64)
 }
 
 #[cfg(test)]

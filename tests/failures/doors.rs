@@ -51,10 +51,11 @@ async fn an_award_that_is_redriven_is_given_and_one_that_is_discarded_stays_owed
 
     let task = task_id("add-loyalty-points", &owed);
     let reason = json!({ "reason": "the customer has left" });
-    let discarded = world
-        .operator()
-        .post(&format!("/failures/{task}/discard"), &reason);
-    assert_eq!(discarded.await.status, 200);
+    let operator = world.operator();
+    let discarded = operator
+        .post(&format!("/failures/{task}/discard"), &reason)
+        .await;
+    assert_eq!(discarded.status, 200);
     let order = world.gateway().order(&owed).await;
     assert_eq!(order["points"], "parked", "{order}");
     assert_eq!(order["owed"][0]["state"], "discarded", "{order}");

@@ -7,6 +7,8 @@
 //! look wrong. Those are looked at again before they are reported, since the
 //! shop goes on meanwhile and Temporal's lists are a moment behind.
 
+pub(crate) mod invariant;
+pub(crate) mod periodic;
 mod report;
 mod rules;
 mod temporal;
@@ -23,9 +25,8 @@ use pizza_store::{Account, Store, now_ms};
 use crate::client::output;
 use crate::store_args::StoreArgs;
 use crate::temporal::connect;
-use report::Listener;
-pub(crate) use report::{Report, Verdict};
-pub(crate) use rules::Invariant;
+pub(crate) use report::Verdict;
+use report::{Listener, Report};
 use rules::{InTemporal, Violation};
 use temporal::{Kind, Listed, Temporal};
 
@@ -123,7 +124,7 @@ async fn examine(
 
 /// Audits the store alone beside its daily work: page by page, and with a rest
 /// after each that is longer than the page took.
-pub(crate) async fn of_store(store: Store) -> anyhow::Result<Report> {
+async fn of_store(store: Store) -> anyhow::Result<Report> {
     let mut audit = Audit {
         report: Report::new(Listener::Nobody, false),
         books: Books {

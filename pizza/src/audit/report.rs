@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::json;
 
-use super::rules::{Invariant, Violation};
+use super::invariant::Invariant;
+use super::rules::Violation;
 use crate::client::output;
 
 /// How many violations of an invariant a person is shown; `--json` has all.

@@ -9,10 +9,10 @@ use pizza_store::{
     LedgerRow, NotificationRow, RecordRow, ReportRow, StandingRow, TicketRow,
 };
 
+use super::invariant::Invariant;
 use super::persisting;
 use super::rules::{
-    InTemporal, Invariant, OrderWorkflow, Violation, needs_temporal, violations_in_temporal,
-    violations_of,
+    InTemporal, OrderWorkflow, Violation, needs_temporal, violations_in_temporal, violations_of,
 };
 
 const ID: &str = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::customer_key::CustomerArgs;
-use super::gateway::{CancelView, Sent};
-use super::output;
+use super::gateway::{CancelView, Sent, with_code};
+use super::output::{self, Table};
 
 /// The most that the gateway gives on a page.
 const PAGE: usize = 100;
@@ -122,27 +122,17 @@ pub(crate) async fn run(args: OrdersArgs) -> anyhow::Result<ExitCode> {
         output::json(&answer);
         return Ok(ExitCode::SUCCESS);
     }
-    if orders.is_empty() {
-        output::note("none");
-    } else {
-        output::lines(&table(orders)?);
-    }
-    if let Some(cursor) = cursor {
-        output::note(&format!("more: the same with --cursor {cursor}"));
-    }
+    output::page(&table(orders)?, cursor);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Orders for a person.
-fn table(orders: Vec<Value>) -> anyhow::Result<String> {
+fn table(orders: Vec<Value>) -> anyhow::Result<Table> {
     let columns = ["order", "status", "pizza", "price", "customer", "placed at"];
     let mut table = output::table(&columns);
     for order in orders {
         let order: Listed = serde_json::from_value(order)?;
-        let status = match &order.cancelled {
-            Some(reason) => format!("{} ({})", order.status, reason.code),
-            None => order.status,
-        };
+        let status = with_code(order.status, order.cancelled.as_ref());
         let pizza = format!("{} x {}, {}", order.quantity, order.flavour, order.size);
         let price = Money::from_minor(order.total).to_string();
         table.add_row([
@@ -155,5 +145,5 @@ fn table(orders: Vec<Value>) -> anyhow::Result<String> {
         ]);
     }
     table.keep_whole(0);
-    Ok(table.to_string())
+    Ok(table)
 }

@@ -55,6 +55,18 @@ pub(crate) fn lines(text: &str) {
     write(harmless(text));
 }
 
+/// Writes a page of a list for a person, and says how to see the next one.
+pub(crate) fn page(table: &Table, next_cursor: Option<impl fmt::Display>) {
+    if table.0.is_empty() {
+        note("none");
+    } else {
+        lines(&table.to_string());
+    }
+    if let Some(cursor) = next_cursor {
+        note(&format!("more: the same with --cursor {cursor}"));
+    }
+}
+
 /// Writes a line of JSON.
 pub(crate) fn json(value: &Value) {
     data(&value.to_string());

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::gateway::{TicketView, TicketsView};
 use super::kitchen_key::KitchenDoorArgs;
-use super::output;
+use super::output::{self, Table};
 
 #[derive(Args, Debug)]
 pub(crate) struct TicketsArgs {
@@ -33,19 +33,12 @@ pub(crate) async fn run(args: TicketsArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let page: TicketsView = door.tickets(args.limit, cursor).await?;
-    if page.tickets.is_empty() {
-        output::note("none");
-    } else {
-        output::lines(&table(&page.tickets));
-    }
-    if let Some(cursor) = &page.next_cursor {
-        output::note(&format!("more: the same with --cursor {cursor}"));
-    }
+    output::page(&table(&page.tickets), page.next_cursor);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Tickets for a person.
-fn table(tickets: &[TicketView]) -> String {
+fn table(tickets: &[TicketView]) -> Table {
     let mut table = output::table(&["ticket", "pizza", "stage", "next", "left"]);
     for ticket in tickets {
         let pizza = format!("{} x {}, {}", ticket.quantity, ticket.flavour, ticket.size);
@@ -57,7 +50,7 @@ fn table(tickets: &[TicketView]) -> String {
             left(ticket.seconds_left),
         ]);
     }
-    table.to_string()
+    table
 }
 
 /// How long a stage has left.
@@ -87,7 +80,7 @@ mod tests {
             "nextCursor": null,
         }))
         .expect("a page");
-        let shown = table(&page.tickets);
+        let shown = table(&page.tickets).to_string();
         for part in [
             "2 x hawaiian\\u001b[31m, large",
             "cooked",

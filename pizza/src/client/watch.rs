@@ -203,7 +203,7 @@ impl Way {
         if is_new {
             self.stages.push(Stage {
                 status: change.status.clone(),
-                began_at: change.changed_at.parse().ok(),
+                began_at: change.changed_at(),
                 heard: Instant::now(),
                 is_last: change.is_final(),
             });

@@ -6,9 +6,11 @@
 //! an operator: by their key in `Authorization`, as the CLI sends it, or by a
 //! session that their browser began at `/sign-in`, since the UI cannot send a
 //! key ([`sessions`]). A page of another origin than those that were named is
-//! refused before anything else is looked at ([`door`]).
+//! refused before anything else is looked at ([`access`]).
 
-mod door;
+mod access;
+mod app;
+mod origin;
 mod payloads;
 mod sessions;
 mod sign_in;
@@ -24,16 +26,15 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use clap::Args;
-use payload_codec::Cipher;
 use pizza_api::{Exchanges, Limits, Service};
-use pizza_app::keys::Keyring;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::client::output;
 use crate::keys::OperatorKeysArgs;
 use crate::{shutdown, temporal};
-use door::Origin;
+use app::App;
+use origin::Origin;
 use sessions::Sessions;
 
 /// The largest body, in bytes. A page of a history has up to 4 MiB, which
@@ -89,17 +90,6 @@ pub(crate) struct CodecServerArgs {
     keys: OperatorKeysArgs,
 }
 
-/// What every request needs.
-struct App {
-    cipher: Cipher,
-    operators: Keyring,
-    ui_origins: Vec<Origin>,
-    decode_only: bool,
-    sessions: Sessions,
-    /// What requests take up.
-    exchanges: Exchanges,
-}
-
 /// Serves until a signal stops it.
 pub(crate) async fn run(args: CodecServerArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal();
@@ -122,7 +112,7 @@ pub(crate) async fn run(args: CodecServerArgs) -> anyhow::Result<ExitCode> {
     let app = App {
         cipher,
         operators,
-        sessions: Sessions::new(door::is_https(&args.ui_origins)),
+        sessions: Sessions::new(origin::is_https(&args.ui_origins)),
         ui_origins: args.ui_origins,
         decode_only: args.decode_only,
         exchanges: Exchanges::new(&limits()),
@@ -139,22 +129,22 @@ fn router(app: App) -> Router {
         .route("/encode", post(payloads::encode))
         .layer(from_fn_with_state(
             (Arc::clone(&app), LARGEST_BODY),
-            door::with_room,
+            access::with_room,
         ))
-        .layer(from_fn_with_state(Arc::clone(&app), door::operators_only));
+        .layer(from_fn_with_state(Arc::clone(&app), access::operators_only));
     let forms = Router::new()
         .route("/sign-in", get(sign_in::page).post(sign_in::begin))
         .route("/sign-out", post(sign_in::end))
         .layer(from_fn_with_state(
             (Arc::clone(&app), sign_in::LARGEST_FORM),
-            door::with_room,
+            access::with_room,
         ));
     Router::new()
-        .route(door::HEALTH, get(|| async { "ok" }))
+        .route(access::HEALTH, get(|| async { "ok" }))
         .merge(forms)
         .merge(codec)
         .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(Arc::clone(&app), door::bounded))
+        .layer(from_fn_with_state(Arc::clone(&app), access::bounded))
         .with_state(app)
 }
 

@@ -11,8 +11,8 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use temporalio_common::protos::temporal::api::common::v1::Payload;
 
-use super::App;
-use super::door::{Operator, refusal};
+use super::access::{Operator, refusal};
+use super::app::App;
 
 /// The most payloads of one request.
 const MOST_PAYLOADS: usize = 10_000;

@@ -6,11 +6,10 @@ use axum::Form;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderMap, StatusCode, Uri, header};
-use pizza_app::keys::Role;
 use serde::Deserialize;
 
-use super::App;
-use super::door::refusal;
+use super::access::refusal;
+use super::app::App;
 
 /// The largest form, in bytes.
 pub(super) const LARGEST_FORM: usize = 4 * 1024;
@@ -55,17 +54,16 @@ pub(super) async fn begin(
     if !is_own_page(&headers) {
         return foreign();
     }
-    let holder = app.operators.holder(entered.key.trim());
-    let Some(operator) = holder.filter(|holder| holder.role == Role::Operator) else {
+    let Some(operator) = app.operator(entered.key.trim()) else {
         return refusal(StatusCode::UNAUTHORIZED, "this is no operator's key");
     };
-    let Some(cookie) = app.sessions.begin(operator.name.clone()) else {
+    let Some(cookie) = app.sessions.begin(operator.clone()) else {
         return refusal(
             StatusCode::SERVICE_UNAVAILABLE,
             "too many sessions are open",
         );
     };
-    tracing::info!(operator = operator.name, "signed in");
+    tracing::info!(operator, "signed in");
     ([(header::SET_COOKIE, cookie)], Html(SIGNED_IN)).into_response()
 }
 

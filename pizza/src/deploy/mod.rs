@@ -9,6 +9,7 @@
 mod check;
 mod deployment;
 mod health;
+mod outcome;
 mod pollers;
 mod promote;
 mod rollback;
@@ -19,7 +20,6 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use temporalio_common::worker::WorkerDeploymentVersion;
 
 use crate::temporal;
 use crate::worker::VersioningArgs;
@@ -77,12 +77,4 @@ pub(crate) async fn run(args: DeployArgs) -> anyhow::Result<ExitCode> {
             Box::pin(status::run(&client, version, args.json)).await
         }
     }
-}
-
-/// The names of a version for a person.
-fn named(version: &WorkerDeploymentVersion, build: Option<&str>) -> String {
-    build.map_or_else(
-        || "workers that are not versioned".to_owned(),
-        |build| format!("{build} of {}", version.deployment_name),
-    )
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use clap::Args;
-use serde_json::json;
 use temporalio_client::Client;
 use temporalio_common::worker::WorkerDeploymentVersion;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::check::{CheckArgs, check};
 use super::deployment::{Change, Deployment, Note, Standing};
 use super::health::{Health, Watch};
-use super::{named, pollers};
+use super::outcome::{done, named};
+use super::pollers;
 use crate::client::failures::span;
 use crate::client::output;
 use crate::shutdown;
@@ -282,16 +282,6 @@ impl Promotion<'_> {
             .change(Change::Current(current), &now, true)
             .await
     }
-}
-
-/// Says what came of it.
-pub(super) fn done(text: &str, standing: &Standing, as_json: bool) -> ExitCode {
-    if as_json {
-        output::json(&json!({ "outcome": text, "routing": standing.routing }));
-    } else {
-        output::data(text);
-    }
-    ExitCode::SUCCESS
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use temporalio_client::Client;
 use temporalio_common::worker::WorkerDeploymentVersion;
 
 use super::deployment::{Change, Deployment, Note, Standing};
-use super::promote::done;
-use super::{named, pollers};
+use super::outcome::{done, named};
+use super::pollers;
 use crate::client::output;
 use crate::worker::name_of_a_version;
 

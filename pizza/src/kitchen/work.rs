@@ -8,9 +8,11 @@ use pizza_domain::{KitchenReport, OrderId};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::TROUBLED;
 use super::chance::Mishap;
 use crate::client::gateway::{KitchenDoor, ReportAnswer, SimulationView};
+
+/// How long the kitchen waits when the gateway does not answer.
+pub(super) const TROUBLED: Duration = Duration::from_millis(500);
 
 /// What all tickets share.
 #[derive(Clone)]

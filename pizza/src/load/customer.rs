@@ -16,7 +16,7 @@ use super::mix::Scenario;
 use super::plan::Planned;
 use super::shop::{Reply, Shop};
 use super::tally::{Outcome, Stage, Tally, Told};
-use crate::client::gateway::{ChangeView, OrderView};
+use crate::client::gateway::{ChangeView, OrderView, with_code};
 
 /// How long an order that looks wrong after its last status may take until it
 /// is as it should be: points and parked tasks may be noted a moment later.
@@ -85,10 +85,7 @@ async fn lived(shop: &Shop, tally: &Tally, planned: &Planned, due: Due) -> Outco
         }
     }
     Outcome::Ended {
-        end: match &order.cancelled {
-            Some(reason) => format!("{} ({})", order.status, reason.code),
-            None => order.status.clone(),
-        },
+        end: with_code(order.status.clone(), order.cancelled.as_ref()),
         wrong: wrong_end(planned, asked, &order),
     }
 }
@@ -183,9 +180,9 @@ async fn look(shop: &Shop, id: OrderId, tally: &Tally) -> Result<OrderView, Stri
 fn note_times(order: &OrderView, changes: &[ChangeView], due: Due, tally: &Tally) {
     let at = |status: &str| {
         let change = changes.iter().find(|change| change.status == status)?;
-        change.changed_at.parse::<Timestamp>().ok()
+        change.changed_at()
     };
-    let placed = order.placed_at.as_ref().and_then(|at| at.parse().ok());
+    let placed = order.placed_at();
     let (charged, cooking) = (at("PaymentComplete"), at("CookingStarted"));
     let delivered = at("DeliveryConfirmed");
     for (stage, from, to) in [
@@ -206,6 +203,6 @@ fn note_times(order: &OrderView, changes: &[ChangeView], due: Due, tally: &Tally
 /// Whether the gateway's clock is not this machine's: it accepted the order
 /// before that was sent, or after that was answered.
 fn differs(order: &OrderView, sent: Timestamp, answered: Timestamp) -> bool {
-    let placed = order.placed_at.as_ref().and_then(|at| at.parse().ok());
-    placed.is_some_and(|placed: Timestamp| placed < sent - CLOCKS || placed > answered + CLOCKS)
+    let placed = order.placed_at();
+    placed.is_some_and(|placed| placed < sent - CLOCKS || placed > answered + CLOCKS)
 }

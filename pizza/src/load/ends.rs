@@ -3,7 +3,7 @@
 use super::mix::Scenario;
 use super::plan::Planned;
 use super::tally::WrongEnd;
-use crate::client::gateway::OrderView;
+use crate::client::gateway::{OrderView, with_code};
 use crate::client::scenarios::expected;
 
 /// What was said to the change that a customer asked for.
@@ -41,10 +41,7 @@ pub(super) fn wrong_end(planned: &Planned, asked: Asked, order: &OrderView) -> O
         order_id: order.order_id,
         scenario: planned.scenario.name(),
         expected: right.join(" or "),
-        seen: match &order.cancelled {
-            Some(reason) => format!("{} ({})", seen.in_words(), reason.code),
-            None => seen.in_words(),
-        },
+        seen: with_code(seen.in_words(), order.cancelled.as_ref()),
     })
 }
 

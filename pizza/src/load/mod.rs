@@ -32,6 +32,7 @@ use uuid::Uuid;
 use crate::client::gateway::{CallError, Gateway, TrustArgs};
 use crate::client::output;
 use crate::client::secret::Secret;
+use crate::numbers::number;
 use crate::shown_url::shown;
 use crate::store_args::StoreArgs;
 use crate::{audit, open_files, shutdown};
@@ -125,10 +126,7 @@ pub(crate) struct LoadArgs {
 
 /// Reads a rate.
 fn rate(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|rate| (0.01..=10_000.0).contains(rate))
-        .ok_or_else(|| "must be a number of orders a second from 0.01 to 10000".to_owned())
+    number(text, 0.01..=10_000.0, "number of orders a second")
 }
 
 /// Reads how long orders arrive.

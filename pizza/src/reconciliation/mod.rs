@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::numbers::number;
+
 pub(crate) use command::{ReconcileArgs, run};
 pub(crate) use schedule::keep;
 
@@ -43,11 +45,7 @@ impl ReconciliationArgs {
 
 /// Reads a number of seconds, up to a day.
 fn grace(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .filter(|seconds| (0.0..=86_400.0).contains(seconds))
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| "must be a number of seconds from 0 to 86400".to_owned())
+    number(text, 0.0..=86_400.0, "number of seconds").map(Duration::from_secs_f64)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! What the store tells about what waits in it.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use metrics::gauge;
 use pizza_domain::OrderStatus;
 use pizza_store::meters::{self, Metric};
@@ -22,7 +23,8 @@ pub(super) async fn keep_reading(store: Store) {
         ticks.tick().await;
         // The store counts its errors itself.
         if read(&store).await.is_ok() {
-            gauge!(meters::BOOKS_READ_AT.name).set(seconds_since_epoch());
+            let now = Timestamp::now().as_duration();
+            gauge!(meters::BOOKS_READ_AT.name).set(now.as_secs_f64());
         }
     }
 }
@@ -76,11 +78,4 @@ pub(super) fn note_connections(store: &Store) {
     gauge!(meters::STORE_CONNECTIONS.name, "state" => "idle").set(connections.idle);
     gauge!(meters::STORE_CONNECTIONS.name, "state" => "used").set(connections.used);
     gauge!(meters::STORE_CONNECTIONS_MAX.name).set(connections.max);
-}
-
-/// Now, in seconds since the Unix epoch.
-pub(super) fn seconds_since_epoch() -> f64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0.0, |since| since.as_secs_f64())
 }

@@ -20,11 +20,10 @@ use temporalio_common::telemetry::metrics::{
     WORKFLOW_TASK_SCHED_TO_START_LATENCY_HISTOGRAM_NAME, default_buckets_for,
 };
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::{audit, books, sdk_meter, server};
-use crate::audit::Invariant;
+use super::{books, sdk_meter, server};
+use crate::audit::invariant::Invariant;
 
 /// How often what was measured is sorted into its buckets, so that it does
 /// not pile up where nobody collects it.
@@ -44,23 +43,6 @@ pub(crate) struct MetricsArgs {
     /// example; nowhere unless given. No key is asked for there
     #[arg(long, value_name = "ADDRESS", env = "PIZZA_METRICS_LISTEN")]
     metrics_listen: Option<SocketAddr>,
-}
-
-/// The same for workers, one of which audits.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct WorkerMetricsArgs {
-    #[command(flatten)]
-    metrics: MetricsArgs,
-    /// How often the worker of `reconciliation` audits the store for the
-    /// metrics; 0 for never
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        env = "PIZZA_AUDIT_EVERY_SECONDS",
-        default_value_t = 300,
-        value_parser = clap::value_parser!(u32).range(0..=86_400)
-    )]
-    audit_every_seconds: u32,
 }
 
 /// A part that the process plays, which decides what it exports.
@@ -90,7 +72,6 @@ pub(crate) struct Metrics {
     listener: TcpListener,
     handle: PrometheusHandle,
     parts: Vec<Part>,
-    audit_every: Option<Duration>,
 }
 
 impl MetricsArgs {
@@ -128,23 +109,6 @@ impl MetricsArgs {
             listener,
             handle,
             parts,
-            audit_every: None,
-        }))
-    }
-}
-
-impl WorkerMetricsArgs {
-    /// As [`MetricsArgs::open`], for the workers of these task queues.
-    ///
-    /// # Errors
-    /// When the port cannot be had.
-    pub(crate) async fn open(&self, queues: &[String]) -> anyhow::Result<Option<Metrics>> {
-        let parts = queues.iter().cloned().map(Part::Worker).collect();
-        let metrics = self.metrics.open(parts).await?;
-        let audit_every = Duration::from_secs(self.audit_every_seconds.into());
-        Ok(metrics.map(|metrics| Metrics {
-            audit_every: Some(audit_every).filter(|every| !every.is_zero()),
-            ..metrics
         }))
     }
 }
@@ -157,19 +121,9 @@ impl Metrics {
         if let Ok(address) = self.listener.local_addr() {
             tracing::info!(%address, "metrics");
         }
-        let plays = |queue: &str| self.parts.contains(&Part::Worker(queue.to_owned()));
-        if plays(task_queue::FAILURES) {
+        let failures = Part::Worker(task_queue::FAILURES.to_owned());
+        if self.parts.contains(&failures) {
             tokio::spawn(until(shutdown, books::keep_reading(store.clone())));
-        }
-        if plays(task_queue::RECONCILIATION)
-            && let Some(every) = self.audit_every
-        {
-            // A thread of its own: judging orders is work, and waits for none.
-            let (runtime, store) = (Handle::current(), store.clone());
-            let shutdown = shutdown.clone();
-            tokio::task::spawn_blocking(move || {
-                runtime.block_on(until(&shutdown, audit::keep_auditing(store, every)));
-            });
         }
         let handle = self.handle.clone();
         tokio::spawn(until(shutdown, async move {

@@ -3,7 +3,6 @@
 //! They belong to the process and not to a worker or a client in it: workers
 //! are made anew while the process runs, and what counts them goes on.
 
-mod audit;
 mod books;
 mod discreet;
 mod logs;
@@ -20,7 +19,7 @@ use temporalio_common::telemetry::TelemetryOptions;
 use temporalio_common::telemetry::metrics::TemporalMeter;
 use temporalio_sdk::runtime::RuntimeOptions;
 
-pub(crate) use metrics::{MetricsArgs, Part, WorkerMetricsArgs};
+pub(crate) use metrics::{MetricsArgs, Part};
 use traces::Traces;
 #[cfg(test)]
 pub(crate) use traces::{plugins, trace_nowhere};

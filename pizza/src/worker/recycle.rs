@@ -18,7 +18,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tonic::IntoRequest;
 
-use super::Crew;
+use super::pool::WorkerPool;
 
 /// How long new workers have to run before the old ones are told to stop. One
 /// that cannot work at all ends at once.
@@ -182,7 +182,8 @@ fn forget(client: &Client, workers: &[Worker]) {
 /// When the workers fail, other than those that were to replace others.
 pub(super) async fn run<C>(
     mut current: Shift,
-    crew: &Crew,
+    pool: &WorkerPool,
+    recycle: RecycleArgs,
     connect: &C,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()>
@@ -192,7 +193,7 @@ where
     loop {
         let next = tokio::select! {
             ended = &mut current.running => return ended,
-            next = replacement(crew, connect, shutdown) => next,
+            next = replacement(pool, recycle, connect, shutdown) => next,
         };
         current = match replace(current, next).await {
             ControlFlow::Continue(current) => current,
@@ -203,18 +204,23 @@ where
 
 /// Waits until it is time, and makes the workers that are to go on. While that
 /// fails, the ones that there are stay.
-async fn replacement<C>(crew: &Crew, connect: &C, shutdown: &CancellationToken) -> Shift
+async fn replacement<C>(
+    pool: &WorkerPool,
+    recycle: RecycleArgs,
+    connect: &C,
+    shutdown: &CancellationToken,
+) -> Shift
 where
     C: AsyncFn() -> anyhow::Result<Client>,
 {
-    let Some(mut wait) = crew.recycle.wait() else {
+    let Some(mut wait) = recycle.wait() else {
         return std::future::pending().await;
     };
     loop {
         sleep(wait).await;
         let made = async {
             let client = connect().await?;
-            anyhow::Ok((crew.workers(&client)?, client))
+            anyhow::Ok((pool.workers(&client)?, client))
         };
         match made.await {
             Ok((workers, client)) => return Shift::new(workers, client, shutdown),

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::answer::{DryRun, Progress, Started, read};
 use super::ending::{EXIT_CODES, Ending};
-use super::list;
+use super::{arguments, describe};
 use crate::client::gateway::{CallError, FailureQueues};
 use crate::client::operator_key::OperatorArgs;
 use crate::client::output::{self, Live};
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[command(after_help = EXIT_CODES)]
 pub(super) struct BulkArgs {
     /// The operation's id, as `redrive` or `discard` said it
-    #[arg(value_parser = super::name)]
+    #[arg(value_parser = arguments::name)]
     id: String,
     /// Follow it to its end
     #[arg(long)]
@@ -89,7 +89,7 @@ pub(super) fn print_dry_run(answer: &Value, as_json: bool) -> Result<(), CallErr
     let found: DryRun = read(answer)?;
     output::data(&format!("{} tasks match", found.matching));
     if !found.sample.is_empty() {
-        output::lines(&list::table(&found.sample));
+        output::lines(&describe::tasks(&found.sample).to_string());
     }
     Ok(())
 }
@@ -186,7 +186,7 @@ fn print(answer: &Value, as_json: bool) -> Result<(), CallError> {
     if as_json {
         output::json(answer);
     } else {
-        output::lines(&describe(&read(answer)?));
+        output::lines(&in_words(&read(answer)?));
     }
     Ok(())
 }
@@ -211,7 +211,7 @@ fn counts(progress: &Progress) -> String {
     line
 }
 
-fn describe(progress: &Progress) -> String {
+fn in_words(progress: &Progress) -> String {
     let state = match (progress.running, progress.stopped) {
         (true, false) => "running",
         (true, true) => "stopping",
@@ -279,7 +279,7 @@ mod tests {
             "done": 1, "failedAgain": 1, "running": true, "endedAt": null,
             "problems": [{ "id": "a", "problem": "no\x1b[2J" }],
         }));
-        let described = describe(&troubled);
+        let described = in_words(&troubled);
         assert!(
             described.contains("redrive 2 of 3, 1 done, 1 failed again"),
             "{described}"

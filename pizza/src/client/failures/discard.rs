@@ -2,14 +2,16 @@
 
 use clap::Args;
 
+use super::action::Action;
+use super::arguments;
 use super::ending::{EXIT_CODES, Ending};
-use super::target::{Deed, TargetArgs};
+use super::target::TargetArgs;
 
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct DiscardArgs {
     /// Why; it stands in the audit trail
-    #[arg(long, value_name = "TEXT", value_parser = super::reason)]
+    #[arg(long, value_name = "TEXT", value_parser = arguments::reason)]
     reason: String,
     #[command(flatten)]
     target: TargetArgs,
@@ -17,8 +19,8 @@ pub(super) struct DiscardArgs {
 
 /// Lets tasks go for good.
 pub(super) async fn run(args: DiscardArgs) -> anyhow::Result<Ending> {
-    let deed = Deed::new("discard", Some(&args.reason));
-    args.target.act(deed).await
+    let action = Action::new("discard", Some(&args.reason));
+    args.target.act(action).await
 }
 
 #[cfg(test)]

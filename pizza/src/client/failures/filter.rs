@@ -8,7 +8,7 @@ use pizza_domain::{CustomerId, OrderId};
 use pizza_workflows::parking::MessageType;
 use serde_json::{Map, Value, json};
 
-use super::span;
+use super::{arguments, span};
 
 /// Filters, all of which a task has to pass.
 #[derive(Args, Clone, Debug, Default)]
@@ -20,7 +20,7 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "TYPE", value_parser = message_types())]
     message_type: Option<String>,
     /// Tasks that failed with this error's code, `refund-failed` for example
-    #[arg(long, value_name = "CODE", value_parser = super::name)]
+    #[arg(long, value_name = "CODE", value_parser = arguments::name)]
     error_code: Option<String>,
     /// Tasks that were parked so long ago or longer: 90s, 15m, 2h, 3d
     #[arg(long, value_name = "DURATION", value_parser = span::age)]

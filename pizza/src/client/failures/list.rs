@@ -2,7 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use super::answer::{Listed, Page, Text, read};
+use super::answer::{Page, read};
+use super::describe;
 use super::ending::{EXIT_CODES, Ending};
 use super::filter::FilterArgs;
 use crate::client::operator_key::OperatorArgs;
@@ -63,31 +64,6 @@ pub(super) async fn run(args: ListArgs) -> anyhow::Result<Ending> {
         return Ok(Ending::AsWished);
     }
     let page: Page = read(&answer)?;
-    if page.failures.is_empty() {
-        output::note("none");
-    } else {
-        output::lines(&table(&page.failures));
-    }
-    if let Some(cursor) = &page.next_cursor {
-        output::note(&format!("more: the same with --cursor {cursor}"));
-    }
+    output::page(&describe::tasks(&page.failures), page.next_cursor);
     Ok(Ending::AsWished)
-}
-
-/// Tasks for a person.
-pub(super) fn table(tasks: &[Listed]) -> String {
-    let mut table = output::table(&["task", "what", "error", "customer", "parked at", "state"]);
-    for task in tasks {
-        let cells = [
-            &task.id,
-            &task.message_type,
-            &task.error_code,
-            &task.customer_id,
-            &task.parked_at,
-            &task.state,
-        ];
-        table.add_row(cells.map(Text::as_str));
-    }
-    table.keep_whole(0);
-    table.to_string()
 }

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::action::Action;
 use super::answer::{Acted, read};
+use super::describe;
 use super::ending::Ending;
-use super::target::Deed;
 use crate::client::gateway::{CallError, FailureQueues};
 use crate::client::output;
 
@@ -76,14 +77,14 @@ impl Fate {
 pub(super) async fn act(
     queues: &FailureQueues,
     ids: &[String],
-    deed: &Deed,
+    action: &Action,
     limit: Duration,
     as_json: bool,
 ) -> anyhow::Result<Ending> {
     let mut seen = HashSet::new();
     let mut ending = Ending::AsWished;
     for id in ids.iter().filter(|id| seen.insert(*id)) {
-        let told = act_on_one(queues, id, deed, limit).await?;
+        let told = act_on_one(queues, id, action, limit).await?;
         print(id, &told, as_json)?;
         ending = ending.max(told.fate.ending());
     }
@@ -100,14 +101,14 @@ struct Told {
 async fn act_on_one(
     queues: &FailureQueues,
     id: &str,
-    deed: &Deed,
+    action: &Action,
     limit: Duration,
 ) -> Result<Told, CallError> {
     let deadline = Instant::now() + limit;
     // A request whose answer got lost is sent again, and acts once.
     let request_id = Uuid::new_v4().to_string();
-    let body = Value::Object(deed.body.clone());
-    let answer = match queues.act(id, deed.action, &body, &request_id).await {
+    let body = Value::Object(action.body.clone());
+    let answer = match queues.act(id, action.name, &body, &request_id).await {
         Err(error) if error.concerns_all_calls() => return Err(error),
         Err(error) => {
             let fate = Fate::of_error(&error);
@@ -241,9 +242,7 @@ fn in_words(fate: Fate, answer: &Acted) -> String {
             "has not ended in time; it goes on, look with `pizza failures show`".to_owned()
         }
         _ => {
-            let error = answer.error.as_ref().map_or_else(String::new, |error| {
-                format!(": {}: {}", error.code, error.message)
-            });
+            let error = describe::after_colon(answer.error.as_ref().map(describe::failure));
             let attempts = answer
                 .attempts
                 .map_or_else(String::new, |attempts| format!(" ({attempts} attempts)"));

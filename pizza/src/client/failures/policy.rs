@@ -7,12 +7,13 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::answer::{AutoRedrive, Policy, read};
+use super::answer::{Policy, read};
 use super::ending::{EXIT_CODES, Ending};
-use super::{filter, span};
+use super::{arguments, describe, filter, span};
 use crate::client::gateway::{CallError, FailureQueues};
 use crate::client::operator_key::OperatorArgs;
 use crate::client::output;
+use crate::numbers::number;
 
 /// How often a policy that spreads is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -37,7 +38,7 @@ pub(super) struct PolicyArgs {
     #[command(flatten)]
     waits: WaitArgs,
     /// Why; it stands in the audit trail
-    #[arg(long, value_name = "TEXT", value_parser = super::reason)]
+    #[arg(long, value_name = "TEXT", value_parser = arguments::reason)]
     reason: Option<String>,
     /// How long to wait until each parked task knows of the change. It goes on
     /// by itself
@@ -106,10 +107,7 @@ struct WaitArgs {
 
 /// Reads what waits are multiplied by.
 fn backoff(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|factor| (1.0..=10.0).contains(factor))
-        .ok_or_else(|| "must be a number from 1 to 10".to_owned())
+    number(text, 1.0..=10.0, "number")
 }
 
 impl PolicyArgs {
@@ -168,7 +166,7 @@ pub(super) async fn run(args: PolicyArgs) -> anyhow::Result<Ending> {
     if args.json {
         output::json(&answer);
     } else {
-        output::lines(&describe(&policy));
+        output::lines(&in_words(&policy));
     }
     if changed && policy.spreading {
         output::note("not every parked task knows of the change yet; it goes on by itself");
@@ -192,27 +190,12 @@ async fn until_spread(
     Ok(answer)
 }
 
-/// A policy in a line for a person.
-pub(super) fn in_words(policy: Option<&AutoRedrive>) -> String {
-    let Some(policy) = policy else {
-        return "off".to_owned();
-    };
-    format!(
-        "after {}, x{} up to {}, {} times, until {} old",
-        span::in_words(policy.first_wait_seconds),
-        policy.backoff,
-        span::in_words(policy.longest_wait_seconds),
-        policy.max_attempts,
-        span::in_words(policy.max_age_seconds),
-    )
-}
-
-fn describe(policy: &Policy) -> String {
+fn in_words(policy: &Policy) -> String {
     let mut lines = vec![
         format!("queue              {}", policy.queue),
         format!(
             "automatic redrive  {}",
-            in_words(policy.auto_redrive.as_ref())
+            describe::auto_redrive(policy.auto_redrive.as_ref())
         ),
     ];
     if policy.version == 0 {
@@ -225,16 +208,13 @@ fn describe(policy: &Policy) -> String {
         policy.reached
     ));
     for change in &policy.changes {
-        let reason = change
-            .reason
-            .as_ref()
-            .map_or_else(String::new, |reason| format!(": {reason}"));
+        let reason = describe::after_colon(change.reason.as_ref());
         lines.push(format!(
             "change {:<11} {}  {}  {}{reason}",
             change.version,
             change.at,
             change.principal,
-            in_words(change.auto_redrive.as_ref()),
+            describe::auto_redrive(change.auto_redrive.as_ref()),
         ));
     }
     lines.join("\n")

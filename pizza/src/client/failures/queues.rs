@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::answer::{Queue, Queues, read};
+use super::describe;
 use super::ending::{EXIT_CODES, Ending};
-use super::policy;
 use super::span::in_words;
 use crate::client::operator_key::OperatorArgs;
 use crate::client::output;
@@ -48,7 +48,7 @@ fn table(queues: &[Queue]) -> String {
             queue.oldest_age_seconds.map(in_words).unwrap_or_default(),
             queue.arrived_last_hour.to_string(),
             queue.resolved_last_hour.to_string(),
-            policy::in_words(queue.auto_redrive.as_ref()),
+            describe::auto_redrive(queue.auto_redrive.as_ref()),
         ]);
     }
     table.to_string()

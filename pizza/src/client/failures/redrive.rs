@@ -7,8 +7,10 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::action::Action;
+use super::arguments;
 use super::ending::{EXIT_CODES, Ending};
-use super::target::{Deed, TargetArgs};
+use super::target::TargetArgs;
 use crate::client::output;
 
 /// The largest corrected input, in bytes.
@@ -18,7 +20,7 @@ const MAX_INPUT: u64 = 256 * 1024;
 #[command(after_help = EXIT_CODES)]
 pub(super) struct RedriveArgs {
     /// Why; it stands in the audit trail
-    #[arg(long, value_name = "TEXT", value_parser = super::reason)]
+    #[arg(long, value_name = "TEXT", value_parser = arguments::reason)]
     reason: Option<String>,
     /// Run the one task that is named with this input, a JSON object; `-` is
     /// stdin. The original is kept
@@ -42,16 +44,16 @@ pub(super) async fn run(args: RedriveArgs) -> anyhow::Result<Ending> {
         output::note("error: --input and --original-input are for one task at a time");
         return Ok(Ending::Misused);
     }
-    let mut deed = Deed::new("redrive", args.reason.as_deref());
+    let mut action = Action::new("redrive", args.reason.as_deref());
     if let Some(file) = &args.input {
         let input = read_input(file)
             .with_context(|| format!("the input in {} cannot be taken", file.display()))?;
-        deed.body.insert("input".to_owned(), Value::Object(input));
+        action.body.insert("input".to_owned(), Value::Object(input));
     }
     if args.original_input {
-        deed.body.insert("originalInput".to_owned(), json!(true));
+        action.body.insert("originalInput".to_owned(), json!(true));
     }
-    args.target.act(deed).await
+    args.target.act(action).await
 }
 
 fn read_input(file: &Path) -> anyhow::Result<Map<String, Value>> {

@@ -5,10 +5,10 @@ use pizza_domain::Money;
 use pizza_workflows::parking::MessageType;
 use serde_json::Value;
 
-use super::answer::{Audit, Failure, Input, Redrive, Task, read};
+use super::answer::{Audit, Input, Redrive, Task, read};
 use super::ending::{EXIT_CODES, Ending};
-use super::policy;
 use super::span::in_words;
+use super::{arguments, describe};
 use crate::client::operator_key::OperatorArgs;
 use crate::client::output;
 
@@ -16,7 +16,7 @@ use crate::client::output;
 #[command(after_help = EXIT_CODES)]
 pub(super) struct ShowArgs {
     /// The task's id
-    #[arg(value_parser = super::name)]
+    #[arg(value_parser = arguments::name)]
     id: String,
     /// Print JSON
     #[arg(long)]
@@ -31,12 +31,12 @@ pub(super) async fn run(args: ShowArgs) -> anyhow::Result<Ending> {
     if args.json {
         output::json(&answer);
     } else {
-        output::lines(&describe(&read(&answer)?)?);
+        output::lines(&task_in_words(&read(&answer)?)?);
     }
     Ok(Ending::AsWished)
 }
 
-fn describe(task: &Task) -> serde_json::Result<String> {
+fn task_in_words(task: &Task) -> serde_json::Result<String> {
     let sections = [
         about(task),
         failure(task),
@@ -60,7 +60,7 @@ fn about(task: &Task) -> String {
         format!("parked       {}", task.parked_at),
         format!(
             "by itself    {}",
-            policy::in_words(task.auto_redrive.as_ref())
+            describe::auto_redrive(task.auto_redrive.as_ref())
         ),
     ];
     if let Some(next) = &task.next_redrive_at {
@@ -108,7 +108,7 @@ fn failure(task: &Task) -> String {
         "a fault: it may pass"
     };
     let mut lines = vec![
-        format!("error        {}", message(&task.error)),
+        format!("error        {}", describe::failure(&task.error)),
         format!("kind         {kind}"),
     ];
     for cause in &task.error.causes {
@@ -119,10 +119,6 @@ fn failure(task: &Task) -> String {
         task.attempts, task.first_attempt_at, task.last_failure_at
     ));
     block(&lines)
-}
-
-fn message(error: &Failure) -> String {
-    format!("{}: {}", error.code, error.message)
 }
 
 /// What a redrive runs, and what it comes from.
@@ -173,10 +169,7 @@ fn redrive(redrive: &Redrive) -> String {
     } else {
         redrive.principal.to_string()
     };
-    let error = redrive
-        .error
-        .as_ref()
-        .map_or_else(String::new, |error| format!(": {}", message(error)));
+    let error = describe::after_colon(redrive.error.as_ref().map(describe::failure));
     format!("  {}  {by}  {}{error}", redrive.started_at, redrive.outcome)
 }
 
@@ -199,10 +192,7 @@ fn audit_line(entry: &Audit) -> String {
     } else {
         ""
     };
-    let reason = entry
-        .reason
-        .as_ref()
-        .map_or_else(String::new, |reason| format!(": {reason}"));
+    let reason = describe::after_colon(entry.reason.as_ref());
     format!(
         "  {}  {}  {}{input}, {}{reason} [{}]",
         entry.at, entry.principal, entry.action, entry.outcome, entry.request_id
@@ -280,7 +270,7 @@ mod tests {
     }
 
     fn described(task: &Value) -> String {
-        describe(&read(task).expect("a task")).expect("a text")
+        task_in_words(&read(task).expect("a task")).expect("a text")
     }
 
     #[test]

@@ -6,12 +6,14 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::action::Action;
 use super::ending::Ending;
 use super::filter::FilterArgs;
-use super::{bulk, named};
+use super::{arguments, bulk, named};
 use crate::client::gateway::FailureQueues;
 use crate::client::operator_key::OperatorArgs;
 use crate::client::output;
+use crate::numbers::number;
 
 /// The tasks to act on: by id, or all that pass the filters.
 #[derive(Args, Debug)]
@@ -20,7 +22,7 @@ pub(super) struct TargetArgs {
     /// operation
     #[arg(
         value_name = "ID",
-        value_parser = super::name,
+        value_parser = arguments::name,
         required_unless_present_any = ["all", "FilterArgs"],
         conflicts_with_all = ["all", "FilterArgs", "rate", "dry_run", "no_wait"]
     )]
@@ -59,30 +61,7 @@ pub(super) struct TargetArgs {
 
 /// Reads how many tasks a second.
 fn rate(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|rate| (0.1..=100.0).contains(rate))
-        .ok_or_else(|| "must be a number from 0.1 to 100".to_owned())
-}
-
-/// What is done to the tasks.
-#[derive(Debug)]
-pub(super) struct Deed {
-    /// `redrive` or `discard`.
-    pub(super) action: &'static str,
-    /// What is said with it.
-    pub(super) body: Map<String, Value>,
-}
-
-impl Deed {
-    /// A deed, with its reason if there is one.
-    pub(super) fn new(action: &'static str, reason: Option<&str>) -> Self {
-        let body = reason
-            .map(|reason| ("reason".to_owned(), json!(reason)))
-            .into_iter()
-            .collect();
-        Self { action, body }
-    }
+    number(text, 0.1..=100.0, "number")
 }
 
 /// Whether a bulk operation may begin.
@@ -111,14 +90,14 @@ impl TargetArgs {
         self.ids.len() == 1
     }
 
-    /// Does the deed to the tasks.
-    pub(super) async fn act(&self, deed: Deed) -> anyhow::Result<Ending> {
+    /// Does the action to the tasks.
+    pub(super) async fn act(&self, action: Action) -> anyhow::Result<Ending> {
         let queues = self.operator.connect()?;
         if !self.ids.is_empty() {
             let limit = Duration::from_secs(self.timeout_seconds);
-            return named::act(&queues, &self.ids, &deed, limit, self.json).await;
+            return named::act(&queues, &self.ids, &action, limit, self.json).await;
         }
-        let request = self.bulk_request(deed);
+        let request = self.bulk_request(action);
         if self.dry_run {
             let answer = bulk::dry_run(&queues, &request).await?;
             bulk::print_dry_run(&answer, self.json)?;
@@ -143,15 +122,15 @@ impl TargetArgs {
         bulk::run_to_its_end(&queues, &request, self.no_wait, self.json).await
     }
 
-    fn bulk_request(&self, deed: Deed) -> Map<String, Value> {
+    fn bulk_request(&self, action: Action) -> Map<String, Value> {
         let mut request = self.filter.fields();
         // Spelled out, since a request without a filter is a mistake.
         if request.is_empty() {
             request.insert("all".to_owned(), json!(true));
         }
-        request.insert("action".to_owned(), json!(deed.action));
+        request.insert("action".to_owned(), json!(action.name));
         request.insert("ratePerSecond".to_owned(), json!(self.rate));
-        request.extend(deed.body);
+        request.extend(action.body);
         request
     }
 
@@ -245,8 +224,8 @@ mod tests {
 
     #[test]
     fn a_bulk_operation_says_what_it_reaches() {
-        let deed = || Deed::new("discard", Some("test data"));
-        let request = |line: &str| parse(line).expect("a command line").bulk_request(deed());
+        let discard = || Action::new("discard", Some("test data"));
+        let request = |line: &str| parse(line).expect("a command line").bulk_request(discard());
         assert_eq!(
             Value::Object(request("--all")),
             json!({ "all": true, "action": "discard", "ratePerSecond": 20.0, "reason": "test data" })

@@ -9,7 +9,7 @@ use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Sent;
+use super::sent::Sent;
 use crate::client::output::plain;
 use crate::client::shown_key::ShownKey;
 
@@ -202,14 +202,8 @@ pub(super) fn retry_after(response: &Response) -> Option<Duration> {
 /// What is wrong with the other end's TLS, where that is why it cannot be
 /// asked.
 pub(super) fn tls_fault(error: &reqwest::Error) -> Option<Box<rustls::Error>> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(fault) = fault_within(error) {
-            return Some(Box::new(fault.clone()));
-        }
-        cause = error.source();
-    }
-    None
+    let mut chain = anyhow::Chain::new(error);
+    chain.find_map(fault_within).cloned().map(Box::new)
 }
 
 /// An error of input and output does not name what it wraps as its cause.

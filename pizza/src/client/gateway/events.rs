@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
+use jiff::Timestamp;
 use pizza_domain::OrderId;
 use prost::bytes::Bytes;
 use reqwest::{Response, StatusCode};
@@ -12,7 +13,7 @@ use serde::Deserialize;
 use sse_stream::{Sse, SseByteStream};
 use tokio::time::timeout;
 
-use super::{CallError, Gateway, Problem, refused};
+use super::{CallError, Gateway, Problem, is_final, refused};
 
 /// How long a stream may last. Longer than any is watched.
 const STREAM_LIMIT: Duration = Duration::from_secs(24 * 3600);
@@ -27,13 +28,18 @@ const SILENCE: Duration = Duration::from_secs(45);
 pub(crate) struct ChangeView {
     pub(crate) version: i64,
     pub(crate) status: String,
-    pub(crate) changed_at: String,
+    changed_at: String,
 }
 
 impl ChangeView {
     /// Whether no other status follows.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self.status.as_str(), "DeliveryConfirmed" | "Cancelled")
+        is_final(&self.status)
+    }
+
+    /// When the order came to this status, by the clock of whoever wrote it.
+    pub(crate) fn changed_at(&self) -> Option<Timestamp> {
+        self.changed_at.parse().ok()
     }
 }
 

@@ -4,6 +4,7 @@ mod error;
 mod events;
 mod failures;
 mod kitchen;
+mod sent;
 
 use std::fs::File;
 use std::io::Read;
@@ -12,10 +13,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use pizza_domain::OrderId;
+use jiff::Timestamp;
+use pizza_domain::{OrderId, OrderStatus};
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
@@ -27,6 +29,7 @@ pub(crate) use error::{CallError, Problem};
 pub(crate) use events::{ChangeView, Changes};
 pub(crate) use failures::FailureQueues;
 pub(crate) use kitchen::{KitchenDoor, ReportAnswer, SimulationView, TicketView, TicketsView};
+pub(crate) use sent::Sent;
 
 /// How long the gateway may take to answer. Longer than the gateway's own
 /// limit, so that its answer is heard.
@@ -113,22 +116,6 @@ pub(crate) struct Gateway {
     patience: Duration,
 }
 
-/// An answer as the gateway sent it, for programs, and as this version reads
-/// it. A later gateway sends more than this version knows of.
-#[derive(Clone, Debug)]
-pub(crate) struct Sent<T> {
-    pub(crate) json: Value,
-    pub(crate) view: T,
-}
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Sent<T> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let json = Value::deserialize(from)?;
-        let view = T::deserialize(&json).map_err(D::Error::custom)?;
-        Ok(Self { json, view })
-    }
-}
-
 /// An order as the gateway shows it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -148,14 +135,18 @@ pub(crate) struct OrderView {
     /// there was such a list sends none.
     #[serde(default)]
     pub(crate) owed: Vec<OwedView>,
-    /// When it was accepted, by the gateway's clock.
-    pub(crate) placed_at: Option<String>,
+    placed_at: Option<String>,
 }
 
 impl OrderView {
     /// Whether no other status follows.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self.status.as_str(), "DeliveryConfirmed" | "Cancelled")
+        is_final(&self.status)
+    }
+
+    /// When it was accepted, by the gateway's clock.
+    pub(crate) fn placed_at(&self) -> Option<Timestamp> {
+        self.placed_at.as_ref()?.parse().ok()
     }
 }
 
@@ -165,6 +156,19 @@ pub(crate) struct CancelView {
     pub(crate) step: String,
     pub(crate) code: String,
     pub(crate) message: String,
+}
+
+/// Where an order stands, with the code of its cancellation if there is one.
+pub(crate) fn with_code(status: String, cancelled: Option<&CancelView>) -> String {
+    match cancelled {
+        Some(reason) => format!("{status} ({})", reason.code),
+        None => status,
+    }
+}
+
+/// Whether no other status follows this one.
+fn is_final(status: &str) -> bool {
+    status.parse().is_ok_and(OrderStatus::is_final)
 }
 
 /// What an order owes, as the gateway shows it.

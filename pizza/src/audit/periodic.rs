@@ -1,27 +1,62 @@
-//! The audit that runs by itself, so that a broken promise is heard of.
+//! The audit that a worker makes of the store periodically, for its metrics and its log.
 
 use std::time::{Duration, Instant};
 
+use clap::Args;
+use jiff::Timestamp;
 use metrics::{counter, gauge};
 use pizza_store::Store;
 use pizza_store::meters;
+use tokio::runtime::Handle;
 use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
-use super::books::seconds_since_epoch;
-use crate::audit::{self, Invariant};
+use super::invariant::Invariant;
+use super::{Report, of_store};
 
 /// How many violations of an audit are named in the log.
 const NAMED: usize = 20;
 
+/// How often the store is audited.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct PeriodicAuditArgs {
+    /// How often the worker of `reconciliation` audits the store for the
+    /// metrics; 0 for never
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "PIZZA_AUDIT_EVERY_SECONDS",
+        default_value_t = 300,
+        value_parser = clap::value_parser!(u32).range(0..=86_400)
+    )]
+    audit_every_seconds: u32,
+}
+
+impl PeriodicAuditArgs {
+    /// Audits `store` until `shutdown`; does nothing where the period is 0.
+    pub(crate) fn start(self, store: &Store, shutdown: &CancellationToken) {
+        let every = Duration::from_secs(self.audit_every_seconds.into());
+        if every.is_zero() {
+            return;
+        }
+        // A thread of its own: judging orders is work, and waits for none.
+        let (runtime, store) = (Handle::current(), store.clone());
+        let shutdown = shutdown.clone();
+        tokio::task::spawn_blocking(move || {
+            runtime.block_on(shutdown.run_until_cancelled(keep_auditing(store, every)));
+        });
+    }
+}
+
 /// Audits the store again and again, one at a time. Temporal is left out: what
 /// needs it, `pizza audit` looks at.
-pub(super) async fn keep_auditing(store: Store, every: Duration) {
+async fn keep_auditing(store: Store, every: Duration) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let started = Instant::now();
-        match audit::of_store(store.clone()).await {
+        match of_store(store.clone()).await {
             Ok(report) => note(&report, started.elapsed()),
             Err(error) => {
                 counter!(meters::AUDIT_FAILURES.name).increment(1);
@@ -31,7 +66,7 @@ pub(super) async fn keep_auditing(store: Store, every: Duration) {
     }
 }
 
-fn note(report: &audit::Report, took: Duration) {
+fn note(report: &Report, took: Duration) {
     for invariant in Invariant::ALL {
         #[allow(clippy::cast_precision_loss, reason = "nobody counts that far")]
         let found = report.violations_of(invariant) as f64;
@@ -40,7 +75,7 @@ fn note(report: &audit::Report, took: Duration) {
     #[allow(clippy::cast_precision_loss, reason = "nobody counts that far")]
     gauge!(meters::AUDIT_ORDERS.name).set(report.orders() as f64);
     gauge!(meters::AUDIT_RUN_SECONDS.name).set(took);
-    gauge!(meters::AUDIT_RUN_AT.name).set(seconds_since_epoch());
+    gauge!(meters::AUDIT_RUN_AT.name).set(Timestamp::now().as_duration().as_secs_f64());
     // What is wrong about an order, sums for example, is not for logs.
     for violation in report.shown().take(NAMED) {
         tracing::error!(

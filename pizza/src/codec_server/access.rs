@@ -1,7 +1,5 @@
-//! Who is let in.
+//! Who may use the codec server, and how much each client may hold.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{Extension, Request, State};
@@ -10,47 +8,15 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use pizza_api::{Client, LastAnswer, Problem, Serves, bearer};
 use pizza_app::keys::{Principal, Role};
-use url::Url;
 
-use super::App;
+use super::app::App;
+use super::origin::Origin;
 
 /// Where probes ask.
 pub(super) const HEALTH: &str = "/healthz";
 
 /// How long a browser may remember what it may send, in seconds.
 const PREFLIGHT_AGE: &str = "600";
-
-/// Where a page comes from: scheme, host and port.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Origin(String);
-
-impl FromStr for Origin {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str =
-            "must be an origin, http or https with a host and maybe a port and no path";
-        let url: Url = text.parse().map_err(|_| EXPECTED)?;
-        let origin = url.origin().ascii_serialization();
-        let is_web = matches!(url.scheme(), "http" | "https");
-        if is_web && text.trim_end_matches('/').eq_ignore_ascii_case(&origin) {
-            Ok(Self(origin))
-        } else {
-            Err(EXPECTED)
-        }
-    }
-}
-
-impl fmt::Debug for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Whether all these pages come over TLS: then so does the session's cookie.
-pub(super) fn is_https(origins: &[Origin]) -> bool {
-    !origins.is_empty() && origins.iter().all(|origin| origin.0.starts_with("https:"))
-}
 
 /// Who asks; in the extensions of a request that was let in.
 #[derive(Clone)]
@@ -163,7 +129,7 @@ fn origin(headers: &HeaderMap, allowed: &[Origin]) -> Result<Option<HeaderValue>
     let mut given = headers.get_all(header::ORIGIN).iter();
     match (given.next(), given.next()) {
         (None, _) => Ok(None),
-        (Some(origin), None) if allowed.iter().any(|known| known.0.as_bytes() == origin) => {
+        (Some(origin), None) if allowed.iter().any(|known| known.is(origin)) => {
             Ok(Some(origin.clone()))
         }
         _ => Err("pages of this origin are not served; --ui-origin names those that are"),
@@ -204,9 +170,8 @@ fn shared_with(origin: Option<HeaderValue>, mut answer: Response) -> Response {
 fn operator(app: &App, headers: &HeaderMap, is_page: bool) -> Result<Operator, &'static str> {
     if headers.contains_key(header::AUTHORIZATION) {
         return bearer(headers)
-            .and_then(|key| app.operators.holder(key))
-            .filter(|holder| holder.role == Role::Operator)
-            .map(|holder| Operator(holder.name.clone()))
+            .and_then(|key| app.operator(key))
+            .map(Operator)
             .ok_or("this is no operator's key, as `Authorization: Bearer <key>`");
     }
     let session = is_page.then(|| app.sessions.operator(headers)).flatten();
