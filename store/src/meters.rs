@@ -349,10 +349,15 @@ impl Replay {
 /// What became of an order that was held against Temporal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reconciled {
+    /// Its workflow had completed: written as delivered.
     DeliveryConfirmed,
+    /// Its workflow had failed: written as cancelled.
     Cancelled,
+    /// Its workflow was ended from outside: it is being rolled back.
     RolledBack,
+    /// Its workflow was ended from outside after the delivery.
     RecoveredDelivered,
+    /// It was left as it is: a person has to look at it.
     Stuck,
 }
 
@@ -365,6 +370,7 @@ impl Reconciled {
         "stuck",
     ];
 
+    /// Counts it.
     pub fn count(self) {
         counter!(ORDERS_RECONCILED.name, "outcome" => Self::NAMES[self as usize]).increment(1);
     }
