@@ -4,7 +4,8 @@ use pizza_domain::{Money, OrderId};
 use pizza_workflows::steps::{Amendments, PaymentAdjustment, PointsAdjustment, RecordedAmendment};
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::{OrderRecord, Store, StoreError, now_ms, orders};
+use super::order_record::{OrderRecord, amend};
+use super::{Store, StoreError, now_ms};
 
 /// A ledger of adjustments: its table, the column of its figures, and the
 /// table of the entries that end every adjustment of an order.
@@ -74,7 +75,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
             if inserted.rows_affected() == 1 {
-                orders::amend(&mut transaction, order).await?;
+                amend(&mut transaction, order).await?;
             }
             transaction.commit().await?;
             Ok(())

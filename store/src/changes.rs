@@ -6,7 +6,7 @@ use pizza_domain::{
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::orders::read_cancelled;
+use super::order_record::read_cancelled;
 use super::{Store, StoreError};
 
 /// The most orders that one statement asks for: SQLite takes 32,766 values,

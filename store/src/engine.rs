@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use pizza_domain::OrderId;
 use sqlx::any::AnyPoolOptions;
-use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Transaction};
 use tokio::time::timeout;
 
+use super::access::Access;
 use super::{StoreError, StoreOptions, postgres, sqlite};
 
 /// What the store is kept in.
@@ -16,15 +16,6 @@ use super::{StoreError, StoreOptions, postgres, sqlite};
 pub(super) enum Engine {
     Sqlite,
     Postgres,
-}
-
-/// What a connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    /// To write, and to make what is not there.
-    Write,
-    /// To look at what is there.
-    Read,
 }
 
 /// Whether a connection that is given back can be used again. One on which
@@ -59,15 +50,6 @@ impl Engine {
         match self {
             Self::Sqlite => sqlite::check(url),
             Self::Postgres => postgres::check(url),
-        }
-    }
-
-    /// The engine that an error is of.
-    pub(super) fn of_error(error: &dyn DatabaseError) -> Self {
-        if error.as_error().is::<sqlx::postgres::PgDatabaseError>() {
-            Self::Postgres
-        } else {
-            Self::Sqlite
         }
     }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use sqlx::error::DatabaseError;
 
-use super::engine::Engine;
 use crate::meters::StoreFault;
 
 /// Why the store could not be used. No text holds a password.
@@ -131,6 +130,35 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// Why a file is not opened.
+#[derive(Debug)]
+pub(super) enum OpenError {
+    /// The URL is none of a file.
+    Url(StoreError),
+    /// The system does not open it, or it may not be trusted.
+    File(io::Error),
+    /// The database does not open it.
+    Refused(sqlx::Error),
+}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        Self::Url(error)
+    }
+}
+
+impl From<sqlx::Error> for OpenError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Self::File(error)
+    }
+}
+
 /// Whether no later try can have another answer. All else may pass: a table
 /// that is not there yet is there once the schema is up to date.
 fn is_broken(error: &sqlx::Error) -> bool {
@@ -173,31 +201,41 @@ impl Refusal {
     }
 }
 
-/// PostgreSQL's codes have five characters, whose first two are a class
-/// (appendix A of its manual); SQLite's are numbers, whose last eight bits
-/// are the primary one (its `rescode.html`).
 fn refusal(error: &dyn DatabaseError) -> Option<Refusal> {
     let code = error.code()?;
-    match Engine::of_error(error) {
-        Engine::Postgres => match code.get(..2)? {
-            // Connections, transactions that got into each other's way,
-            // resources, locks, operators, the system.
-            "08" | "40" | "53" | "55" | "57" | "58" => Some(Refusal::Away),
-            // Read-only: a replica that is not the primary any more.
-            "25" => Some(Refusal::Away),
-            "22" | "23" => Some(Refusal::Value),
-            "XX" => Some(Refusal::Damaged),
-            _ => None,
-        },
-        Engine::Sqlite => match code.parse::<u32>().ok()? & 0xff {
-            // Busy, locked, out of memory, read-only, I/O, full, cannot open.
-            5 | 6 | 7 | 8 | 10 | 13 | 14 => Some(Refusal::Away),
-            11 | 26 => Some(Refusal::Damaged),
-            // Constraints, mismatches. A trigger's is somebody's own lock.
-            19 if code != SQLITE_CONSTRAINT_TRIGGER => Some(Refusal::Value),
-            20 => Some(Refusal::Value),
-            _ => None,
-        },
+    if error.as_error().is::<sqlx::postgres::PgDatabaseError>() {
+        refusal_of_postgres(&code)
+    } else {
+        refusal_of_sqlite(&code)
+    }
+}
+
+/// PostgreSQL's codes have five characters, whose first two are a class
+/// (appendix A of its manual).
+fn refusal_of_postgres(code: &str) -> Option<Refusal> {
+    match code.get(..2)? {
+        // Connections, transactions that got into each other's way,
+        // resources, locks, operators, the system.
+        "08" | "40" | "53" | "55" | "57" | "58" => Some(Refusal::Away),
+        // Read-only: a replica that is not the primary any more.
+        "25" => Some(Refusal::Away),
+        "22" | "23" => Some(Refusal::Value),
+        "XX" => Some(Refusal::Damaged),
+        _ => None,
+    }
+}
+
+/// SQLite's codes are numbers, whose last eight bits are the primary one (its
+/// `rescode.html`).
+fn refusal_of_sqlite(code: &str) -> Option<Refusal> {
+    match code.parse::<u32>().ok()? & 0xff {
+        // Busy, locked, out of memory, read-only, I/O, full, cannot open.
+        5 | 6 | 7 | 8 | 10 | 13 | 14 => Some(Refusal::Away),
+        11 | 26 => Some(Refusal::Damaged),
+        // Constraints, mismatches. A trigger's is somebody's own lock.
+        19 if code != SQLITE_CONSTRAINT_TRIGGER => Some(Refusal::Value),
+        20 => Some(Refusal::Value),
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use pizza_workflows::names::search_attribute;
 use pizza_workflows::parking::MessageType;
 use sqlx::{AnyConnection, Row};
 
-use super::measures::Ended;
+use super::ended::Ended;
 use super::orders::{Change, apply};
 use super::{Store, StoreError};
 use failure_queue::{TaskChange, TaskState};

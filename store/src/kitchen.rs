@@ -10,7 +10,7 @@ use pizza_workflows::steps::{RecordedReport, Ticket};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::measures::Ended;
+use super::ended::Ended;
 use super::orders::apply;
 use super::{Store, StoreError, now_ms};
 

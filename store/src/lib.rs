@@ -5,10 +5,12 @@
 //! they go through sqlx's `Any` driver. SQLite is the embedded default. What
 //! differs between the two is in `engine.rs` and the two files beside it.
 
+mod access;
 mod accounts;
 mod amendments;
 mod changes;
 mod customers;
+mod ended;
 mod engine;
 mod error;
 mod failed_tasks;
@@ -21,6 +23,8 @@ mod loyalty;
 mod measures;
 pub mod meters;
 mod options;
+mod order_record;
+mod order_status;
 mod orders;
 mod payments;
 mod postgres;
@@ -33,6 +37,7 @@ mod test_databases;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod url;
 
 use std::fmt;
 use std::sync::{Arc, LazyLock, Once};
@@ -44,12 +49,14 @@ use sqlx::migrate::Migration;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Transaction};
 use tokio::time::{sleep, timeout};
 
+use access::Access;
 pub use accounts::{
     Account, AdjustmentRow, AmendmentRow, CancelRow, ChangeRow, ContentRow, FailedTaskRow,
     LedgerRow, NotificationRow, RecordRow, ReportRow, StandingRow, TicketRow,
 };
 pub use changes::{LatestChange, OrderChange};
-use engine::{Access, Engine};
+use engine::Engine;
+use error::OpenError;
 pub use error::StoreError;
 pub use failed_tasks::{FailedTaskState, OwedTask};
 pub use idempotency_keys::KeptRequest;
@@ -58,11 +65,12 @@ pub use list_orders::{OrderFilter, OrderPosition};
 pub use loyalty::{Award, Reclaim};
 pub use measures::{Connections, Waiting};
 pub use options::StoreOptions;
-pub use orders::{Change, OrderRecord};
+pub use order_record::OrderRecord;
+pub use orders::Change;
 pub use payments::Refund;
 pub use resolved_tasks::{ResolvedPosition, ResolvedTask};
 pub use sessions::Session;
-use sqlite::{OpenError, OpenFile};
+use sqlite::OpenFile;
 pub use timeline::{
     AmendmentEvent, BusinessHistory, ChangeEvent, LedgerEvent, NotificationEvent, ParkedTaskEvent,
     PizzaThen, ReportEvent,

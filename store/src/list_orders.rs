@@ -4,8 +4,8 @@ use pizza_domain::{CustomerId, Flavour, OrderId, OrderStatus, Step};
 use pizza_workflows::parking::MessageType;
 use sqlx::AssertSqlSafe;
 
-use super::orders::{COLUMNS, read};
-use super::{OrderRecord, Store, StoreError, flavours};
+use super::order_record::{COLUMNS, OrderRecord, read};
+use super::{Store, StoreError, flavours};
 
 /// Which orders are meant. What is none does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

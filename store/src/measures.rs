@@ -1,26 +1,15 @@
 //! What the books tell about themselves, for the metrics.
 
-use pizza_domain::{CancelReason, KitchenReport, OrderId, OrderStatus};
+use pizza_domain::{KitchenReport, OrderId, OrderStatus};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::ended::Ended;
 use super::{Store, StoreError, kitchen};
 use crate::meters;
 
 /// The code of an order that was given up because the kitchen kept silent.
 const OVERDUE: &str = "kitchen-overdue";
-
-/// The end that a change brought an order to, if it did.
-#[derive(Debug, Default)]
-#[must_use = "it is measured once the change is committed"]
-pub(super) struct Ended(Option<(OrderStatus, Option<CancelReason>)>);
-
-impl Ended {
-    /// The order ended as this.
-    pub(super) const fn as_now(status: OrderStatus, cancelled: Option<CancelReason>) -> Self {
-        Self(Some((status, cancelled)))
-    }
-}
 
 /// How many wait for something, and since when the first of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,7 +150,7 @@ fn waiting(row: &AnyRow) -> Result<Waiting, StoreError> {
 mod tests {
     use std::time::Duration;
 
-    use pizza_domain::{Order, OrderRequest, Prices, StageDeadlines, Step};
+    use pizza_domain::{CancelReason, Order, OrderRequest, Prices, StageDeadlines, Step};
     use pizza_workflows::steps::RecordedReport;
     use uuid::Uuid;
 

@@ -7,9 +7,9 @@ use sqlx::any::AnyConnectOptions;
 use sqlx::migrate::Migrator;
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, SqlSafeStr};
 
-use super::engine::Access;
-use super::sqlite::OpenError;
-use super::{StoreError, StoreOptions};
+use super::StoreOptions;
+use super::access::Access;
+use super::error::{OpenError, StoreError};
 
 /// Each statement sees what was committed before it, the one after the lock
 /// what its last holder did. A database may have another default.

@@ -15,8 +15,8 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use trusted_files::{FileId, check_folder_of_files, check_link, check_owner, own_folder};
 
-use super::StoreError;
-use super::engine::Access;
+use super::access::Access;
+use super::error::{OpenError, StoreError};
 
 /// The longest absolute path of a file, in bytes. SQLite takes 512, with what
 /// it appends for the files beside it.
@@ -233,35 +233,6 @@ fn with_those_beside(file: &Path) -> [PathBuf; 3] {
         name.into()
     };
     [file.to_owned(), beside(BESIDE[0]), beside(BESIDE[1])]
-}
-
-/// Why a file is not opened.
-#[derive(Debug)]
-pub(super) enum OpenError {
-    /// The URL is none of a file.
-    Url(StoreError),
-    /// The system does not open it, or it may not be trusted.
-    File(io::Error),
-    /// The database does not open it.
-    Refused(sqlx::Error),
-}
-
-impl From<StoreError> for OpenError {
-    fn from(error: StoreError) -> Self {
-        Self::Url(error)
-    }
-}
-
-impl From<sqlx::Error> for OpenError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Refused(error)
-    }
-}
-
-impl From<io::Error> for OpenError {
-    fn from(error: io::Error) -> Self {
-        Self::File(error)
-    }
 }
 
 /// The file that a store is kept in, from its opening on.

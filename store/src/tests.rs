@@ -25,7 +25,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::engine::Access;
+use super::access::Access;
 use super::test_databases::{Database, TestEngine, database, empty, on_each_engine};
 use super::{
     Award, Change, FailedTaskState, KeptRequest, Reclaim, Refund, ResolvedPosition, Store,

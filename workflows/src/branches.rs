@@ -22,16 +22,17 @@ use temporalio_workflow::{
 };
 
 use crate::change::amend::follow_amendments;
-use crate::change::{SettledChange, detached};
+use crate::change::signals::{SettledChange, detached};
+use crate::earlier_branches::{fulfilment, looks_for_branches, question};
 use crate::failure::cancelled;
-use crate::fulfilment::FulfilmentWorkflow;
+use crate::fulfilment_state::FulfilmentWorkflow;
 use crate::loyalty::{LoyaltyOutcome, LoyaltyWorkflow, points_of};
-use crate::names::{failure_type, fulfilment_workflow_id, loyalty_workflow_id, patch, task_queue};
-use crate::order::{Context, Phase, search_attributes};
+use crate::names::{failure_type, fulfilment_workflow_id, loyalty_workflow_id, task_queue};
+use crate::order_state::{Context, Phase};
 use crate::parking::{MessageType, parkable};
+use crate::search_attributes::search_attributes;
 use crate::steps::{
-    BranchSteps, DeliveryReport, FulfilmentJoin, FulfilmentState, LoyaltySteps, OrderSteps,
-    WhileRunning,
+    BranchSteps, DeliveryReport, FulfilmentState, LoyaltySteps, OrderSteps, WhileRunning,
 };
 
 /// How long one attempt waits for the end of a branch. The next goes on.
@@ -39,12 +40,6 @@ const JOIN_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// How long the worker that waits may keep silent.
 const JOIN_SILENCE: Duration = Duration::from_secs(10);
-
-/// Whether this order looks for branches that an earlier run of it started.
-/// One that has passed by such a place before it was there never does.
-pub(crate) fn looks_for_branches(ctx: &Context) -> bool {
-    ctx.patched(patch::LOOK_FOR_BRANCHES)
-}
 
 /// Runs the fulfilment branch, or joins the one that is there. One that was
 /// ended from outside, with an earlier run of the order for example, is run
@@ -140,21 +135,6 @@ async fn catch_up(ctx: &Context) {
         .await;
 }
 
-/// Where the fulfilment branch stands that an earlier run may have started.
-/// One that cannot be told counts as running.
-pub(crate) async fn fulfilment(ctx: &Context) -> FulfilmentState {
-    let policy = StepPolicy::bookkeeping();
-    Steps::new(ctx)
-        .local_first(
-            BranchSteps::join_fulfilment,
-            question(ctx, WhileRunning::Answer),
-            &policy,
-            "look for a fulfilment branch",
-        )
-        .await
-        .unwrap_or(FulfilmentState::Running)
-}
-
 /// Where the fulfilment branch stands that an earlier run may have started,
 /// once it does not run any more.
 pub(crate) async fn settle(ctx: &Context) -> FulfilmentState {
@@ -242,13 +222,6 @@ async fn told_of_cancellation<T>(ctx: &Context, ended: impl Future<Output = T>) 
         let _ = ctx.external_workflow(id, None).cancel(token.reason()).await;
     }
     ended.await
-}
-
-fn question(ctx: &Context, while_running: WhileRunning) -> FulfilmentJoin {
-    FulfilmentJoin {
-        order_id: ctx.state(|state| state.order.order_id),
-        while_running,
-    }
 }
 
 /// Waits for what became of a branch, for as long as it runs.

@@ -15,15 +15,16 @@ use pizza_domain::{
 };
 use serde::{Deserialize, Serialize};
 use temporalio_common::error::ApplicationFailure;
-use temporalio_macros::{workflow, workflow_methods};
+use temporalio_macros::workflow_methods;
 use temporalio_workflow::{
     SyncWorkflowContext, TimerOptions, WorkflowContext, WorkflowContextView, WorkflowResult, select,
 };
 
-use crate::change::{Change, ChangeAnswer, ChangeRequest, SettledChange, detached};
+use crate::change::signals::{Change, ChangeAnswer, ChangeRequest, SettledChange, detached};
 use crate::failure::{business_failure, cancelled, cancels};
+use crate::fulfilment_state::{FulfilmentWorkflow, Hold};
 use crate::names::{failure_type, message, order_workflow_id, workflow_type};
-use crate::order::OrderWorkflow;
+use crate::order_state::OrderWorkflow;
 use crate::policy::policy_of;
 use crate::steps::{DeliveryReport, KitchenSteps, RecordedReport, Ticket};
 
@@ -33,98 +34,6 @@ use crate::steps::{DeliveryReport, KitchenSteps, RecordedReport, Ticket};
 pub struct ReportReceipt {
     /// The order's status now.
     pub status: OrderStatus,
-}
-
-/// The fulfilment branch of one order.
-///
-/// A report may overtake the answer to the step that brought the kitchen its
-/// ticket; it is taken all the same, since whoever reports has the ticket.
-#[workflow]
-pub struct FulfilmentWorkflow {
-    order: Order,
-    progress: TicketProgress,
-    /// When the kitchen was last heard of, by the workflow's clock.
-    heard_at_ms: i64,
-    /// Why the food is not wanted any more, or will not come.
-    stopped: Option<CancelReason>,
-    /// How many reports were looked into.
-    reports: u32,
-    /// Where a change of the order stands.
-    hold: Hold,
-    /// The kitchen's last word.
-    delivery: Option<DeliveryReport>,
-}
-
-/// Keeps the kitchen from accepting an order while it is changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hold {
-    None,
-    /// The order is being changed.
-    Held,
-    /// It was changed, and the kitchen has to be told.
-    Changed,
-}
-
-impl FulfilmentWorkflow {
-    /// Until when the next report has to come, by the workflow's clock; none
-    /// when none is waited for.
-    fn due_at_ms(&self) -> Option<i64> {
-        let deadline = self.order.stage_deadline(self.progress.next()?);
-        let deadline_ms = i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX);
-        Some(self.heard_at_ms.saturating_add(deadline_ms))
-    }
-
-    /// Whether a report may be looked into.
-    fn check(&self, report: &TicketReport) -> Result<(), ReportRefusal> {
-        self.progress.check(report)?;
-        if self.reports >= TicketReport::MOST_OF_AN_ORDER {
-            return Err(ReportRefusal::TooMany);
-        }
-        Ok(())
-    }
-
-    /// Whether an order was amended, and the kitchen may still be told.
-    fn lacks(&self, order: &Order) -> bool {
-        let content = |order: &Order| (order.flavour.clone(), order.size, order.quantity);
-        let is_open = !self.progress.is_closed() && self.progress.last().is_none();
-        is_open && content(&self.order) != content(order)
-    }
-
-    fn is_held(&self) -> bool {
-        self.hold != Hold::None
-    }
-
-    /// Whether a wait for the kitchen that ends at `until_ms` has to be looked
-    /// at before.
-    fn is_disturbed(&self, until_ms: i64) -> bool {
-        self.progress.is_delivered()
-            || self.stopped.is_some()
-            || self.is_held()
-            || self.due_at_ms().is_some_and(|due_ms| due_ms < until_ms)
-    }
-
-    /// The customer's wish, granted or not. One that comes when the kitchen's
-    /// part is over is refused with where the order stood.
-    fn grant(&mut self, change: Change) -> Result<(), OrderStatus> {
-        let last = self.progress.last();
-        let status = last.map_or(OrderStatus::PaymentComplete, KitchenReport::order_status);
-        if self.progress.is_closed() {
-            return Err(OrderStatus::Refunding);
-        }
-        match change {
-            Change::Cancel(reason) if last < Some(KitchenReport::PickedUp) => {
-                self.stopped = Some(reason);
-                // Closed in the same breath: what comes now is late.
-                self.progress.close();
-                Ok(())
-            }
-            Change::Amend if last.is_none() && !self.is_held() => {
-                self.hold = Hold::Held;
-                Ok(())
-            }
-            _ => Err(status),
-        }
-    }
 }
 
 #[workflow_methods]
@@ -448,39 +357,4 @@ fn refusal(refusal: ReportRefusal) -> Box<dyn Error + Send + Sync> {
         .non_retryable(true)
         .build();
     refused("the kitchen's report was not taken", failure)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use pizza_domain::{OrderRequest, Prices, StageDeadlines};
-
-    #[test]
-    fn reports_beyond_the_limit_are_refused_and_repetitions_are_known_still() {
-        let id = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
-        let order = Order::accept(
-            OrderRequest::default(),
-            id.parse().expect("an id"),
-            Prices::FIRST,
-            StageDeadlines::all(Duration::from_secs(10)),
-            0,
-        );
-        let mut progress = TicketProgress::default();
-        progress.resume_at(KitchenReport::Accepted);
-        let branch = |reports| FulfilmentWorkflow {
-            order: order.clone(),
-            progress: progress.clone(),
-            heard_at_ms: 0,
-            stopped: None,
-            reports,
-            hold: Hold::None,
-            delivery: None,
-        };
-        let most = TicketReport::MOST_OF_AN_ORDER;
-        let cooked = KitchenReport::Cooked.into();
-        assert_eq!(branch(most - 1).check(&cooked), Ok(()));
-        assert_eq!(branch(most).check(&cooked), Err(ReportRefusal::TooMany));
-        let again = KitchenReport::Accepted.into();
-        assert_eq!(branch(most).check(&again), Err(ReportRefusal::Repeated));
-    }
 }

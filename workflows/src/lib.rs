@@ -7,22 +7,30 @@
 
 mod branches;
 mod change;
+mod earlier_branches;
 mod failure;
 mod fulfilment;
+mod fulfilment_state;
 mod loyalty;
 pub mod names;
 mod order;
+mod order_state;
 mod pace;
 pub mod parking;
 mod policy;
 mod reconciliation;
 mod rollback;
 pub mod saga;
+mod search_attributes;
 pub mod steps;
 
-pub use change::{AmendReceipt, ChangeRefusal, SettledChange};
+pub use change::amend::AmendReceipt;
+pub use change::refusal::ChangeRefusal;
+pub use change::signals::SettledChange;
 pub use failure::{FAULT_CODES, FAULT_SENTENCE};
-pub use fulfilment::{FulfilmentWorkflow, ReportReceipt};
+pub use fulfilment::ReportReceipt;
+pub use fulfilment_state::FulfilmentWorkflow;
 pub use loyalty::{LoyaltyOutcome, LoyaltyWorkflow};
-pub use order::{OrderOutcome, OrderWorkflow, search_attributes};
+pub use order_state::{OrderOutcome, OrderWorkflow};
 pub use reconciliation::{Reconciliation, ReconciliationProgress, ReconciliationWorkflow};
+pub use search_attributes::search_attributes;

@@ -12,102 +12,26 @@ use failure_queue::{Message, Steps};
 use pizza_domain::{
     Amendment, CancelReason, MoneyState, Order, OrderStatus, PointsState, Recovery, Step,
 };
-use serde::{Deserialize, Serialize};
-use temporalio_common::search_attributes::SearchAttributes;
-use temporalio_macros::{workflow, workflow_methods};
+use temporalio_macros::workflow_methods;
 use temporalio_workflow::{
     SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, join,
 };
 
-use crate::branches::{self, award_points, fulfil, looks_for_branches};
-use crate::change::amend::{acceptable, amend, follow_amendments};
+use crate::branches::{self, award_points, fulfil};
+use crate::change::amend::{AmendReceipt, acceptable, amend, follow_amendments};
 use crate::change::cancel::{cancel, cancellable};
-use crate::change::{AmendReceipt, ChangeAnswer, refusal};
+use crate::change::refusal::refusal;
+use crate::change::signals::ChangeAnswer;
+use crate::earlier_branches::looks_for_branches;
 use crate::failure::{cancelled, cancels, order_cancelled};
-use crate::names::{idempotency_key, message, patch, search_attribute, workflow_type};
-use crate::pace::{pace, pace_detached};
+use crate::names::{message, patch, workflow_type};
+use crate::order_state::{Context, OrderOutcome, OrderWorkflow, Phase, payment_of};
+use crate::pace::{pace, show_if_paced};
 use crate::policy::policy_of;
 use crate::rollback::roll_back;
 use crate::steps::{
-    DeliveryReport, EarlierRun, FulfilmentState, OrderSteps, Payment, PaymentSteps, StatusChange,
+    DeliveryReport, EarlierRun, FulfilmentState, OrderSteps, PaymentSteps, StatusChange,
 };
-
-/// How an order stands, or how it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OrderOutcome {
-    /// The last status that the order workflow itself brought about. The
-    /// kitchen's own stages are the fulfilment workflow's to tell.
-    pub status: OrderStatus,
-    /// What became of the money.
-    pub money: MoneyState,
-    /// What became of the points.
-    pub points: PointsState,
-}
-
-/// How far an order is, for those who want to change it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// The kitchen has no ticket yet.
-    Beginning,
-    /// The fulfilment branch has the order.
-    Kitchen,
-    /// The food is at the door, and nothing can be changed any more.
-    Delivered,
-    /// It will be rolled back, unless a branch of an earlier run has delivered
-    /// it: that is being found out.
-    Settling,
-    /// What was given is being taken back, whatever comes.
-    RollingBack,
-}
-
-/// The saga of one order.
-#[workflow]
-pub struct OrderWorkflow {
-    pub(crate) order: Order,
-    pub(crate) outcome: OrderOutcome,
-    pub(crate) phase: Phase,
-    /// Whether there may be a charge to take back. Not the same as a charge
-    /// that is known: the provider may have been cut off in the middle.
-    pub(crate) may_be_charged: bool,
-    /// Whether the rollback looks for what this run knows nothing of: a
-    /// charge, points, a ticket of an earlier run.
-    pub(crate) looks_for_more: bool,
-    /// Whether a charge is among what is only looked for.
-    pub(crate) charge_is_unknown: bool,
-    /// Whether the order is in the store.
-    pub(crate) created: bool,
-    /// Whether an earlier run of this workflow wrote it there.
-    pub(crate) has_earlier_run: bool,
-    /// Whether the payment provider is being asked.
-    pub(crate) charging: bool,
-    /// Whether the loyalty branch has the order.
-    pub(crate) awarding: bool,
-    /// Whether the fulfilment branch is there to be asked.
-    pub(crate) kitchen_is_open: bool,
-    /// Whether the fulfilment branch has ended, and said how.
-    pub(crate) fulfilment_ended: bool,
-    /// Whether a fulfilment branch was ended from outside, so that its ticket
-    /// may still be open.
-    pub(crate) ticket_is_left: bool,
-    /// Why the customer does not want it, if that is said before the kitchen
-    /// has it.
-    pub(crate) called_off: Option<CancelReason>,
-    /// Whether the order is being amended.
-    pub(crate) amending: bool,
-    /// How many amendments wait for their turn.
-    pub(crate) wanted_amendments: u32,
-    /// How many amendments were tried.
-    pub(crate) amendments: u32,
-    /// How many questions the fulfilment branch was asked.
-    pub(crate) questions: u32,
-    /// Those that wait for an answer. Any other answer is one to an earlier
-    /// run of this workflow.
-    pub(crate) awaited: BTreeSet<u32>,
-    /// Its answers that nobody has read yet: the status that keeps a change
-    /// from being made, or none.
-    pub(crate) answers: BTreeMap<u32, Option<OrderStatus>>,
-}
 
 #[workflow_methods]
 impl OrderWorkflow {
@@ -219,8 +143,6 @@ impl OrderWorkflow {
         self.outcome
     }
 }
-
-pub(crate) type Context = WorkflowContext<OrderWorkflow>;
 
 async fn deliver(ctx: &Context) -> Result<(), CancelReason> {
     create(ctx).await?;
@@ -413,60 +335,6 @@ async fn charge(ctx: &Context) -> Result<(), CancelReason> {
 async fn pace_after(ctx: &Context, status: OrderStatus) {
     ctx.state_mut(|state| state.outcome.status = status);
     pace(ctx, status).await;
-}
-
-/// What the customer of an order is called where nothing is encrypted.
-fn searchable_customer(order: &Order) -> String {
-    let alias = order.customer_alias.clone();
-    alias.unwrap_or_else(|| order.customer_id.to_string())
-}
-
-/// The search attributes of an order's workflows.
-#[must_use]
-pub fn search_attributes(order: &Order) -> SearchAttributes {
-    SearchAttributes::new([
-        search_attribute::ORDER_ID.value_set(order.order_id.to_string()),
-        search_attribute::CUSTOMER_ID.value_set(searchable_customer(order)),
-    ])
-}
-
-/// The money of an order, for one of the two steps that move it.
-pub(crate) fn payment_of(ctx: &Context, step: Step) -> Payment {
-    ctx.state(|state| {
-        let order = &state.order;
-        Payment {
-            order_id: order.order_id,
-            customer_id: order.customer_id.clone(),
-            amount: order.total,
-            idempotency_key: idempotency_key(order.order_id, step),
-            simulation: order.simulation,
-        }
-    })
-}
-
-/// Shows a status for its pace. Without a pace nobody could see it, and the
-/// step that follows writes it on its way.
-pub(crate) async fn show_if_paced(ctx: &Context, status: OrderStatus) {
-    let (order_id, pace_of_order) = ctx.state_mut(|state| {
-        state.outcome.status = status;
-        (state.order.order_id, state.order.simulation.pace)
-    });
-    if pace_of_order.is_zero() {
-        return;
-    }
-    let change = StatusChange {
-        order_id,
-        status,
-        report: None,
-    };
-    Steps::new(ctx)
-        .bookkeeping(OrderSteps::set_order_status, change, status.as_str())
-        .await;
-    if status == OrderStatus::Refunding {
-        pace_detached(ctx, status).await;
-    } else {
-        pace(ctx, status).await;
-    }
 }
 
 /// Waits until no amendment is under way, and says whether `step` is to be

@@ -5,7 +5,8 @@ use pizza_domain::{CancelReason, MoneyState, Order, OrderStatus, PointsState, St
 
 use crate::loyalty::points_of;
 use crate::names::{idempotency_key, patch, task_queue};
-use crate::order::{Context, OrderWorkflow, payment_of, show_if_paced};
+use crate::order_state::{Context, OrderWorkflow, payment_of};
+use crate::pace::show_if_paced;
 use crate::parking::{MessageType, parkable};
 use crate::steps::{
     Cancellation, CustomerSteps, KitchenSteps, LoyaltySteps, Notification, OrderSteps, PaymentSteps,

@@ -52,6 +52,7 @@
 mod temporal;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -72,8 +73,9 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::time::interval;
 
 use pizza_store::meters::Reconciled;
-use pizza_store::{OrderRecord, Store, StoreError};
+use pizza_store::{OrderRecord, Store};
 use temporal::{ByItself, Fulfilment, Standing, Temporal, Workflow};
+use trouble::Trouble;
 use verdict::{Outside, order_as_it_was, recovery_of, was_left_undone};
 
 /// Orders on a page.
@@ -94,29 +96,6 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 pub struct ReconciliationActivities {
     temporal: Temporal,
     store: Store,
-}
-
-/// Why an order was not looked at to the end.
-#[derive(Debug)]
-enum Trouble {
-    /// The store or Temporal does not answer. The page is tried again.
-    Fault(String),
-    /// It is this order's own, and nothing for a program.
-    Stuck(String),
-}
-
-impl From<StoreError> for Trouble {
-    fn from(error: StoreError) -> Self {
-        let text = match std::error::Error::source(&error) {
-            Some(source) => format!("{error}: {source}"),
-            None => error.to_string(),
-        };
-        if error.may_pass() {
-            Self::Fault(text)
-        } else {
-            Self::Stuck(text)
-        }
-    }
 }
 
 /// What was found of an order, or done for it.

@@ -24,7 +24,7 @@ use temporalio_common::protos::temporal::api::enums::v1::WorkflowExecutionStatus
 use temporalio_common::protos::temporal::api::workflowservice::v1::ListWorkflowExecutionsRequest;
 use tonic::{Code, IntoRequest};
 
-use super::Trouble;
+use super::trouble::Trouble;
 use super::verdict::Outside;
 use crate::branches;
 use crate::temporal_calls::{ANSWER, describe_options, retries, rpc_options};

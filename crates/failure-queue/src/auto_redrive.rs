@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::request::{InvalidRequest, check};
+use crate::invalid_request::{InvalidRequest, check};
 
 /// The shortest wait, so that a queue cannot be made to spin.
 const MIN_WAIT_MS: u64 = 100;

@@ -16,13 +16,13 @@ use temporalio_workflow::{
     WorkflowCancellationToken, WorkflowContext, WorkflowContextView, WorkflowResult,
 };
 
+use crate::invalid_request::{InvalidRequest, check, check_principal, check_reason};
 use crate::message::Message;
 use crate::names::{activity, message, workflow_type};
-use crate::park::now_ms;
 use crate::payload::Bytes;
 use crate::policy::StepPolicy;
-use crate::request::{InvalidRequest, check, check_principal, check_reason};
 use crate::steps::Steps;
+use crate::workflow_time::now_ms;
 
 /// How many problems a bulk operation lists.
 const LISTED_PROBLEMS: usize = 20;

@@ -10,20 +10,28 @@
 //! lists, counts, shows, redrives and discards; the feature `worker` adds the
 //! activities that the queues' own workflows need.
 
+mod attempt;
+mod audit_trail;
 mod auto_redrive;
 mod bulk;
+mod carried;
 mod failed_task;
 mod failure;
+mod invalid_request;
 mod message;
 pub mod names;
 mod park;
+mod parkable_step;
 mod payload;
 mod policy;
 mod queue;
+mod queue_policy;
 mod refusal;
 mod request;
 mod steps;
 mod task;
+mod task_state;
+mod workflow_time;
 
 /// The activities of the queues' own workflows, declared. The feature `worker`
 /// implements them.
@@ -37,6 +45,8 @@ pub mod client;
 #[cfg(feature = "worker")]
 pub mod worker;
 
+pub use attempt::{Attempt, AttemptOutcome};
+pub use audit_trail::{AuditAction, AuditEntry, AuditOutcome};
 pub use auto_redrive::AutoRedrive;
 pub use bulk::{
     BulkAction, BulkCounts, BulkFilter, BulkProblem, BulkProgress, BulkRequest, BulkStart,
@@ -44,17 +54,16 @@ pub use bulk::{
 };
 pub use failed_task::FailedTaskWorkflow;
 pub use failure::StepFailure;
+pub use invalid_request::InvalidRequest;
 pub use message::{DroppedMessage, Message, Receiver, count_dropped_messages};
-pub use park::{FollowUp, ParkableStep, Recorder, now_ms};
+pub use parkable_step::{FollowUp, ParkableStep, Recorder};
 pub use payload::{Bytes, StoredPayload};
 pub use policy::{ATTEMPT_TIMEOUT, StepPolicy};
-pub use queue::{FailureQueueWorkflow, PolicyChange, QueuePolicy};
+pub use queue::FailureQueueWorkflow;
+pub use queue_policy::{PolicyChange, QueuePolicy};
 pub use refusal::refused;
-pub use request::{
-    DiscardRequest, InvalidRequest, MOST_REDRIVES, PolicyRequest, RedriveAnswer, RedriveRequest,
-};
+pub use request::{DiscardRequest, MOST_REDRIVES, PolicyRequest, RedriveAnswer, RedriveRequest};
 pub use steps::Steps;
-pub use task::{
-    Attempt, AttemptOutcome, AuditAction, AuditEntry, AuditOutcome, ParkedTask, TaskChange,
-    TaskState, TaskView,
-};
+pub use task::{ParkedTask, TaskChange, TaskView};
+pub use task_state::TaskState;
+pub use workflow_time::now_ms;

@@ -1,9 +1,5 @@
 //! Runs a step, or parks it.
 
-use std::collections::BTreeMap;
-use std::time::SystemTime;
-
-use serde::{Deserialize, Serialize};
 use temporalio_common::data_converters::{
     GenericPayloadConverter, MultiArgs2, PayloadConversionError, RawValue, SerializationContext,
     SerializationContextData, TemporalDeserializable, TemporalSerializable,
@@ -19,66 +15,12 @@ use temporalio_workflow::{
 use crate::failed_task::FailedTaskWorkflow;
 use crate::failure::StepFailure;
 use crate::names::{failed_task_workflow_id, search_attribute};
+use crate::parkable_step::{FollowUp, ParkableStep, Recorder};
 use crate::payload::StoredPayload;
-use crate::policy::StepPolicy;
 use crate::steps::{Named, Steps, options};
-use crate::task::{ParkedTask, TaskChange, TaskState};
-
-/// A step that must not be lost: what is known of it before it is run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ParkableStep {
-    /// The failure queue that it goes to when it fails for good.
-    pub queue: String,
-    /// What it is about then, in the application's words.
-    pub message_type: String,
-    /// What it is for, an order's id for example: with the queue it names the
-    /// parked task, so that it is parked once.
-    pub id: String,
-    /// What it belongs to: keyword search attributes by name, which the
-    /// namespace must have. They are never encrypted.
-    pub subject: BTreeMap<String, String>,
-    /// What stands in a search attribute in place of what the subject says,
-    /// where that must not be read there.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub aliases: BTreeMap<String, String>,
-    /// When it is tried again before it has failed for good.
-    pub policy: StepPolicy,
-    /// Under this key its effect happens once. It is part of the step's input,
-    /// where the activity finds it; here it is for people and for checks.
-    pub idempotency_key: String,
-    /// The task queue on which parked tasks live.
-    pub failures_task_queue: String,
-    /// Whether the first attempt is made inside the workflow task.
-    pub local_first: bool,
-    /// The application's activity that is told what becomes of it.
-    pub recorder: Option<Recorder>,
-    /// What follows when it succeeds after it was parked, in this order.
-    pub follow_ups: Vec<FollowUp>,
-}
-
-/// The application's activity, by name, that is told with a [`TaskChange`]
-/// when a task was parked, done or discarded. It is tried until it works, so
-/// it must be idempotent, and it runs on the task queue of the workflow that
-/// tells: on that of each workflow that parks, and on that of parked tasks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Recorder(pub String);
-
-/// A step that follows another one's success. It is parked in turn when it
-/// fails for good.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FollowUp {
-    /// The step.
-    pub step: ParkableStep,
-    /// Its activity, by name.
-    pub activity_type: String,
-    /// The task queue to run it on.
-    pub task_queue: String,
-    /// Its input.
-    pub input: StoredPayload,
-}
+use crate::task::{ParkedTask, TaskChange};
+use crate::task_state::TaskState;
+use crate::workflow_time::now_ms;
 
 impl<W> Steps<'_, W> {
     /// Runs a step under its policy. When it fails for good it is parked: a
@@ -306,17 +248,4 @@ where
     let data = SerializationContextData::Workflow(WorkflowSerializationContext::new());
     let context = SerializationContext::new(&data, converter);
     Ok(RawValue::new(converter.to_payloads(&context, value)?))
-}
-
-/// The workflow's time, in milliseconds since the Unix epoch.
-#[must_use]
-pub fn now_ms<W>(ctx: &WorkflowContext<W>) -> i64 {
-    to_ms(ctx.workflow_time())
-}
-
-/// A workflow's time, in milliseconds since the Unix epoch.
-pub(crate) fn to_ms(time: Option<SystemTime>) -> i64 {
-    time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok())
-        .and_then(|since| i64::try_from(since.as_millis()).ok())
-        .unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The policy of a queue: kept in a workflow of its own, and told to its
+//! The workflow that keeps the policy of a queue, and tells it to the queue's
 //! tasks.
 
 #![allow(
@@ -17,14 +17,14 @@ use temporalio_workflow::{
     ContinueAsNewOptions, WorkflowContext, WorkflowContextView, WorkflowResult,
 };
 
-use crate::auto_redrive::AutoRedrive;
 use crate::names::{MEMO_POLICY, activity, message, workflow_type};
-use crate::park::now_ms;
 use crate::payload::Bytes;
 use crate::policy::StepPolicy;
+use crate::queue_policy::{PolicyChange, QueuePolicy};
 use crate::refusal::{Refusal, Refused};
 use crate::request::PolicyRequest;
 use crate::steps::Steps;
+use crate::workflow_time::now_ms;
 
 /// How many changes a queue remembers one by one.
 const REMEMBERED_CHANGES: usize = 50;
@@ -35,41 +35,6 @@ const SECOND_LOOK: Duration = Duration::from_secs(5);
 
 /// How far before the change that second look reaches back.
 const SECOND_LOOK_BACK_MS: i64 = 60_000;
-
-/// A change of a queue's policy.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PolicyChange {
-    /// Counts the changes of the queue, from 1.
-    pub version: u32,
-    /// When, in milliseconds since the Unix epoch.
-    pub at_ms: i64,
-    /// Who.
-    pub principal: String,
-    /// Why.
-    pub reason: Option<String>,
-    /// When tasks are redriven by themselves from then on; none for never.
-    pub auto_redrive: Option<AutoRedrive>,
-}
-
-/// The policy of a queue, and how it came about.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct QueuePolicy {
-    /// The queue.
-    pub queue: String,
-    /// Counts the changes; 0 for a queue that never had a policy.
-    pub version: u32,
-    /// When tasks are redriven by themselves; none for never.
-    pub auto_redrive: Option<AutoRedrive>,
-    /// The latest changes, oldest first.
-    pub changes: Vec<PolicyChange>,
-    /// How many parked tasks were told of this version so far. One that was
-    /// told twice counts twice.
-    pub reached: u64,
-    /// Whether more are being told.
-    pub spreading: bool,
-}
 
 /// A page of a queue's tasks that is to be told its policy.
 #[derive(Clone, Debug, Serialize, Deserialize)]

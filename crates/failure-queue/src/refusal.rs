@@ -5,8 +5,9 @@ use std::fmt;
 
 use temporalio_common::error::ApplicationFailure;
 
+use crate::invalid_request::InvalidRequest;
 use crate::names::failure_type;
-use crate::request::{InvalidRequest, MOST_REDRIVES};
+use crate::request::MOST_REDRIVES;
 
 /// What an update handler or validator fails with.
 pub(crate) type Refused = Box<dyn Error + Send + Sync>;

@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::{Attempt, AttemptOutcome};
 use crate::auto_redrive::AutoRedrive;
 use crate::failure::StepFailure;
+use crate::invalid_request::{
+    InvalidRequest, check, check_principal, check_reason, check_request_id,
+};
 use crate::payload::StoredPayload;
-use crate::task::{Attempt, AttemptOutcome, TaskState};
+use crate::task_state::TaskState;
 
-/// The longest name of a principal, and the longest request id.
-pub(crate) const MAX_NAME: usize = 128;
-/// The longest reason, in characters.
-pub(crate) const MAX_REASON: usize = 500;
 /// How often one task may be redriven by hand. Its history is continued in a
 /// new one long before, so this bounds what one task may cost, and not how long
 /// it may wait: automatic redrives have a limit of their own.
@@ -84,75 +84,6 @@ impl From<&Attempt> for RedriveAnswer {
             failure,
         }
     }
-}
-
-/// A request that is not taken, with the field and its limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InvalidRequest {
-    /// The field.
-    pub field: String,
-    /// What it must be.
-    pub expected: String,
-}
-
-impl std::fmt::Display for InvalidRequest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.field, self.expected)
-    }
-}
-
-impl std::error::Error for InvalidRequest {}
-
-/// Fails unless `holds`.
-pub(crate) fn check(holds: bool, field: &str, expected: &str) -> Result<(), InvalidRequest> {
-    if holds {
-        return Ok(());
-    }
-    Err(InvalidRequest {
-        field: field.to_owned(),
-        expected: expected.to_owned(),
-    })
-}
-
-pub(crate) fn check_principal(principal: &str) -> Result<(), InvalidRequest> {
-    let fits = !principal.is_empty()
-        && principal.len() <= MAX_NAME
-        && principal.chars().all(|c| c.is_ascii_graphic());
-    check(
-        fits,
-        "principal",
-        "must be 1 to 128 printable ASCII characters",
-    )
-}
-
-pub(crate) fn check_reason(reason: &str) -> Result<(), InvalidRequest> {
-    let length = reason.chars().count();
-    let fits = (1..=MAX_REASON).contains(&length)
-        && !reason.trim().is_empty()
-        && !reason.chars().any(char::is_control);
-    check(
-        fits,
-        "reason",
-        "must be 1 to 500 characters without control characters",
-    )
-}
-
-/// Fails unless a queue may have this name.
-#[cfg(feature = "client")]
-pub(crate) fn check_queue(queue: &str) -> Result<(), InvalidRequest> {
-    let fits = (1..=MAX_NAME).contains(&queue.len()) && queue.chars().all(|c| c.is_ascii_graphic());
-    check(fits, "queue", "must be 1 to 128 printable ASCII characters")
-}
-
-fn check_request_id(id: Option<&str>) -> Result<(), InvalidRequest> {
-    let fits = id.is_none_or(|id| {
-        !id.is_empty() && id.len() <= MAX_NAME && id.chars().all(|c| c.is_ascii_graphic())
-    });
-    check(
-        fits,
-        "requestId",
-        "must be 1 to 128 printable ASCII characters",
-    )
 }
 
 impl RedriveRequest {

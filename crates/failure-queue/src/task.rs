@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::Attempt;
+use crate::audit_trail::{AuditAction, AuditEntry};
 use crate::auto_redrive::AutoRedrive;
-use crate::failed_task::Carried;
+use crate::carried::Carried;
 use crate::failure::StepFailure;
-use crate::park::{FollowUp, Recorder};
+use crate::parkable_step::{FollowUp, Recorder};
 use crate::payload::StoredPayload;
 use crate::policy::StepPolicy;
 use crate::request::{DiscardRequest, RedriveAnswer, RedriveRequest};
+use crate::task_state::TaskState;
 
 /// A step that failed for good, with what is needed to run it again. The
 /// step's input is the workflow's second argument: the payload exactly as it
@@ -58,47 +61,6 @@ pub struct ParkedTask {
     pub(crate) asks_for_policy: bool,
 }
 
-/// Where a task stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum TaskState {
-    /// Parked, and waiting for somebody.
-    Waiting,
-    /// Its activity is being run again.
-    Redriving,
-    /// It succeeded after all.
-    Done,
-    /// Somebody let it go; what it owed is still owed.
-    Discarded,
-}
-
-impl TaskState {
-    /// Whether nothing follows.
-    #[must_use]
-    pub const fn is_closed(self) -> bool {
-        matches!(self, Self::Done | Self::Discarded)
-    }
-
-    /// The state's name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Redriving => "redriving",
-            Self::Done => "done",
-            Self::Discarded => "discarded",
-        }
-    }
-
-    /// The state with this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Waiting, Self::Redriving, Self::Done, Self::Discarded]
-            .into_iter()
-            .find(|state| state.as_str() == name)
-    }
-}
-
 /// What the application's [`Recorder`] is told: a task was parked, done or
 /// discarded. It may be told twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,83 +82,6 @@ pub struct TaskChange {
     pub principal: Option<String>,
     /// Why, in the words of whoever did it.
     pub reason: Option<String>,
-}
-
-/// One time that a parked task was run again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Attempt {
-    /// When it began, in milliseconds since the Unix epoch.
-    pub started_at_ms: i64,
-    /// When it ended, in milliseconds since the Unix epoch.
-    pub ended_at_ms: i64,
-    /// Who redrove it.
-    pub principal: String,
-    /// Whether the queue's policy did.
-    pub automatic: bool,
-    /// The key under which it was asked for.
-    #[serde(default)]
-    pub request_id: Option<String>,
-    /// How often the step had been tried in all when it ended.
-    #[serde(default)]
-    pub attempts: u32,
-    /// How it ended.
-    pub outcome: AttemptOutcome,
-}
-
-/// How a redrive ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "result", content = "failure")]
-pub enum AttemptOutcome {
-    /// The step succeeded.
-    Done,
-    /// It failed again; the task stays.
-    FailedAgain(StepFailure),
-}
-
-/// What an operator did to a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum AuditAction {
-    /// Ran it again.
-    Redrive,
-    /// Let it go.
-    Discard,
-    /// Changed when it is run again by itself.
-    SetPolicy,
-}
-
-/// How what an operator did came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum AuditOutcome {
-    /// It is under way.
-    Pending,
-    /// As wished.
-    Done,
-    /// The step failed again.
-    FailedAgain,
-}
-
-/// A line of a task's audit trail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AuditEntry {
-    /// When, in milliseconds since the Unix epoch.
-    pub at_ms: i64,
-    /// Who.
-    pub principal: String,
-    /// What.
-    pub action: AuditAction,
-    /// Why.
-    pub reason: Option<String>,
-    /// The key under which the request acts once.
-    pub request_id: String,
-    /// Whether a corrected input was given with it.
-    #[serde(default)]
-    pub corrected_input: bool,
-    /// How it came out.
-    pub outcome: AuditOutcome,
 }
 
 /// A task as it stands: the answer to the query `task`.

@@ -9,20 +9,32 @@ use std::time::Duration;
 
 use failure_queue::{StepFailure, StepPolicy, Steps};
 use pizza_domain::{Amendment, Money, MoneyState, Order, OrderStatus};
+use serde::{Deserialize, Serialize};
 
-use super::{
-    AmendReceipt, Change, ChangeRefusal, Context, SettledChange, Word, ask, detached,
-    joins_a_branch,
-};
-use crate::branches::looks_for_branches;
+use super::ask::{Word, ask, joins_a_branch};
+use super::refusal::ChangeRefusal;
+use super::signals::{Change, SettledChange, detached};
+use crate::earlier_branches::looks_for_branches;
 use crate::failure::sentence;
-use crate::fulfilment::FulfilmentWorkflow;
+use crate::fulfilment_state::FulfilmentWorkflow;
 use crate::names::{amendment_key, fulfilment_workflow_id};
-use crate::order::{OrderWorkflow, Phase};
+use crate::order_state::{Context, OrderWorkflow, Phase};
 use crate::steps::{
     Amendments, LoyaltySteps, OrderSteps, PaymentAdjustment, PaymentSteps, PointsAdjustment,
     RecordedAmendment,
 };
+
+/// What the customer is told of an amendment that was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AmendReceipt {
+    /// What was asked for, by which a repetition is told from another request.
+    pub asked: Amendment,
+    /// What is to be paid now, in minor units.
+    pub total: Money,
+    /// What was charged on top (or given back, when negative), in minor units.
+    pub difference: Money,
+}
 
 /// Amends the order, unless the kitchen has accepted it.
 ///

@@ -3,9 +3,11 @@
 use failure_queue::Steps;
 use pizza_domain::{CancelReason, OrderStatus, Step};
 
-use super::{Change, ChangeRefusal, Context, Word, ask, joins_a_branch};
+use super::ask::{Word, ask, joins_a_branch};
+use super::refusal::ChangeRefusal;
+use super::signals::Change;
 use crate::names::CANCELLED_BY_CUSTOMER;
-use crate::order::{OrderWorkflow, Phase};
+use crate::order_state::{Context, OrderWorkflow, Phase};
 
 /// Calls the order off, unless it is on its way. Once this says yes, the order
 /// will be rolled back whatever happens.

@@ -9,8 +9,9 @@ use tonic::{Code, Status};
 
 use super::namespace::missing_namespace;
 use super::update::{COMPLETED_WITHOUT_ANSWER, failure_text, is_paused, types};
+use crate::invalid_request::InvalidRequest;
 use crate::names::failure_type;
-use crate::request::{InvalidRequest, MOST_REDRIVES};
+use crate::request::MOST_REDRIVES;
 
 /// Why a call did not do what was asked.
 #[derive(Debug, thiserror::Error)]

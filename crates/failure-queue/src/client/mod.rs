@@ -7,10 +7,12 @@
 
 mod bulk;
 mod error;
+mod listing;
 mod namespace;
 mod oldest;
 mod queues;
 mod redrive;
+mod search_attributes;
 mod tasks;
 pub mod update;
 mod visibility;
@@ -26,10 +28,10 @@ use temporalio_client::{
 use tokio::time::timeout;
 
 pub use error::Error;
+pub use listing::{ListedTask, Page, StateFilter, TaskFilter, TaskPage};
 pub use namespace::missing_namespace;
 pub use queues::QueueStats;
 pub use redrive::Redriven;
-pub use tasks::{ListedTask, Page, StateFilter, TaskFilter, TaskPage};
 
 /// How soon an update that was lost, or a list that came too soon, is asked for
 /// again.

@@ -9,9 +9,11 @@ use super::{Error, FailureQueues, Page, StateFilter, TaskFilter, oldest, visibil
 use crate::bulk::BulkFilter;
 #[cfg(feature = "worker")]
 use crate::failed_task::FailedTaskWorkflow;
+use crate::invalid_request::check_queue;
 use crate::names::{MEMO_POLICY, failure_queue_workflow_id, search_attribute, workflow_type};
-use crate::queue::{FailureQueueWorkflow, PolicyChange, QueuePolicy};
-use crate::request::{PolicyRequest, check_queue};
+use crate::queue::FailureQueueWorkflow;
+use crate::queue_policy::{PolicyChange, QueuePolicy};
+use crate::request::PolicyRequest;
 
 /// How a queue fares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,9 +4,10 @@ use temporalio_client::errors::WorkflowUpdateError;
 
 use super::update::until_processed;
 use super::{Error, FailureQueues};
+use crate::audit_trail::{AuditAction, AuditOutcome};
 use crate::failed_task::FailedTaskWorkflow;
 use crate::request::{DiscardRequest, RedriveAnswer, RedriveRequest};
-use crate::task::{AuditAction, AuditOutcome, TaskState};
+use crate::task_state::TaskState;
 
 /// What became of a redrive while its caller waited.
 #[derive(Clone, Debug, PartialEq, Eq)]

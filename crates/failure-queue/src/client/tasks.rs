@@ -1,7 +1,5 @@
 //! Lists, counts and shows tasks.
 
-use std::collections::BTreeMap;
-
 use temporalio_client::{Client, WorkflowExecutionStatus, WorkflowHandle};
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
     CountWorkflowExecutionsRequest, ListWorkflowExecutionsRequest, ListWorkflowExecutionsResponse,
@@ -9,70 +7,10 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
 use tokio::time::sleep;
 use tonic::{Code, IntoRequest, Status};
 
-use super::{ASK_AGAIN, Error, FailureQueues, visibility};
-use crate::bulk::BulkFilter;
+use super::{ASK_AGAIN, Error, FailureQueues, Page, TaskFilter, TaskPage, visibility};
 use crate::failed_task::FailedTaskWorkflow;
 use crate::names::workflow_type;
-use crate::task::{TaskState, TaskView};
-
-/// Which tasks to list or count.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TaskFilter {
-    /// Which, by what they are.
-    pub tasks: BulkFilter,
-    /// Which, by where they stand.
-    pub state: StateFilter,
-}
-
-/// Where tasks stand, as far as a list can tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StateFilter {
-    /// Waiting, or being redriven.
-    #[default]
-    Open,
-    /// Redriven with success.
-    Done,
-    /// Discarded.
-    Discarded,
-}
-
-/// Which page of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Tasks on it.
-    pub size: u32,
-    /// Where the page before ended; empty for the first.
-    pub token: Vec<u8>,
-}
-
-/// A page of tasks, latest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TaskPage {
-    /// The tasks.
-    pub tasks: Vec<ListedTask>,
-    /// Asks for the next page; empty after the last.
-    pub next: Vec<u8>,
-}
-
-/// A task as a list shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedTask {
-    /// The id of its workflow.
-    pub id: String,
-    /// Its queue.
-    pub queue: String,
-    /// What it is about.
-    pub message_type: String,
-    /// The code of its last error.
-    pub error_code: String,
-    /// What it belongs to: keyword search attributes by name.
-    pub subject: BTreeMap<String, String>,
-    /// When it was parked, in milliseconds since the Unix epoch.
-    pub parked_at_ms: i64,
-    /// Waiting, done or discarded; a list cannot tell which are being
-    /// redriven.
-    pub state: TaskState,
-}
+use crate::task::TaskView;
 
 impl FailureQueues {
     /// A page of the tasks that a filter lets through.

@@ -8,7 +8,7 @@ use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionInf
 
 use super::{ListedTask, Spellings, StateFilter, TaskFilter};
 use crate::names::{search_attribute, workflow_type};
-use crate::task::TaskState;
+use crate::task_state::TaskState;
 
 /// The query for the tasks that a filter lets through.
 pub(super) fn query(filter: &TaskFilter, spellings: &Spellings) -> String {

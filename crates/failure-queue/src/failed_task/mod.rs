@@ -11,49 +11,33 @@ use std::time::Duration;
 
 use temporalio_common::UntypedActivity;
 use temporalio_common::data_converters::{MultiArgs2, RawValue};
-use temporalio_macros::{workflow, workflow_methods};
+use temporalio_macros::workflow_methods;
 use temporalio_workflow::{
     ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult,
 };
 
+use crate::carried::Carried;
 use crate::failure::{StepFailure, is_lost};
 use crate::message::Message;
 use crate::names::{message, search_attribute, workflow_type};
-use crate::park::{Recorder, now_ms, to_ms};
+use crate::parkable_step::Recorder;
 use crate::policy::StepPolicy;
-use crate::queue::{PolicyChange, QueueActivities};
+use crate::queue::QueueActivities;
+use crate::queue_policy::PolicyChange;
 use crate::refusal::Refused;
 use crate::request::{DiscardRequest, RedriveAnswer, RedriveRequest};
 use crate::steps::{Named, Steps, options};
-use crate::task::{ParkedTask, TaskChange, TaskState, TaskView};
+use crate::task::{ParkedTask, TaskChange, TaskView};
+use crate::task_state::TaskState;
+use crate::workflow_time::{now_ms, to_ms};
 
-pub(crate) use state::Carried;
-use state::Redrive;
+pub use state::FailedTaskWorkflow;
 
 /// How often a redrive is run again by itself when its worker was lost.
 const TRIES_AFTER_TIMEOUT: u32 = 3;
 
 /// How long a redrive waits for a worker of the step's task queue.
 const LONGEST_WAIT_FOR_WORKER: Duration = Duration::from_secs(300);
-
-/// The step that was parked. It waits to be redriven or discarded.
-///
-/// A cancellation is not heeded: it would take what the task owes away without
-/// a word on who did it and why. Discarding asks for both.
-#[workflow]
-pub struct FailedTaskWorkflow {
-    id: String,
-    task: ParkedTask,
-    input: RawValue,
-    state: TaskState,
-    known: Carried,
-    /// The redrive that is asked for or under way.
-    redrive: Option<Redrive>,
-    /// How many redrives have ended in this run; callers wait for it to grow.
-    redrives_ended: u32,
-    /// Whether all that follows a task's end is done.
-    settled: bool,
-}
 
 type Context = WorkflowContext<FailedTaskWorkflow>;
 
@@ -63,7 +47,7 @@ impl FailedTaskWorkflow {
     fn new(ctx: &WorkflowContextView, input: MultiArgs2<ParkedTask, RawValue>) -> Self {
         let MultiArgs2(mut task, input) = input;
         let carried = task.carried.take();
-        let known = carried.map_or_else(|| Carried::of(&task), |carried| *carried);
+        let known = carried.map_or_else(|| Carried::parked_at(task.parked_at_ms), |it| *it);
         Self {
             id: ctx.workflow_id().to_owned(),
             task,

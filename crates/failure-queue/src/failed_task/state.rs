@@ -1,18 +1,18 @@
 //! What a parked task knows, and what may be done to it. No commands here.
 
-use serde::{Deserialize, Serialize};
 use temporalio_common::data_converters::RawValue;
+use temporalio_macros::workflow;
 
-use super::FailedTaskWorkflow;
+use crate::attempt::{Attempt, AttemptOutcome};
+use crate::audit_trail::{AuditAction, AuditEntry, AuditOutcome};
+use crate::carried::Carried;
 use crate::failure::StepFailure;
 use crate::payload::StoredPayload;
-use crate::queue::PolicyChange;
+use crate::queue_policy::PolicyChange;
 use crate::refusal::Refusal;
 use crate::request::{DiscardRequest, MOST_REDRIVES, RedriveAnswer, RedriveRequest};
-use crate::task::{
-    Attempt, AttemptOutcome, AuditAction, AuditEntry, AuditOutcome, ParkedTask, TaskChange,
-    TaskState, TaskView,
-};
+use crate::task::{ParkedTask, TaskChange, TaskView};
+use crate::task_state::TaskState;
 
 /// How many redrives a task remembers one by one.
 const REMEMBERED_REDRIVES: usize = 20;
@@ -20,39 +20,23 @@ const REMEMBERED_REDRIVES: usize = 20;
 /// How many lines of its audit trail a task carries along.
 const REMEMBERED_AUDIT: usize = 200;
 
-/// What a task knows beyond how it was parked. It is handed to the next run
-/// when the task continues as new.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Carried {
-    /// How it failed last; none until a redrive failed.
-    failure: Option<StepFailure>,
-    last_failure_at_ms: i64,
-    /// Attempts of redrives.
-    attempts: u32,
-    redrives: Vec<Attempt>,
-    earlier_redrives: u32,
-    audit: Vec<AuditEntry>,
-    earlier_audit: u32,
-    /// Redrives that were asked for by hand.
-    #[serde(default)]
-    asked_redrives: u32,
-    corrected_input: Option<StoredPayload>,
-    policy: Option<PolicyChange>,
-    /// When this task heard of the policy.
-    policy_since_ms: i64,
-    /// Automatic redrives under this policy.
-    automatic: u32,
-}
-
-impl Carried {
-    /// What is known of a task that was just parked.
-    pub(super) fn of(task: &ParkedTask) -> Self {
-        Self {
-            last_failure_at_ms: task.parked_at_ms,
-            ..Self::default()
-        }
-    }
+/// The step that was parked. It waits to be redriven or discarded.
+///
+/// A cancellation is not heeded: it would take what the task owes away without
+/// a word on who did it and why. Discarding asks for both.
+#[workflow]
+pub struct FailedTaskWorkflow {
+    pub(super) id: String,
+    pub(super) task: ParkedTask,
+    pub(super) input: RawValue,
+    pub(super) state: TaskState,
+    pub(super) known: Carried,
+    /// The redrive that is asked for or under way.
+    pub(super) redrive: Option<Redrive>,
+    /// How many redrives have ended in this run; callers wait for it to grow.
+    pub(super) redrives_ended: u32,
+    /// Whether all that follows a task's end is done.
+    pub(super) settled: bool,
 }
 
 /// A redrive that is asked for or under way.

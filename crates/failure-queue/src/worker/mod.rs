@@ -18,9 +18,9 @@ use crate::activities::{self as declared, BulkPage, BulkPageResult, SpreadPage, 
 use crate::bulk::{BulkAction, BulkCounts, BulkFilter, BulkProblem, BulkRequest};
 use crate::client::{Error, FailureQueues, Page, Redriven, StateFilter, TaskFilter};
 use crate::payload::Bytes;
-use crate::queue::PolicyChange;
+use crate::queue_policy::PolicyChange;
 use crate::request::{DiscardRequest, RedriveRequest};
-use crate::task::TaskState;
+use crate::task_state::TaskState;
 
 /// Tasks that are told of a policy at once.
 const TELL_AT_ONCE: usize = 8;
