@@ -10,99 +10,44 @@
 //!   orphan by its command line and ends it. A lock next to the file tells an orphan from a
 //!   server whose owner is alive.
 
+mod command;
+mod config;
 mod database;
 mod error;
-mod log;
 mod orphans;
 mod ports;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    fs::File,
-    future::pending,
-    io,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    process::{ExitStatus, Stdio},
-    sync::Arc,
+    ffi::OsStr, fs::File, future::pending, io, net::SocketAddr, process::ExitStatus, sync::Arc,
     time::Duration,
 };
 
-use pinned_wheel::clear_environment;
 use rustix::process::{Pid, Signal, kill_process};
 use temporalio_client::{Connection, ConnectionOptions};
 use tokio::{
     net::TcpStream,
-    process::{Child, Command},
+    process::Child,
     sync::{oneshot, watch},
     time::{sleep, timeout},
 };
 use url::Url;
 
+use command::server_command;
+pub use config::DevServerConfig;
 use database::{Database, OpenFile};
 pub use error::DevServerError;
-use log::Log;
+use orphans::STOP_DEADLINE;
 use ports::{Ports, connectable};
 
-use crate::SettingNames;
-
-/// What the dev server needs for answers in milliseconds: by default it polls its queues 20
-/// times a second and looks at its timers once a second. Bought with throughput that one
-/// machine does not need.
-const LATENCY_FLAGS: [&str; 5] = [
-    "history.transferProcessorMaxPollRPS=400",
-    "history.timerProcessorMaxPollRPS=400",
-    "matching.numTaskqueueReadPartitions=1",
-    "matching.numTaskqueueWritePartitions=1",
-    "system.forceSearchAttributesCacheRefreshOnRead=false",
-];
-
-/// A worker that stops lets its polls end, and the server ends them at once. Without it a worker
-/// drops them, and a task that was just handed to one is lost until its timeout.
-const ENDED_POLLS: &str = "frontend.enableCancelWorkerPollsOnShutdown=true";
-
-/// Also for latency. No server started by hand carries it with its database file, so it also
-/// tells our own servers from others.
-const MARK: &str = "history.timerProcessorMaxTimeShift=\"10ms\"";
+use crate::child::{Guard, Log, PORT_ATTEMPTS, STEP, detach};
 
 /// The server is ready 0.2 to 0.4 s after its start; this is for a machine under load.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
 
-/// How often is looked whether something has come about.
-const STEP: Duration = Duration::from_millis(20);
-
-/// How long a server may take to end when asked; it takes 1.3 s.
-const STOP_DEADLINE: Duration = Duration::from_secs(10);
-
-/// How often a start is tried anew when a port that was free is taken at the bind.
-const PORT_ATTEMPTS: u32 = 5;
-
-/// The guard: `$0` is its name in a process list, `$1` the server.
-const GUARD: &str = "read -r line; kill -TERM \"$1\"";
-
-/// How to run the dev server.
-#[derive(Debug, Clone)]
-pub struct DevServerConfig {
-    /// The Temporal CLI.
-    pub cli: PathBuf,
-    /// The database file; its folder is made, for this user alone, and may be called anything, the
-    /// file only by letters, digits, `.`, `_` and `-`. `None` is a database in memory.
-    pub database: Option<PathBuf>,
-    /// Where the server listens, the UI too.
-    pub ip: IpAddr,
-    /// The gRPC port; 0 is any free one.
-    pub port: u16,
-    /// The port of the web UI; 0 is any free one, `None` is no UI.
-    pub ui_port: Option<u16>,
-    /// Search attributes, name and type (`Keyword`, `Int`, ...). The server registers them when
-    /// it *creates* its database; for a file made earlier with others it ignores them silently.
-    pub search_attributes: Vec<(String, String)>,
-    /// The file to which the server's output is appended.
-    pub log_file: PathBuf,
-    /// What the caller calls these settings.
-    pub names: SettingNames,
-}
+/// How many lines of the log's end an error shows.
+const LOG_TAIL: usize = 8;
 
 /// A running dev server. Dropping it kills the server; [`DevServer::stop`] ends it in order.
 #[derive(Debug)]
@@ -167,18 +112,19 @@ impl DevServer {
         ports: Ports,
         lock: Option<Arc<File>>,
     ) -> Result<Self, DevServerError> {
-        let (log, output) = Log::open(&config.log_file)?;
+        let (log, output) =
+            Log::open(&config.log_file).map_err(|source| DevServerError::LogNotWritable {
+                path: config.log_file.clone(),
+                source,
+            })?;
         let not_runnable = |source| DevServerError::NotRunnable {
             path: config.cli.clone(),
             setting: config.names.cli,
             source,
         };
-        let errors = output.try_clone().map_err(not_runnable)?;
-        let child = server_command(config, ports)
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .spawn()
+        let mut command = server_command(config, ports);
+        let child = detach(command.as_std_mut(), output)
+            .and_then(|()| command.spawn())
             .map_err(not_runnable)?;
         let pid =
             id_of(&child).ok_or_else(|| not_runnable(io::Error::other("the process has no id")))?;
@@ -216,7 +162,7 @@ impl DevServer {
             match ended.ok().and_then(|end| end.clone()) {
                 Some(End { how, asked: false }) => DevServerError::Exited {
                     how,
-                    tail: log.tail(),
+                    tail: log.tail(LOG_TAIL),
                     log_file: log.path,
                 },
                 _ => pending().await,
@@ -252,7 +198,7 @@ impl DevServer {
                 ready.map_err(|_| DevServerError::NotReady {
                     deadline,
                     log_file: self.log.path.clone(),
-                    tail: self.log.tail(),
+                    tail: self.log.tail(LOG_TAIL),
                 })
             }
         }
@@ -262,7 +208,7 @@ impl DevServer {
 /// Owns the child until its end. The lock on its database goes only after it.
 async fn supervise(
     mut child: Child,
-    guard: Option<Child>,
+    guard: Option<Guard>,
     lock: Option<Arc<File>>,
     stop: oneshot::Receiver<()>,
     end: watch::Sender<Option<End>>,
@@ -272,9 +218,7 @@ async fn supervise(
         stop = stop => (end_child(&mut child, stop.is_ok()).await, true),
     };
     // Before the id of the ended server can belong to another process.
-    if let Some(mut guard) = guard {
-        let _ = guard.kill().await;
-    }
+    drop(guard);
     drop(lock);
     let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
     // Nobody listens any more when the handle was dropped.
@@ -301,19 +245,10 @@ fn id_of(child: &Child) -> Option<Pid> {
 }
 
 /// Starts the process that ends the server when we were killed.
-fn guard(server: Pid) -> Option<Child> {
-    let mut command = Command::new("sh");
-    clear_environment(command.as_std_mut(), &[]);
-    let spawned = command
-        .args(["-c", GUARD, "temporal-dev-server-guard"])
-        .arg(server.as_raw_nonzero().to_string())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn();
-    spawned
+fn guard(server: Pid) -> Option<Guard> {
+    let server = server.as_raw_nonzero().to_string();
+    let arguments = [OsStr::new(&server)];
+    Guard::start("temporal-dev-server-guard", "kill -TERM \"$1\"", &arguments)
         .inspect_err(|error| {
             tracing::warn!(
                 %error,
@@ -321,42 +256,6 @@ fn guard(server: Pid) -> Option<Child> {
             );
         })
         .ok()
-}
-
-fn server_command(config: &DevServerConfig, ports: Ports) -> Command {
-    // Its folder is another one.
-    let cli = std::path::absolute(&config.cli).unwrap_or_else(|_| config.cli.clone());
-    let mut command = Command::new(cli);
-    clear_environment(command.as_std_mut(), &[]);
-    command.args(["server", "start-dev"]);
-    if let Some(database) = &config.database {
-        // First, see `is_ours`.
-        command.arg("--db-filename").arg(database);
-        // The last one counts. The server makes a URL of it and a name of a file, which are only
-        // the same where no character means anything in a URL.
-        if let (Some(folder), Some(name)) = (database.parent(), database.file_name()) {
-            command.current_dir(folder);
-            command.arg("--db-filename").arg(name);
-        }
-        for pragma in ["journal_mode=WAL", "synchronous=NORMAL"] {
-            command.args(["--sqlite-pragma", pragma]);
-        }
-    }
-    command.args(["--ip", &config.ip.to_string()]);
-    command.args(["--port", &ports.grpc.to_string()]);
-    match ports.ui {
-        Some(port) => command.args(["--ui-port", &port.to_string()]),
-        None => command.arg("--headless"),
-    };
-    command.args(["--log-level", "warn"]);
-    for (name, kind) in &config.search_attributes {
-        command.args(["--search-attribute", &format!("{name}={kind}")]);
-    }
-    for value in LATENCY_FLAGS.into_iter().chain([ENDED_POLLS, MARK]) {
-        command.args(["--dynamic-config-value", value]);
-    }
-    command.process_group(0).kill_on_drop(true);
-    command
 }
 
 /// Resolves when the server answers a gRPC call.

@@ -13,7 +13,8 @@ use std::{
 use tokio::time::{Instant, sleep};
 use trusted_files::{FileId, open_own, own_folder};
 
-use super::{DevServerError, STEP, orphans::end_orphans};
+use super::{error::DevServerError, orphans::end_orphans};
+use crate::child::STEP;
 
 /// How long a lock that was let go may seem to be held: a process that is just being started has
 /// a copy of every open file until it becomes its own program.

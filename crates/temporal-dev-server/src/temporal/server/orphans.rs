@@ -5,7 +5,11 @@ use std::{fs, path::Path, time::Duration};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
-use super::{DevServerError, MARK, STEP, STOP_DEADLINE};
+use super::{command::is_ours, error::DevServerError};
+use crate::child::STEP;
+
+/// How long a server may take to end when asked; it takes 1.3 s.
+pub(super) const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long a killed process may take to be gone.
 const KILL_DEADLINE: Duration = Duration::from_secs(5);
@@ -41,12 +45,6 @@ fn servers_of(database: &Path) -> Vec<Pid> {
         .filter(|(_, command_line)| is_ours(command_line, database))
         .filter_map(|(pid, _)| Pid::from_raw(pid))
         .collect()
-}
-
-/// Whether a command line is that of [`server_command`] with this database.
-pub(super) fn is_ours(command_line: &str, database: &Path) -> bool {
-    let start = format!(" server start-dev --db-filename {} --", database.display());
-    command_line.contains(&start) && command_line.contains(MARK)
 }
 
 /// The id and the command line, joined with spaces, of every process that can be seen. An ended

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::{env, fs, io::Write, net::Ipv4Addr, path::Path};
+use std::{
+    env, fs,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use tempfile::TempDir;
 use temporalio_client::tonic::Request;
@@ -14,15 +19,16 @@ use temporalio_common::protos::temporal::api::{
 };
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
+    process::Command,
     sync::OnceCell,
 };
 
+use super::command::{MARK, is_ours};
 use super::database::{absolute, with_suffix};
-use super::log::LOG_LIMIT;
-use super::orphans::{is_ours, parse_ps};
+use super::orphans::parse_ps;
 use super::ports::hold;
 use super::*;
-use crate::{LocateOptions, locate};
+use crate::{LocateOptions, SettingNames, locate};
 
 /// The folder, when this test binary runs as a parent that is to be killed.
 const PARENT: &str = "DEV_SERVER_TEST_PARENT";
@@ -346,7 +352,7 @@ async fn the_server_does_not_outlive_its_killed_parent_and_a_new_start_goes_on()
     // Fetched here, where no one is killed meanwhile.
     let mut config = config(folder.path()).await;
     let mut parent = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "server::tests::a_parent_to_be_killed"])
+        .args(["--exact", "temporal::server::tests::a_parent_to_be_killed"])
         .arg("--nocapture")
         .env(PARENT, folder.path())
         .stdout(Stdio::piped())
@@ -377,7 +383,7 @@ async fn the_guard_alone_ends_the_server_of_a_killed_parent() {
     let mut guard = guard(id_of(&server).unwrap()).unwrap();
     assert!(server.try_wait().unwrap().is_none());
     // What the system does with a killed process's pipes.
-    drop(guard.stdin.take());
+    drop(guard.0.stdin.take());
     let status = timeout(READY_DEADLINE, server.wait()).await;
     assert!(!status.unwrap().unwrap().success());
 }
@@ -497,17 +503,4 @@ fn a_process_list_is_read() {
         list,
         expected.map(|(pid, command)| (pid, command.to_owned()))
     );
-}
-
-#[test]
-fn a_large_log_is_set_aside() {
-    let folder = folder();
-    let path = folder.path().join("log");
-    File::create(&path)
-        .and_then(|file| file.set_len(LOG_LIMIT + 1))
-        .unwrap();
-    let (log, mut file) = Log::open(&path).unwrap();
-    writeln!(file, "new").unwrap();
-    assert_eq!(log.tail(), "new");
-    assert!(with_suffix(&path, ".old").exists());
 }

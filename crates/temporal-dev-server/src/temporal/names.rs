@@ -1,5 +1,8 @@
 //! What the caller calls its settings.
 
+/// Says where the default cache is.
+pub(super) const CACHE_VARIABLE: &str = "TEMPORAL_DEV_SERVER_CACHE";
+
 /// What the caller calls the settings from which it makes [`LocateOptions`] and
 /// [`DevServerConfig`]: the errors say what to do, and name them.
 ///
@@ -26,7 +29,7 @@ impl Default for SettingNames {
     fn default() -> Self {
         Self {
             cli: "LocateOptions::explicit",
-            cache: crate::temporal_cli::CACHE_VARIABLE,
+            cache: CACHE_VARIABLE,
             data: "DevServerConfig::database",
             port: "DevServerConfig::port",
             ui_port: "DevServerConfig::ui_port",

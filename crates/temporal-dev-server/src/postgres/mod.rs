@@ -1,4 +1,4 @@
-//! PostgreSQL as a child process, for tests that need a real one.
+//! PostgreSQL as a child process, for tests that need a real one (the feature `postgres`).
 //!
 //! [`locate`] finds PostgreSQL on this machine or fetches it; [`PostgresServer`] runs it on a
 //! data folder of its own, and ends it however its owner ends; [`shared`] does both once for

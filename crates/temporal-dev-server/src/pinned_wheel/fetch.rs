@@ -1,32 +1,4 @@
-//! Fetches what a Python wheel contains into a cache.
-//!
-//! Many a program and many a schema is published as a wheel, and a machine that has Python has
-//! pip, which checks the hashes that pin it. [`fetch`] gives the folder with the contents of a
-//! wheel; it is complete before it gets its name in the cache, so that neither a killed fetch
-//! nor two at once leave half of one there. [`install`] gives them in a folder of its own, for
-//! whoever wants a single file of it.
-//!
-//! ```no_run
-//! # async fn example() -> Result<(), pinned_wheel::FetchError> {
-//! use pinned_wheel::{FetchOptions, Wheel, cache_dir, fetch};
-//!
-//! const SCHEMAS: Wheel = Wheel {
-//!     name: "some-schemas-1.2.3",
-//!     requirements: "some-schemas==1.2.3 --hash=sha256:...",
-//!     built_for: None,
-//!     megabytes: 1,
-//!     programs: &[],
-//! };
-//! let cache = cache_dir("SOME_CACHE", "some-product");
-//! let folder = fetch(&SCHEMAS, &FetchOptions::new(cache, "SOME_CACHE")).await?;
-//! let schema = folder.join("some_schemas/schema.json");
-//! # Ok(()) }
-//! ```
-
-mod cache;
-mod environment;
-mod pip;
-mod program;
+//! Fetches a wheel into the cache, and checks what is there.
 
 use std::{
     collections::BTreeSet,
@@ -37,33 +9,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use cache::cache_dir;
-pub use environment::{PROXIES, clear_environment};
-pub use program::{find_program, hash_of, is_executable, output_of};
-
 use trusted_files::{check_own_file, check_own_folder};
 
-/// A wheel, or several, pinned by hash.
-#[derive(Debug, Clone, Copy)]
-pub struct Wheel<'a> {
-    /// The name of its folder in the cache, version included: another version has another name.
-    pub name: &'a str,
-    /// What pip is to install, as a requirements file: each with its version, and with the hash
-    /// of the wheel of every platform. Dependencies are not followed.
-    pub requirements: &'a str,
-    /// The CPython that the wheel is built for (`3.12`), where there is one wheel for each and
-    /// what is wanted of it does not depend on Python. `None` is the one that runs pip.
-    pub built_for: Option<&'a str>,
-    /// Its size, for whoever waits.
-    pub megabytes: u32,
-    /// The programs in it that are run, each with its SHA-256 in every wheel.
-    pub programs: &'a [(&'a str, &'a [&'a str])],
-}
+use super::{cache, pip, wheel::Wheel};
+use crate::program::hash_of;
 
 /// How to fetch.
 #[derive(Debug, Clone)]
 pub struct FetchOptions {
-    /// The folder for what is fetched, see [`cache_dir`]. It is made when needed.
+    /// The folder for what is fetched, see [`cache_dir`](super::cache_dir). It is made when needed.
     pub cache: PathBuf,
     /// What the caller calls the setting of that folder; errors name it.
     pub cache_setting: &'static str,
@@ -259,7 +213,7 @@ impl FetchOptions {
     clippy::print_stderr,
     reason = "the one place here that talks to the user"
 )]
-pub fn tell_on_stderr(message: &str) {
+pub(crate) fn tell_on_stderr(message: &str) {
     eprintln!("{message}");
 }
 

@@ -48,7 +48,7 @@ fn cache_dir_from(
 }
 
 /// A directory of its own inside the cache.
-pub(crate) fn staging(cache: &Path) -> io::Result<tempfile::TempDir> {
+pub(super) fn staging(cache: &Path) -> io::Result<tempfile::TempDir> {
     own_folder(cache, 0o700)?;
     remove_abandoned(cache);
     tempfile::Builder::new()

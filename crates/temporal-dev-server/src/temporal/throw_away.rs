@@ -5,7 +5,10 @@ use std::{future::pending, io, net::Ipv4Addr, thread};
 use tempfile::TempDir;
 use tokio::{runtime, sync::oneshot};
 
-use crate::{DevServer, DevServerConfig, DevServerError, LocateError, LocateOptions, locate};
+use super::{
+    cli::{LocateError, LocateOptions, locate},
+    server::{DevServer, DevServerConfig, DevServerError},
+};
 
 /// Why a test has no dev server.
 #[derive(Debug, thiserror::Error)]
@@ -30,19 +33,6 @@ pub enum ThrowAwayError {
 ///
 /// The `search_attributes` are names and types (`Keyword`, `Int`, ...), registered in the
 /// namespace `default`.
-///
-/// ```no_run
-/// use temporal_dev_server::{LocateOptions, throw_away};
-/// use tokio::sync::OnceCell;
-///
-/// /// The server of all tests of this file.
-/// async fn temporal() -> &'static str {
-///     static ADDRESS: OnceCell<String> = OnceCell::const_new();
-///     let options = LocateOptions::default();
-///     let start = || async { throw_away(&options, &[("OrderId", "Keyword")]).await.unwrap() };
-///     ADDRESS.get_or_init(start).await
-/// }
-/// ```
 ///
 /// # Errors
 /// [`ThrowAwayError`]; then no process is left.

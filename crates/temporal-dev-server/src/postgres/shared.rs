@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use crate::{PostgresError, PostgresServer, locate};
+use super::{error::PostgresError, installation::locate, server::PostgresServer};
 
 /// Names a server that tests are to use instead of one of their own: the URL of a database
 /// whose user may create others. What is created there stays.

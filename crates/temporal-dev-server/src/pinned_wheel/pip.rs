@@ -5,25 +5,21 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
 };
 
 use tokio::process::Command;
 
-use crate::{PROXIES, Wheel, clear_environment, find_program, output_of};
+use super::wheel::Wheel;
+use crate::{
+    environment::{PROXIES, clear_environment},
+    program::{FETCH_DEADLINE, PROBE_DEADLINE, find_program, last_lines, output_of},
+};
 
 /// The names under which a Python is looked for, in order.
 const PYTHONS: [&str; 2] = ["python3", "python"];
 
 /// Asks a Python that has pip where it really is.
 const WHERE_IS_PYTHON: &str = "import pip, sys; print(sys.executable)";
-
-/// How long pip may take for some 50 MB over a slow line.
-const FETCH_DEADLINE: Duration = Duration::from_secs(600);
-
-/// How long a Python may take to say where it is: the first start from a cold disk takes
-/// seconds.
-const PROBE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What pip needs of the environment, beside [`PROXIES`]: its own settings, in which the way to a
 /// private index may stand.
@@ -40,7 +36,7 @@ const NEEDED: [&str; 6] = [
 ///
 /// What is on the search path may be a version manager's shim, which does work of its own after
 /// each pip (pyenv's rewrites its folder of shims, and fails when two do so at once).
-pub(crate) async fn find_python(search_path: &OsStr) -> Option<PathBuf> {
+pub(super) async fn find_python(search_path: &OsStr) -> Option<PathBuf> {
     for name in PYTHONS {
         let Some(program) = find_program(name, search_path) else {
             continue;
@@ -59,7 +55,7 @@ pub(crate) async fn find_python(search_path: &OsStr) -> Option<PathBuf> {
 }
 
 /// Installs a wheel into `folder`; what pip is told is written to `staging`.
-pub(crate) async fn install(
+pub(super) async fn install(
     python: &Path,
     wheel: &Wheel<'_>,
     staging: &Path,
@@ -102,9 +98,7 @@ pub(crate) async fn install(
         return Ok(());
     }
     let errors = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = errors.lines().filter(|line| !line.is_empty()).collect();
-    let last = lines[lines.len().saturating_sub(3)..].join("\n    ");
-    let last = without_secrets(&last);
+    let last = without_secrets(&last_lines(&errors, 3).join("\n    "));
     Err(format!("pip failed ({}):\n    {last}", output.status))
 }
 

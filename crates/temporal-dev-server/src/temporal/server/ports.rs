@@ -5,7 +5,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener},
 };
 
-use super::{DevServerConfig, DevServerError};
+use super::{config::DevServerConfig, error::DevServerError};
+use crate::child::take_port;
 
 /// The address at which a server that listens on `ip` can be reached from this machine.
 pub(super) fn connectable(ip: IpAddr) -> IpAddr {
@@ -43,11 +44,7 @@ pub(super) fn hold(
     port: u16,
     setting: &'static str,
 ) -> Result<(TcpListener, u16), DevServerError> {
-    let held = TcpListener::bind((ip, port)).and_then(|listener| {
-        let port = listener.local_addr()?.port();
-        Ok((listener, port))
-    });
-    held.map_err(|source| match source.kind() {
+    take_port(ip, port).map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => DevServerError::PortTaken { ip, port, setting },
         _ => DevServerError::PortUnusable {
             ip,

@@ -2,16 +2,16 @@
 
 use std::{fs, os::unix::fs::chown, path::Path};
 
-use pinned_wheel::clear_environment;
 use tokio::process::Command;
 
-use crate::PostgresError;
+use super::error::PostgresError;
+use crate::environment::clear_environment;
 
 /// `nobody`, where the file of users does not say otherwise.
 const NOBODY: u32 = 65_534;
 
 /// The user and group to run as; none for whoever runs this.
-pub(crate) fn of_server() -> Option<(u32, u32)> {
+pub(super) fn of_server() -> Option<(u32, u32)> {
     rustix::process::geteuid().is_root().then(|| {
         let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
         nobody_in(&users).unwrap_or((NOBODY, NOBODY))
@@ -25,7 +25,7 @@ fn nobody_in(users: &str) -> Option<(u32, u32)> {
 }
 
 /// Has a command run as that user, in a folder that it can be in, and without our secrets.
-pub(crate) fn run_as(command: &mut Command, user: Option<(u32, u32)>, folder: &Path) {
+pub(super) fn run_as(command: &mut Command, user: Option<(u32, u32)>, folder: &Path) {
     command.current_dir(folder);
     clear_environment(command.as_std_mut(), &[]);
     if let Some((uid, gid)) = user {
@@ -34,7 +34,7 @@ pub(crate) fn run_as(command: &mut Command, user: Option<(u32, u32)>, folder: &P
 }
 
 /// Gives a folder to that user.
-pub(crate) fn give(folder: &Path, user: Option<(u32, u32)>) -> Result<(), PostgresError> {
+pub(super) fn give(folder: &Path, user: Option<(u32, u32)>) -> Result<(), PostgresError> {
     match user {
         Some((uid, gid)) => {
             chown(folder, Some(uid), Some(gid)).map_err(PostgresError::system(folder))

@@ -18,6 +18,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+/// How long a fetch of some 50 MB may take over a slow line.
+pub(crate) const FETCH_DEADLINE: Duration = Duration::from_secs(600);
+
+/// How long a program may take to say what it is: the first start of a large binary from a cold
+/// disk takes seconds.
+pub(crate) const PROBE_DEADLINE: Duration = Duration::from_secs(30);
+
 /// The program of this name on a search path like `PATH`.
 #[must_use]
 pub fn find_program(name: &str, search_path: &OsStr) -> Option<PathBuf> {
@@ -28,8 +35,7 @@ pub fn find_program(name: &str, search_path: &OsStr) -> Option<PathBuf> {
 }
 
 /// Whether this is a file that somebody may execute.
-#[must_use]
-pub fn is_executable(metadata: &fs::Metadata) -> bool {
+pub(crate) fn is_executable(metadata: &fs::Metadata) -> bool {
     metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
 }
 
@@ -37,7 +43,7 @@ pub fn is_executable(metadata: &fs::Metadata) -> bool {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn hash_of(path: &Path) -> io::Result<String> {
+pub(crate) fn hash_of(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hash = Context::new(&SHA256);
     let mut buffer = vec![0; 256 * 1024];
@@ -63,7 +69,7 @@ pub fn hash_of(path: &Path) -> io::Result<String> {
 ///
 /// # Errors
 /// A line that says why it did not run to its end. How it ended is in the output.
-pub async fn output_of(mut command: Command, deadline: Duration) -> Result<Output, String> {
+pub(crate) async fn output_of(mut command: Command, deadline: Duration) -> Result<Output, String> {
     command
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
@@ -83,4 +89,10 @@ pub async fn output_of(mut command: Command, deadline: Duration) -> Result<Outpu
         Ok(result) => result.map_err(|error| format!("it does not run: {error}")),
         Err(_) => Err(format!("not done after {} s", deadline.as_secs())),
     }
+}
+
+/// The last lines of a text that are not empty, at most so many.
+pub(crate) fn last_lines(text: &str, most: usize) -> Vec<&str> {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(most)..].to_vec()
 }

@@ -5,22 +5,25 @@
 //! this process has ended, in whichever way.
 
 use std::{
-    fs::{self, File},
-    io,
-    net::{Ipv4Addr, TcpListener},
+    ffi::OsStr,
+    fs, io,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::Duration,
 };
 
-use pinned_wheel::clear_environment;
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::{Installation, PostgresError, user};
+use super::{error::PostgresError, installation::Installation, user};
+use crate::{
+    child::{Guard, Log, PORT_ATTEMPTS, STEP, detach, take_port},
+    program::output_of,
+};
 
 /// The one user of the database, who may do all.
 const OWNER: &str = "pizza";
@@ -34,16 +37,12 @@ const INIT_DEADLINE: Duration = Duration::from_secs(120);
 /// How long a server may take to end.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
-/// How often is looked whether something has come about.
-const STEP: Duration = Duration::from_millis(20);
+/// How many lines of the log's end an error shows.
+const LOG_TAIL: usize = 20;
 
-/// How often a start is tried anew when a port that was free is taken at the bind.
-const PORT_ATTEMPTS: u32 = 5;
-
-/// The guard: `$0` is its name in a process list, `$1` the server, `$2` its folder. A server
-/// that is told to quit ends within a moment, without writing anything.
-const GUARD: &str = r#"read -r line
-kill -QUIT "$1"
+/// What the guard does: `$1` is the server, `$2` its folder. A server that is told to quit ends
+/// within a moment, without writing anything.
+const GUARD: &str = r#"kill -QUIT "$1"
 i=0
 while kill -0 "$1" 2>/dev/null && [ $i -lt 100 ]; do sleep 0.1; i=$((i+1)); done
 kill -KILL "$1" 2>/dev/null
@@ -79,7 +78,7 @@ pub struct PostgresServer {
 #[derive(Debug)]
 struct Running {
     child: Child,
-    guard: Option<Child>,
+    guard: Option<Guard>,
 }
 
 impl PostgresServer {
@@ -108,7 +107,8 @@ impl PostgresServer {
             running: None,
         };
         for attempt in 1.. {
-            server.port = free_port()?;
+            (_, server.port) = take_port(Ipv4Addr::LOCALHOST.into(), 0)
+                .map_err(PostgresError::system("127.0.0.1:0"))?;
             match server.start_again().await {
                 Err(error) if attempt == PORT_ATTEMPTS || !is_lost_port(&error) => {
                     return Err(error);
@@ -126,13 +126,8 @@ impl PostgresServer {
     /// # Errors
     /// When it does not.
     pub async fn start_again(&mut self) -> Result<(), PostgresError> {
-        let log = self.log();
-        let output = File::options()
-            .create(true)
-            .append(true)
-            .open(&log)
-            .map_err(PostgresError::system(&log))?;
-        let errors = output.try_clone().map_err(PostgresError::system(&log))?;
+        let log = self.folder.path().join("server.log");
+        let (log, output) = Log::open(&log).map_err(PostgresError::system(&log))?;
         let program = self.installation.programs.join("postgres");
         let mut command = tokio::process::Command::new(&program);
         command.arg("-D").arg(data(self.folder.path()));
@@ -144,16 +139,12 @@ impl PostgresServer {
         user::run_as(&mut command, user::of_server(), self.folder.path());
         // The child outlives the runtime of the test that started it.
         let mut command = command.into_std();
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .spawn()
+        let child = detach(&mut command, output)
+            .and_then(|()| command.spawn())
             .map_err(PostgresError::system(program))?;
         let guard = guard(&child, self.folder.path()).ok();
         self.running = Some(Running { child, guard });
-        self.until_ready().await
+        self.until_ready(&log).await
     }
 
     /// Ends the server as its administrator would: it throws its clients out, and its books are
@@ -182,7 +173,7 @@ impl PostgresServer {
         )
     }
 
-    async fn until_ready(&mut self) -> Result<(), PostgresError> {
+    async fn until_ready(&mut self, log: &Log) -> Result<(), PostgresError> {
         let until = Instant::now() + READY_DEADLINE;
         let url = self.url("postgres");
         loop {
@@ -199,7 +190,7 @@ impl PostgresServer {
                 return Err(PostgresError::NotReady {
                     deadline: READY_DEADLINE,
                     reason: ended.unwrap_or(reason),
-                    tail: tail(&self.log()),
+                    tail: log.tail(LOG_TAIL),
                 });
             }
             sleep(STEP).await;
@@ -238,17 +229,10 @@ impl PostgresServer {
         let Some(Running { mut child, guard }) = self.running.take() else {
             return;
         };
-        if let Some(mut guard) = guard {
-            let _ = guard.kill();
-            let _ = guard.wait();
-        }
+        drop(guard);
         // Its children notice, and end.
         let _ = child.kill();
         let _ = child.wait();
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.path().join("server.log")
     }
 }
 
@@ -280,7 +264,7 @@ async fn init(
         .arg(data(folder))
         .stdout(Stdio::null());
     user::run_as(&mut command, user::of_server(), folder);
-    let output = pinned_wheel::output_of(command, INIT_DEADLINE)
+    let output = output_of(command, INIT_DEADLINE)
         .await
         .map_err(PostgresError::InitDb)?;
     let _ = fs::remove_file(secret);
@@ -300,34 +284,14 @@ async fn connect(url: &str) -> Result<(), sqlx::Error> {
     connection.close().await
 }
 
-fn guard(server: &Child, folder: &Path) -> io::Result<Child> {
-    let mut command = Command::new("sh");
-    clear_environment(&mut command, &[]);
-    command
-        .args(["-c", GUARD, "postgres-dev-server-guard"])
-        .arg(server.id().to_string())
-        .arg(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.spawn()
-}
-
-fn free_port() -> Result<u16, PostgresError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| Ok(listener.local_addr()?.port()))
-        .map_err(PostgresError::system("127.0.0.1:0"))
+fn guard(server: &Child, folder: &Path) -> io::Result<Guard> {
+    let server = server.id().to_string();
+    let arguments = [OsStr::new(&server), folder.as_os_str()];
+    Guard::start("postgres-dev-server-guard", GUARD, &arguments)
 }
 
 fn is_lost_port(error: &PostgresError) -> bool {
     matches!(error, PostgresError::NotReady { tail, .. } if tail.contains("Address already in use"))
-}
-
-fn tail(log: &Path) -> String {
-    let text = fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
 #[cfg(test)]
@@ -350,7 +314,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_is_stopped_and_started_again_with_its_data_and_leaves_nothing() {
-        let installation = crate::locate().await.unwrap();
+        let installation = crate::postgres::locate().await.unwrap();
         let mut server = PostgresServer::start(installation, &["work_mem=3MB"])
             .await
             .unwrap();
@@ -375,11 +339,11 @@ mod tests {
 
         let folder = server.folder.path().to_owned();
         let running = server.running.as_mut().unwrap();
-        let (child, guard) = (running.child.id(), running.guard.as_ref().unwrap().id());
+        let (child, guard) = (running.child.id(), running.guard.as_ref().unwrap().0.id());
         // What a kill of this process would do: its end of the pipe closes.
-        drop(running.guard.as_mut().unwrap().stdin.take());
+        drop(running.guard.as_mut().unwrap().0.stdin.take());
         running.child.wait().unwrap();
-        running.guard.as_mut().unwrap().wait().unwrap();
+        running.guard.as_mut().unwrap().0.wait().unwrap();
         eventually("both are gone", || !runs(child) && !runs(guard)).await;
         assert!(!folder.exists());
     }
