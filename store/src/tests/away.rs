@@ -3,9 +3,9 @@
 
 use std::net::Ipv4Addr;
 
-use postgres_dev_server::{PostgresServer, locate};
 use sqlx::Executor;
 use sqlx::pool::PoolConnection;
+use temporal_dev_server::postgres::{PostgresServer, locate};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
