@@ -4,7 +4,10 @@
 //! has added; their schemas list those that this version knows.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
+use jiff::Timestamp;
+use pizza_domain::{OrderId, OrderStatus};
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "schema")]
 use utoipa::ToSchema;
@@ -19,7 +22,7 @@ pub type Name = Cow<'static, str>;
 pub struct Order {
     /// What a list shows of it, too.
     #[serde(flatten)]
-    pub order: OrderSummary,
+    pub summary: OrderSummary,
     /// What failed for good and is still owed, by queue.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schema(required = true))]
@@ -31,14 +34,22 @@ pub struct Order {
     pub age_seconds: f64,
 }
 
+impl Deref for Order {
+    type Target = OrderSummary;
+
+    fn deref(&self) -> &OrderSummary {
+        &self.summary
+    }
+}
+
 /// An order as a list shows it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(ToSchema))]
 pub struct OrderSummary {
     /// The order's id.
-    #[cfg_attr(feature = "schema", schema(format = "uuid"))]
-    pub order_id: String,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = "uuid"))]
+    pub order_id: OrderId,
     /// Where it stands.
     #[cfg_attr(feature = "schema", schema(value_type = schemas::OrderStatus))]
     pub status: Name,
@@ -52,6 +63,7 @@ pub struct OrderSummary {
     /// The discount that was given, `20%` or `0%`.
     pub discount_applied: String,
     /// Why it was given; `null` when there is none.
+    #[serde(default)]
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>, required = true))]
     pub discount_reason: Option<Name>,
     /// What is to be paid, after the discount, in minor units (cents) of the
@@ -64,6 +76,7 @@ pub struct OrderSummary {
     #[cfg_attr(feature = "schema", schema(value_type = schemas::PointsState))]
     pub points: Name,
     /// Why it was cancelled; `null` when it was not.
+    #[serde(default)]
     #[cfg_attr(feature = "schema", schema(required = true))]
     pub cancelled: Option<CancelReason>,
     /// Whose it is.
@@ -80,6 +93,25 @@ pub struct OrderSummary {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schema(format = DateTime, required = true))]
     pub updated_at: String,
+}
+
+impl OrderSummary {
+    /// Whether no other status follows.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        is_final(&self.status)
+    }
+
+    /// When it was accepted, by the gateway's clock.
+    #[must_use]
+    pub fn accepted_at(&self) -> Option<Timestamp> {
+        self.placed_at.parse().ok()
+    }
+}
+
+/// Whether no other status follows this one.
+fn is_final(status: &str) -> bool {
+    status.parse().is_ok_and(OrderStatus::is_final)
 }
 
 /// Why an order was cancelled.
@@ -131,8 +163,8 @@ pub struct Orders {
 #[cfg_attr(feature = "schema", derive(ToSchema))]
 pub struct OrderChange {
     /// The order's id.
-    #[cfg_attr(feature = "schema", schema(format = "uuid"))]
-    pub order_id: String,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = "uuid"))]
+    pub order_id: OrderId,
     /// Grows by one with each change.
     pub version: i64,
     /// Where it stood.
@@ -157,11 +189,26 @@ pub struct OrderChange {
     /// The discount that was given, `20%` or `0%`.
     pub discount_applied: String,
     /// Why it was cancelled; `null` when it was not.
+    #[serde(default)]
     #[cfg_attr(feature = "schema", schema(required = true))]
     pub cancelled: Option<CancelReason>,
     /// When it changed.
     #[cfg_attr(feature = "schema", schema(format = DateTime))]
     pub changed_at: String,
+}
+
+impl OrderChange {
+    /// Whether no other status follows.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        is_final(&self.status)
+    }
+
+    /// When the order came to this status, by the clock of who wrote it.
+    #[must_use]
+    pub fn came_at(&self) -> Option<Timestamp> {
+        self.changed_at.parse().ok()
+    }
 }
 
 /// An order that was accepted: Temporal has it.
@@ -173,8 +220,8 @@ pub struct OrderPlaced {
     #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub message: Name,
     /// The order's id. For `ALL`, that of the order in which nothing fails.
-    #[cfg_attr(feature = "schema", schema(format = "uuid"))]
-    pub order_id: String,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = "uuid"))]
+    pub order_id: OrderId,
     /// The absolute address of the order's status.
     #[cfg_attr(feature = "schema", schema(format = "uri"))]
     pub status_check: String,
@@ -193,8 +240,8 @@ pub struct PlacedOrder {
     #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub error_on_step: Name,
     /// The order's id.
-    #[cfg_attr(feature = "schema", schema(format = "uuid"))]
-    pub order_id: String,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = "uuid"))]
+    pub order_id: OrderId,
     /// The absolute address of the order's status.
     #[cfg_attr(feature = "schema", schema(format = "uri"))]
     pub status_check: String,
@@ -218,8 +265,8 @@ pub struct OrderAmended {
 #[cfg_attr(feature = "schema", derive(ToSchema))]
 pub struct OrderCancelled {
     /// The order's id.
-    #[cfg_attr(feature = "schema", schema(format = "uuid"))]
-    pub order_id: String,
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = "uuid"))]
+    pub order_id: OrderId,
     /// How far the cancellation is.
     pub outcome: CancellationOutcome,
     /// The status that the order's record has now.

@@ -37,7 +37,7 @@ pub(super) async fn cancel_order(
 ) -> Result<Json<contract::OrderCancelled>, Problem> {
     let status = app.use_cases().cancel_order(&viewer, id).await?;
     Ok(Json(contract::OrderCancelled {
-        order_id: id.to_string(),
+        order_id: id,
         outcome: if status == OrderStatus::Cancelled {
             contract::CancellationOutcome::Cancelled
         } else {

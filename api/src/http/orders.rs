@@ -8,7 +8,7 @@ use pizza_store::{OrderChange, OrderRecord, OwedTask};
 /// An order as an observer sees it.
 pub(super) fn order(state: OrderState) -> contract::Order {
     contract::Order {
-        order: summary(state.record),
+        summary: summary(state.record),
         owed: state.owed.into_iter().map(owed).collect(),
         age_seconds: state.age.as_secs_f64(),
     }
@@ -17,7 +17,7 @@ pub(super) fn order(state: OrderState) -> contract::Order {
 /// An order as a list shows it.
 pub(super) fn summary(order: OrderRecord) -> contract::OrderSummary {
     contract::OrderSummary {
-        order_id: order.order_id.to_string(),
+        order_id: order.order_id,
         status: order.status.as_str().into(),
         flavour: order.flavour.into(),
         size: order.size.as_str().into(),
@@ -38,7 +38,7 @@ pub(super) fn summary(order: OrderRecord) -> contract::OrderSummary {
 /// An order as it was at one of its versions.
 pub(super) fn change(change: OrderChange) -> contract::OrderChange {
     contract::OrderChange {
-        order_id: change.order_id.to_string(),
+        order_id: change.order_id,
         version: change.version,
         status: change.status.as_str().into(),
         money: change.money.as_str().into(),

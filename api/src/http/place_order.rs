@@ -135,14 +135,14 @@ pub(super) async fn place_order(
     let status_check = |order: &PlacedOrder| app.status_check(authority.as_ref(), order.order_id);
     let body = contract::OrderPlaced {
         message: contract::ORDER_PLACED.into(),
-        order_id: placed.first.order_id.to_string(),
+        order_id: placed.first.order_id,
         status_check: status_check(&placed.first),
         orders: placed
             .all
             .iter()
             .map(|order| contract::PlacedOrder {
                 error_on_step: order.error_on_step.as_str().into(),
-                order_id: order.order_id.to_string(),
+                order_id: order.order_id,
                 status_check: status_check(order),
             })
             .collect(),

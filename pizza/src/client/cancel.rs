@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use pizza_contract::CancellationOutcome;
 use pizza_domain::OrderId;
 
 use super::customer_key::CustomerArgs;
@@ -25,9 +26,9 @@ pub(crate) async fn run(args: CancelArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         output::json(&cancelled.json);
     } else {
-        output::data(&match cancelled.view.outcome.as_str() {
-            "cancelled" => format!("order {} is cancelled", args.id),
-            _ => format!("order {} is being cancelled", args.id),
+        output::data(&match cancelled.view.outcome {
+            CancellationOutcome::Cancelled => format!("order {} is cancelled", args.id),
+            CancellationOutcome::Cancelling => format!("order {} is being cancelled", args.id),
         });
     }
     Ok(ExitCode::SUCCESS)

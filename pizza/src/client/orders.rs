@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use pizza_contract::OrderSummary;
 use pizza_domain::{CustomerId, Money, OrderStatus, Step};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::customer_key::CustomerArgs;
-use super::gateway::{CancelView, Sent, with_code};
+use super::gateway::{Sent, with_code};
 use super::output::{self, Table};
 
 /// The most that the gateway gives on a page.
@@ -57,22 +58,8 @@ fn steps() -> PossibleValuesParser {
     Step::ALL.map(Step::as_str).into()
 }
 
-/// An order as a list shows it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Listed {
-    order_id: String,
-    status: String,
-    flavour: String,
-    size: String,
-    quantity: u32,
-    total: i64,
-    cancelled: Option<CancelView>,
-    customer_id: String,
-    placed_at: String,
-}
-
-/// A page of orders, as the gateway sends it.
+/// A page of orders, as the gateway sends it: the orders as they are, for
+/// `--json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page {
@@ -131,12 +118,12 @@ fn table(orders: Vec<Value>) -> anyhow::Result<Table> {
     let columns = ["order", "status", "pizza", "price", "customer", "placed at"];
     let mut table = output::table(&columns);
     for order in orders {
-        let order: Listed = serde_json::from_value(order)?;
-        let status = with_code(order.status, order.cancelled.as_ref());
+        let order: OrderSummary = serde_json::from_value(order)?;
+        let status = with_code(&order.status, order.cancelled.as_ref());
         let pizza = format!("{} x {}, {}", order.quantity, order.flavour, order.size);
         let price = Money::from_minor(order.total).to_string();
         table.add_row([
-            order.order_id,
+            order.order_id.to_string(),
             status,
             pizza,
             price,

@@ -167,9 +167,9 @@ async fn look(gateway: &Gateway, run: &mut Run) -> anyhow::Result<()> {
     let order = gateway.order(run.id).await?.view;
     let ended = order.is_final();
     run.end = End {
-        status: order.status,
-        money: order.money,
-        points: order.points,
+        status: order.status.to_string(),
+        money: order.money.to_string(),
+        points: order.points.to_string(),
         ..End::default()
     };
     if !ended {

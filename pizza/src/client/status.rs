@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use pizza_contract::{CancelReason, Order, Owed};
 use pizza_domain::{Money, OrderId};
 
 use super::customer_key::CustomerArgs;
-use super::gateway::{CancelView, OrderView, OwedView};
 use super::output::{self, plain};
 use super::timeline;
 
@@ -49,7 +49,7 @@ pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// An order in lines for a person.
-pub(crate) fn describe(order: &OrderView) -> String {
+pub(crate) fn describe(order: &Order) -> String {
     let mut lines = vec![
         format!("order     {}", order.order_id),
         format!("status    {}", plain(&order.status)),
@@ -71,7 +71,7 @@ pub(crate) fn describe(order: &OrderView) -> String {
         lines.push(format!("discount  {}", plain(reason)));
     }
     if let Some(cancelled) = &order.cancelled {
-        let CancelView {
+        let CancelReason {
             step,
             message,
             code,
@@ -79,7 +79,7 @@ pub(crate) fn describe(order: &OrderView) -> String {
         lines.push(plain(&format!("cancelled {step}: {message} ({code})")));
     }
     for owed in &order.owed {
-        let OwedView {
+        let Owed {
             queue,
             state,
             task_id,
@@ -134,7 +134,7 @@ mod tests {
             "owed": [{ "queue": "refund-payment", "messageType": "RefundPaymentFailed",
                        "taskId": "failed-refund-payment-6f1b", "state": "parked" }],
         });
-        let read = |order: &serde_json::Value| -> OrderView {
+        let read = |order: &serde_json::Value| -> Order {
             serde_json::from_value(order.clone()).expect("an order")
         };
         let described = describe(&read(&order));

@@ -8,7 +8,9 @@ use pizza_domain::OrderId;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-use super::gateway::{ChangeView, Gateway, OrderView, Sent};
+use pizza_contract::{Order, OrderChange};
+
+use super::gateway::{Gateway, Sent};
 use super::output::{self, Live, plain};
 
 /// How long watched orders may take before watching is given up. The orders
@@ -27,7 +29,7 @@ const DRAW_EVERY: Duration = Duration::from_millis(100);
 
 /// What is told of the order with this number.
 enum Told {
-    Change(usize, ChangeView),
+    Change(usize, OrderChange),
     /// The gateway does not answer.
     Lost,
 }
@@ -38,7 +40,7 @@ enum Told {
 pub(crate) async fn to_the_end(
     gateway: &Gateway,
     ids: &[OrderId],
-) -> anyhow::Result<Vec<Sent<OrderView>>> {
+) -> anyhow::Result<Vec<Sent<Order>>> {
     let (told, mut heard) = mpsc::unbounded_channel();
     let following = try_join_all(
         ids.iter()
@@ -77,7 +79,7 @@ async fn follow(
     id: OrderId,
     number: usize,
     tell: UnboundedSender<Told>,
-) -> anyhow::Result<Sent<OrderView>> {
+) -> anyhow::Result<Sent<Order>> {
     let mut after = 0;
     let mut pause = FIRST_PAUSE;
     let mut is_over = false;
@@ -110,7 +112,7 @@ async fn follow(
 }
 
 /// The order as it ended.
-async fn ended(gateway: &Gateway, id: OrderId) -> anyhow::Result<Sent<OrderView>> {
+async fn ended(gateway: &Gateway, id: OrderId) -> anyhow::Result<Sent<Order>> {
     loop {
         match gateway.order(id).await {
             Err(error) if may_pass(&error) => sleep(LONGEST_PAUSE).await,
@@ -195,15 +197,15 @@ impl Board {
 
 impl Way {
     /// Takes a change, and says whether it is another stage.
-    fn comes_to(&mut self, change: &ChangeView) -> bool {
+    fn comes_to(&mut self, change: &OrderChange) -> bool {
         let is_new = self
             .stages
             .last()
             .is_none_or(|stage| stage.status != change.status);
         if is_new {
             self.stages.push(Stage {
-                status: change.status.clone(),
-                began_at: change.changed_at(),
+                status: change.status.to_string(),
+                began_at: change.came_at(),
                 heard: Instant::now(),
                 is_last: change.is_final(),
             });
@@ -257,9 +259,13 @@ mod tests {
     use super::*;
     use crate::client::stub::Stub;
 
-    fn change(status: &str, at: &str) -> ChangeView {
+    fn change(status: &str, at: &str) -> OrderChange {
         let version = 1;
-        let change = json!({ "version": version, "status": status, "changedAt": at });
+        let change = json!({
+            "orderId": Uuid::nil(), "version": version, "status": status, "money": "notCharged",
+            "points": "none", "flavour": "plain", "size": "medium", "quantity": 1, "total": 1200,
+            "discountApplied": "0%", "cancelled": null, "changedAt": at,
+        });
         serde_json::from_value(change).expect("a change")
     }
 

@@ -16,7 +16,9 @@ use super::mix::Scenario;
 use super::plan::Planned;
 use super::shop::{Reply, Shop};
 use super::tally::{Outcome, Stage, Tally, Told};
-use crate::client::gateway::{ChangeView, OrderView, with_code};
+use pizza_contract::{Order, OrderChange};
+
+use crate::client::gateway::with_code;
 
 /// How long an order that looks wrong after its last status may take until it
 /// is as it should be: points and parked tasks may be noted a moment later.
@@ -85,7 +87,7 @@ async fn lived(shop: &Shop, tally: &Tally, planned: &Planned, due: Due) -> Outco
         }
     }
     Outcome::Ended {
-        end: with_code(order.status.clone(), order.cancelled.as_ref()),
+        end: with_code(&order.status, order.cancelled.as_ref()),
         wrong: wrong_end(planned, asked, &order),
     }
 }
@@ -115,8 +117,8 @@ async fn ask_for_change(
 }
 
 /// Follows the order to its last status, however often the watch is cut off.
-async fn follow(shop: &Shop, id: OrderId, tally: &Tally) -> Result<Vec<ChangeView>, String> {
-    let mut seen: Vec<ChangeView> = Vec::new();
+async fn follow(shop: &Shop, id: OrderId, tally: &Tally) -> Result<Vec<OrderChange>, String> {
+    let mut seen: Vec<OrderChange> = Vec::new();
     loop {
         let after = seen.last().map_or(0, |change| change.version);
         match shop.changes(id, after, tally).await {
@@ -146,7 +148,7 @@ async fn last_look(
     asked: Asked,
     id: OrderId,
     tally: &Tally,
-) -> Result<OrderView, String> {
+) -> Result<Order, String> {
     let mut order = look(shop, id, tally).await?;
     let settling = async {
         while wrong_end(planned, asked, &order).is_some()
@@ -164,7 +166,7 @@ async fn last_look(
 }
 
 /// Looks at an order, as long as it takes.
-async fn look(shop: &Shop, id: OrderId, tally: &Tally) -> Result<OrderView, String> {
+async fn look(shop: &Shop, id: OrderId, tally: &Tally) -> Result<Order, String> {
     loop {
         match shop.order(id, tally).await {
             Reply::Done(order) => return Ok(order),
@@ -177,12 +179,12 @@ async fn look(shop: &Shop, id: OrderId, tally: &Tally) -> Result<OrderView, Stri
 }
 
 /// Takes note of how long each stage took, by the shop's own times.
-fn note_times(order: &OrderView, changes: &[ChangeView], due: Due, tally: &Tally) {
+fn note_times(order: &Order, changes: &[OrderChange], due: Due, tally: &Tally) {
     let at = |status: &str| {
         let change = changes.iter().find(|change| change.status == status)?;
-        change.changed_at()
+        change.came_at()
     };
-    let placed = order.placed_at();
+    let placed = order.accepted_at();
     let (charged, cooking) = (at("PaymentComplete"), at("CookingStarted"));
     let delivered = at("DeliveryConfirmed");
     for (stage, from, to) in [
@@ -202,7 +204,7 @@ fn note_times(order: &OrderView, changes: &[ChangeView], due: Due, tally: &Tally
 
 /// Whether the gateway's clock is not this machine's: it accepted the order
 /// before that was sent, or after that was answered.
-fn differs(order: &OrderView, sent: Timestamp, answered: Timestamp) -> bool {
-    let placed = order.placed_at();
+fn differs(order: &Order, sent: Timestamp, answered: Timestamp) -> bool {
+    let placed = order.accepted_at();
     placed.is_some_and(|placed| placed < sent - CLOCKS || placed > answered + CLOCKS)
 }

@@ -3,7 +3,9 @@
 use super::mix::Scenario;
 use super::plan::Planned;
 use super::tally::WrongEnd;
-use crate::client::gateway::{OrderView, with_code};
+use pizza_contract::Order;
+
+use crate::client::gateway::with_code;
 use crate::client::scenarios::expected;
 
 /// What was said to the change that a customer asked for.
@@ -26,11 +28,11 @@ struct End {
     money: String,
     points: String,
     parked: Vec<String>,
-    quantity: u32,
+    quantity: i64,
 }
 
 /// How the order should have ended; none when it has.
-pub(super) fn wrong_end(planned: &Planned, asked: Asked, order: &OrderView) -> Option<WrongEnd> {
+pub(super) fn wrong_end(planned: &Planned, asked: Asked, order: &Order) -> Option<WrongEnd> {
     let seen = End::of(order);
     let right = right_ends(planned, asked);
     if right.contains(&seen) {
@@ -41,19 +43,19 @@ pub(super) fn wrong_end(planned: &Planned, asked: Asked, order: &OrderView) -> O
         order_id: order.order_id,
         scenario: planned.scenario.name(),
         expected: right.join(" or "),
-        seen: with_code(seen.in_words(), order.cancelled.as_ref()),
+        seen: with_code(&seen.in_words(), order.cancelled.as_ref()),
     })
 }
 
 /// Whether the order's status is that of a right end: what differs besides may
 /// still be written.
-pub(super) fn has_right_status(planned: &Planned, asked: Asked, order: &OrderView) -> bool {
+pub(super) fn has_right_status(planned: &Planned, asked: Asked, order: &Order) -> bool {
     let right = right_ends(planned, asked);
     right.iter().any(|end| end.status == order.status)
 }
 
 fn right_ends(planned: &Planned, asked: Asked) -> Vec<End> {
-    let quantity = planned.quantity;
+    let quantity = i64::from(planned.quantity);
     let scenario = match planned.scenario {
         Scenario::Fails(scenario) => scenario,
         Scenario::Cancel | Scenario::Amend => Default::default(),
@@ -69,7 +71,7 @@ fn right_ends(planned: &Planned, asked: Asked) -> Vec<End> {
     let changed = match planned.scenario {
         Scenario::Fails(_) => return vec![as_planned],
         Scenario::Amend => vec![End {
-            quantity: planned.amended_quantity(),
+            quantity: i64::from(planned.amended_quantity()),
             ..as_planned.clone()
         }],
         Scenario::Cancel => cancelled(quantity),
@@ -82,7 +84,7 @@ fn right_ends(planned: &Planned, asked: Asked) -> Vec<End> {
 }
 
 /// A cancelled order was charged, and given points, or was not yet.
-fn cancelled(quantity: u32) -> Vec<End> {
+fn cancelled(quantity: i64) -> Vec<End> {
     [
         ("notCharged", "none"),
         ("refunded", "none"),
@@ -99,7 +101,7 @@ fn cancelled(quantity: u32) -> Vec<End> {
 }
 
 impl End {
-    fn of(order: &OrderView) -> Self {
+    fn of(order: &Order) -> Self {
         let mut parked: Vec<_> = order
             .owed
             .iter()
@@ -107,9 +109,9 @@ impl End {
             .collect();
         parked.sort();
         Self {
-            status: order.status.clone(),
-            money: order.money.clone(),
-            points: order.points.clone(),
+            status: order.status.to_string(),
+            money: order.money.to_string(),
+            points: order.points.to_string(),
             parked,
             quantity: order.quantity,
         }
@@ -144,7 +146,7 @@ mod tests {
         }
     }
 
-    fn order(status: &str, money: &str, points: &str, quantity: u32, owed: &[&str]) -> OrderView {
+    fn order(status: &str, money: &str, points: &str, quantity: u32, owed: &[&str]) -> Order {
         let owed: Vec<_> = owed
             .iter()
             .map(|it| json!({ "queue": "q", "messageType": it, "taskId": "t", "state": "parked" }))

@@ -11,7 +11,9 @@ use tokio::time::sleep;
 
 use super::plan::Planned;
 use super::tally::{Tally, Told};
-use crate::client::gateway::{CallError, Changes, Gateway, OrderView, Problem};
+use pizza_contract::Order;
+
+use crate::client::gateway::{CallError, Changes, Gateway, Problem};
 
 /// How often a request is sent at most.
 const TRIES: u32 = 5;
@@ -104,7 +106,7 @@ impl Shop {
     }
 
     /// Looks at an order.
-    pub(super) async fn order(&self, id: OrderId, tally: &Tally) -> Reply<OrderView> {
+    pub(super) async fn order(&self, id: OrderId, tally: &Tally) -> Reply<Order> {
         let mut patience = Patience::new(tally);
         loop {
             let order = self.gateway().order(id).await.map(|sent| sent.view);

@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
-use jiff::Timestamp;
+use pizza_contract::OrderChange;
 use pizza_domain::OrderId;
 use prost::bytes::Bytes;
 use reqwest::{Response, StatusCode};
-use serde::Deserialize;
 use sse_stream::{Sse, SseByteStream};
 use tokio::time::timeout;
 
-use super::{CallError, Gateway, Problem, is_final, refused};
+use super::{CallError, Gateway, Problem, refused};
 
 /// How long a stream may last. Longer than any is watched.
 const STREAM_LIMIT: Duration = Duration::from_secs(24 * 3600);
@@ -21,27 +20,6 @@ const STREAM_LIMIT: Duration = Duration::from_secs(24 * 3600);
 /// How long a stream may be silent: three times as long as the gateway keeps
 /// silent.
 const SILENCE: Duration = Duration::from_secs(45);
-
-/// A change, as the gateway tells it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ChangeView {
-    pub(crate) version: i64,
-    pub(crate) status: String,
-    changed_at: String,
-}
-
-impl ChangeView {
-    /// Whether no other status follows.
-    pub(crate) fn is_final(&self) -> bool {
-        is_final(&self.status)
-    }
-
-    /// When the order came to this status, by the clock of whoever wrote it.
-    pub(crate) fn changed_at(&self) -> Option<Timestamp> {
-        self.changed_at.parse().ok()
-    }
-}
 
 /// Changes, as they come.
 pub(crate) struct Changes(BoxStream<'static, Result<Sse, sse_stream::Error>>);
@@ -51,7 +29,7 @@ impl Changes {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(crate) async fn next(&mut self) -> Result<Option<ChangeView>, CallError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<OrderChange>, CallError> {
         while let Some(Ok(event)) = self.0.next().await {
             // A later gateway may tell of other things, too.
             if let (Some("change"), Some(data)) = (event.event.as_deref(), event.data) {

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use jiff::Timestamp;
-use pizza_domain::{OrderId, OrderStatus};
+use pizza_contract::{CancelReason, Order, OrderAmended, OrderCancelled, OrderPlaced};
+use pizza_domain::OrderId;
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -26,7 +26,7 @@ use super::secret::Secret;
 use crate::shown_url::{is_bare, shown};
 
 pub(crate) use error::{CallError, Problem};
-pub(crate) use events::{ChangeView, Changes};
+pub(crate) use events::Changes;
 pub(crate) use failures::FailureQueues;
 pub(crate) use kitchen::{KitchenDoor, ReportAnswer, SimulationView, TicketView, TicketsView};
 pub(crate) use sent::Sent;
@@ -116,106 +116,12 @@ pub(crate) struct Gateway {
     patience: Duration,
 }
 
-/// An order as the gateway shows it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct OrderView {
-    pub(crate) order_id: OrderId,
-    pub(crate) status: String,
-    pub(crate) flavour: String,
-    pub(crate) size: String,
-    pub(crate) quantity: u32,
-    pub(crate) total: i64,
-    pub(crate) discount_applied: String,
-    pub(crate) discount_reason: Option<String>,
-    pub(crate) money: String,
-    pub(crate) points: String,
-    pub(crate) cancelled: Option<CancelView>,
-    /// What waits in a failure queue, or was let go. A gateway of before
-    /// there was such a list sends none.
-    #[serde(default)]
-    pub(crate) owed: Vec<OwedView>,
-    placed_at: Option<String>,
-}
-
-impl OrderView {
-    /// Whether no other status follows.
-    pub(crate) fn is_final(&self) -> bool {
-        is_final(&self.status)
-    }
-
-    /// When it was accepted, by the gateway's clock.
-    pub(crate) fn placed_at(&self) -> Option<Timestamp> {
-        self.placed_at.as_ref()?.parse().ok()
-    }
-}
-
-/// Why an order was cancelled, as the gateway shows it.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct CancelView {
-    pub(crate) step: String,
-    pub(crate) code: String,
-    pub(crate) message: String,
-}
-
 /// Where an order stands, with the code of its cancellation if there is one.
-pub(crate) fn with_code(status: String, cancelled: Option<&CancelView>) -> String {
+pub(crate) fn with_code(status: &str, cancelled: Option<&CancelReason>) -> String {
     match cancelled {
         Some(reason) => format!("{status} ({})", reason.code),
-        None => status,
+        None => status.to_owned(),
     }
-}
-
-/// Whether no other status follows this one.
-fn is_final(status: &str) -> bool {
-    status.parse().is_ok_and(OrderStatus::is_final)
-}
-
-/// What an order owes, as the gateway shows it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct OwedView {
-    pub(crate) queue: String,
-    pub(crate) message_type: String,
-    pub(crate) task_id: String,
-    /// `parked` or `discarded`.
-    pub(crate) state: String,
-}
-
-/// The answer to an order.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Placed {
-    pub(crate) message: String,
-    pub(crate) order_id: OrderId,
-    pub(crate) status_check: String,
-    /// Each order of `ALL`.
-    #[serde(default)]
-    pub(crate) orders: Vec<PlacedScenario>,
-}
-
-/// One order of `ALL`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PlacedScenario {
-    pub(crate) error_on_step: String,
-    pub(crate) order_id: OrderId,
-    pub(crate) status_check: String,
-}
-
-/// An order that is cancelled, or will be.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct CancelledView {
-    /// `cancelling` or `cancelled`.
-    pub(crate) outcome: String,
-}
-
-/// An order that was amended.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct AmendedView {
-    pub(crate) order: OrderView,
-    /// In minor units.
-    pub(crate) difference: i64,
 }
 
 /// One of an order's workflows.
@@ -301,18 +207,18 @@ impl Gateway {
         &self,
         order: &Value,
         idempotency_key: Option<&str>,
-    ) -> anyhow::Result<Sent<Placed>> {
+    ) -> anyhow::Result<Sent<OrderPlaced>> {
         let request = self.client.post(self.at(&["orders"])?).json(order);
         Ok(self.ask(under_key(request, idempotency_key)).await?)
     }
 
     /// An order.
-    pub(crate) async fn order(&self, id: OrderId) -> anyhow::Result<Sent<OrderView>> {
+    pub(crate) async fn order(&self, id: OrderId) -> anyhow::Result<Sent<Order>> {
         Ok(self.get(&["orders", &id.to_string()]).await?)
     }
 
     /// Cancels an order.
-    pub(crate) async fn cancel(&self, id: OrderId) -> anyhow::Result<Sent<CancelledView>> {
+    pub(crate) async fn cancel(&self, id: OrderId) -> anyhow::Result<Sent<OrderCancelled>> {
         let url = self.at(&["orders", &id.to_string()])?;
         Ok(self.ask(self.client.delete(url)).await?)
     }
@@ -323,7 +229,7 @@ impl Gateway {
         id: OrderId,
         wanted: &Value,
         idempotency_key: Option<&str>,
-    ) -> anyhow::Result<Sent<AmendedView>> {
+    ) -> anyhow::Result<Sent<OrderAmended>> {
         let url = self.at(&["orders", &id.to_string()])?;
         let request = self.client.patch(url).json(wanted);
         Ok(self.ask(under_key(request, idempotency_key)).await?)
