@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
+use temporal_replay::{Fault, Kind, Replayed};
 use temporalio_client::Client;
 use temporalio_common::worker::WorkerDeploymentVersion;
 use tokio::time::{Instant, timeout};
@@ -16,7 +17,6 @@ use super::deployment::version_attribute;
 use super::sample::{Run, Visibility};
 use crate::client::failures::span;
 use crate::client::output::{self, Live};
-use crate::replay::replayer::{Fault, Kind, Replayed};
 use crate::replay::{ReplayedRun, replay_run, workflow_types};
 
 /// Histories that are fetched and replayed at once.

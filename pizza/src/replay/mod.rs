@@ -4,8 +4,6 @@
 //! the histories that exist are replayed with it: the ones for which it would decide otherwise are
 //! named, with the event at which it does.
 
-pub(crate) mod history_json;
-pub(crate) mod replayer;
 mod report;
 
 use std::{
@@ -25,12 +23,13 @@ use temporalio_client::{
     WorkflowFetchHistoryOptions, WorkflowListOptions,
 };
 use temporalio_common::data_converters::{DataConverter, DefaultPayloadCodec, PayloadConverter};
-use temporalio_common::protos::temporal::api::history::v1::{History, history_event::Attributes};
+use temporalio_common::protos::temporal::api::history::v1::History;
 use temporalio_sdk::workflow_replayer::WorkflowReplayerOptions;
 
-use history_json::{read_history, start_of};
-use replayer::{Fault, Kind, Replayed, Replayer};
-use report::{Identity, Report};
+use report::{Report, Subject};
+use temporal_replay::{Fault, Identity, Kind, Replayed, Replayer, read_history};
+
+use crate::codec_keys;
 
 /// How long to connect, to fetch one history or to wait for the next match of a query may take.
 const FETCH_DEADLINE: Duration = Duration::from_secs(60);
@@ -102,9 +101,10 @@ pub(crate) async fn replay_run(client: &Client, workflow_id: &str, run_id: &str)
     };
     let history = fetch(run_of(client, workflow_id, run_id)).await;
     let outcome = replayed(Replayer::new(options), &mut identity, history).await;
+    let fault = outcome.as_ref().err();
     ReplayedRun {
+        broken_event: fault.and_then(|fault| fault.event_type.clone()),
         outcome,
-        broken_event: identity.broken_event,
     }
 }
 
@@ -148,22 +148,22 @@ struct Replays {
 impl Replays {
     /// Replays the history in one file.
     async fn file(&mut self, path: PathBuf) -> anyhow::Result<()> {
-        let identity = Identity {
+        let subject = Subject {
             source: path.display().to_string(),
             is_file: true,
-            ..Identity::default()
+            identity: Identity::default(),
         };
         let history = tokio::task::spawn_blocking(move || read(&path))
             .await
             .context("reading a file was interrupted")?;
-        self.replay(identity, history).await;
+        self.replay(subject, history).await;
         Ok(())
     }
 
     /// Replays the latest run of a workflow.
     async fn latest_run(&mut self, client: &anyhow::Result<Client>, workflow_id: String) {
+        let source = format!("--workflow-id {workflow_id}");
         let identity = Identity {
-            source: format!("--workflow-id {workflow_id}"),
             workflow_id: Some(workflow_id.clone()),
             ..Identity::default()
         };
@@ -171,7 +171,8 @@ impl Replays {
             Ok(client) => fetch(client.get_workflow_handle::<UntypedWorkflow>(workflow_id)).await,
             Err(error) => Err(unreachable(error)),
         };
-        self.replay(identity, history).await;
+        self.replay(Subject::of_server(source, identity), history)
+            .await;
     }
 
     /// Replays all that match, one after the other, while the list is read page by page.
@@ -196,14 +197,14 @@ impl Replays {
             };
             any = true;
             let identity = Identity {
-                source: source.clone(),
                 workflow_id: Some(found.id().to_owned()),
                 run_id: Some(found.run_id().to_owned()),
                 workflow_type: Some(found.workflow_type().to_owned()),
                 ..Identity::default()
             };
             let history = fetch(run_of(client, found.id(), found.run_id())).await;
-            self.replay(identity, history).await;
+            self.replay(Subject::of_server(source.clone(), identity), history)
+                .await;
         }
         if any {
             return;
@@ -215,38 +216,35 @@ impl Replays {
 
     /// Prints that there was nothing to replay.
     async fn no_history(&mut self, source: String, fault: Fault) {
-        let identity = Identity {
-            source,
-            ..Identity::default()
-        };
-        self.replay(identity, Err(fault)).await;
+        self.replay(Subject::of_server(source, Identity::default()), Err(fault))
+            .await;
     }
 
     /// Replays one history, or passes on why there is none, and prints the verdict.
-    async fn replay(&mut self, mut identity: Identity, history: Result<History, Fault>) {
-        let outcome = replayed(self.replayer, &mut identity, history).await;
-        self.report.verdict(&identity, &outcome);
+    async fn replay(&mut self, mut subject: Subject, history: Result<History, Fault>) {
+        let outcome = replayed(self.replayer, &mut subject.identity, history).await;
+        self.report.verdict(&subject, &outcome);
     }
 }
 
-/// Replays one history, or passes on why there is none. Notes in `identity` what the history is and
-/// where it broke.
+/// Replays one history, or passes on why there is none. Notes in `identity` what the history is.
 async fn replayed(
     replayer: Replayer,
     identity: &mut Identity,
     history: Result<History, Fault>,
 ) -> Result<Replayed, Fault> {
     let mut history = history?;
-    complete(identity, &mut history);
-    let types: Vec<_> = history.events.iter().map(|e| e.event_type()).collect();
-    let outcome = replayer.replay(history).await;
-    identity.broken_event = outcome
-        .as_ref()
-        .err()
-        .and_then(|fault| usize::try_from(fault.event_id? - 1).ok())
-        .and_then(|index| types.get(index))
-        .map(|event_type| format!("{event_type:?}"));
-    outcome
+    identity.complete(&mut history);
+    decrypt(&mut history).await?;
+    replayer.replay(history).await
+}
+
+/// Decrypts a history that is encrypted.
+async fn decrypt(history: &mut History) -> Result<(), Fault> {
+    let opened = async { codec_keys::open(history, codec_keys::cipher()?.as_ref()).await };
+    opened
+        .await
+        .map_err(|error| unreadable(format!("{error:#}")))
 }
 
 /// A run that Temporal has.
@@ -271,32 +269,6 @@ async fn fetch(handle: UntypedWorkflowHandle<Client>) -> Result<History, Fault> 
         .await
         .map_err(|error| unreadable(told(&error)))?;
     Ok(History { events })
-}
-
-/// Takes over what the first event says, and gives it the workflow's id where only the caller knows
-/// it: old servers leave it out, and ids of children are made of it.
-fn complete(identity: &mut Identity, history: &mut History) {
-    identity.events = Some(history.events.len());
-    if let Ok(started) = start_of(&history.events) {
-        let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let workflow_type = started.workflow_type.as_ref();
-        identity.workflow_type = workflow_type.and_then(|t| known(&t.name));
-        identity.run_id = identity
-            .run_id
-            .take()
-            .or_else(|| known(&started.original_execution_run_id));
-        identity.workflow_id = identity
-            .workflow_id
-            .take()
-            .or_else(|| known(&started.workflow_id));
-    }
-    let first = history.events.first_mut();
-    if let Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) =
-        first.and_then(|event| event.attributes.as_mut())
-        && let (true, Some(id)) = (started.workflow_id.is_empty(), &identity.workflow_id)
-    {
-        started.workflow_id = id.clone();
-    }
 }
 
 /// Gives up after [`FETCH_DEADLINE`].
@@ -332,9 +304,9 @@ fn unreachable(error: &anyhow::Error) -> Fault {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use clap::Parser;
+    use temporal_replay::parse_history;
     use temporalio_sdk::WorkerPlugin;
 
-    use super::history_json::parse_history;
     use super::*;
     use crate::telemetry;
 
@@ -372,7 +344,7 @@ mod tests {
         for file in files {
             let history = parse_history(&std::fs::read(&file).unwrap()).unwrap();
             let replayed = Replayer::new(traced).replay(history).await;
-            assert_eq!(replayed, Ok(replayer::Replayed::Same), "{file:?}");
+            assert_eq!(replayed, Ok(Replayed::Same), "{file:?}");
         }
     }
 
@@ -405,31 +377,6 @@ mod tests {
         for path in [folder.path().join("none.json"), empty] {
             assert_eq!(read(&path).unwrap_err().kind, Kind::Unreadable);
         }
-    }
-
-    #[test]
-    fn the_first_event_says_what_is_replayed() {
-        let recorded = include_bytes!("testdata/cli_history.json");
-        let mut history = parse_history(recorded).unwrap();
-        let mut identity = Identity::default();
-        complete(&mut identity, &mut history);
-        assert_eq!(identity.workflow_id.as_deref(), Some("order-sample"));
-        assert_eq!(identity.workflow_type.as_deref(), Some("Order"));
-        assert_eq!(identity.events, Some(17));
-    }
-
-    #[test]
-    fn a_workflow_id_that_the_history_lacks_is_filled_in() {
-        let recorded = std::str::from_utf8(include_bytes!("testdata/cli_history.json")).unwrap();
-        let old_server = recorded.replace("\"workflowId\"", "\"notYetInvented\"");
-        let mut history = parse_history(old_server.as_bytes()).unwrap();
-        assert_eq!(start_of(&history.events).unwrap().workflow_id, "");
-        let mut identity = Identity {
-            workflow_id: Some("order-7".into()),
-            ..Identity::default()
-        };
-        complete(&mut identity, &mut history);
-        assert_eq!(start_of(&history.events).unwrap().workflow_id, "order-7");
     }
 
     #[test]

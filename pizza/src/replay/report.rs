@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use serde_json::json;
+use temporal_replay::{Fault, Identity, Kind, Replayed};
 
-use super::replayer::{Fault, Kind, Replayed};
 use crate::client::output::{self, Live};
 
 /// Exit code when all was read and something broke.
@@ -13,23 +13,26 @@ const BROKEN: u8 = 1;
 /// Exit code when nothing broke, and something could not be read. Also clap's for wrong usage.
 const UNREADABLE: u8 = 2;
 
-/// Which history it is.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Identity {
-    /// Where the history came from: a file, `-` for stdin, or the option that named it.
+/// What was asked for: where its history came from, and what that is.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    /// A file, `-` for stdin, or the option that named it.
     pub(crate) source: String,
     /// Whether `source` is a file or stdin, and so worth printing next to the workflow's id.
     pub(crate) is_file: bool,
-    /// The workflow's id.
-    pub(crate) workflow_id: Option<String>,
-    /// The run's id.
-    pub(crate) run_id: Option<String>,
-    /// The workflow's type.
-    pub(crate) workflow_type: Option<String>,
-    /// How many events the history has.
-    pub(crate) events: Option<usize>,
-    /// The type of the event at which it broke.
-    pub(crate) broken_event: Option<String>,
+    /// What the history is of.
+    pub(crate) identity: Identity,
+}
+
+impl Subject {
+    /// What a server is asked for by this option.
+    pub(crate) fn of_server(source: String, identity: Identity) -> Self {
+        Self {
+            source,
+            is_file: false,
+            identity,
+        }
+    }
 }
 
 /// One history and its verdict, as `--json` prints it.
@@ -68,13 +71,13 @@ impl Report {
     }
 
     /// Prints one verdict.
-    pub(crate) fn verdict(&mut self, identity: &Identity, outcome: &Result<Replayed, Fault>) {
+    pub(crate) fn verdict(&mut self, subject: &Subject, outcome: &Result<Replayed, Fault>) {
         self.count(outcome);
         self.progress.erase();
         if self.json {
-            output::json(&json!(record(identity, outcome)));
+            output::json(&json!(record(subject, outcome)));
         } else {
-            output::data(&line(identity, outcome));
+            output::data(&line(subject, outcome));
         }
     }
 
@@ -117,10 +120,11 @@ impl Report {
     }
 }
 
-fn record<'a>(identity: &'a Identity, outcome: &'a Result<Replayed, Fault>) -> Record<'a> {
+fn record<'a>(subject: &'a Subject, outcome: &'a Result<Replayed, Fault>) -> Record<'a> {
+    let identity = &subject.identity;
     let fault = outcome.as_ref().err();
     Record {
-        source: &identity.source,
+        source: &subject.source,
         workflow_id: identity.workflow_id.as_deref(),
         run_id: identity.run_id.as_deref(),
         workflow_type: identity.workflow_type.as_deref(),
@@ -133,59 +137,33 @@ fn record<'a>(identity: &'a Identity, outcome: &'a Result<Replayed, Fault>) -> R
 }
 
 /// The line for people.
-fn line(identity: &Identity, outcome: &Result<Replayed, Fault>) -> String {
+fn line(subject: &Subject, outcome: &Result<Replayed, Fault>) -> String {
     match outcome {
-        Ok(Replayed::Same) => format!("ok  {}", which(identity)),
+        Ok(Replayed::Same) => format!("ok  {}", which(subject)),
         Ok(Replayed::NotBegun) => format!(
             "ok  {}  (no workflow task completed yet: nothing to compare)",
-            which(identity)
+            which(subject)
         ),
         Err(fault) if fault.kind.is_bad_input() => {
-            format!("unreadable  {}: {}", identity.source, fault.message)
+            format!("unreadable  {}: {}", subject.source, fault.message)
         }
-        Err(fault) => format!(
-            "BROKEN  {}: {}{}: {}",
-            which(identity),
-            headline(fault.kind),
-            place(identity, fault),
-            fault.message
-        ),
+        Err(fault) => format!("BROKEN  {}: {fault}", which(subject)),
     }
 }
 
 /// The workflow's id and type, its number of events, and the file that they come from.
-fn which(identity: &Identity) -> String {
+fn which(subject: &Subject) -> String {
+    let identity = &subject.identity;
     let workflow_id = identity.workflow_id.as_deref().unwrap_or("(no id)");
     let workflow_type = identity.workflow_type.as_deref().unwrap_or("(no type)");
     let events = identity.events.unwrap_or_default();
     let unit = if events == 1 { "event" } else { "events" };
     let mut text = format!("{workflow_id}  {workflow_type}  {events} {unit}");
-    if identity.is_file {
+    if subject.is_file {
         text.push_str("  ");
-        text.push_str(&identity.source);
+        text.push_str(&subject.source);
     }
     text
-}
-
-fn headline(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Nondeterminism => "nondeterministic",
-        Kind::InvalidHistory => "invalid history",
-        Kind::WorkflowTaskFailure => "workflow task failed",
-        Kind::UnknownWorkflowType => "unknown workflow type",
-        Kind::Unreadable => "unreadable",
-        Kind::Timeout => "no end",
-        Kind::Internal => "replay failed",
-    }
-}
-
-/// ` at event 6 (TimerStarted)`, or nothing where the event is not known.
-fn place(identity: &Identity, fault: &Fault) -> String {
-    match (fault.event_id, &identity.broken_event) {
-        (Some(id), Some(event)) => format!(" at event {id} ({event})"),
-        (Some(id), None) => format!(" at event {id}"),
-        (None, _) => String::new(),
-    }
 }
 
 #[cfg(test)]
@@ -193,15 +171,16 @@ fn place(identity: &Identity, fault: &Fault) -> String {
 mod tests {
     use super::*;
 
-    fn identity() -> Identity {
-        Identity {
+    fn subject() -> Subject {
+        Subject {
             source: "a.json".into(),
             is_file: true,
-            workflow_id: Some("order-1".into()),
-            run_id: Some("run".into()),
-            workflow_type: Some("PizzaOrder".into()),
-            events: Some(56),
-            broken_event: Some("TimerStarted".into()),
+            identity: Identity {
+                workflow_id: Some("order-1".into()),
+                run_id: Some("run".into()),
+                workflow_type: Some("PizzaOrder".into()),
+                events: Some(56),
+            },
         }
     }
 
@@ -209,6 +188,7 @@ mod tests {
         Err(Fault {
             kind: Kind::Nondeterminism,
             event_id: Some(6),
+            event_type: Some("TimerStarted".into()),
             message: "two\nlines \x1b[31m".into(),
         })
     }
@@ -216,7 +196,7 @@ mod tests {
     #[test]
     fn each_history_has_one_line_that_cannot_steer_the_terminal() {
         let unreadable = Err(Fault::new(Kind::Unreadable, "it is empty"));
-        let printed = |outcome| output::plain(&line(&identity(), &outcome));
+        let printed = |outcome| output::plain(&line(&subject(), &outcome));
         assert_eq!(
             [Ok(Replayed::Same), broken(), unreadable].map(printed),
             [
@@ -230,7 +210,7 @@ mod tests {
 
     #[test]
     fn json_says_of_each_history_what_it_is_and_how_it_went() {
-        let of = |outcome| json!(record(&identity(), &outcome));
+        let of = |outcome| json!(record(&subject(), &outcome));
         let (same, broken) = (of(Ok(Replayed::NotBegun)), of(broken()));
         assert_eq!(same["ok"], true);
         assert_eq!(same["kind"], serde_json::Value::Null);

@@ -11,11 +11,11 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 use pizza_api::timeline::{SourceState, Timeline, from_histories};
 use pizza_domain::OrderId;
+use temporal_replay::read_history;
 use temporalio_common::protos::temporal::api::history::v1::History;
 
 use super::gateway::Gateway;
 use super::output;
-use crate::replay::history_json::read_history;
 use crate::{codec_keys, temporal};
 
 /// Tells what happened to an order.

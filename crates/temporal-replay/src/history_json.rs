@@ -43,7 +43,7 @@ static HISTORY_DESCRIPTOR: LazyLock<Option<MessageDescriptor>> = LazyLock::new(|
 
 /// Why a text is not a workflow history.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum HistoryJsonError {
+pub enum HistoryJsonError {
     /// Nothing, or white space only.
     #[error("it is empty")]
     Empty,
@@ -71,7 +71,7 @@ pub(crate) enum HistoryJsonError {
 
 /// Why a file holds no workflow history.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum HistoryFileError {
+pub enum HistoryFileError {
     /// It cannot be read.
     #[error(transparent)]
     Unreadable(#[from] io::Error),
@@ -84,7 +84,7 @@ pub(crate) enum HistoryFileError {
 ///
 /// # Errors
 /// When it cannot be read, or is none.
-pub(crate) fn read_history(path: &Path) -> Result<History, HistoryFileError> {
+pub fn read_history(path: &Path) -> Result<History, HistoryFileError> {
     let mut json = Vec::new();
     // One byte more than allowed, so that the parser sees that it is too much.
     let limit = MAX_JSON_BYTES + 1;
@@ -103,7 +103,7 @@ pub(crate) fn read_history(path: &Path) -> Result<History, HistoryFileError> {
 ///
 /// # Errors
 /// See [`HistoryJsonError`].
-pub(crate) fn parse_history(json: &[u8]) -> Result<History, HistoryJsonError> {
+pub fn parse_history(json: &[u8]) -> Result<History, HistoryJsonError> {
     if json.len() as u64 > MAX_JSON_BYTES {
         return Err(HistoryJsonError::TooBig);
     }
@@ -123,7 +123,7 @@ pub(crate) fn parse_history(json: &[u8]) -> Result<History, HistoryJsonError> {
 ///
 /// # Errors
 /// [`HistoryJsonError::NoEvents`] and [`HistoryJsonError::FirstEventNotStarted`].
-pub(crate) fn start_of(
+pub fn start_of(
     events: &[HistoryEvent],
 ) -> Result<&WorkflowExecutionStartedEventAttributes, HistoryJsonError> {
     let first = events.first().ok_or(HistoryJsonError::NoEvents)?;

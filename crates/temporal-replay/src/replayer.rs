@@ -6,7 +6,6 @@
 
 use std::{sync::Once, thread, time::Duration};
 
-use serde::Serialize;
 use temporalio_client::WorkflowHistory;
 use temporalio_common::protos::temporal::api::{
     enums::v1::EventType,
@@ -17,8 +16,10 @@ use temporalio_sdk::workflow_replayer::{
 };
 use tokio::sync::oneshot;
 
-use super::history_json;
-use crate::codec_keys;
+use crate::{
+    fault::{Fault, Kind},
+    history_json::start_of,
+};
 
 /// How long one replay may take. A history of 50 events takes some 10 ms.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -31,84 +32,27 @@ const QUIET_THREAD: &str = "replay-search";
 
 /// Says which workflows there are. Called for each replay, because the options cannot be shared
 /// between threads.
-type Registration = fn() -> anyhow::Result<WorkflowReplayerOptions>;
-
-/// What was wrong with a history, in the words of the JSON output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Kind {
-    /// This build's workflow does something else than the history says.
-    Nondeterminism,
-    /// The events do not make a history that can be replayed.
-    InvalidHistory,
-    /// The workflow's code panicked or could not be started, for instance on its input.
-    WorkflowTaskFailure,
-    /// This build has no workflow of that type.
-    UnknownWorkflowType,
-    /// The history could not be read or fetched.
-    Unreadable,
-    /// The replay did not end in time.
-    Timeout,
-    /// The SDK failed in a way that says nothing about the workflow.
-    Internal,
-}
-
-impl Kind {
-    /// Whether the fault lies in what was given to replay, and not in the workflows.
-    pub(crate) fn is_bad_input(self) -> bool {
-        matches!(self, Self::InvalidHistory | Self::Unreadable)
-    }
-}
-
-/// Why a replay did not go well.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
-    /// What sort of fault.
-    pub(crate) kind: Kind,
-    /// The id of the event at which it showed, where that is known.
-    pub(crate) event_id: Option<i64>,
-    /// What the SDK says about it.
-    pub(crate) message: String,
-}
-
-impl Fault {
-    /// A fault at no particular event.
-    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            event_id: None,
-            message: message.into(),
-        }
-    }
-}
+pub type Registration = fn() -> anyhow::Result<WorkflowReplayerOptions>;
 
 /// How a replay that went well went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Replayed {
+pub enum Replayed {
     /// The workflow did again what the history says.
     Same,
     /// No worker has taken the workflow up yet: there is nothing to compare.
     NotBegun,
 }
 
-/// Decrypts a history that is encrypted.
-async fn decrypt(history: &mut History) -> Result<(), Fault> {
-    let opened = async { codec_keys::open(history, codec_keys::cipher()?.as_ref()).await };
-    opened
-        .await
-        .map_err(|error| Fault::new(Kind::Unreadable, format!("{error:#}")))
-}
-
 /// Replays histories with the workflows that a function registers.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Replayer {
+pub struct Replayer {
     register: Registration,
     deadline: Duration,
 }
 
 impl Replayer {
     /// A replayer of the workflows that `register` names.
-    pub(crate) fn new(register: Registration) -> Self {
+    pub fn new(register: Registration) -> Self {
         static HOOK: Once = Once::new();
         HOOK.call_once(silence_search);
         Self {
@@ -124,8 +68,7 @@ impl Replayer {
     ///
     /// # Errors
     /// What was wrong, and where.
-    pub(crate) async fn replay(self, mut history: History) -> Result<Replayed, Fault> {
-        decrypt(&mut history).await?;
+    pub async fn replay(self, history: History) -> Result<Replayed, Fault> {
         self.check(&history.events)?;
         if !has_begun(&history.events) {
             return Ok(Replayed::NotBegun);
@@ -138,13 +81,17 @@ impl Replayer {
             Some(id) => Some(id),
             None => self.search(&fault, &history).await,
         };
+        fault.event_type = fault
+            .event_id
+            .and_then(|id| history.events.iter().find(|event| event.event_id == id))
+            .map(|event| format!("{:?}", event.event_type()));
         Err(fault)
     }
 
     /// Refuses what the SDK would panic on, or not end with.
     fn check(self, events: &[HistoryEvent]) -> Result<(), Fault> {
         let invalid = |why: String| Fault::new(Kind::InvalidHistory, why);
-        let started = history_json::start_of(events).map_err(|error| invalid(error.to_string()))?;
+        let started = start_of(events).map_err(|error| invalid(error.to_string()))?;
         let workflow_type = started.workflow_type.as_ref().map_or("", |t| &t.name);
         if workflow_type.is_empty() {
             return Err(invalid("its first event names no workflow type".into()));
@@ -375,7 +322,7 @@ fn unicode_escape(chars: &mut std::str::Chars<'_>) -> Option<char> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::replay::history_json::parse_history;
+    use crate::history_json::parse_history;
 
     fn no_workflows() -> anyhow::Result<WorkflowReplayerOptions> {
         Ok(WorkflowReplayerOptions::new().build())
