@@ -35,6 +35,10 @@ pub use failures::EncodedFailures;
 pub use keys::{InvalidKeyId, InvalidKeys, KeyFault, KeyId, Keys};
 pub use reading::{key_ids, open_what_can_be_opened};
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// The options of a client that encrypts payloads and failures; a worker that
 /// is made of it does so, too.
 #[must_use]
