@@ -40,7 +40,7 @@ pub(crate) async fn watch(reporter: HealthReporter, app: AppState, shutdown: Can
             sleep(INTERVAL).await;
         }
     };
-    shutdown.run_until_cancelled(looking).await;
+    shutdown.run_until_cancelled(Box::pin(looking)).await;
     tell(&reporter, ServingStatus::NotServing).await;
 }
 
