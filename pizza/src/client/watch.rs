@@ -29,7 +29,7 @@ const DRAW_EVERY: Duration = Duration::from_millis(100);
 
 /// What is told of the order with this number.
 enum Told {
-    Change(usize, OrderChange),
+    Change(usize, Box<OrderChange>),
     /// The gateway does not answer.
     Lost,
 }
@@ -92,7 +92,7 @@ async fn follow(
                     after = change.version;
                     is_over = change.is_final();
                     // Whoever listens does so to the end.
-                    let _ = tell.send(Told::Change(number, change));
+                    let _ = tell.send(Told::Change(number, Box::new(change)));
                     if is_over {
                         break;
                     }
