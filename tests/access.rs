@@ -1,5 +1,9 @@
 //! Who may order, who may see which order, and who is let in at all.
 
+use pizza_api::proto;
+use pizza_api::proto::order_service_client::OrderServiceClient;
+use pizza_api::proto::{GetOrderRequest, PlaceOrderRequest};
+use pizza_app::keys::KeyHash;
 use serde_json::{Value, json};
 
 use crate::harness::gateway::{Gateway, id_of};
@@ -7,10 +11,6 @@ use crate::harness::grpc::{Grpc, code_of};
 use crate::harness::process::Process;
 use crate::harness::world::OPERATOR_KEY;
 use crate::harness::{SOON, Setup, World, folder};
-use pizza_api::proto;
-use pizza_api::proto::order_service_client::OrderServiceClient;
-use pizza_api::proto::{GetOrderRequest, PlaceOrderRequest};
-use pizza_app::keys::KeyHash;
 use tonic::Status;
 
 const ANN: &str = "pizza_cu_ann-of-the-journeys";

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use pizza_domain::{CancelReason, OrderId, OrderStatus};
+use pizza_store::{Store, StoreError};
 use pizza_workflows::names::{failure_type, fulfilment_workflow_id, loyalty_workflow_id};
 use pizza_workflows::steps::{FulfilmentJoin, FulfilmentState, WhileRunning, branches};
 use pizza_workflows::{FulfilmentWorkflow, LoyaltyOutcome, LoyaltyWorkflow, SettledChange};
@@ -29,7 +30,6 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::time::{interval, sleep};
 
 use crate::temporal_calls::{describe_options, rpc_options};
-use pizza_store::{Store, StoreError};
 
 /// How often a branch that runs is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);

@@ -8,12 +8,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use pizza_store::Store;
 use pizza_workflows::steps::{Notification, customers};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::fault::{Answer, PartyError};
-use pizza_store::Store;
 
 /// Tells customers. They hear once for each idempotency key.
 #[async_trait]

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pizza_domain::{KitchenReport, OrderId, OrderStatus};
+use pizza_store::Store;
 use pizza_workflows::steps::{Prepared, RecordedReport, Ticket, kitchen};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::fault::{Answer, PartyError, simulation_in};
-use pizza_store::Store;
 
 /// A kitchen. It takes tickets and reports on them from outside, through the
 /// gateway.

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pizza_domain::{PointsState, Step};
+use pizza_store::{Award, Reclaim, Store};
 use pizza_workflows::steps::{Points, PointsAdjustment, loyalty};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::fault::{Answer, PartyError, simulated_failure, simulation_in};
-use pizza_store::{Award, Reclaim, Store};
 
 /// A loyalty programme. It acts once for each idempotency key.
 #[async_trait]

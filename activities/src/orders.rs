@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use failure_queue::TaskChange;
 use pizza_domain::{Order, OrderId, Step};
+use pizza_store::Store;
 use pizza_workflows::steps::{Cancellation, EarlierRun, RecordedAmendment, StatusChange, orders};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::fault::{Answer, simulated_failure, simulation_in};
-use pizza_store::Store;
 
 /// Carries out the steps on the order's own record.
 pub struct OrderActivities {

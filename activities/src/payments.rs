@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pizza_domain::{MoneyState, OrderStatus, Step};
+use pizza_store::{Change, Refund, Store};
 use pizza_workflows::steps::{Payment, PaymentAdjustment, payments};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::fault::{Answer, PartyError, simulated_failure, simulation_in};
-use pizza_store::{Change, Refund, Store};
 
 /// A payment provider. It acts once for each idempotency key.
 #[async_trait]

@@ -6,11 +6,11 @@
 
 use async_trait::async_trait;
 use pizza_domain::{OrderId, Step};
+use pizza_store::Store;
 use pizza_workflows::steps::Ticket;
 
 use crate::fault::{PartyError, simulated_failure};
 use crate::kitchen::{Kitchen, was_cancelled};
-use pizza_store::Store;
 
 /// A kitchen whose tickets are kept in the store.
 #[derive(Clone)]

@@ -8,10 +8,10 @@ use axum::extract::Request;
 use futures::StreamExt;
 use http::{HeaderMap, header};
 use hyper::body::Body as _;
+use pizza_contract::ErrorCode;
 
 use crate::problem::Problem;
 use crate::routes;
-use pizza_contract::ErrorCode;
 
 /// How much of a body that is too large is read and thrown away, in bytes.
 /// Many clients look for an answer only after they have sent everything.

@@ -4,9 +4,9 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use http::Request;
+use pizza_app::keys::{Principal, Role};
 
 use crate::proxies::Peer;
-use pizza_app::keys::{Principal, Role};
 
 /// One client. Requests with a known key, and those of a session that was
 /// opened with one, are the key holder's, wherever they come from; all others

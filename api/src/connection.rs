@@ -23,6 +23,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use metrics::counter;
+use pizza_contract::ErrorCode;
 use pizza_store::meters;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -37,7 +38,6 @@ use crate::places::{MOMENT, Place};
 use crate::problem::Problem;
 use crate::proxies::Peer;
 use crate::tls::Tls;
-use pizza_contract::ErrorCode;
 
 /// How much of an answer an HTTP/2 client must take before it counts as
 /// having taken something, in bytes: the size of its frames.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
+use pizza_contract::ErrorCode;
 use tokio::time::timeout;
 
 use crate::Limits;
@@ -14,7 +15,6 @@ use crate::client::Client;
 use crate::connection::ExchangePlace;
 use crate::places::{Places, SharedPlaces};
 use crate::problem::Problem;
-use pizza_contract::ErrorCode;
 
 /// What exchanges take up: a place each, and another while its request is
 /// under way. Kitchens and operators have some that nobody else can take.

@@ -10,12 +10,12 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use pizza_app::access::{KitchenAccess, Operator, Viewer};
+use pizza_contract::ErrorCode;
+use pizza_domain::OrderId;
 
 use crate::gateway::AppState;
 use crate::problem::Problem;
 use crate::request::ReachedAt;
-use pizza_contract::ErrorCode;
-use pizza_domain::OrderId;
 
 /// Has requests show the key that these kinds of access ask for.
 macro_rules! extracted {

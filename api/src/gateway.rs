@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
+use pizza_app::access::Viewer;
+use pizza_app::keys::{Keyring, Role};
+use pizza_app::{Changes, Feed, PlaceOrder, Placed, TemporalGateway, UseCases};
 use pizza_domain::OrderId;
 use pizza_store::Store;
 use url::{Host, Url};
@@ -20,10 +23,6 @@ use crate::rate_limits::{RateLimiter, RateLimits};
 use crate::refusals::Refusals;
 use crate::streams::{Place, Streams};
 use crate::tls::Tls;
-use pizza_app::Feed;
-use pizza_app::access::Viewer;
-use pizza_app::keys::{Keyring, Role};
-use pizza_app::{Changes, PlaceOrder, Placed, TemporalGateway, UseCases};
 
 /// Everything that [`crate::run`] serves.
 #[derive(Clone, Debug)]

@@ -3,10 +3,10 @@
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::request::Parts;
-
-use crate::problem::Problem;
 use pizza_app::{IDEMPOTENCY_KEY, IdempotencyKey};
 use pizza_contract::ErrorCode;
+
+use crate::problem::Problem;
 
 /// The client's own key for the request, if it gave one.
 pub(crate) struct Key(pub(crate) Option<IdempotencyKey>);

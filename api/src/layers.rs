@@ -13,6 +13,8 @@ use axum_extra::extract::cookie::CookieJar;
 use futures::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Version, header};
 use metrics::{counter, histogram};
+use pizza_app::keys::Principal;
+use pizza_contract::ErrorCode;
 use pizza_store::meters::{self, Present};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
@@ -25,8 +27,6 @@ use crate::problem::Problem;
 use crate::refusals::Refusal;
 use crate::request::{ArrivedAt, REQUEST_ID, RequestId};
 use crate::{grpc, http as web, origin, pages, routes, trace};
-use pizza_app::keys::Principal;
-use pizza_contract::ErrorCode;
 
 /// Puts the layers around both doors' routes.
 pub(crate) fn around(routes: Router, app: &AppState) -> Router {

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use axum::extract::Request;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
+use pizza_contract::ErrorCode;
 use url::{Host, Origin, Url};
 
 use crate::gateway::App;
@@ -18,7 +19,6 @@ use crate::problem::Problem;
 use crate::proxies::Peer;
 use crate::request::ReachedAt;
 use crate::routes::is_http_probe;
-use pizza_contract::ErrorCode;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

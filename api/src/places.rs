@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metrics::counter;
+use pizza_contract::ErrorCode;
 use pizza_store::meters;
 
 use crate::client::Client;
 use crate::problem::Problem;
-use pizza_contract::ErrorCode;
 
 /// How long a client is told to wait that has as much as it may.
 pub(crate) const MOMENT: Duration = Duration::from_secs(1);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use http::{HeaderName, HeaderValue};
+use pizza_contract::ErrorCode;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use pizza_app::WatchPlace;
@@ -18,7 +19,6 @@ use crate::Limits;
 use crate::client::Client;
 use crate::places::{self, Full, Places, count_refusal};
 use crate::problem::Problem;
-use pizza_contract::ErrorCode;
 
 /// How many streams of changes read at once, for customers and for staff. Of
 /// the store's eight connections, most are for requests.

@@ -4,10 +4,10 @@ use pizza_domain::{
     CancelReason, MoneyState, Order, OrderId, OrderRequest, OrderStatus, PointsState, Prices,
     Recovery, Size, StageDeadlines, Step,
 };
+use pizza_store::{Account, FailedTaskRow, LedgerRow, OrderRecord, RecordRow, StandingRow};
 use uuid::Uuid;
 
 use super::verdict::{Outside, order_as_it_was, recovery_of, was_left_undone};
-use pizza_store::{Account, FailedTaskRow, LedgerRow, OrderRecord, RecordRow, StandingRow};
 
 fn order() -> Order {
     let id = OrderId::from_uuid(Uuid::new_v4());

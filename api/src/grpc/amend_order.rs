@@ -1,11 +1,12 @@
 //! `OrderService/AmendOrder`.
 
+use pizza_app::access::Viewer;
+use pizza_app::{AmendOrder, UseCaseError};
+
 use super::convert::key;
 use super::place_order::size;
 use super::proto::{AmendOrderRequest, AmendOrderResponse};
 use crate::gateway::App;
-use pizza_app::access::Viewer;
-use pizza_app::{AmendOrder, UseCaseError};
 
 pub(super) async fn serve(
     app: &App,

@@ -1,12 +1,12 @@
 //! `OrderService/CancelOrder`.
 
+use pizza_app::UseCaseError;
+use pizza_app::access::Viewer;
 use pizza_domain::OrderStatus;
 
 use super::get_order::status;
 use super::proto::{CancelOrderRequest, CancelOrderResponse};
 use crate::gateway::App;
-use pizza_app::UseCaseError;
-use pizza_app::access::Viewer;
 
 pub(super) async fn serve(
     app: &App,

@@ -11,12 +11,12 @@ use futures::stream;
 use http::HeaderMap;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body as _, Frame};
+use pizza_contract::ErrorCode;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::status;
 use crate::problem::Problem;
 use crate::request::ArrivedAt;
-use pizza_contract::ErrorCode;
 
 /// The name of the header.
 const TIMEOUT: &str = "grpc-timeout";

@@ -1,13 +1,13 @@
 //! `OrderService/GetOrder`.
 
+use pizza_app::access::Viewer;
+use pizza_app::{OrderState, UseCaseError};
 use pizza_domain::{CancelReason, MoneyState, OrderStatus, PointsState, Size};
 use pizza_store::{FailedTaskState, OrderRecord, OwedTask};
 
 use super::convert::timestamp;
 use super::proto::{self, GetOrderRequest, GetOrderResponse};
 use crate::gateway::App;
-use pizza_app::access::Viewer;
-use pizza_app::{OrderState, UseCaseError};
 
 pub(super) async fn serve(
     app: &App,

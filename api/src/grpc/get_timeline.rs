@@ -1,11 +1,12 @@
 //! `OrderService/GetTimeline`.
 
-use super::convert::timestamp;
-use super::proto::{self, GetTimelineRequest, GetTimelineResponse};
-use crate::gateway::App;
 use pizza_app::UseCaseError;
 use pizza_app::access::Viewer;
 use pizza_app::timeline::{Detail, Entry, Kind, Outcome, Source, SourceState, Timeline};
+
+use super::convert::timestamp;
+use super::proto::{self, GetTimelineRequest, GetTimelineResponse};
+use crate::gateway::App;
 
 pub(super) async fn serve(
     app: &App,

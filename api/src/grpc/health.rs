@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pizza_app::Missing;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
@@ -11,7 +12,6 @@ use tonic_health::server::HealthReporter;
 use super::Door;
 use super::{KitchenServiceServer, MenuServiceServer, OrderServiceServer};
 use crate::gateway::AppState;
-use pizza_app::Missing;
 
 /// How often it is looked. Whoever asks for health is answered from the last
 /// look, so that asking costs nothing.

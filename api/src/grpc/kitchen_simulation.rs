@@ -1,12 +1,12 @@
 //! `KitchenService/GetKitchenSimulation` and `SetKitchenSimulation`.
 
+use pizza_app::{SetKitchenSimulation, UseCaseError, Violation};
 use pizza_domain::{InvalidField, KitchenSimulation};
 
 use super::proto::{
     self, GetKitchenSimulationResponse, SetKitchenSimulationRequest, SetKitchenSimulationResponse,
 };
 use crate::gateway::App;
-use pizza_app::{SetKitchenSimulation, UseCaseError, Violation};
 
 pub(super) async fn get(app: &App) -> Result<GetKitchenSimulationResponse, UseCaseError> {
     let simulation = app.use_cases().kitchen_simulation().await?;

@@ -1,14 +1,14 @@
 //! `OrderService/ListOrders`.
 
 use jiff::Timestamp;
+use pizza_app::access::Viewer;
+use pizza_app::{ListOrders, UseCaseError, Violation};
 use pizza_domain::{InvalidField, OrderStatus};
 
 use super::get_order;
 use super::proto::{self, ListOrdersRequest, ListOrdersResponse};
 use crate::gateway::App;
 use crate::times::protobuf_instant;
-use pizza_app::access::Viewer;
-use pizza_app::{ListOrders, UseCaseError, Violation};
 
 pub(super) async fn serve(
     app: &App,

@@ -1,11 +1,12 @@
 //! `KitchenService/ListTickets`.
 
+use pizza_app::{ListTickets, Ticket, TicketStage, UseCaseError};
+
 use super::convert::timestamp;
 use super::get_order::size;
 use super::proto::{self, KitchenEvent, ListTicketsRequest, ListTicketsResponse, TicketSimulation};
 use super::report_kitchen_event::in_protocol;
 use crate::gateway::App;
-use pizza_app::{ListTickets, Ticket, TicketStage, UseCaseError};
 
 pub(super) async fn serve(
     app: &App,

@@ -1,5 +1,8 @@
 //! `OrderService/PlaceOrder`.
 
+use pizza_app::access::Viewer;
+use pizza_app::{IdempotencyKey, PlaceOrder, PlacedOrder, ScenarioChoice, UseCaseError, Violation};
+use pizza_contract::ORDER_PLACED;
 use pizza_domain::{InvalidField, Size};
 
 use super::proto::place_order_request::ErrorOnStep;
@@ -8,9 +11,6 @@ use crate::client::Client;
 use crate::gateway::App;
 use crate::problem::Problem;
 use crate::request::ReachedAt;
-use pizza_app::access::Viewer;
-use pizza_app::{IdempotencyKey, PlaceOrder, PlacedOrder, ScenarioChoice, UseCaseError, Violation};
-use pizza_contract::ORDER_PLACED;
 
 pub(super) async fn serve(
     app: &App,

@@ -1,11 +1,11 @@
 //! `KitchenService/ReportKitchenEvent`.
 
+use pizza_app::{ReportKitchenEvent, UseCaseError, Violation};
 use pizza_domain::{InvalidField, KitchenReport, Rejection, ReportId, TicketReport};
 
 use super::get_order::status;
 use super::proto::{KitchenEvent, ReportKitchenEventRequest, ReportKitchenEventResponse};
 use crate::gateway::App;
-use pizza_app::{ReportKitchenEvent, UseCaseError, Violation};
 
 pub(super) async fn serve(
     app: &App,

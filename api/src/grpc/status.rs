@@ -3,11 +3,11 @@
 
 use axum::response::Response;
 use http::StatusCode;
+use pizza_contract::ErrorCode;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
 use crate::problem::Problem;
-use pizza_contract::ErrorCode;
 
 /// Where the stable code of an error is found.
 const CODE: &str = "pizza-error-code";

@@ -2,6 +2,8 @@
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use pizza_app::access::Viewer;
+use pizza_app::{UseCaseError, Violation};
 use pizza_domain::InvalidField;
 use pizza_store::OrderChange;
 use tonic::Status;
@@ -13,8 +15,6 @@ use crate::connection::Closing;
 use crate::gateway::App;
 use crate::problem::Problem;
 use crate::streams::Place;
-use pizza_app::access::Viewer;
-use pizza_app::{UseCaseError, Violation};
 
 /// The changes, as they come.
 pub(super) type Stream = BoxStream<'static, Result<WatchOrderResponse, Status>>;

@@ -2,6 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
+use pizza_app::AmendOrder;
+use pizza_app::access::Viewer;
+use pizza_contract as contract;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -12,9 +15,6 @@ use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
 use crate::idempotency_key::Key;
 use crate::problem::Problem;
-use pizza_app::AmendOrder;
-use pizza_app::access::Viewer;
-use pizza_contract as contract;
 
 /// What is wanted instead; what is left out stays as it is.
 #[derive(Deserialize, ToSchema)]

@@ -6,6 +6,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use failure_queue::{BulkAction, BulkProblem, BulkProgress};
 use http::{StatusCode, header};
+use pizza_app::access::Operator;
+use pizza_app::{BulkPreview, IdempotencyKey, StartBulk, UseCaseError, Violation};
+use pizza_contract::rfc_3339;
 use pizza_domain::InvalidField;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,9 +19,6 @@ use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::idempotency_key::Key;
 use crate::problem::Problem;
-use pizza_app::access::Operator;
-use pizza_app::{BulkPreview, IdempotencyKey, StartBulk, UseCaseError, Violation};
-use pizza_contract::rfc_3339;
 
 /// What to do with which tasks: `all`, or at least one of the fields that say
 /// which.

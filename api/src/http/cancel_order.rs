@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use pizza_app::access::Viewer;
+use pizza_contract as contract;
 use pizza_domain::OrderStatus;
 
 use super::problem::ProblemBody;
 use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_app::access::Viewer;
-use pizza_contract as contract;
 
 /// Cancel an order that is not on its way.
 ///

@@ -3,6 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use failure_queue::TaskState;
+use pizza_app::DiscardFailure;
+use pizza_app::access::Operator;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,8 +15,6 @@ use super::show_failure::FailureStateBody;
 use crate::gateway::AppState;
 use crate::idempotency_key::Key;
 use crate::problem::Problem;
-use pizza_app::DiscardFailure;
-use pizza_app::access::Operator;
 
 /// Why a task is let go.
 #[derive(Deserialize, ToSchema)]

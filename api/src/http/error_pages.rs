@@ -6,11 +6,11 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::cookie::CookieJar;
 use http::{HeaderMap, header};
+use pizza_contract::ErrorCode;
 
 use crate::gateway::{App, AppState};
 use crate::pages;
 use crate::problem::Problem;
-use pizza_contract::ErrorCode;
 
 const INDEX: &str = include_str!("../../../docs/errors/README.md");
 

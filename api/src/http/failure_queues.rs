@@ -2,6 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
+use pizza_app::FailureQueue;
+use pizza_app::access::Operator;
+use pizza_contract::rfc_3339;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -9,9 +12,6 @@ use super::failures::AutoRedriveBody;
 use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_app::FailureQueue;
-use pizza_app::access::Operator;
-use pizza_contract::rfc_3339;
 
 /// The failure queues.
 #[derive(Serialize, ToSchema)]

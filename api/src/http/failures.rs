@@ -9,6 +9,8 @@ use axum::extract::{FromRequestParts, Path};
 use failure_queue::client::ListedTask;
 use failure_queue::{AutoRedrive, StepFailure};
 use http::request::Parts;
+use pizza_app::{FailureFilter, FailureId, order_and_customer};
+use pizza_contract::{ErrorCode, rfc_3339};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -16,10 +18,6 @@ use utoipa::ToSchema;
 use super::json::{Fields, truncated};
 use crate::numbers::integer_in;
 use crate::problem::Problem;
-use pizza_app::order_and_customer;
-use pizza_app::{FailureFilter, FailureId};
-use pizza_contract::ErrorCode;
-use pizza_contract::rfc_3339;
 
 /// The id of a parked task in the address.
 pub(super) struct FailureIdInPath(pub(super) FailureId);

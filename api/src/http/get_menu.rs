@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
+use pizza_app::{Offer, OfferedFlavour};
 use pizza_domain::Prices;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::gateway::AppState;
-use pizza_app::{Offer, OfferedFlavour};
 
 /// What all amounts of the menu are in.
 const UNIT: &str = "minor";

@@ -5,6 +5,8 @@ use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use http::header;
 use http::request::Parts;
+use pizza_app::access::Viewer;
+use pizza_contract as contract;
 
 use super::orders::order;
 use super::problem::ProblemBody;
@@ -12,8 +14,6 @@ use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
 use crate::pages::{self, Visitor};
 use crate::problem::Problem;
-use pizza_app::access::Viewer;
-use pizza_contract as contract;
 
 /// See how an order is going.
 ///

@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use pizza_app::access::Viewer;
+use pizza_app::timeline::Timeline;
 
 use super::problem::ProblemBody;
 use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_app::access::Viewer;
-use pizza_app::timeline::Timeline;
 
 /// See what happened to an order.
 ///

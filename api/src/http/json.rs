@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use http::{HeaderMap, header};
+use pizza_contract::ErrorCode;
 use serde_json::{Map, Value};
 
 use crate::gateway::AppState;
 use crate::numbers::integer;
 use crate::problem::Problem;
 use crate::unique_json::UniqueFields;
-use pizza_contract::ErrorCode;
 
 /// How much of an unknown field's name is repeated, in characters.
 const NAME_LENGTH: usize = 64;

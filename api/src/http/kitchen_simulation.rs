@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use pizza_app::SetKitchenSimulation;
+use pizza_app::access::KitchenAccess;
 use pizza_domain::KitchenSimulation;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,8 +12,6 @@ use super::json::Fields;
 use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_app::SetKitchenSimulation;
-use pizza_app::access::KitchenAccess;
 
 /// How simulated kitchens are to behave. What is missing is `false` or 0.
 #[derive(Deserialize, ToSchema)]

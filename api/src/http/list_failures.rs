@@ -3,6 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use failure_queue::client::StateFilter;
+use pizza_app::access::Operator;
+use pizza_app::{FailureFilter, Failures, ListFailures, UseCaseError, Violation};
 use pizza_domain::InvalidField;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -11,8 +13,6 @@ use super::failures::{ListedFailureBody, StrictQuery, integer_in_query};
 use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_app::access::Operator;
-use pizza_app::{FailureFilter, Failures, ListFailures, UseCaseError, Violation};
 
 /// Which parked tasks to list.
 #[derive(Deserialize, IntoParams)]

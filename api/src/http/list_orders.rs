@@ -3,6 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
+use pizza_app::access::Viewer;
+use pizza_app::{ListOrders, UseCaseError, Violation};
+use pizza_contract as contract;
 use pizza_domain::OrderStatus;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -13,9 +16,6 @@ use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
 use crate::times::instant;
-use pizza_app::access::Viewer;
-use pizza_app::{ListOrders, UseCaseError, Violation};
-use pizza_contract as contract;
 
 /// Which orders to list.
 #[derive(Deserialize, IntoParams)]

@@ -2,6 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
+use pizza_app::access::KitchenAccess;
+use pizza_app::{ListTickets, Ticket, Tickets};
+use pizza_contract::rfc_3339;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -10,9 +13,6 @@ use super::problem::ProblemBody;
 use super::report_kitchen_event::KitchenEventBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_app::access::KitchenAccess;
-use pizza_app::{ListTickets, Ticket, Tickets};
-use pizza_contract::rfc_3339;
 
 /// Which page of the open tickets.
 #[derive(Deserialize, IntoParams)]

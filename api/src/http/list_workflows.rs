@@ -2,6 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
+use pizza_app::OrderWorkflowState;
+use pizza_app::access::Viewer;
+use pizza_contract::rfc_3339;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -9,9 +12,6 @@ use super::problem::ProblemBody;
 use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_app::OrderWorkflowState;
-use pizza_app::access::Viewer;
-use pizza_contract::rfc_3339;
 
 /// The workflows of an order.
 #[derive(Serialize, ToSchema)]

@@ -28,10 +28,10 @@ mod show_failure;
 mod watch_order;
 
 use axum::Router;
+use pizza_contract::ErrorCode;
 
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_contract::ErrorCode;
 
 pub use openapi::openapi_json;
 

@@ -6,6 +6,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::{StatusCode, header};
+use pizza_app::access::Viewer;
+use pizza_app::{IdempotencyKey, PlaceOrder, PlacedOrder, ScenarioChoice};
+use pizza_contract as contract;
 use pizza_domain::ErrorOnStep;
 use serde::Deserialize;
 use utoipa::openapi::RefOr;
@@ -19,9 +22,6 @@ use crate::extract::Authority;
 use crate::gateway::AppState;
 use crate::idempotency_key::Key;
 use crate::problem::Problem;
-use pizza_app::access::Viewer;
-use pizza_app::{IdempotencyKey, PlaceOrder, PlacedOrder, ScenarioChoice};
-use pizza_contract as contract;
 
 /// What a customer asks for. Every field may be left out, and so may the
 /// whole body; none may be `null`, and there are no others.

@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use pizza_contract::ErrorCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_contract::ErrorCode;
 
 /// The gateway's word on itself.
 #[derive(Serialize, ToSchema)]

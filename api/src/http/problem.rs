@@ -3,12 +3,12 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use pizza_contract::ErrorCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
 use crate::request::RequestId;
-use pizza_contract::ErrorCode;
 
 /// An error.
 #[derive(Debug, Serialize, ToSchema)]

@@ -3,6 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use failure_queue::{PolicyChange, QueuePolicy};
+use pizza_app::AutoRedriveInSeconds;
+use pizza_app::access::Operator;
+use pizza_contract::rfc_3339;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,9 +14,6 @@ use super::json::Fields;
 use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_app::AutoRedriveInSeconds;
-use pizza_app::access::Operator;
-use pizza_contract::rfc_3339;
 
 /// A queue's new policy.
 #[derive(Deserialize, ToSchema)]

@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 use failure_queue::client::Redriven;
 use failure_queue::{RedriveAnswer, TaskState};
 use http::StatusCode;
+use pizza_app::RedriveFailure;
+use pizza_app::access::Operator;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -17,8 +19,6 @@ use super::show_failure::{FailureStateBody, RedriveOutcomeBody};
 use crate::gateway::AppState;
 use crate::idempotency_key::Key;
 use crate::problem::Problem;
-use pizza_app::RedriveFailure;
-use pizza_app::access::Operator;
 
 /// How to run the step again. Every field may be left out, and so may the
 /// whole body.

@@ -2,6 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
+use pizza_app::access::KitchenAccess;
+use pizza_app::{ReportKitchenEvent, UseCaseError, Violation};
+use pizza_contract::ErrorCode;
 use pizza_domain::{InvalidField, Rejection, ReportId, TicketReport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,9 +14,6 @@ use super::problem::ProblemBody;
 use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_app::access::KitchenAccess;
-use pizza_app::{ReportKitchenEvent, UseCaseError, Violation};
-use pizza_contract::ErrorCode;
 
 /// The kitchen's word on a ticket.
 #[derive(Deserialize, ToSchema)]

@@ -8,6 +8,9 @@ use failure_queue::{
     Attempt, AttemptOutcome, AuditAction, AuditEntry, AuditOutcome, FollowUp, StepPolicy,
     StoredPayload, TaskView,
 };
+use pizza_app::access::Operator;
+use pizza_app::order_and_customer;
+use pizza_contract::rfc_3339;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -16,9 +19,6 @@ use super::failures::{AutoRedriveBody, FailureIdInPath, StepErrorBody};
 use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_app::access::Operator;
-use pizza_app::order_and_customer;
-use pizza_contract::rfc_3339;
 
 /// A parked task with all that is known of it.
 #[derive(Serialize, ToSchema)]

@@ -9,6 +9,9 @@ use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
+use pizza_app::access::Viewer;
+use pizza_contract as contract;
+use pizza_contract::ErrorCode;
 use pizza_store::OrderChange;
 
 use super::orders;
@@ -19,9 +22,6 @@ use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
 use crate::problem::Problem;
 use crate::streams::NO_BUFFERING;
-use pizza_app::access::Viewer;
-use pizza_contract as contract;
-use pizza_contract::ErrorCode;
 
 /// Where a client says which event it saw last.
 const LAST_EVENT_ID: &str = "Last-Event-ID";

@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderValue, header};
+use pizza_contract::ErrorCode;
 use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
-use pizza_contract::ErrorCode;
 
 /// The style of every page.
 pub(super) const STYLE: &str = include_str!("style.css");

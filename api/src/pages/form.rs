@@ -7,16 +7,14 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::header;
 use maud::{Markup, html};
+use pizza_app::access::{KitchenAccess, Operator, Viewer};
+use pizza_app::{IdempotencyKey, UseCaseError};
+use pizza_contract::ErrorCode;
 use uuid::Uuid;
 
 use super::session::Visitor;
 use crate::gateway::{App, AppState};
 use crate::problem::Problem;
-use pizza_app::access::KitchenAccess;
-use pizza_app::access::Operator;
-use pizza_app::access::Viewer;
-use pizza_app::{IdempotencyKey, UseCaseError};
-use pizza_contract::ErrorCode;
 
 /// The field that says that the form stood in a page of this session.
 pub(super) const TOKEN: &str = "formToken";

@@ -7,6 +7,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures::FutureExt;
 use maud::{Markup, html};
+use pizza_app::access::KitchenAccess;
+use pizza_app::{ListTickets, ReportKitchenEvent, Ticket, TicketStage, Tickets, UseCaseError};
+use pizza_contract::ErrorCode;
 use pizza_domain::{KitchenReport, KitchenSimulation, OrderId, Rejection, TicketReport};
 use pizza_store::now_ms;
 
@@ -23,9 +26,6 @@ use crate::connection::Closing;
 use crate::extract::OrderIdInPath;
 use crate::gateway::{App, AppState};
 use crate::problem::Problem;
-use pizza_app::access::KitchenAccess;
-use pizza_app::{ListTickets, ReportKitchenEvent, Ticket, TicketStage, Tickets, UseCaseError};
-use pizza_contract::ErrorCode;
 
 /// How often an open board looks for what changed: as often as a kitchen can
 /// use, and as much less than its deadlines.

@@ -3,13 +3,13 @@
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use pizza_app::keys::Role;
 use pizza_store::now_ms;
 
 use super::assets::{SCRIPT_NAME, STYLE};
 use super::form::TOKEN;
 use super::session::Visitor;
 use crate::gateway::App;
-use pizza_app::keys::Role;
 
 /// The icon in the browser's tab: within the page, since a file of its own
 /// would be another request.

@@ -7,6 +7,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures::stream;
 use maud::{Markup, html};
+use pizza_app::access::Viewer;
+use pizza_app::keys::Role;
+use pizza_app::timeline::{Entry, Outcome, SourceState};
+use pizza_app::{AmendOrder, OrderNow, UseCaseError, Watcher};
+use pizza_contract::ErrorCode;
 use pizza_domain::{MoneyState, OrderId, OrderStatus, PointsState, Quantity, Size};
 use pizza_store::{FailedTaskState, OrderRecord, OwedTask, now_ms};
 use tokio::time::sleep;
@@ -25,12 +30,6 @@ use crate::gateway::{App, AppState};
 use crate::numbers::integer_in;
 use crate::problem::Problem;
 use crate::streams::Place;
-use pizza_app::Watcher;
-use pizza_app::access::Viewer;
-use pizza_app::keys::Role;
-use pizza_app::timeline::{Entry, Outcome, SourceState};
-use pizza_app::{AmendOrder, OrderNow, UseCaseError};
-use pizza_contract::ErrorCode;
 
 /// How often an order is looked at while a step is under way: its tries, and
 /// what it waits for, no change of the order tells of.

@@ -4,12 +4,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::cookie::CookieJar;
 use http::{HeaderMap, Method, header};
 use maud::{Markup, html};
+use pizza_contract::ErrorCode;
 
 use super::layout::{Page, Section};
 use super::session::Visitor;
 use crate::gateway::App;
 use crate::problem::Problem;
-use pizza_contract::ErrorCode;
 
 /// The page for a problem, in the answer that carries it. Whoever lacks a key
 /// is shown where to sign in, and comes back from there to `address`.

@@ -18,6 +18,10 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::request::Parts;
+use pizza_app::UseCaseError;
+use pizza_app::access::{KitchenAccess, Operator, Viewer};
+use pizza_app::keys::{KeyHash, Keyring, Principal, Role};
+use pizza_contract::ErrorCode;
 use pizza_store::{Session as KeptSession, now_ms};
 use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
@@ -26,12 +30,6 @@ use subtle::ConstantTimeEq;
 use super::layout::{Site, role_name};
 use crate::gateway::{App, AppState};
 use crate::problem::Problem;
-use pizza_app::UseCaseError;
-use pizza_app::access::KitchenAccess;
-use pizza_app::access::Operator;
-use pizza_app::access::Viewer;
-use pizza_app::keys::{KeyHash, Keyring, Principal, Role};
-use pizza_contract::ErrorCode;
 
 /// What the cookie is called. Over TLS its name also keeps other hosts of the
 /// same site from setting it.

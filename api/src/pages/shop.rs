@@ -9,6 +9,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use futures::stream::{self, SelectAll};
 use futures::{Stream, StreamExt};
 use maud::{Markup, html};
+use pizza_app::access::Viewer;
+use pizza_app::{IdempotencyKey, OrderNow, PlaceOrder, ScenarioChoice};
+use pizza_contract::ErrorCode;
 use pizza_domain::{CustomerId, ErrorOnStep, OrderId, Pace, Quantity, Size};
 use pizza_store::now_ms;
 use uuid::Uuid;
@@ -25,9 +28,6 @@ use crate::client::Client;
 use crate::connection::Closing;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_app::access::Viewer;
-use pizza_app::{IdempotencyKey, OrderNow, PlaceOrder, ScenarioChoice};
-use pizza_contract::ErrorCode;
 
 /// How long each status stays, in seconds, so that people can look on.
 const PACES: [(&str, &str); 4] = [

@@ -9,6 +9,8 @@ use axum_extra::extract::CookieJar;
 use http::request::Parts;
 use http::{StatusCode, Uri};
 use maud::{Markup, html};
+use pizza_app::keys::{KeyHash, Principal, Role};
+use pizza_contract::ErrorCode;
 
 use super::form::Submitted;
 use super::layout::{Page, Section, Site, role_name};
@@ -16,8 +18,6 @@ use super::session::{self, Visitor};
 use crate::gateway::{App, AppState};
 use crate::origin::is_from_this_machine;
 use crate::problem::Problem;
-use pizza_app::keys::{KeyHash, Principal, Role};
-use pizza_contract::ErrorCode;
 
 pub(super) async fn page(
     State(app): State<AppState>,

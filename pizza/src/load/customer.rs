@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pizza_contract::{Order, OrderChange};
 use pizza_domain::OrderId;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -16,7 +17,6 @@ use super::mix::Scenario;
 use super::plan::Planned;
 use super::shop::{Reply, Shop};
 use super::tally::{Outcome, Stage, Tally, Told};
-use pizza_contract::{Order, OrderChange};
 
 use crate::client::gateway::with_code;
 

@@ -1,9 +1,10 @@
 //! How an order should end.
 
+use pizza_contract::Order;
+
 use super::mix::Scenario;
 use super::plan::Planned;
 use super::tally::WrongEnd;
-use pizza_contract::Order;
 
 use crate::client::gateway::with_code;
 use crate::client::scenarios::expected;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use pizza_contract::Order;
 use pizza_domain::OrderId;
 use reqwest::StatusCode;
 use serde::de::IgnoredAny;
@@ -11,7 +12,6 @@ use tokio::time::sleep;
 
 use super::plan::Planned;
 use super::tally::{Tally, Told};
-use pizza_contract::Order;
 
 use crate::client::gateway::{CallError, Changes, Gateway, Problem};
 

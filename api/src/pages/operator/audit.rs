@@ -3,6 +3,7 @@
 use axum::extract::{Query, State};
 use axum::response::Response;
 use maud::{Markup, html};
+use pizza_app::ResolvedFailures;
 use pizza_store::{ResolvedTask, now_ms};
 
 use super::super::layout::Site;
@@ -13,7 +14,6 @@ use super::task_list::order_link;
 use super::words::{end_badge, queue_words};
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_app::ResolvedFailures;
 
 /// `GET /operator/audit`.
 pub(super) async fn page(

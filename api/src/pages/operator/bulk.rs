@@ -9,6 +9,8 @@ use failure_queue::names::bulk_workflow_id;
 use failure_queue::{BulkAction, BulkProgress};
 use futures::FutureExt;
 use maud::{Markup, html};
+use pizza_app::{BulkPreview, StartBulk};
+use pizza_contract::ErrorCode;
 use pizza_store::now_ms;
 use uuid::Uuid;
 
@@ -25,8 +27,6 @@ use crate::client::Client;
 use crate::connection::Closing;
 use crate::gateway::{App, AppState};
 use crate::problem::Problem;
-use pizza_app::{BulkPreview, StartBulk};
-use pizza_contract::ErrorCode;
 
 /// How often an operation is looked at: a few pages of tasks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

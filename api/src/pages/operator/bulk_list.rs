@@ -1,13 +1,13 @@
 //! Operations on many tasks, in a table.
 
 use maud::{Markup, html};
+use pizza_app::{ListedBulk, UseCaseError};
 
 use super::super::layout::Site;
 use super::super::text::ago;
 use super::bulk::{state, through, words_of};
 use super::frame::{BULK, table};
 use super::words::tasks_of;
-use pizza_app::{ListedBulk, UseCaseError};
 
 /// The operations that run, and those that ended last.
 pub(super) fn section(

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
+use pizza_app::FailureFilter;
+use pizza_contract::ErrorCode;
 use pizza_workflows::parking::MessageType;
 
 use super::frame::encoded;
 use super::words;
 use crate::numbers::integer_in;
 use crate::problem::Problem;
-use pizza_app::FailureFilter;
-use pizza_contract::ErrorCode;
 
 /// The fields, and what people call them.
 const FIELDS: [(&str, &str); 7] = [

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
 use maud::{Markup, html};
+use pizza_app::access::Operator;
 
 use super::super::form::Submitted;
 use super::super::layout::{Page, Section, Site};
@@ -13,7 +14,6 @@ use super::super::problem::{as_it_is, sentence};
 use super::super::session::Visitor;
 use crate::gateway::{App, AppState};
 use crate::problem::Problem;
-use pizza_app::access::Operator;
 
 /// The failure queues.
 pub(super) const QUEUES: &str = "/operator";

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
+use pizza_app::{ListOrders, Orders};
+use pizza_contract::ErrorCode;
 use pizza_domain::{MoneyState, OrderId, OrderStatus, PointsState, Step};
 use pizza_store::{OrderRecord, now_ms};
 use pizza_workflows::names::{fulfilment_workflow_id, loyalty_workflow_id, order_workflow_id};
@@ -19,8 +21,6 @@ use super::frame::{Asked, ORDERS, Operating, asked, encoded, next_page, page_of,
 use crate::gateway::{App, AppState};
 use crate::problem::Problem;
 use crate::times;
-use pizza_app::{ListOrders, Orders};
-use pizza_contract::ErrorCode;
 
 /// Orders on a page.
 const PAGE: u32 = 25;

@@ -4,6 +4,8 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use failure_queue::{AutoRedrive, PolicyChange, QueuePolicy};
 use maud::{Markup, html};
+use pizza_app::AutoRedriveInSeconds;
+use pizza_contract::ErrorCode;
 use pizza_store::now_ms;
 
 use super::super::layout::Site;
@@ -13,8 +15,6 @@ use super::words::{policy_words, queue_words};
 use crate::gateway::AppState;
 use crate::numbers::integer_in;
 use crate::problem::Problem;
-use pizza_app::AutoRedriveInSeconds;
-use pizza_contract::ErrorCode;
 
 /// The most changes on the page, the last ones.
 const MOST_CHANGES: usize = 20;

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use futures::FutureExt;
 use maud::{Markup, html};
+use pizza_app::{QueueSoFar, QueuesSoFar};
 use pizza_store::now_ms;
 
 use super::super::layout::Site;
@@ -19,7 +20,6 @@ use crate::client::Client;
 use crate::connection::Closing;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use pizza_app::{QueueSoFar, QueuesSoFar};
 
 /// How often the queues are looked at while somebody looks on.
 const LOOK_EVERY: Duration = pizza_app::QUEUES_KEPT;

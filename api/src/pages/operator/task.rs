@@ -10,6 +10,8 @@ use failure_queue::{
 };
 use futures::FutureExt;
 use maud::{Markup, html};
+use pizza_app::{DiscardFailure, FailureId, RedriveFailure, UseCaseError, order_and_customer};
+use pizza_contract::ErrorCode;
 use pizza_store::{OrderRecord, now_ms};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -29,8 +31,6 @@ use crate::connection::Closing;
 use crate::gateway::{App, AppState};
 use crate::problem::Problem;
 use crate::unique_json::UniqueFields;
-use pizza_app::{DiscardFailure, FailureId, RedriveFailure, UseCaseError, order_and_customer};
-use pizza_contract::ErrorCode;
 
 /// How often an open task is looked at: somebody else may see to it, or its
 /// queue's policy.

@@ -3,6 +3,7 @@
 use failure_queue::client::ListedTask;
 use failure_queue::{StepFailure, TaskView};
 use maud::{Markup, html};
+use pizza_app::{FailureDetails, order_and_customer};
 use pizza_domain::OrderId;
 
 use super::super::layout::Site;
@@ -10,7 +11,6 @@ use super::super::order::short;
 use super::super::text::{ago, beginning};
 use super::frame::table;
 use super::words::{owes, queue_words, state_badge};
-use pizza_app::{FailureDetails, order_and_customer};
 
 /// The longest message of an error in a table, in characters.
 const LONGEST: usize = 160;

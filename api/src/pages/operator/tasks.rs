@@ -5,6 +5,8 @@ use axum::response::Response;
 use failure_queue::BulkAction;
 use failure_queue::client::StateFilter;
 use maud::{Markup, html};
+use pizza_app::{FailureDetails, Failures, ListFailures};
+use pizza_contract::ErrorCode;
 use pizza_store::now_ms;
 
 use super::super::layout::Site;
@@ -14,8 +16,6 @@ use super::words::queue_words;
 use super::{bulk, task_list};
 use crate::gateway::{App, AppState};
 use crate::problem::Problem;
-use pizza_app::{FailureDetails, Failures, ListFailures};
-use pizza_contract::ErrorCode;
 
 /// Tasks on a page, each of which is looked at.
 const PAGE: u32 = 20;

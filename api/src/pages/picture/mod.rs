@@ -5,6 +5,8 @@ mod svg;
 #[cfg(test)]
 mod tests;
 
+use pizza_app::PendingStep;
+use pizza_app::timeline::{BEFORE_RETRY, Entry, Kind, Outcome, Timeline};
 use pizza_domain::{KitchenReport, MoneyState, OrderStatus, PointsState, Step};
 use pizza_store::OrderRecord;
 use pizza_workflows::names::CANCELLED_BY_CUSTOMER;
@@ -12,8 +14,6 @@ use pizza_workflows::parking::MessageType;
 use pizza_workflows::saga::{STATIONS, Station};
 
 use super::text::took;
-use pizza_app::PendingStep;
-use pizza_app::timeline::{BEFORE_RETRY, Entry, Kind, Outcome, Timeline};
 
 pub(super) use svg::draw;
 
