@@ -3,8 +3,9 @@
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::request::Parts;
-use pizza_app::{IDEMPOTENCY_KEY, IdempotencyKey};
+use pizza_app::IdempotencyKey;
 use pizza_contract::ErrorCode;
+use pizza_contract::IDEMPOTENCY_KEY;
 
 use crate::problem::Problem;
 

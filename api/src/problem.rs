@@ -6,8 +6,9 @@ use http::StatusCode;
 use pizza_domain::OrderStatus;
 
 use pizza_app::access::AccessError;
-use pizza_app::{IDEMPOTENCY_KEY, UseCaseError, chain};
+use pizza_app::{UseCaseError, chain};
 use pizza_contract::ErrorCode;
+use pizza_contract::IDEMPOTENCY_KEY;
 
 /// How long a client should wait before it tries again what failed because
 /// something was away, in seconds.

@@ -5,9 +5,12 @@ use pizza_domain::{
 };
 use pizza_workflows::{AmendReceipt, ChangeRefusal};
 
+use super::OrderState;
+use super::error::{UseCaseError, Violation};
 use super::idempotency::KeyedAmendment;
+use super::idempotency_key::IdempotencyKey;
 use super::temporal::Changed;
-use super::{IdempotencyKey, OrderState, UseCaseError, UseCases, Violation};
+use super::use_cases::UseCases;
 use crate::access::Viewer;
 
 /// What a customer wants instead, not checked yet. What is none stays.

@@ -12,10 +12,12 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::discard_failure::missing_reason;
-use super::failures::{FailureFilter, IDEMPOTENCY_KEY, IdempotencyKey, bulk_error, check_visible};
+use super::error::{UseCaseError, Violation};
+use super::failures::{FailureFilter, bulk_error, check_visible};
 use super::idempotency::digest;
+use super::idempotency_key::IdempotencyKey;
 use super::show_failure::AT_ONCE;
-use super::{UseCaseError, UseCases, Violation};
+use super::use_cases::UseCases;
 
 /// Tasks each second unless the client says.
 const DEFAULT_RATE: f64 = 20.0;
@@ -305,7 +307,7 @@ fn same(
         return Ok(BulkStarted { id, matching });
     }
     let field = InvalidField {
-        field: IDEMPOTENCY_KEY,
+        field: pizza_contract::IDEMPOTENCY_KEY,
         expected: "belongs to another bulk operation".to_owned(),
     };
     Err(UseCaseError::invalid(Violation::InvalidValue, field))
@@ -314,7 +316,7 @@ fn same(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorCode;
+    use pizza_contract::ErrorCode;
 
     fn discard_all() -> StartBulk {
         StartBulk {

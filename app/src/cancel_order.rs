@@ -3,8 +3,9 @@
 use pizza_domain::{OrderId, OrderStatus};
 use pizza_workflows::ChangeRefusal;
 
+use super::error::UseCaseError;
 use super::temporal::Changed;
-use super::{UseCaseError, UseCases};
+use super::use_cases::UseCases;
 use crate::access::Viewer;
 
 impl UseCases {

@@ -3,8 +3,10 @@
 use failure_queue::DiscardRequest;
 use pizza_domain::{InvalidField, composed};
 
-use super::failures::{FailureId, IdempotencyKey, check_visible};
-use super::{UseCaseError, UseCases, Violation};
+use super::error::{UseCaseError, Violation};
+use super::failures::{FailureId, check_visible};
+use super::idempotency_key::IdempotencyKey;
+use super::use_cases::UseCases;
 
 /// Which task to let go, and why.
 #[derive(Clone, Debug)]

@@ -9,7 +9,8 @@ use futures::future::{join_all, try_join_all};
 use pizza_store::{Waiting, now_ms};
 use pizza_workflows::parking::MessageType;
 
-use super::{UseCaseError, UseCases};
+use super::error::UseCaseError;
+use super::use_cases::UseCases;
 
 /// For how long those who look on share one look at the queues.
 pub const QUEUES_KEPT: Duration = Duration::from_secs(2);

@@ -13,15 +13,14 @@ use pizza_workflows::names::{search_attribute, task_queue};
 use pizza_workflows::parking::MessageType;
 use temporalio_client::Client;
 
-use super::temporal::TemporalError;
-use super::{UseCaseError, UseCases, Violation};
+use super::error::{UseCaseError, Violation};
+use super::temporal_error::TemporalError;
+use super::use_cases::UseCases;
 
 /// The longest age that tasks can be asked for by, in seconds: ten years.
 const MAX_AGE_SECONDS: i128 = 10 * 365 * 24 * 3600;
 /// The longest error code that can be asked for, in characters.
 const MAX_ERROR_CODE: usize = 128;
-/// The longest idempotency key, in characters.
-const MAX_KEY: usize = 64;
 
 /// The id of a parked task, which is that of its workflow. Made from text
 /// alone that names one, so that no other workflow can be meant.
@@ -51,48 +50,6 @@ impl FailureId {
         &self.0
     }
 }
-
-/// A key of the client's own under which a request acts once, however often
-/// it is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdempotencyKey(String);
-
-impl IdempotencyKey {
-    /// Reads a key.
-    ///
-    /// # Errors
-    /// When it is empty, too long, or has other characters.
-    pub fn parse(text: &str) -> Result<Self, UseCaseError> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(allowed) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(UseCaseError::invalid(
-            Violation::InvalidValue,
-            InvalidField {
-                field: IDEMPOTENCY_KEY,
-                expected: format!(
-                    "must be 1 to {MAX_KEY} characters of A-Z, a-z, 0-9, '.', '_' and '-'"
-                ),
-            },
-        ))
-    }
-
-    /// The key's text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<IdempotencyKey> for String {
-    fn from(key: IdempotencyKey) -> Self {
-        key.0
-    }
-}
-
-/// What the key is called on the wire.
-pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 /// Which parked tasks are meant, as a client says it, not checked yet. What
 /// is none does not matter.
@@ -302,7 +259,10 @@ impl From<InvalidRequest> for UseCaseError {
     fn from(request: InvalidRequest) -> Self {
         let InvalidRequest { field, expected } = request;
         let (violation, field) = match field.as_str() {
-            "requestId" => (Violation::InvalidValue, IDEMPOTENCY_KEY.to_owned()),
+            "requestId" => (
+                Violation::InvalidValue,
+                pizza_contract::IDEMPOTENCY_KEY.to_owned(),
+            ),
             "firstWaitMs" => (Violation::OutOfRange, in_auto_redrive("firstWaitSeconds")),
             "backoff" => (Violation::OutOfRange, in_auto_redrive("backoff")),
             "longestWaitMs" => (Violation::OutOfRange, in_auto_redrive("longestWaitSeconds")),
@@ -333,7 +293,8 @@ pub(super) fn invalid_cursor() -> UseCaseError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorCode;
+    use crate::idempotency_key::IdempotencyKey;
+    use pizza_contract::ErrorCode;
 
     const ORDER: &str = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
 

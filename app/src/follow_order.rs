@@ -4,9 +4,11 @@ use futures::future::join_all;
 use pizza_domain::OrderId;
 use pizza_store::OwedTask;
 
+use super::error::UseCaseError;
 use super::histories::Runs;
 use super::paused::workflows_of;
-use super::{OrderState, PendingStep, UseCaseError, UseCases};
+use super::use_cases::UseCases;
+use super::{OrderState, PendingStep};
 use crate::access::Viewer;
 use crate::timeline::Timeline;
 

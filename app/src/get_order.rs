@@ -6,8 +6,9 @@ use pizza_domain::{MoneyState, Order, OrderId, OrderStatus, PointsState};
 use pizza_store::{OrderRecord, OwedTask, now_ms};
 use uuid::Uuid;
 
-use super::{UseCaseError, UseCases};
-use crate::about_order;
+use super::error::UseCaseError;
+use super::use_cases::UseCases;
+use super::use_cases::about_order;
 use crate::access::Viewer;
 
 /// How an order stands.

@@ -3,8 +3,9 @@
 use pizza_domain::OrderId;
 use pizza_store::{BusinessHistory, OrderRecord, PizzaThen};
 
+use super::error::UseCaseError;
 use super::histories::Runs;
-use super::{UseCaseError, UseCases};
+use super::use_cases::UseCases;
 use crate::access::Viewer;
 use crate::timeline::{Placed, SourceState, Sources, Timeline, merged};
 

@@ -14,7 +14,7 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::GetWorkflowEx
 use tokio::time::Instant;
 
 use super::TemporalGateway;
-use super::temporal::TemporalError;
+use super::temporal_error::TemporalError;
 use crate::timeline::SourceState;
 
 /// The most events that are read of one order, all its workflows together. An

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{IdempotencyKey, UseCaseError, UseCases};
+use super::error::UseCaseError;
+use super::idempotency_key::IdempotencyKey;
+use super::use_cases::UseCases;
 
 /// An order that is to be there when the client is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

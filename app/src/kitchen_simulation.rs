@@ -2,7 +2,8 @@
 
 use pizza_domain::{InvalidField, KitchenSimulation};
 
-use super::{UseCaseError, UseCases, Violation};
+use super::error::{UseCaseError, Violation};
+use super::use_cases::UseCases;
 
 /// How simulated kitchens are to behave, as a client says it, not checked yet.
 /// What is missing is as in a kitchen that behaves.

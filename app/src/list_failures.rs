@@ -5,8 +5,9 @@ use pizza_domain::InvalidField;
 use pizza_store::now_ms;
 
 use super::cursor::Mark;
+use super::error::{UseCaseError, Violation};
 use super::failures::FailureFilter;
-use super::{UseCaseError, UseCases, Violation};
+use super::use_cases::UseCases;
 
 /// Which parked tasks to list, as a client says it, not checked yet.
 #[derive(Clone, Debug, Default)]

@@ -5,8 +5,9 @@ use pizza_domain::{CustomerId, Flavour, InvalidField, OrderStatus, Step};
 use pizza_store::{OrderFilter, OrderPosition, OrderRecord};
 
 use super::cursor::Mark;
+use super::error::{UseCaseError, Violation};
 use super::failures::invalid_cursor;
-use super::{UseCaseError, UseCases, Violation};
+use super::use_cases::UseCases;
 use crate::access::Viewer;
 
 /// Which orders to list, as a client says it, not checked yet. What is none

@@ -6,8 +6,9 @@ use pizza_domain::{Flavour, InvalidField, KitchenReport, OrderId, Size};
 use pizza_store::{OpenTicket, TicketPlace, now_ms};
 use sha2::{Digest, Sha256};
 
+use super::error::{UseCaseError, Violation};
 use super::failures::invalid_cursor;
-use super::{UseCaseError, UseCases, Violation};
+use super::use_cases::UseCases;
 
 /// How many bytes of a cursor say which list it is of.
 const MARK_LENGTH: usize = 8;

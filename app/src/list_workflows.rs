@@ -4,7 +4,8 @@ use failure_queue::names::search_attribute as failure_attribute;
 use pizza_domain::OrderId;
 use pizza_workflows::names::search_attribute;
 
-use super::{UseCaseError, UseCases};
+use super::error::UseCaseError;
+use super::use_cases::UseCases;
 use crate::access::Viewer;
 
 /// More than an order can have: itself, two branches, one task in each queue.

@@ -4,8 +4,9 @@ use futures::future::join_all;
 use pizza_domain::OrderId;
 use pizza_workflows::names::{fulfilment_workflow_id, loyalty_workflow_id, order_workflow_id};
 
-use super::temporal::TemporalError;
-use super::{UseCaseError, UseCases};
+use super::error::UseCaseError;
+use super::temporal_error::TemporalError;
+use super::use_cases::UseCases;
 
 /// The workflows that take an order's changes and reports.
 pub(super) fn workflows_of(id: OrderId) -> [String; 3] {

@@ -8,9 +8,12 @@ use pizza_domain::{
 use pizza_store::meters;
 use pizza_store::now_ms;
 
+use super::error::{UseCaseError, Violation};
 use super::idempotency::new_orders;
-use super::{IdempotencyKey, TemporalError, UseCaseError, UseCases, Violation};
-use crate::about_order;
+use super::idempotency_key::IdempotencyKey;
+use super::temporal_error::TemporalError;
+use super::use_cases::UseCases;
+use super::use_cases::about_order;
 use crate::access::Viewer;
 
 /// What a client asks for, not checked yet. What is none has a default.
@@ -296,7 +299,7 @@ fn checked<V, T: Default>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorCode;
+    use pizza_contract::ErrorCode;
     use uuid::Uuid;
 
     fn parse_scenario(choice: ScenarioChoice) -> Result<Vec<u8>, ErrorCode> {

@@ -2,8 +2,9 @@
 
 use failure_queue::{AutoRedrive, PolicyRequest, QueuePolicy};
 
+use super::error::UseCaseError;
 use super::failures::{check_visible, queue_in_path};
-use super::{UseCaseError, UseCases};
+use super::use_cases::UseCases;
 
 /// A policy of automatic redrive as a client says it, not checked yet.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,8 +4,10 @@ use pizza_domain::{Money, Order, OrderId, Prices};
 use pizza_store::now_ms;
 use uuid::Uuid;
 
+use super::PlaceOrder;
+use super::error::UseCaseError;
 use super::place_order::parse;
-use super::{PlaceOrder, UseCaseError, UseCases};
+use super::use_cases::UseCases;
 use crate::access::Viewer;
 
 /// What an order would cost, if it were placed now.

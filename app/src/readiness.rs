@@ -5,8 +5,10 @@ use std::time::Duration;
 use pizza_store::StoreError;
 use tokio::time::timeout;
 
-use super::{TemporalError, UseCaseError, UseCases};
-use crate::chain;
+use super::error::UseCaseError;
+use super::error::chain;
+use super::temporal_error::TemporalError;
+use super::use_cases::UseCases;
 
 /// What is wrong with a part: as a client is told, and with its causes, as
 /// the log is.

@@ -10,9 +10,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::failures::{FailureId, IdempotencyKey, check_visible};
-use super::temporal::TemporalError;
-use super::{UseCaseError, UseCases, Violation};
+use super::error::{UseCaseError, Violation};
+use super::failures::{FailureId, check_visible};
+use super::idempotency_key::IdempotencyKey;
+use super::temporal_error::TemporalError;
+use super::use_cases::UseCases;
 
 /// Which task to run again, and with what.
 #[derive(Clone, Debug)]
@@ -199,7 +201,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::ErrorCode;
+    use pizza_contract::ErrorCode;
 
     const ORDER_ID: &str = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
 

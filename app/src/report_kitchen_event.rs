@@ -5,9 +5,11 @@ use pizza_domain::{
 };
 use pizza_store::meters::Replay;
 
-use super::temporal::{Fulfilment, Report, TemporalError};
-use super::{UseCaseError, UseCases, Violation};
-use crate::about_order;
+use super::error::{UseCaseError, Violation};
+use super::temporal::{Fulfilment, Report};
+use super::temporal_error::TemporalError;
+use super::use_cases::UseCases;
+use super::use_cases::about_order;
 
 /// How often a report is handed on at most: the saga may begin to wait for it
 /// between two looks.

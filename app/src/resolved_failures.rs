@@ -3,8 +3,9 @@
 use pizza_store::{ResolvedPosition, ResolvedTask};
 
 use super::cursor::Mark;
+use super::error::UseCaseError;
 use super::failures::invalid_cursor;
-use super::{UseCaseError, UseCases};
+use super::use_cases::UseCases;
 
 /// Tasks on a page.
 const PAGE: u32 = 20;

@@ -6,7 +6,7 @@ use failure_queue::client::{Error, FailureQueues};
 use pizza_workflows::names::{search_attribute, task_queue};
 use temporalio_client::Client;
 
-use super::TemporalError;
+use super::temporal_error::TemporalError;
 
 /// How long the namespace may take to take them.
 const LIMIT: Duration = Duration::from_secs(10);

@@ -6,8 +6,9 @@ use futures::{StreamExt, stream};
 use pizza_store::OrderRecord;
 use tokio::time::{Instant, timeout_at};
 
+use super::error::UseCaseError;
 use super::failures::{FailureId, order_and_customer};
-use super::{UseCaseError, UseCases};
+use super::use_cases::UseCases;
 
 /// How many tasks, or operations on many, are looked at side by side: each
 /// look takes a worker.

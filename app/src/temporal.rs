@@ -7,11 +7,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use failure_queue::client::missing_namespace;
 use failure_queue::client::update::{
     COMPLETED_WITHOUT_ANSWER, failure_text, is_paused, types, until_processed,
 };
-use payload_codec::{Cipher, LOST_KEYS, OpenError, open_what_can_be_opened};
+use payload_codec::{Cipher, LOST_KEYS, open_what_can_be_opened};
 use pizza_domain::{Amendment, Order, OrderId, OrderStatus, ReportRefusal, TicketReport};
 use pizza_workflows::names::{
     MEMO_ORDER, failure_type, fulfilment_workflow_id, order_workflow_id, task_queue, workflow_type,
@@ -21,8 +20,7 @@ use pizza_workflows::{
     AmendReceipt, ChangeRefusal, FulfilmentWorkflow, OrderWorkflow, search_attributes,
 };
 use temporalio_client::errors::{
-    ClientConnectError, WorkflowGetResultError, WorkflowInteractionError, WorkflowStartError,
-    WorkflowUpdateError,
+    WorkflowGetResultError, WorkflowInteractionError, WorkflowStartError, WorkflowUpdateError,
 };
 use temporalio_client::request_extensions::RetryConfigForCall;
 use temporalio_client::tonic::{Code, IntoRequest, Status};
@@ -32,7 +30,6 @@ use temporalio_client::{
     WorkflowGetResultOptions, WorkflowIdReusePolicy, WorkflowStartOptions,
 };
 use temporalio_common::MemoValues;
-use temporalio_common::data_converters::PayloadConversionError;
 use temporalio_common::protos::temporal::api::common::v1::WorkflowExecution;
 use temporalio_common::protos::temporal::api::enums::v1::{
     PendingActivityState, WorkflowExecutionStatus,
@@ -51,7 +48,9 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{IdempotencyKey, register_search_attributes};
+use super::idempotency_key::IdempotencyKey;
+use super::search_attributes::register_search_attributes;
+use super::temporal_error::{TemporalError, is_sealed, without};
 
 /// The way to Temporal. It is connected at the first call that gets through,
 /// so that the gateway starts while Temporal is away; from then on the
@@ -75,114 +74,6 @@ impl fmt::Debug for TemporalGateway {
             .field("connected", &self.shared.client.initialized())
             .finish_non_exhaustive()
     }
-}
-
-/// How a call to Temporal failed.
-#[derive(Debug, thiserror::Error)]
-pub enum TemporalError {
-    /// No connection could be made.
-    #[error("Temporal cannot be reached")]
-    Connect(#[source] Arc<ClientConnectError>),
-    /// No answer within the time allowed.
-    #[error("Temporal did not answer in time")]
-    TimedOut,
-    /// Somebody paused the order's workflow, or its branch: it takes no updates
-    /// until it goes on.
-    #[error("the workflow is paused")]
-    Paused,
-    /// An answer that is an error.
-    #[error("Temporal answered with an error")]
-    Rpc(#[source] Status),
-    /// What came is encrypted, and this process has not the key. It was asked
-    /// for all the same, and may have been done.
-    #[error(
-        "what Temporal keeps is encrypted with a key that this process lacks: give it the file \
-         with --codec-keys (PIZZA_CODEC_KEYS)"
-    )]
-    Sealed(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// There is no such namespace, or not yet.
-    #[error("Temporal has no namespace {0:?}")]
-    NoNamespace(String),
-    /// Anything else: a payload that cannot be read, an unknown failure.
-    #[error("the answer of Temporal was not understood")]
-    Unexpected(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl TemporalError {
-    /// Whether the same call may succeed later.
-    #[must_use]
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Self::Connect(_)
-            | Self::TimedOut
-            | Self::Paused
-            | Self::Sealed(_)
-            | Self::NoNamespace(_) => true,
-            Self::Rpc(status) if is_unheard_of(status) => true,
-            Self::Rpc(status) => !matches!(
-                status.code(),
-                Code::InvalidArgument
-                    | Code::NotFound
-                    | Code::AlreadyExists
-                    | Code::PermissionDenied
-                    | Code::Unauthenticated
-                    | Code::FailedPrecondition
-                    | Code::Unimplemented
-            ),
-            Self::Unexpected(_) => false,
-        }
-    }
-
-    /// What the client made of an answer, when that is not the server's error.
-    fn of_answer(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        let error = error.into();
-        if is_sealed(error.as_ref()) {
-            Self::Sealed(error)
-        } else {
-            Self::Unexpected(error)
-        }
-    }
-
-    /// Whether the call may have had its effect all the same: it was sent,
-    /// and no answer said that it had none.
-    pub(super) fn may_have_happened(&self) -> bool {
-        match self {
-            Self::Connect(_) | Self::Paused | Self::Unexpected(_) | Self::NoNamespace(_) => false,
-            Self::TimedOut | Self::Sealed(_) => true,
-            Self::Rpc(status) => self.may_pass() && !is_unheard_of(status),
-        }
-    }
-}
-
-impl From<Status> for TemporalError {
-    fn from(status: Status) -> Self {
-        missing_namespace(&status).map_or(Self::Rpc(status), Self::NoNamespace)
-    }
-}
-
-/// What it means that Temporal has none of what a call was about: `meaning`,
-/// unless it is the namespace that is not there.
-fn without<T>(status: &Status, meaning: T) -> Result<T, TemporalError> {
-    missing_namespace(status).map_or(Ok(meaning), |name| Err(TemporalError::NoNamespace(name)))
-}
-
-/// Whether a payload could not be read for want of its key. Without any key
-/// nothing looks for one, and an encrypted payload is of an encoding that the
-/// client does not know: no other is ever written.
-fn is_sealed(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| {
-        matches!(
-            error.downcast_ref(),
-            Some(PayloadConversionError::WrongEncoding)
-        ) || matches!(error.downcast_ref(), Some(OpenError::UnknownKey(_)))
-    })
-}
-
-/// Whether the server refuses search attributes that it has not heard of. It
-/// learns of those that were just registered within some seconds, and names
-/// the reason in its text alone.
-fn is_unheard_of(status: &Status) -> bool {
-    status.code() == Code::InvalidArgument && status.message().contains("search attribute")
 }
 
 /// A workflow as Temporal lists it.
@@ -793,6 +684,8 @@ const REFUSALS: [(&str, ReportRefusal); 5] = [
 mod tests {
     use super::*;
     use failure_queue::client::update::{UNPROCESSED, is_lost};
+    use payload_codec::OpenError;
+    use temporalio_common::data_converters::PayloadConversionError;
     use temporalio_common::protos::temporal::api::failure::v1::ApplicationFailureInfo;
     use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
 

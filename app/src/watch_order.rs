@@ -6,7 +6,8 @@ use pizza_domain::OrderId;
 use pizza_store::{OrderChange, StoreError};
 use tokio::time::sleep;
 
-use super::{UseCaseError, UseCases};
+use super::error::UseCaseError;
+use super::use_cases::UseCases;
 use crate::access::Viewer;
 use crate::feed::{Feed, RETRY_EVERY, Watcher};
 

@@ -17,3 +17,6 @@ pub use times::rfc_3339;
 /// What a customer is told whose order was taken.
 pub const ORDER_PLACED: &str =
     "Order created successfully. Use the statusCheck link to see how the order is going!";
+
+/// The header under whose key a request acts once, however often it is sent.
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";

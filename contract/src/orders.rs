@@ -20,8 +20,8 @@ pub type Name = Cow<'static, str>;
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(ToSchema))]
 pub struct Order {
-    /// What a list shows of it, too.
     #[serde(flatten)]
+    #[allow(missing_docs, reason = "a description would stand in the schema")]
     pub summary: OrderSummary,
     /// What failed for good and is still owed, by queue.
     #[serde(default)]

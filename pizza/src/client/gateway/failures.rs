@@ -3,7 +3,9 @@
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use super::{CallError, Gateway, IDEMPOTENCY_KEY, read};
+use pizza_contract::IDEMPOTENCY_KEY;
+
+use super::{CallError, Gateway, read};
 use crate::client::shown_key::ShownKey;
 
 /// How often a request is sent at most when its answer says to come again,

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use pizza_contract::{CancelReason, Order, OrderAmended, OrderCancelled, OrderPlaced};
+use pizza_contract::{
+    CancelReason, IDEMPOTENCY_KEY, Order, OrderAmended, OrderCancelled, OrderPlaced,
+};
 use pizza_domain::OrderId;
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::Deserialize;
@@ -42,9 +44,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The largest file of certificates, in bytes. A whole system's are 250 KB.
 const MOST_CERTIFICATES: u64 = 1024 * 1024;
-
-/// Under this key a request acts once, however often it is sent.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// What to do when the gateway does not know which customer asks.
 const NO_CUSTOMER: &str = "give a customer's key with PIZZA_KEY or --key: who runs the gateway \
