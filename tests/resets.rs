@@ -299,6 +299,63 @@ async fn a_cancellation_is_answered_as_the_order_ends_although_it_is_reset() {
     world.assert_audit_clean().await;
 }
 
+/// What was confirmed to the customer holds, also where the new run does not
+/// know of it.
+#[tokio::test]
+async fn what_a_reset_forgets_of_amendments_is_charged_cooked_and_awarded_all_the_same() {
+    let world = World::start(patient()).await;
+    for again in [None, Some(13), Some(5)] {
+        let id = world.gateway().place_paced(3.0 * PACE, "Pending").await;
+        for quantity in [13, 7] {
+            let wanted = json!({ "quantity": quantity });
+            let amended = world.gateway().amend(&id, &wanted).await;
+            assert_eq!(amended.status, 200, "{amended:?}");
+        }
+        let workflow = format!("order-{id}");
+        let before = before_the_first_update(&world, &workflow).await;
+        let reset = ["workflow", "reset", "--workflow-id", &workflow];
+        let how = [
+            "--event-id",
+            &before,
+            "--reapply-exclude",
+            "All",
+            "--reason",
+            "a journey",
+        ];
+        world.cli().temporal(&[&reset[..], &how].concat()).await;
+        if let Some(quantity) = again {
+            // Whatever it is told, the order, its money and its ticket agree.
+            let wanted = json!({ "quantity": quantity });
+            let _ = world.gateway().amend(&id, &wanted).await;
+        }
+        eventually(A_MINUTE, "the kitchen has it", async || {
+            let answer = world.gateway().report(&id, "accepted").await;
+            (answer.status == 200).then_some(())
+        })
+        .await;
+        delivered_as_far_as_possible(&world.gateway(), &id).await;
+        let order = told_once(&world, &id).await;
+        assert_eq!(order["status"], "DeliveryConfirmed", "{order}");
+        assert_eq!(order["quantity"], 7, "{order}");
+    }
+    world.assert_audit_clean().await;
+}
+
+/// The workflow task that took in the first update: a reset to it forgets that.
+async fn before_the_first_update(world: &World, workflow: &str) -> String {
+    let history = world.history(workflow).await;
+    let types = history.types();
+    let update = types
+        .iter()
+        .position(|it| *it == "WORKFLOW_EXECUTION_UPDATE_ACCEPTED");
+    let update = update.expect("an update");
+    let task = types[..update]
+        .iter()
+        .rposition(|it| *it == "WORKFLOW_TASK_COMPLETED");
+    // Events are counted from one.
+    (task.expect("a task") + 1).to_string()
+}
+
 /// An order at this stage; one that is to be rolled back is with the kitchen.
 async fn brought_to(world: &World, stage: Stage) -> String {
     let gateway = world.gateway();

@@ -107,8 +107,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 /// error belongs to the order's own run: a step that was parked and is run
 /// again from its failure queue has none, with the same input.
 pub(crate) fn simulation_in(ctx: &ActivityContext, asked: Simulation) -> Simulation {
-    let redriven = ctx.info().workflow_type.as_deref() == Some(workflow_type::FAILED_TASK);
-    if redriven {
+    if is_redriven(ctx) {
         Simulation {
             pace: asked.pace,
             ..Simulation::default()
@@ -116,6 +115,11 @@ pub(crate) fn simulation_in(ctx: &ActivityContext, asked: Simulation) -> Simulat
     } else {
         asked
     }
+}
+
+/// Whether the step was parked and is run again from its failure queue.
+pub(crate) fn is_redriven(ctx: &ActivityContext) -> bool {
+    ctx.info().workflow_type.as_deref() == Some(workflow_type::FAILED_TASK)
 }
 
 /// The business failure that a simulated order asks for on `step`, through

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pizza_domain::{KitchenReport, OrderId, OrderStatus};
-use pizza_store::Store;
+use pizza_store::{OrderRecord, Store};
 use pizza_workflows::steps::{Prepared, RecordedReport, Ticket, kitchen};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -57,13 +57,13 @@ impl KitchenActivities {
     /// of a workflow that had ended.
     async fn prepare(&self, ticket: &Ticket) -> Result<Prepared, PartyError> {
         let order = self.store.order(ticket.order_id).await?;
-        let status = order.map(|order| order.status);
+        let status = order.as_ref().map(|order| order.status);
         if status.is_some_and(is_given_up) {
             return Err(was_cancelled());
         }
         let reported = status.and_then(KitchenReport::that_brings_to);
         if reported != Some(KitchenReport::Delivered) {
-            self.kitchen.prepare(ticket).await?;
+            self.kitchen.prepare(&as_recorded(ticket, order)).await?;
             if ticket.accept_within_ms.is_none() {
                 self.store
                     .change_order(ticket.order_id, OrderStatus::CookingStarted)
@@ -72,6 +72,25 @@ impl KitchenActivities {
         }
         Ok(Prepared { reported })
     }
+
+    async fn amend(&self, ticket: &Ticket) -> Result<(), PartyError> {
+        let order = self.store.order(ticket.order_id).await?;
+        self.kitchen.amend(&as_recorded(ticket, order)).await
+    }
+}
+
+/// A ticket about what the order's record says. A run that was reset to a later
+/// task may not know what was amended.
+fn as_recorded(ticket: &Ticket, order: Option<OrderRecord>) -> Ticket {
+    let mut ticket = ticket.clone();
+    if let Some(order) = order
+        && let Ok(quantity) = u64::try_from(order.quantity).unwrap_or_default().try_into()
+    {
+        ticket.flavour = order.flavour;
+        ticket.size = order.size;
+        ticket.quantity = quantity;
+    }
+    ticket
 }
 
 /// Whether an order of this status is not to be cooked any more.
@@ -117,7 +136,7 @@ impl KitchenActivities {
         ctx: ActivityContext,
         ticket: Ticket,
     ) -> Result<(), ActivityError> {
-        self.kitchen.amend(&ticket).await.answer(&ctx)
+        self.amend(&ticket).await.answer(&ctx)
     }
 
     #[activity(definition = kitchen::WithdrawTicket)]

@@ -14,7 +14,7 @@ use pizza_workflows::steps::{Points, PointsAdjustment, loyalty};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
-use crate::fault::{Answer, PartyError, simulated_failure, simulation_in};
+use crate::fault::{Answer, PartyError, is_redriven, simulated_failure, simulation_in};
 
 /// A loyalty programme. It acts once for each idempotency key.
 #[async_trait]
@@ -106,6 +106,15 @@ impl LoyaltyActivities {
         Ok(self.store.change_order(points.order_id, change).await?)
     }
 
+    /// Awards what the order's record says. A run that was reset to a later
+    /// task may not know what was amended.
+    async fn award_as_recorded(&self, mut points: Points) -> Result<(), PartyError> {
+        if let Some(recorded) = self.store.points_to_award(points.order_id).await? {
+            points.points = recorded;
+        }
+        self.award(&points).await
+    }
+
     async fn reclaim(&self, points: &Points) -> Result<(), PartyError> {
         let id = points.order_id;
         let settled = match self.programme.reclaim(points).await? {
@@ -135,7 +144,13 @@ impl LoyaltyActivities {
         mut points: Points,
     ) -> Result<(), ActivityError> {
         points.simulation = simulation_in(&ctx, points.simulation);
-        self.award(&points).await.answer(&ctx)
+        // What an operator gives a redrive as its input holds.
+        let awarded = if is_redriven(&ctx) {
+            self.award(&points).await
+        } else {
+            self.award_as_recorded(points).await
+        };
+        awarded.answer(&ctx)
     }
 
     #[activity(definition = loyalty::AdjustLoyaltyPoints)]

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pizza_domain::{MoneyState, OrderStatus, Step};
+use pizza_domain::{Money, MoneyState, OrderStatus, Step};
 use pizza_store::{Change, Refund, Store};
 use pizza_workflows::steps::{Payment, PaymentAdjustment, payments};
 use temporalio_macros::activities;
@@ -107,10 +107,17 @@ impl PaymentActivities {
 
     async fn charge(&self, payment: &Payment) -> Result<(), PartyError> {
         let id = payment.order_id;
+        let mut payment = payment.clone();
+        // A run that was reset to a later task may not know what was amended.
+        if let Some(order) = self.store.order(id).await?
+            && order.money == MoneyState::NotCharged
+        {
+            payment.amount = Money::from_minor(order.total);
+        }
         self.store
             .change_order(id, OrderStatus::PaymentProcessing)
             .await?;
-        let charged = self.provider.charge(payment).await;
+        let charged = self.provider.charge(&payment).await;
         let change = match &charged {
             Ok(()) => Change {
                 money: Some(MoneyState::Charged),

@@ -268,7 +268,8 @@ pub struct OrderCancelled {
     #[cfg_attr(feature = "schema", schema(value_type = String, format = "uuid"))]
     pub order_id: OrderId,
     /// How far the cancellation is.
-    pub outcome: CancellationOutcome,
+    #[cfg_attr(feature = "schema", schema(value_type = CancellationOutcome))]
+    pub outcome: Name,
     /// The status that the order's record has now.
     #[cfg_attr(feature = "schema", schema(value_type = schemas::OrderStatus))]
     pub status: Name,
@@ -283,6 +284,17 @@ pub enum CancellationOutcome {
     Cancelling,
     /// It is done.
     Cancelled,
+}
+
+impl CancellationOutcome {
+    /// Its name in an answer.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancelling => "cancelling",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// The size of a pizza.

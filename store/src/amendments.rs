@@ -40,6 +40,9 @@ struct Entry<'a> {
     amendment: u32,
     kind: &'a str,
     figure: i64,
+    /// What the order costs with it, if the caller knows, and what it costs
+    /// more by it.
+    price: Option<(i64, i64)>,
     idempotency_key: String,
 }
 
@@ -60,8 +63,12 @@ impl Store {
              SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (\
              SELECT 1 FROM payment_adjustments \
              WHERE order_id = $1 AND amendment = $2 AND kind = $8 \
-             UNION ALL SELECT 1 FROM orders \
-             WHERE order_id = $1 AND status IN ('DeliveryConfirmed', 'Cancelled')) \
+             UNION ALL SELECT 1 FROM amendments WHERE order_id = $1 AND amendment > $2 \
+             UNION ALL SELECT 1 FROM orders WHERE order_id = $1 \
+             AND (status IN ('DeliveryConfirmed', 'Cancelled') \
+             OR (money <> 'notCharged' AND total <> $6 AND NOT EXISTS (\
+             SELECT 1 FROM payment_adjustments \
+             WHERE order_id = $1 AND amendment = $2)))) \
              ON CONFLICT DO NOTHING",
             )
             .bind(order.order_id.to_string())
@@ -137,6 +144,38 @@ impl Store {
         self.void(&POINTS, points_entry(adjustment, VOID)).await
     }
 
+    /// The points that an order's award comes to, beside what written
+    /// amendments moved by themselves; none when there is no such order. A run
+    /// of the order that was reset to a later task may not know of all of them.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    #[tracing::instrument(name = "store.points_to_award", level = "debug", skip_all)]
+    pub async fn points_to_award(&self, order: OrderId) -> Result<Option<i64>, StoreError> {
+        self.within(async {
+            let row = sqlx::query(
+                "SELECT total, CAST(COALESCE((SELECT SUM(entry.points) \
+                 FROM loyalty_adjustments AS entry JOIN amendments AS written \
+                 ON written.order_id = entry.order_id AND written.amendment = entry.amendment \
+                 WHERE entry.order_id = orders.order_id AND entry.kind <> $2 AND NOT EXISTS (\
+                 SELECT 1 FROM loyalty_adjustments AS void WHERE void.order_id = entry.order_id \
+                 AND void.amendment = entry.amendment AND void.kind = $2)), 0) AS BIGINT) AS moved \
+                 FROM orders WHERE order_id = $1",
+            )
+            .bind(order.to_string())
+            .bind(VOID)
+            .fetch_optional(&self.pool)
+            .await?;
+            let Some(row) = row else {
+                return Ok(None);
+            };
+            let total = Money::from_minor(row.try_get("total")?);
+            let moved: i64 = row.try_get("moved")?;
+            Ok(Some(total.whole_units() - moved))
+        })
+        .await
+    }
+
     async fn adjust(&self, ledger: &Ledger, entry: Entry<'_>) -> Result<bool, StoreError> {
         self.within(async {
             let mut transaction = self.begin(entry.order_id).await?;
@@ -168,6 +207,9 @@ fn payment_entry<'a>(adjustment: &'a PaymentAdjustment, kind: &'a str) -> Entry<
         amendment: adjustment.amendment,
         kind,
         figure: adjustment.difference.minor().abs(),
+        price: adjustment
+            .total
+            .map(|total| (total.minor(), adjustment.difference.minor())),
         idempotency_key: key_of(&adjustment.idempotency_key, kind),
     }
 }
@@ -179,6 +221,7 @@ fn points_entry<'a>(adjustment: &'a PointsAdjustment, kind: &'a str) -> Entry<'a
         amendment: adjustment.amendment,
         kind,
         figure: adjustment.points,
+        price: None,
         idempotency_key: key_of(&adjustment.idempotency_key, kind),
     }
 }
@@ -193,8 +236,9 @@ fn key_of(key: &str, kind: &str) -> String {
 }
 
 /// Whether the adjustment can no longer be made: it was voided by itself or
-/// with all of its order, the order is over, or an earlier run of the order
-/// used its number for another figure.
+/// with all of its order, the order is over, or a run of the order that knows
+/// of more than this one used its number, or one behind it, or amended the
+/// price that this one begins with.
 async fn is_ended(
     connection: &mut AnyConnection,
     ledger: &Ledger,
@@ -204,8 +248,9 @@ async fn is_ended(
         "SELECT 1 FROM {} WHERE order_id = $1 AND kind IN ($2, $3) \
          UNION ALL SELECT 1 FROM {table} WHERE order_id = $1 AND amendment = $4 \
          AND (kind = $2 OR kind <> $5 OR {figure} <> $6) \
-         UNION ALL SELECT 1 FROM orders \
-         WHERE order_id = $1 AND status IN ('DeliveryConfirmed', 'Cancelled')",
+         UNION ALL SELECT 1 FROM amendments WHERE order_id = $1 AND amendment >= $4 \
+         UNION ALL SELECT 1 FROM orders WHERE order_id = $1 \
+         AND (status IN ('DeliveryConfirmed', 'Cancelled') OR total + $8 <> $7)",
         ledger.ended_in,
         table = ledger.table,
         figure = ledger.figure,
@@ -218,6 +263,8 @@ async fn is_ended(
         .bind(i64::from(entry.amendment))
         .bind(entry.kind.to_owned())
         .bind(entry.figure)
+        .bind(entry.price.map(|(total, _)| total))
+        .bind(entry.price.map_or(0, |(_, difference)| difference))
         .fetch_optional(connection)
         .await?;
     Ok(found.is_some())
@@ -293,6 +340,7 @@ async fn void_in_both(
             amendment,
             kind: VOID,
             figure: 0,
+            price: None,
             idempotency_key: idempotency_key.to_owned(),
         };
         book(connection, ledger, &entry).await?;

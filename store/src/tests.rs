@@ -756,6 +756,7 @@ fn payment_adjustment(order: &Order, amendment: u32, difference: i64) -> Payment
         customer_id: order.customer_id.clone(),
         amendment,
         difference: Money::from_minor(difference),
+        total: None,
         idempotency_key: amendment_key(order.order_id, amendment, "payment"),
     }
 }
@@ -908,7 +909,19 @@ async fn an_amendment_that_was_never_written_is_void_once_its_order_is_delivered
     };
     assert!(money(1, 500).await && points(1, 5).await);
     store.record_amendment(&recorded).await.expect("written");
+    // Of an amendment that was written nothing is made again.
+    assert!(!money(1, 500).await && !points(1, 5).await);
+    let total = recorded.order.total;
+    let mut priced = payment_adjustment(&order, 2, 300);
+    priced.total = Some(Money::from_minor(total.minor() + 200));
+    let booked = store.book_payment_adjustment(&priced).await;
+    assert!(!booked.expect("answered"), "another price was known");
+    priced.total = Some(Money::from_minor(total.minor() + 300));
+    let booked = store.book_payment_adjustment(&priced).await;
+    assert!(booked.expect("answered"));
     assert!(money(2, 300).await && points(2, 3).await);
+    let due = store.points_to_award(id).await.expect("answered");
+    assert_eq!(due, Some(total.whole_units() - 5));
     // Again is as once; the number of another amendment is not taken.
     assert!(money(2, 300).await && points(2, 3).await);
     assert!(!money(2, 200).await && !money(2, -300).await && !points(2, 4).await);

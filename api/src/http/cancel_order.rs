@@ -42,7 +42,9 @@ pub(super) async fn cancel_order(
             contract::CancellationOutcome::Cancelled
         } else {
             contract::CancellationOutcome::Cancelling
-        },
+        }
+        .as_str()
+        .into(),
         status: status.as_str().into(),
     }))
 }

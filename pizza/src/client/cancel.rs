@@ -26,10 +26,13 @@ pub(crate) async fn run(args: CancelArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         output::json(&cancelled.json);
     } else {
-        output::data(&match cancelled.view.outcome {
-            CancellationOutcome::Cancelled => format!("order {} is cancelled", args.id),
-            CancellationOutcome::Cancelling => format!("order {} is being cancelled", args.id),
-        });
+        let is_done = cancelled.view.outcome == CancellationOutcome::Cancelled.as_str();
+        let how = if is_done {
+            "is cancelled"
+        } else {
+            "is being cancelled"
+        };
+        output::data(&format!("order {} {how}", args.id));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -305,6 +305,7 @@ fn payment(order: &Order, number: u32, difference: Money) -> PaymentAdjustment {
         customer_id: order.customer_id.clone(),
         amendment: number,
         difference,
+        total: Some(order.total),
         idempotency_key: amendment_key(order.order_id, number, "payment"),
     }
 }

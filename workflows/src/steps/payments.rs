@@ -41,6 +41,9 @@ pub struct PaymentAdjustment {
     pub amendment: u32,
     /// What is charged on top, or, when negative, given back; in minor units.
     pub difference: Money,
+    /// What the order then costs. None from a worker of before this was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Money>,
     /// The provider acts once for each key.
     pub idempotency_key: String,
 }
