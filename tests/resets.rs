@@ -239,7 +239,7 @@ async fn an_order_that_was_paid_before_its_reset_is_amended_for_its_price() {
             assert_eq!(amended.status, 200, "{amended:?}");
         }
         reset(&world, &format!("order-{id}"), how).await;
-        let amended = eventually(A_MINUTE, "the amendment is answered", async || {
+        let amended = eventually(3 * A_MINUTE, "the amendment is answered", async || {
             let answer = gateway.amend(&id, &json!({ "quantity": after })).await;
             (answer.status != 503).then_some(answer)
         })
@@ -328,7 +328,7 @@ async fn what_a_reset_forgets_of_amendments_is_charged_cooked_and_awarded_all_th
             let wanted = json!({ "quantity": quantity });
             let _ = world.gateway().amend(&id, &wanted).await;
         }
-        eventually(A_MINUTE, "the kitchen has it", async || {
+        eventually(3 * A_MINUTE, "the kitchen has it", async || {
             let answer = world.gateway().report(&id, "accepted").await;
             (answer.status == 200).then_some(())
         })

@@ -91,7 +91,7 @@ async fn two_hundred_orders_survive_the_death_of_one_of_each() {
     let killing = async {
         let delivered = "SELECT count(*) FROM orders WHERE status = 'DeliveryConfirmed'";
         let mut books = world.books().await;
-        eventually(A_MINUTE, "some orders are delivered", async || {
+        eventually(3 * A_MINUTE, "some orders are delivered", async || {
             (books.number(delivered).await >= DELIVERED_BEFORE).then_some(())
         })
         .await;

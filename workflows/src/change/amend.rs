@@ -142,8 +142,9 @@ pub(crate) fn amendable(state: &OrderWorkflow) -> Result<(), ChangeRefusal> {
 /// Why not.
 pub(crate) fn acceptable(state: &OrderWorkflow, asked: &Amendment) -> Result<(), ChangeRefusal> {
     amendable(state)?;
-    // What is under way decides what the order will be like.
-    let is_settled = !state.amending && state.wanted_amendments == 0;
+    // What is under way decides what the order will be like, and so does what an
+    // earlier run amended, which is known once the order is written.
+    let is_settled = state.created && !state.amending && state.wanted_amendments == 0;
     if is_settled && state.order.amended(asked) == state.order {
         return Err(ChangeRefusal::Unchanged);
     }
