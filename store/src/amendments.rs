@@ -63,7 +63,6 @@ impl Store {
              SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (\
              SELECT 1 FROM payment_adjustments \
              WHERE order_id = $1 AND amendment = $2 AND kind = $8 \
-             UNION ALL SELECT 1 FROM amendments WHERE order_id = $1 AND amendment > $2 \
              UNION ALL SELECT 1 FROM orders WHERE order_id = $1 \
              AND (status IN ('DeliveryConfirmed', 'Cancelled') \
              OR (money <> 'notCharged' AND total <> $6 AND NOT EXISTS (\
