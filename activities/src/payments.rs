@@ -105,9 +105,8 @@ impl PaymentActivities {
         Self { provider, store }
     }
 
-    async fn charge(&self, payment: &Payment) -> Result<(), PartyError> {
+    async fn charge(&self, mut payment: Payment) -> Result<(), PartyError> {
         let id = payment.order_id;
-        let mut payment = payment.clone();
         // A run that was reset to a later task may not know what was amended.
         if let Some(order) = self.store.order(id).await?
             && order.money == MoneyState::NotCharged
@@ -153,7 +152,7 @@ impl PaymentActivities {
         mut payment: Payment,
     ) -> Result<(), ActivityError> {
         payment.simulation = simulation_in(&ctx, payment.simulation);
-        self.charge(&payment).await.answer(&ctx)
+        self.charge(payment).await.answer(&ctx)
     }
 
     #[activity(definition = payments::AdjustPayment)]

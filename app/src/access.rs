@@ -16,8 +16,8 @@ pub enum AccessError {
     Forbidden(&'static str),
 }
 
-/// Whoever asks for orders. An order that a viewer may not see does not exist
-/// for them.
+/// Who asks for orders. An order that a viewer may not see does not exist for
+/// them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Viewer {
     /// An operator: sees every order, and what operators did about it.
@@ -45,10 +45,8 @@ impl Viewer {
     pub const fn sees_operations(&self) -> bool {
         matches!(self, Self::Operator)
     }
-}
 
-impl Viewer {
-    /// What a request with this key may do; with none, what anybody may.
+    /// What a request that shows this key may do, or one that shows none.
     ///
     /// # Errors
     /// When the key is not known, or is not for this.
@@ -61,7 +59,10 @@ impl Viewer {
         Self::of(keys, holder)
     }
 
-    /// What whoever holds a known key may see.
+    /// What the holder of a known key may see; with none, what a public viewer may.
+    ///
+    /// # Errors
+    /// When a key is needed, or this one is not for this.
     pub fn of(keys: &Keyring, holder: Option<&Principal>) -> Result<Self, AccessError> {
         if !keys.knows(Role::Customer) {
             let is_operator = holder.is_some_and(|holder| holder.role == Role::Operator);
@@ -88,9 +89,23 @@ impl Viewer {
     }
 }
 
+/// The holder of the key that a request shows, where only holders of a role's
+/// keys may do something. A gateway without such keys says so to all requests,
+/// so that there the key is not looked at.
+fn shown_to_staff<'a>(
+    keys: &'a Keyring,
+    role: Role,
+    key: Option<&str>,
+) -> Result<Option<&'a Principal>, AccessError> {
+    match keys.knows(role) {
+        true => keys.shown(key),
+        false => Ok(None),
+    }
+}
+
 /// An operator, by name. A handler that takes one first is reached by
-/// operators alone, and before anything else of the request is looked at:
-/// whoever has no key learns nothing about what is there.
+/// operators alone, and before anything else of the request is looked at: a
+/// client without a key learns nothing about what is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operator {
     /// The name of their key.
@@ -98,20 +113,18 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// What a request with this key may do; with none, what anybody may.
+    /// What a request that shows this key may do, or one that shows none.
     ///
     /// # Errors
     /// When the key is not known, or is not for this.
     pub fn of_key(keys: &Keyring, key: Option<&str>) -> Result<Self, AccessError> {
-        // A gateway without such keys says so, whatever it is shown.
-        let holder = match keys.knows(Role::Operator) {
-            true => keys.shown(key)?,
-            false => None,
-        };
-        Self::of(keys, holder)
+        Self::of(keys, shown_to_staff(keys, Role::Operator, key)?)
     }
 
-    /// Whoever holds a known key, if that makes them an operator.
+    /// The holder of a known key, if that makes them an operator.
+    ///
+    /// # Errors
+    /// When there is no such key, or it is not an operator's.
     pub fn of(keys: &Keyring, holder: Option<&Principal>) -> Result<Self, AccessError> {
         if !keys.knows(Role::Operator) {
             let detail = "this gateway has no operator keys, so nobody may do this; \
@@ -139,20 +152,18 @@ impl Operator {
 pub struct KitchenAccess;
 
 impl KitchenAccess {
-    /// What a request with this key may do; with none, what anybody may.
+    /// What a request that shows this key may do, or one that shows none.
     ///
     /// # Errors
     /// When the key is not known, or is not for this.
     pub fn of_key(keys: &Keyring, key: Option<&str>) -> Result<Self, AccessError> {
-        // A gateway without such keys says so, whatever it is shown.
-        let holder = match keys.knows(Role::Kitchen) {
-            true => keys.shown(key)?,
-            false => None,
-        };
-        Self::of(keys, holder)
+        Self::of(keys, shown_to_staff(keys, Role::Kitchen, key)?)
     }
 
-    /// Whoever holds a known key, if that lets them cook.
+    /// The holder of a known key, if that lets them cook.
+    ///
+    /// # Errors
+    /// When there is no such key, or it is a customer's.
     pub fn of(keys: &Keyring, holder: Option<&Principal>) -> Result<Self, AccessError> {
         if !keys.knows(Role::Kitchen) {
             let detail = "this gateway has no kitchen keys, so nobody may do this; \

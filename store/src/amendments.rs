@@ -40,9 +40,8 @@ struct Entry<'a> {
     amendment: u32,
     kind: &'a str,
     figure: i64,
-    /// What the order costs with it, if the caller knows, and what it costs
-    /// more by it.
-    price: Option<(i64, i64)>,
+    /// What the order costs without it, if the caller says so.
+    price_before: Option<i64>,
     idempotency_key: String,
 }
 
@@ -206,9 +205,9 @@ fn payment_entry<'a>(adjustment: &'a PaymentAdjustment, kind: &'a str) -> Entry<
         amendment: adjustment.amendment,
         kind,
         figure: adjustment.difference.minor().abs(),
-        price: adjustment
+        price_before: adjustment
             .total
-            .map(|total| (total.minor(), adjustment.difference.minor())),
+            .map(|total| total.minus(adjustment.difference).minor()),
         idempotency_key: key_of(&adjustment.idempotency_key, kind),
     }
 }
@@ -220,7 +219,7 @@ fn points_entry<'a>(adjustment: &'a PointsAdjustment, kind: &'a str) -> Entry<'a
         amendment: adjustment.amendment,
         kind,
         figure: adjustment.points,
-        price: None,
+        price_before: None,
         idempotency_key: key_of(&adjustment.idempotency_key, kind),
     }
 }
@@ -249,7 +248,7 @@ async fn is_ended(
          AND (kind = $2 OR kind <> $5 OR {figure} <> $6) \
          UNION ALL SELECT 1 FROM amendments WHERE order_id = $1 AND amendment >= $4 \
          UNION ALL SELECT 1 FROM orders WHERE order_id = $1 \
-         AND (status IN ('DeliveryConfirmed', 'Cancelled') OR total + $8 <> $7)",
+         AND (status IN ('DeliveryConfirmed', 'Cancelled') OR total <> $7)",
         ledger.ended_in,
         table = ledger.table,
         figure = ledger.figure,
@@ -262,8 +261,7 @@ async fn is_ended(
         .bind(i64::from(entry.amendment))
         .bind(entry.kind.to_owned())
         .bind(entry.figure)
-        .bind(entry.price.map(|(total, _)| total))
-        .bind(entry.price.map_or(0, |(_, difference)| difference))
+        .bind(entry.price_before)
         .fetch_optional(connection)
         .await?;
     Ok(found.is_some())
@@ -339,7 +337,7 @@ async fn void_in_both(
             amendment,
             kind: VOID,
             figure: 0,
-            price: None,
+            price_before: None,
             idempotency_key: idempotency_key.to_owned(),
         };
         book(connection, ledger, &entry).await?;
