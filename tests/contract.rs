@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::harness::gateway::{Gateway, id_of};
 use crate::harness::openapi::Document;
-use crate::harness::{A_MINUTE, Setup, World, eventually};
+use crate::harness::{LATER, Setup, World, eventually};
 
 /// A gateway whose answers are held against its document.
 struct Held {
@@ -97,7 +97,7 @@ async fn every_answer_is_as_the_openapi_document_describes_it() {
         .find(|order| order["errorOnStep"] == "refundPayment")
         .map(id_of)
         .expect("an order whose refund failed");
-    eventually(A_MINUTE, "the task is parked", async || {
+    eventually(LATER, "the task is parked", async || {
         let answer = held.ask("GET /failures/{id}", &unrefunded, None).await;
         (answer?.0 == 200).then_some(())
     })
@@ -118,7 +118,7 @@ async fn every_answer_is_as_the_openapi_document_describes_it() {
     let only_this = json!({ "action": "redrive", "orderId": unrefunded });
     let bulk = held.done("POST /failures/bulk", "", only_this).await;
     let bulk = bulk["bulkId"].as_str().expect("an id");
-    eventually(A_MINUTE, "the operation ends", async || {
+    eventually(LATER, "the operation ends", async || {
         let progress = held.ask("GET /failures/bulk/{bulkId}", bulk, None).await;
         (progress?.1["running"] == false).then_some(())
     })

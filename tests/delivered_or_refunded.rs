@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use crate::harness::gateway::Gateway;
-use crate::harness::{A_MINUTE, Setup, World, eventually};
+use crate::harness::{LATER, Setup, World, eventually};
 
 /// The silence after which an order is given up.
 const DEADLINE: Duration = Duration::from_millis(2000);
@@ -68,7 +68,7 @@ async fn a_delivered_order_whose_workflow_is_reset_stays_delivered() {
     let how = ["--type", "FirstWorkflowTask", "--reason", "a journey"];
     world.cli().temporal(&[reset, how].concat()).await;
     // A reset leaves its trace in the history of the new run.
-    eventually(A_MINUTE, "the new run ends", async || {
+    eventually(LATER, "the new run ends", async || {
         let history = world.history(&workflow).await;
         let is_new = history.types().contains(&"WORKFLOW_TASK_FAILED");
         (is_new && history.has_ended()).then_some(())
@@ -119,7 +119,7 @@ async fn last_word_at_the_deadline(gateway: &Gateway, number: u32) -> (String, b
 async fn reported(gateway: &Gateway, id: &str, event: &str) -> bool {
     // Whoever gets no answer in time reports again, and so does who has no
     // ticket yet.
-    let answer = eventually(A_MINUTE, "the report is answered", async || {
+    let answer = eventually(LATER, "the report is answered", async || {
         let answer = gateway.report(id, event).await;
         (![404, 503].contains(&answer.status)).then_some(answer)
     })

@@ -17,7 +17,7 @@ use url::Url;
 use crate::harness::cli::{Cli, Output};
 use crate::harness::process::Process;
 use crate::harness::runs::Runs;
-use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
+use crate::harness::{LATER, SOON, Setup, World, eventually};
 
 const DEPLOYMENT: &str = "shop";
 
@@ -399,7 +399,7 @@ impl InProcess {
                 .expect("a runtime");
             runtime.block_on(work());
         });
-        tokio::time::timeout(A_MINUTE, is_made)
+        tokio::time::timeout(LATER, is_made)
             .await
             .expect("in time")
             .expect("the worker is made");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::harness::books::Books;
 use crate::harness::gateway::Gateway;
 use crate::harness::process::{Process, is_over};
-use crate::harness::{A_MINUTE, SOON, eventually, folder, ports};
+use crate::harness::{LATER, SOON, eventually, folder, ports};
 
 const ORDERS: usize = 20;
 
@@ -66,7 +66,7 @@ async fn twenty_orders_survive_the_death_of_everything() {
     let wish = || json!({ "perStepDelaySeconds": 0.3 });
     let ids = join_all((0..ORDERS).map(|_| gateway.place(wish()))).await;
     let mut books = Books::open(&format!("sqlite:{}", data.join("pizza.db").display())).await;
-    eventually(A_MINUTE, "some orders are charged", async || {
+    eventually(LATER, "some orders are charged", async || {
         let charged = books.number("SELECT count(*) FROM payments").await;
         (charged >= 5).then_some(())
     })

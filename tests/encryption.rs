@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cost::MOST_EVENTS;
 use crate::harness::temporal::Temporal;
 use crate::harness::world::OPERATOR_KEY;
-use crate::harness::{A_MINUTE, SOON, Setup, World, eventually, folder, ports};
+use crate::harness::{LATER, SOON, Setup, World, eventually, folder, ports};
 
 const A: &str = "2026-a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
 const B: &str = "2026-b:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=\n";
@@ -92,7 +92,7 @@ async fn lived_through(codec_keys: Option<&str>) -> Vec<u8> {
         &format!("order-{ended}"),
     ];
     world.cli().temporal(&terminate).await;
-    eventually(A_MINUTE, "the ended order is taken up", async || {
+    eventually(LATER, "the ended order is taken up", async || {
         world.cli().ok(&["reconcile"]).await;
         (gateway.order(&ended).await["status"] == "Cancelled").then_some(())
     })
@@ -373,7 +373,7 @@ async fn keys_change_while_orders_run_and_a_worker_that_lacks_one_catches_up_whe
     world.start_gateway().await;
     let second = world.gateway().place(json!({})).await;
     let workflow = format!("order-{second}");
-    let failed = eventually(A_MINUTE, "the worker says which key it lacks", async || {
+    let failed = eventually(LATER, "the worker says which key it lacks", async || {
         let history = world.history(&workflow).await;
         history.events().iter().find_map(|event| {
             let failed = &event["workflowTaskFailedEventAttributes"];
@@ -427,7 +427,7 @@ async fn an_order_whose_key_is_lost_is_rolled_back_by_the_books_under_a_new_one(
     let workflow = format!("order-{lost}");
     let terminate = ["workflow", "terminate", "--workflow-id", &workflow];
     world.cli().temporal(&terminate).await;
-    let order = eventually(A_MINUTE, "the order is taken up", async || {
+    let order = eventually(LATER, "the order is taken up", async || {
         world.cli().ok(&["reconcile"]).await;
         let order = world.gateway().order(&lost).await;
         (order["status"] == "Cancelled").then_some(order)

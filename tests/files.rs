@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::harness::gateway::Gateway;
 use crate::harness::process::{PIZZA, Process, foreign_variables};
 use crate::harness::world::{KITCHEN_KEY, OPERATOR_KEY};
-use crate::harness::{A_MINUTE, Engine, SOON, Setup, World, eventually, folder};
+use crate::harness::{Engine, LATER, SOON, Setup, World, eventually, folder};
 
 const PORTS: [&str; 6] = ["--port", "0", "--temporal-port", "0", "--ui-port", "0"];
 
@@ -158,7 +158,7 @@ async fn everything_starts_for_a_user_with_an_empty_home() {
     ]
     .map(|(name, value)| (name.to_owned(), value));
     let mut dev = dev_in(&home, &variables);
-    order_is_delivered(&mut dev, A_MINUTE * 3).await;
+    order_is_delivered(&mut dev, LATER).await;
     dev.interrupt();
     assert_eq!(dev.wait(SOON).await.code(), Some(0), "{}", dev.stderr());
 }
@@ -368,7 +368,7 @@ async fn no_command_tells_a_secret_that_it_was_given() {
                 .env(variable, value)
                 .current_dir(folder)
                 .kill_on_drop(true);
-            let output = tokio::time::timeout(A_MINUTE * 3, command.output()).await;
+            let output = tokio::time::timeout(LATER, command.output()).await;
             let output = output
                 .unwrap_or_else(|_| panic!("{arguments:?} with {variable} does not end"))
                 .expect("it runs");

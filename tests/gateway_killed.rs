@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::harness::gateway::Gateway;
 use crate::harness::proxy::Proxy;
-use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
+use crate::harness::{LATER, SOON, Setup, World, eventually};
 
 #[tokio::test]
 async fn an_order_that_temporal_has_is_delivered_although_its_gateway_died_before_answering() {
@@ -60,7 +60,7 @@ async fn a_killed_gateway_leaves_its_orders_to_the_next_one() {
     world.start_gateway().await;
     world.start_kitchen();
     let what = "the order arrives through another gateway";
-    eventually(A_MINUTE, what, async || {
+    eventually(LATER, what, async || {
         let order = world.gateway().order(&id).await;
         (order["status"] == "DeliveryConfirmed").then_some(())
     })

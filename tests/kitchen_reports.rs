@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::gateway::{Answer, Gateway};
 use crate::harness::grpc::Grpc;
-use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
+use crate::harness::{LATER, SOON, Setup, World, eventually};
 
 /// What follows once the kitchen has accepted.
 const REPORTS: [&str; 3] = ["cooked", "pickedUp", "delivered"];
@@ -186,7 +186,7 @@ async fn of_twenty_reports_at_once_one_is_taken() {
     .await;
     let report = async || {
         // So many at once that one may get no answer in time.
-        eventually(A_MINUTE, "the report is answered", async || {
+        eventually(LATER, "the report is answered", async || {
             let answer = gateway.report(&id, "cooked").await;
             (answer.status != 503).then_some(answer)
         })

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::cli::Output;
-use crate::harness::{A_MINUTE, Setup, World, eventually, ports};
+use crate::harness::{LATER, Setup, World, eventually, ports};
 
 const ORDERS: u64 = 24;
 
@@ -152,19 +152,19 @@ async fn a_load_goes_on_when_its_gateway_comes_back_and_no_order_is_placed_twice
     ];
     let mut load = world.run("load", &arguments);
     let mut books = world.books().await;
-    eventually(A_MINUTE, "orders come in", async || {
+    eventually(LATER, "orders come in", async || {
         (books.orders().await >= 4).then_some(())
     })
     .await;
     world.gateway.take().expect("the gateway").kill();
     let before = books.orders().await;
     world.start_gateway_again().await;
-    eventually(A_MINUTE, "orders come in again", async || {
+    eventually(LATER, "orders come in again", async || {
         (books.orders().await >= before + 6).then_some(())
     })
     .await;
     load.interrupt();
-    let status = load.wait(A_MINUTE).await;
+    let status = load.wait(LATER).await;
     let report: Value = serde_json::from_str(&load.stdout()).expect("one document");
     assert_eq!(status.code(), Some(0), "{report}");
     assert_eq!(

@@ -4,7 +4,7 @@ use reqwest::redirect::Policy;
 use serde_json::json;
 
 use crate::harness::world::OPERATOR_KEY;
-use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
+use crate::harness::{LATER, SOON, Setup, World, eventually};
 
 /// What people write, and what must not become part of a page.
 const NASTY: &str = "<script>alert(1)</script> & 🍕 \u{202e}drawkcab שלום";
@@ -321,7 +321,7 @@ async fn many_tasks_are_looked_at_and_then_run_again() {
         .submit(&page, start, "/operator/bulk", &fields)
         .await;
     assert_eq!(again.location, started.location, "it is the same operation");
-    let page = eventually(A_MINUTE, "the operation is through", async || {
+    let page = eventually(LATER, "the operation is through", async || {
         let page = browser.page(&started.location).await;
         page.text.contains("data-state=\"through\"").then_some(page)
     })
@@ -378,7 +378,7 @@ async fn one_queue_is_emptied_by_its_policy(world: &World, browser: &Browser) {
     let page = browser.page(queue).await;
     assert!(page.text.contains("10 times at most"), "{}", page.text);
     assert!(page.text.contains("nights"), "{}", page.text);
-    eventually(A_MINUTE, "nothing waits", async || {
+    eventually(LATER, "nothing waits", async || {
         let page = browser.page("/operator").await;
         page.text.contains("Nothing waits").then_some(())
     })

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::harness::audit::clean_summary;
 use crate::harness::gateway::{Answer, Gateway};
-use crate::harness::{A_MINUTE, Engine, Setup, World, eventually};
+use crate::harness::{Engine, LATER, Setup, World, eventually};
 
 /// Customers who change their mind at once.
 const FICKLE: usize = 12;
@@ -62,7 +62,7 @@ async fn locked_books_delay_an_order_and_nothing_else(world: &World) {
     assert_eq!(refused.problem(), "store-unavailable");
     assert_eq!(refused.header("retry-after"), "2", "{refused:?}");
     books.unlock().await;
-    eventually(A_MINUTE, "the key is taken", async || {
+    eventually(LATER, "the key is taken", async || {
         let answer = placed_under_a_key(&gateway).await;
         (answer.status == 201).then_some(())
     })

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use crate::harness::gateway::{Answer, Gateway};
-use crate::harness::{A_MINUTE, Setup, World, eventually};
+use crate::harness::{LATER, Setup, World, eventually};
 
 const RACES: u32 = 200;
 
@@ -71,7 +71,7 @@ async fn a_cancellation_that_races_the_delivery_wins_or_loses_and_never_both() {
 async fn race(gateway: &Gateway, number: u32) -> (String, Winner) {
     let id = gateway.place(json!({})).await;
     let accept = async {
-        eventually(A_MINUTE, "the kitchen can accept it", async || {
+        eventually(LATER, "the kitchen can accept it", async || {
             let answer = gateway.report(&id, "accepted").await;
             (answer.status == 200).then_some(())
         })
@@ -112,7 +112,7 @@ async fn race(gateway: &Gateway, number: u32) -> (String, Winner) {
 
 /// Whether it was a yes; asked again as long as there is no answer.
 async fn answered(ask: impl AsyncFn() -> Answer) -> bool {
-    let answer = eventually(A_MINUTE, "there is an answer", async || {
+    let answer = eventually(LATER, "there is an answer", async || {
         let answer = ask().await;
         (answer.status != 503).then_some(answer)
     })

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::harness::books::Books;
 use crate::harness::gateway::Gateway;
 use crate::harness::recording::record_if_wanted;
-use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
+use crate::harness::{LATER, SOON, Setup, World, eventually};
 
 /// A reconciliation runs when it is asked for, and the kitchen is the journey.
 fn when_asked() -> Setup {
@@ -145,7 +145,7 @@ async fn by_itself_it_mends_what_was_ended_and_leaves_alone_what_waits_for_a_wor
         world.final_history(&format!("order-{id}-fulfilment")).await;
     }
     let unwritten = gateway.place(json!({})).await;
-    eventually(A_MINUTE, "both are old, and left alone", async || {
+    eventually(LATER, "both are old, and left alone", async || {
         let counts = &last(&world).await["runs"][0]["counts"];
         (counts["running"] == 2 && counts["looked"] == 2).then_some(())
     })
@@ -170,7 +170,7 @@ async fn by_itself_it_mends_what_was_ended_and_leaves_alone_what_waits_for_a_wor
     let input = &history.events()[0]["workflowExecutionStartedEventAttributes"]["input"];
     assert_eq!(input[0]["recovery"], Value::Null, "{input}");
 
-    eventually(A_MINUTE, "a run finds nothing", async || {
+    eventually(LATER, "a run finds nothing", async || {
         let counts = &last(&world).await["runs"][0]["counts"];
         (counts["looked"] == 0).then_some(())
     })
@@ -254,12 +254,12 @@ async fn the_schedule_is_that_of_the_worker_that_started_last_and_stays_paused()
 /// An order that the kitchen has accepted, with its points awarded.
 async fn accepted(gateway: &Gateway) -> String {
     let id = gateway.place(json!({})).await;
-    eventually(A_MINUTE, "the kitchen has its ticket", async || {
+    eventually(LATER, "the kitchen has its ticket", async || {
         let answer = gateway.report(&id, "accepted").await;
         (answer.status == 200).then_some(())
     })
     .await;
-    eventually(A_MINUTE, "its points are awarded", async || {
+    eventually(LATER, "its points are awarded", async || {
         let order = gateway.order(&id).await;
         (order["points"] == "awarded" && order["status"] == "CookingStarted").then_some(())
     })
@@ -342,7 +342,7 @@ async fn without_a_workflow(books: &mut Books, like: &str) -> String {
 async fn reset(world: &World, id: &str) {
     let workflow = format!("order-{id}");
     begin_again(world, &workflow).await;
-    eventually(A_MINUTE, "the new run ends", async || {
+    eventually(LATER, "the new run ends", async || {
         let history = world.history(&workflow).await;
         let is_new = history.types().contains(&"WORKFLOW_TASK_FAILED");
         (is_new && history.has_ended()).then_some(())
@@ -388,7 +388,7 @@ async fn lose_last_change(books: &mut Books, id: &str, status: &str) {
 async fn reconciled(world: &World, mended: i64) -> Value {
     let mut sums = json!({});
     let what = format!("{mended} orders are mended");
-    eventually(A_MINUTE, &what, async || {
+    eventually(LATER, &what, async || {
         let counts = asked(world).await;
         for name in MENDED {
             let sum = sums[name].as_i64().unwrap_or_default();

@@ -9,7 +9,7 @@ use temporalio_common::protos::temporal::api::history::v1::{
 use crate::harness::process::Process;
 use crate::harness::proxy::Proxy;
 use crate::harness::runs::Runs;
-use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
+use crate::harness::{LATER, SOON, Setup, World, eventually};
 
 /// Orders that are under way at any time.
 const AT_ONCE: usize = 8;
@@ -55,7 +55,7 @@ async fn workers_that_are_replaced_all_the_time_lose_no_order() {
 
 /// Orders until the worker has said something so many times.
 async fn until_said(world: &World, worker: &Process, what: &str, times: usize) {
-    eventually(A_MINUTE, what, async || {
+    eventually(LATER, what, async || {
         let gateway = world.gateway();
         let wave: Vec<String> = futures::future::join_all(
             (0..AT_ONCE).map(|_| gateway.place(json!({ "perStepDelaySeconds": 0.1 }))),

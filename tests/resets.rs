@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::gateway::Gateway;
 use crate::harness::recording::record_if_wanted;
-use crate::harness::{A_MINUTE, Setup, World, eventually};
+use crate::harness::{LATER, Setup, World, eventually};
 
 /// How far an order is when it is reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,7 +196,7 @@ async fn an_order_that_is_reset_while_it_is_changed_is_paid_for_as_it_is_cooked(
         let order = format!("order-{during}");
         let resetting = async {
             let asks = "signalExternalWorkflowExecutionInitiatedEventAttributes";
-            eventually(A_MINUTE, "the amendment is under way", async || {
+            eventually(LATER, "the amendment is under way", async || {
                 let history = world.history(&order).await;
                 let mut events = history.events().iter();
                 events.any(|event| event[asks].is_object()).then_some(())
@@ -239,7 +239,7 @@ async fn an_order_that_was_paid_before_its_reset_is_amended_for_its_price() {
             assert_eq!(amended.status, 200, "{amended:?}");
         }
         reset(&world, &format!("order-{id}"), how).await;
-        let amended = eventually(3 * A_MINUTE, "the amendment is answered", async || {
+        let amended = eventually(LATER, "the amendment is answered", async || {
             let answer = gateway.amend(&id, &json!({ "quantity": after })).await;
             (answer.status != 503).then_some(answer)
         })
@@ -272,7 +272,7 @@ async fn a_cancellation_is_answered_as_the_order_ends_although_it_is_reset() {
     let workflow = format!("order-{cooking}");
     let resetting = reset(&world, &workflow, &[]);
     tokio::join!(gateway.cancel(&cooking), resetting);
-    let answer = eventually(A_MINUTE, "it is answered", async || {
+    let answer = eventually(LATER, "it is answered", async || {
         let answer = gateway.cancel(&cooking).await;
         (answer.status != 503).then_some(answer)
     })
@@ -312,23 +312,13 @@ async fn what_a_reset_forgets_of_amendments_is_charged_cooked_and_awarded_all_th
             assert_eq!(amended.status, 200, "{amended:?}");
         }
         let workflow = format!("order-{id}");
-        let before = before_the_first_update(&world, &workflow).await;
-        let reset = ["workflow", "reset", "--workflow-id", &workflow];
-        let how = [
-            "--event-id",
-            &before,
-            "--reapply-exclude",
-            "All",
-            "--reason",
-            "a journey",
-        ];
-        world.cli().temporal(&[&reset[..], &how].concat()).await;
+        reset_before_update(&world, &workflow, 0).await;
         if let Some(quantity) = again {
             // Whatever it is told, the order, its money and its ticket agree.
             let wanted = json!({ "quantity": quantity });
             let _ = world.gateway().amend(&id, &wanted).await;
         }
-        eventually(3 * A_MINUTE, "the kitchen has it", async || {
+        eventually(LATER, "the kitchen has it", async || {
             let answer = world.gateway().report(&id, "accepted").await;
             (answer.status == 200).then_some(())
         })
@@ -341,19 +331,64 @@ async fn what_a_reset_forgets_of_amendments_is_charged_cooked_and_awarded_all_th
     world.assert_audit_clean().await;
 }
 
-/// The workflow task that took in the first update: a reset to it forgets that.
-async fn before_the_first_update(world: &World, workflow: &str) -> String {
+/// Reports that the history of the new run has lost are in the store.
+#[tokio::test]
+async fn what_a_reset_forgets_of_kitchen_reports_is_not_asked_for_again() {
+    let world = World::start(patient()).await;
+    let gateway = world.gateway();
+    for forgotten in 0..3 {
+        let id = brought_to(&world, Stage::PickedUp).await;
+        let branch = format!("order-{id}-fulfilment");
+        reset_before_update(&world, &branch, forgotten).await;
+        let delivered = eventually(LATER, "the new run answers", async || {
+            let answer = gateway.report(&id, "delivered").await;
+            (answer.status != 503).then_some(answer)
+        })
+        .await;
+        assert_eq!(delivered.status, 200, "{forgotten}: {delivered:?}");
+        let order = told_once(&world, &id).await;
+        assert_eq!(order["status"], "DeliveryConfirmed", "{order}");
+    }
+    world.assert_audit_clean().await;
+}
+
+#[tokio::test]
+async fn a_reset_run_whose_kitchen_says_no_more_waits_for_what_is_missing_in_the_store() {
+    let world = World::start(Setup {
+        kitchen_deadline_seconds: 30.0,
+        ..patient()
+    })
+    .await;
+    let id = world.gateway().place_accepted(json!({})).await;
+    world.gateway().report_taken(&id, "cooked").await;
+    reset_before_update(&world, &format!("order-{id}-fulfilment"), 1).await;
+    let order = told_once(&world, &id).await;
+    assert_eq!(order["status"], "Cancelled", "{order}");
+    let told = "the kitchen did not report pickedUp within 30 s";
+    assert_eq!(order["cancelled"]["message"], told, "{order}");
+    world.assert_audit_clean().await;
+}
+
+/// Resets a workflow to the task that took in an update, the first of which is
+/// number 0: the new run knows neither that nor what came later.
+async fn reset_before_update(world: &World, workflow: &str, number: usize) {
     let history = world.history(workflow).await;
     let types = history.types();
-    let update = types
-        .iter()
-        .position(|it| *it == "WORKFLOW_EXECUTION_UPDATE_ACCEPTED");
-    let update = update.expect("an update");
+    let mut updates =
+        (0..types.len()).filter(|place| types[*place] == "WORKFLOW_EXECUTION_UPDATE_ACCEPTED");
+    let update = updates.nth(number).expect("an update");
     let task = types[..update]
         .iter()
         .rposition(|it| *it == "WORKFLOW_TASK_COMPLETED");
     // Events are counted from one.
-    (task.expect("a task") + 1).to_string()
+    let task = (task.expect("a task") + 1).to_string();
+    let reset = ["workflow", "reset", "--workflow-id", workflow];
+    let to = ["--event-id", &task, "--reapply-exclude", "All"];
+    let reason = ["--reason", "a journey"];
+    world
+        .cli()
+        .temporal(&[&reset[..], &to, &reason].concat())
+        .await;
 }
 
 /// An order at this stage; one that is to be rolled back is with the kitchen.
@@ -374,7 +409,7 @@ async fn brought_to(world: &World, stage: Stage) -> String {
         world.finished(&id).await;
     }
     // The loyalty branch, which may be reset as well, has come so far.
-    eventually(A_MINUTE, "its points are awarded", async || {
+    eventually(LATER, "its points are awarded", async || {
         (gateway.order(&id).await["points"] == "awarded").then_some(())
     })
     .await;
@@ -398,7 +433,7 @@ async fn reset(world: &World, workflow: &str, how: &[&str]) {
 
 async fn reset_to(world: &World, workflow: &str, kind: &str, how: &[&str]) {
     // A run that has done nothing yet cannot be reset.
-    eventually(A_MINUTE, "the run has begun", async || {
+    eventually(LATER, "the run has begun", async || {
         let history = world.history(workflow).await;
         let has_begun = history.types().contains(&"WORKFLOW_TASK_COMPLETED");
         has_begun.then_some(())
@@ -418,7 +453,7 @@ async fn terminate(world: &World, workflow: &str) {
 /// comes too late.
 async fn delivered_as_far_as_possible(gateway: &Gateway, id: &str) {
     for event in WAY {
-        let answer = eventually(A_MINUTE, "the report is answered", async || {
+        let answer = eventually(LATER, "the report is answered", async || {
             let answer = gateway.report(id, event).await;
             (![404, 503].contains(&answer.status)).then_some(answer)
         })
@@ -477,7 +512,7 @@ async fn an_order_that_was_terminated_goes_to_the_door_when_it_is_reset() {
     reset(&world, &format!("order-{id}"), &[]).await;
     // Reports come too late until the branch runs again.
     for event in &WAY[1..] {
-        eventually(A_MINUTE, "the report is taken", async || {
+        eventually(LATER, "the report is taken", async || {
             (world.gateway().report(&id, event).await.status == 200).then_some(())
         })
         .await;

@@ -13,9 +13,10 @@ use crate::harness::World;
 use crate::harness::expected::SCENARIOS;
 
 /// What the workflows do beside the saga's steps.
-const BOOKKEEPING: [&str; 14] = [
+const BOOKKEEPING: [&str; 15] = [
     activity::RECORD_KITCHEN_REPORT,
     activity::WITHDRAW_TICKET,
+    activity::LAST_KITCHEN_REPORT,
     activity::AMEND_TICKET,
     activity::ADJUST_PAYMENT,
     activity::VOID_PAYMENT_ADJUSTMENT,

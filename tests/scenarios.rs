@@ -13,7 +13,7 @@ use crate::harness::gateway::{id_of, is_final};
 use crate::harness::grpc::{self, Grpc};
 use crate::harness::history::History;
 use crate::harness::recording::record_if_wanted;
-use crate::harness::{A_MINUTE, SOON, World, eventually};
+use crate::harness::{LATER, SOON, World, eventually};
 
 #[tokio::test]
 async fn each_scenario_ends_as_the_table_says_over_http() {
@@ -180,7 +180,7 @@ async fn observe(world: &World, id: &str) -> Vec<String> {
     let gateway = world.gateway();
     let mut seen: Vec<String> = Vec::new();
     let mut version = 0;
-    eventually(A_MINUTE, &format!("order {id} ends"), async || {
+    eventually(LATER, &format!("order {id} ends"), async || {
         let order = gateway.order(id).await;
         let status = order["status"].as_str().expect("a status").to_owned();
         let next = order["version"].as_i64().expect("a version");

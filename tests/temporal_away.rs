@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::harness::gateway::{Answer, Gateway};
 use crate::harness::temporal::Temporal;
-use crate::harness::{A_MINUTE, SOON, Setup, World, eventually, folder, ports};
+use crate::harness::{LATER, SOON, Setup, World, eventually, folder, ports};
 
 /// What the gateway allows itself for Temporal's answer, and what a busy
 /// machine takes on top.
@@ -109,7 +109,7 @@ fn assert_unavailable(answer: &Answer) {
 }
 
 async fn until_ready(gateway: &Gateway) {
-    eventually(A_MINUTE, "the gateway is ready", async || {
+    eventually(LATER, "the gateway is ready", async || {
         (gateway.get("/readyz").await.status == 200).then_some(())
     })
     .await;

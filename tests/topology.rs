@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::gateway::{Gateway, id_of};
 use crate::harness::process::Process;
-use crate::harness::{A_MINUTE, Engine, Setup, World, eventually};
+use crate::harness::{Engine, LATER, Setup, World, eventually};
 
 const ORDERS: usize = 200;
 
@@ -91,7 +91,7 @@ async fn two_hundred_orders_survive_the_death_of_one_of_each() {
     let killing = async {
         let delivered = "SELECT count(*) FROM orders WHERE status = 'DeliveryConfirmed'";
         let mut books = world.books().await;
-        eventually(3 * A_MINUTE, "some orders are delivered", async || {
+        eventually(LATER, "some orders are delivered", async || {
             (books.number(delivered).await >= DELIVERED_BEFORE).then_some(())
         })
         .await;
@@ -138,7 +138,7 @@ async fn placed(urls: &[String; 2], number: usize) -> (usize, String) {
     let wish = json!({ "errorOnStep": step, "perStepDelaySeconds": 0.1 });
     let mut turn = number;
     let what = format!("order {number} is taken");
-    eventually(A_MINUTE, &what, async || {
+    eventually(LATER, &what, async || {
         let gateway = Gateway::new(&urls[turn % 2]);
         turn += 1;
         let request = gateway.client.post(gateway.at("/orders"));

@@ -14,7 +14,7 @@ use tonic::{Code, Status};
 use crate::harness::gateway::Gateway;
 use crate::harness::grpc::{Grpc, code_of};
 use crate::harness::proxy::Proxy;
-use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
+use crate::harness::{LATER, SOON, Setup, World, eventually};
 
 const NOBODY: &str = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
 
@@ -27,7 +27,7 @@ impl Events {
         let request = gateway
             .client
             .get(gateway.at(&format!("/orders/{id}/events")));
-        let request = request.timeout(A_MINUTE * 2).header("last-event-id", after);
+        let request = request.timeout(LATER).header("last-event-id", after);
         let response = request.send().await.expect("an answer");
         assert_eq!(response.status(), 200);
         Self(Box::pin(SseStream::new(response.into())))
@@ -35,7 +35,7 @@ impl Events {
 
     /// The next event: its id and its data; none at the end.
     async fn next(&mut self) -> Option<(i64, Value)> {
-        let event = timeout(A_MINUTE, self.0.next()).await.expect("an event")?;
+        let event = timeout(LATER, self.0.next()).await.expect("an event")?;
         let event = event.expect("an event");
         let id = event.id.expect("an id").parse().expect("a number");
         let data = serde_json::from_str(&event.data.expect("data")).expect("JSON");
@@ -271,10 +271,7 @@ async fn changes(
     let mut orders = OrderServiceClient::new(client.channel.clone());
     let mut stream = orders.watch_order(request).await?.into_inner();
     let mut changes = Vec::new();
-    while let Some(message) = timeout(A_MINUTE, stream.message())
-        .await
-        .expect("in time")?
-    {
+    while let Some(message) = timeout(LATER, stream.message()).await.expect("in time")? {
         changes.push(message.change.expect("a change"));
     }
     Ok(changes)

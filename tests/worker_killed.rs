@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::harness::{A_MINUTE, Setup, World, eventually};
+use crate::harness::{LATER, Setup, World, eventually};
 
 const ORDERS: usize = 50;
 
@@ -20,7 +20,7 @@ async fn fifty_orders_survive_a_killed_worker_with_one_charge_and_one_award_each
     let ids = join_all((0..ORDERS).map(|_| gateway.place(wish()))).await;
 
     let mut books = world.books().await;
-    eventually(A_MINUTE, "some orders are charged", async || {
+    eventually(LATER, "some orders are charged", async || {
         let charged = books.number("SELECT count(*) FROM payments").await;
         (charged >= 10).then_some(())
     })

@@ -130,6 +130,19 @@ impl KitchenActivities {
         self.store.record_report(&report).await.answer(&ctx)
     }
 
+    #[activity(definition = kitchen::LastKitchenReport)]
+    pub async fn last_kitchen_report(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        order_id: OrderId,
+    ) -> Result<Prepared, ActivityError> {
+        let order = self.store.order(order_id).await;
+        let prepared = order.map(|order| Prepared {
+            reported: order.and_then(|order| KitchenReport::that_brings_to(order.status)),
+        });
+        prepared.answer(&ctx)
+    }
+
     #[activity(definition = kitchen::AmendTicket)]
     pub async fn amend_ticket(
         self: Arc<Self>,

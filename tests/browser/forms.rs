@@ -6,7 +6,7 @@ use thirtyfour::Key;
 
 use super::{Browser, in_a_browser, shop_without_kitchen};
 use crate::harness::world::{KITCHEN_KEY, OPERATOR_KEY};
-use crate::harness::{A_MINUTE, World, eventually};
+use crate::harness::{LATER, World, eventually};
 
 async fn cook_in(browser: &Browser, world: &World) {
     browser.visit(&world.gateway().at("/kitchen")).await;
@@ -26,16 +26,12 @@ async fn a_pizza_is_ordered_and_looked_after_without_any_script() {
     browser.click("#order button").await;
     browser.until_at("/orders/").await;
     let here = world.gateway().at(&browser.path().await);
-    eventually(
-        A_MINUTE,
-        "the page, loaded anew, says the end",
-        async || {
-            browser.visit(&here).await;
-            let picture = browser.picture().await;
-            let is_there = picture.get("processOrder").is_some_and(|it| it == "done");
-            is_there.then_some(())
-        },
-    )
+    eventually(LATER, "the page, loaded anew, says the end", async || {
+        browser.visit(&here).await;
+        let picture = browser.picture().await;
+        let is_there = picture.get("processOrder").is_some_and(|it| it == "done");
+        is_there.then_some(())
+    })
     .await;
     browser.until_it_says("Delivered").await;
     let requests = browser.traffic().await;

@@ -2,7 +2,7 @@
 
 use super::in_a_browser;
 use crate::harness::process::Process;
-use crate::harness::{A_MINUTE, SOON, eventually, folder};
+use crate::harness::{LATER, SOON, eventually, folder};
 
 #[tokio::test]
 async fn a_newcomer_breaks_an_order_and_repairs_it_with_the_mouse_alone() {
@@ -23,7 +23,7 @@ async fn a_newcomer_breaks_an_order_and_repairs_it_with_the_mouse_alone() {
     browser.click("#order button").await;
     browser.until_at("/orders/").await;
     let order = browser.path().await;
-    eventually(A_MINUTE, "the refund is parked", async || {
+    eventually(LATER, "the refund is parked", async || {
         let picture = browser.picture().await;
         let shown = |step: &str| picture.get(step).map(String::as_str);
         let is_parked = shown("refundPayment") == Some("parked");

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Browser, FIRST_ANSWER, in_a_browser, shop_without_kitchen};
 use crate::harness::proxy::Proxy;
 use crate::harness::world::KITCHEN_KEY;
-use crate::harness::{A_MINUTE, SOON, World, eventually};
+use crate::harness::{LATER, SOON, World, eventually};
 
 /// How long a page is watched while nothing changes.
 const QUIET_MS: i64 = 8_000;
@@ -54,7 +54,7 @@ async fn a_page_holds_one_stream_and_asks_for_nothing_else() {
     browser.until_pictured(&[("cooked", "waiting")]).await;
     // The kitchen's deadline passes, which changes the page many times.
     browser.until_pictured(&[("processOrder", "failed")]).await;
-    eventually(A_MINUTE, "the stream is at its end", async || {
+    eventually(LATER, "the stream is at its end", async || {
         browser.has("html[data-stream=ended]").await.then_some(())
     })
     .await;

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{failed_order, shown, task_id};
 use crate::harness::history::History;
 use crate::harness::recording::{record_if_wanted, write_if_wanted};
-use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
+use crate::harness::{LATER, SOON, Setup, World, eventually};
 
 const QUEUE: &str = "add-loyalty-points";
 
@@ -37,7 +37,7 @@ async fn automatic_redrive_reaches_tasks_that_are_parked_and_those_to_come() {
     assert_eq!(answer.status, 200, "{answer:?}");
     let tasks: Vec<_> = parked.iter().map(|id| task_id(QUEUE, id)).collect();
     for task in &tasks {
-        eventually(A_MINUTE, "it is redriven by itself", async || {
+        eventually(LATER, "it is redriven by itself", async || {
             let view = shown(&world, task).await;
             let last = view["redrives"].as_array()?.last()?.clone();
             (last["automatic"] == true && last["outcome"] == "failedAgain").then_some(())
@@ -56,7 +56,7 @@ async fn automatic_redrive_reaches_tasks_that_are_parked_and_those_to_come() {
     let to_come = failed_order(&world, 3).await;
     for id in parked.iter().chain([&to_come]) {
         let what = format!("the award of {id} is given by itself");
-        eventually(A_MINUTE, &what, async || {
+        eventually(LATER, &what, async || {
             let order = world.gateway().order(id).await;
             (order["points"] == "awarded").then_some(())
         })
@@ -89,7 +89,7 @@ async fn automatic_redrive_reaches_tasks_that_are_parked_and_those_to_come() {
 async fn until_continued(world: &World, task: &str) -> (History, History) {
     let show = ["workflow", "describe", "--workflow-id", task];
     // After as many redrives as its history holds.
-    let first = eventually(3 * A_MINUTE, "it continues as new", async || {
+    let first = eventually(LATER, "it continues as new", async || {
         let described = world.cli().temporal_json(&show).await;
         let info = &described["workflowExecutionInfo"];
         let first = info["firstRunId"].as_str()?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::failed_order;
 use crate::harness::recording::record_if_wanted;
-use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
+use crate::harness::{LATER, SOON, Setup, World, eventually};
 
 const TASKS: usize = 300;
 
@@ -41,7 +41,7 @@ async fn three_hundred_tasks_are_redriven_once_each_though_the_worker_is_killed(
     let answer = world.operator().post("/failures/bulk", &filter).await;
     assert_eq!(answer.status, 202, "{answer:?}");
     let path = answer.header("location").to_owned();
-    eventually(A_MINUTE, "some are through", async || {
+    eventually(LATER, "some are through", async || {
         (reclaims(&mut books).await >= 40).then_some(())
     })
     .await;
@@ -50,7 +50,7 @@ async fn three_hundred_tasks_are_redriven_once_each_though_the_worker_is_killed(
     assert!(at_the_kill < 290, "it was too late for the kill");
     world.start_worker();
 
-    let summary = eventually(A_MINUTE * 3, "the operation ends", async || {
+    let summary = eventually(LATER, "the operation ends", async || {
         let answer = world.operator().get(&path).await;
         // While there is no worker nobody can tell.
         let progress = (answer.status == 200).then(|| answer.json())?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{failed_order, redriven, task_id};
 use crate::harness::proxy::Proxy;
 use crate::harness::temporal::Temporal;
-use crate::harness::{A_MINUTE, Setup, World, eventually, folder, ports};
+use crate::harness::{LATER, Setup, World, eventually, folder, ports};
 
 #[tokio::test]
 async fn a_worker_killed_before_the_effect_of_a_redrive_leaves_one_effect() {
@@ -41,7 +41,7 @@ async fn a_worker_killed_after_the_effect_of_a_redrive_leaves_one_effect() {
     until_redriving(&world, &id).await;
     proxy.hold_requests();
     books.unlock().await;
-    eventually(A_MINUTE, "the refund is booked", async || {
+    eventually(LATER, "the refund is booked", async || {
         let account = books.account(&id).await;
         (account.payment_kinds() == ["charge", "refund"]).then_some(())
     })
@@ -86,7 +86,7 @@ async fn begin_redrive(world: &World, order: &str) {
 /// Waits until a worker has begun the redriven activity.
 async fn until_redriving(world: &World, order: &str) {
     let task = task_id("refund-payment", order);
-    eventually(A_MINUTE, "the redrive's activity has begun", async || {
+    eventually(LATER, "the redrive's activity has begun", async || {
         let arguments = ["workflow", "describe", "--workflow-id", &task];
         let described = world.cli().temporal_json(&arguments).await;
         let pending = described["pendingActivities"].as_array()?;
@@ -99,7 +99,7 @@ async fn until_redriving(world: &World, order: &str) {
 /// Waits until the refund and the reclaim are through, and counts.
 async fn assert_refunded_once(world: &World, order: &str) {
     let task = task_id("refund-payment", order);
-    let done = eventually(A_MINUTE, "the redrive is done", async || {
+    let done = eventually(LATER, "the redrive is done", async || {
         // Nobody can say until the new worker is there.
         let answer = world.operator().get(&format!("/failures/{task}")).await;
         let view = (answer.status == 200).then(|| answer.json())?;

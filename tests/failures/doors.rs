@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{failed_order, redriven, shown, task_id};
 use crate::harness::recording::record_if_wanted;
-use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
+use crate::harness::{LATER, SOON, Setup, World, eventually};
 
 #[tokio::test]
 async fn a_refund_redriven_over_http_is_followed_by_the_reclaim_that_was_left_undone() {
@@ -111,7 +111,7 @@ async fn a_customer_who_could_not_be_told_is_told_by_a_redrive() {
     let task = task_id("notify-customer", &id);
     // Six attempts with waits of 1 to 16 s between them.
     let what = "the notification is parked";
-    let parked = eventually(A_MINUTE, what, async || {
+    let parked = eventually(LATER, what, async || {
         let answer = world.operator().get(&format!("/failures/{task}")).await;
         (answer.status == 200).then(|| answer.json())
     })

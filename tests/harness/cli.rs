@@ -11,7 +11,7 @@ use tokio::process::Command;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::A_MINUTE;
+use super::LATER;
 use super::process::{PIZZA, foreign_variables};
 
 /// Where commands run, and the variables that they see.
@@ -95,7 +95,7 @@ impl Cli {
         let input = input.to_owned();
         // A command that does not read its input is not to be waited for.
         let writing = tokio::spawn(async move { stdin.write_all(input.as_bytes()).await });
-        let output = timeout(A_MINUTE * 3, child.wait_with_output())
+        let output = timeout(LATER, child.wait_with_output())
             .await
             .unwrap_or_else(|_| panic!("{} {arguments:?} does not end", program.display()))
             .expect("the command ran");

@@ -9,7 +9,7 @@ use temporalio_common::telemetry::ensure_default_crypto_provider;
 use uuid::Uuid;
 
 use super::world::KITCHEN_KEY;
-use super::{A_MINUTE, eventually};
+use super::{LATER, eventually};
 
 /// Longer than the gateway may take for anything.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -108,7 +108,7 @@ impl Gateway {
     /// Sends a request that may be sent twice until Temporal answers it: on a
     /// busy machine the one server of all tests stops for seconds.
     pub(crate) async fn send_until_answered(&self, request: RequestBuilder) -> Answer {
-        eventually(A_MINUTE, "Temporal answers", async || {
+        eventually(LATER, "Temporal answers", async || {
             let answer = self.send(request.try_clone().expect("a whole body")).await;
             let is_unavailable = answer.status == 503 && answer.problem() == "temporal-unavailable";
             (!is_unavailable).then_some(answer)
@@ -131,7 +131,7 @@ impl Gateway {
     pub(crate) async fn redrive(&self, task: &str) -> Value {
         let url = self.at(&format!("/failures/{task}/redrive"));
         let key = Uuid::new_v4().to_string();
-        let answer = eventually(A_MINUTE, "the redrive comes to its end", async || {
+        let answer = eventually(LATER, "the redrive comes to its end", async || {
             let request = self.client.post(&url).header("idempotency-key", &key);
             let answer = self.send_until_answered(request.json(&json!({}))).await;
             (answer.status != 202).then_some(answer)
@@ -202,7 +202,7 @@ impl Gateway {
     /// Waits until an order has a status.
     pub(crate) async fn until(&self, id: &str, status: &str) -> Value {
         let what = format!("order {id} is {status}");
-        eventually(A_MINUTE, &what, async || {
+        eventually(LATER, &what, async || {
             let order = self.order(id).await;
             (order["status"] == status).then_some(order)
         })
@@ -212,7 +212,7 @@ impl Gateway {
     /// Waits for the end of an order, whichever.
     pub(crate) async fn until_ended(&self, id: &str) -> Value {
         let what = format!("order {id} ends");
-        eventually(A_MINUTE * 2, &what, async || {
+        eventually(LATER, &what, async || {
             let order = self.order(id).await;
             is_final(&order).then_some(order)
         })
@@ -225,7 +225,7 @@ impl Gateway {
         let events = self
             .client
             .get(self.at(&format!("/orders/{id}/events")))
-            .timeout(A_MINUTE * 2);
+            .timeout(LATER);
         let stream = self.send(events).await;
         assert!([200, 204].contains(&stream.status), "{stream:?}");
         let order = self.order(id).await;
@@ -257,7 +257,7 @@ impl Gateway {
     pub(crate) async fn place_accepted(&self, order: Value) -> String {
         let id = self.place(order).await;
         let what = format!("the kitchen can accept {id}");
-        let answer = eventually(A_MINUTE, &what, async || {
+        let answer = eventually(LATER, &what, async || {
             let answer = self.report(&id, "accepted").await;
             (answer.status != 404).then_some(answer)
         })

@@ -22,5 +22,5 @@ pub(crate) mod temporal;
 pub(crate) mod wait;
 pub(crate) mod world;
 
-pub(crate) use wait::{A_MINUTE, SOON, eventually};
+pub(crate) use wait::{LATER, SOON, eventually};
 pub(crate) use world::{Engine, Setup, Shared, World};

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 
 use super::{WAY, come_so_far};
-use crate::harness::{A_MINUTE, Setup, World, eventually};
+use crate::harness::{LATER, Setup, World, eventually};
 
 /// By stage, in seconds. Different, so that a message tells which was meant.
 const DEADLINES: [&str; 4] = ["2", "2.25", "2.5", "2.75"];
@@ -29,7 +29,7 @@ async fn each_stage_that_is_overdue_cancels_the_order_and_says_which() {
     let gateway = world.gateway();
     let stages = WAY.iter().zip(DEADLINES).enumerate();
     let overdue = stages.map(async |(reports, (event, deadline))| {
-        let id = eventually(A_MINUTE, "an order comes so far in time", async || {
+        let id = eventually(LATER, "an order comes so far in time", async || {
             come_so_far(&gateway, reports).await
         })
         .await;

@@ -8,14 +8,14 @@ use pizza_api::proto::kitchen_service_client::KitchenServiceClient;
 use super::{WAY, come_so_far, report_at_last, with_id};
 use crate::harness::grpc::{Grpc, as_kitchen};
 use crate::harness::recording::record_if_wanted;
-use crate::harness::{A_MINUTE, World, eventually};
+use crate::harness::{LATER, World, eventually};
 
 #[tokio::test]
 async fn a_rejection_at_any_stage_is_rolled_back_and_the_customer_hears_the_reason() {
     let world = World::shared_without_kitchen().await;
     let gateway = world.gateway();
     for reports in 0..WAY.len() {
-        let id = eventually(A_MINUTE, "an order comes so far in time", async || {
+        let id = eventually(LATER, "an order comes so far in time", async || {
             come_so_far(&gateway, reports).await
         })
         .await;

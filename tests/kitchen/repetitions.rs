@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{WAY, come_so_far, with_id};
 use crate::harness::gateway::{Answer, Gateway};
-use crate::harness::{A_MINUTE, World, eventually};
+use crate::harness::{LATER, World, eventually};
 
 #[tokio::test]
 async fn a_report_is_known_by_its_id_after_the_end_and_after_temporal_has_forgotten_it() {
@@ -35,7 +35,7 @@ async fn a_report_is_known_by_its_id_after_the_end_and_after_temporal_has_forgot
 }
 
 async fn so_far(gateway: &Gateway, reports: usize) -> String {
-    eventually(A_MINUTE, "an order comes so far in time", async || {
+    eventually(LATER, "an order comes so far in time", async || {
         come_so_far(gateway, reports).await
     })
     .await
@@ -83,7 +83,7 @@ async fn forget(world: &World, workflow: &str) {
         workflow,
     ];
     // It deletes in the background, and what else it has to do comes first.
-    eventually(3 * A_MINUTE, "Temporal has forgotten it", async || {
+    eventually(LATER, "Temporal has forgotten it", async || {
         (cli.pizza(&describe).await.code != Some(0)).then_some(())
     })
     .await;

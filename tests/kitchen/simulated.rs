@@ -5,7 +5,7 @@ use std::time::Duration;
 use pizza_domain::OrderStatus;
 use serde_json::{Value, json};
 
-use crate::harness::{A_MINUTE, SOON, Setup, World, eventually};
+use crate::harness::{LATER, SOON, Setup, World, eventually};
 
 /// How long a ticket has to lie there to be called left alone.
 const LEFT_ALONE: f64 = 1.0;
@@ -114,7 +114,7 @@ async fn kitchens_that_share_the_work_or_die_over_it_do_no_harm() {
         ids.push(gateway.place(json!({ "perStepDelaySeconds": 0.5 })).await);
     }
     for id in &ids {
-        eventually(A_MINUTE, "the kitchen is at it", async || {
+        eventually(LATER, "the kitchen is at it", async || {
             let status = gateway.order(id).await["status"].clone();
             let waits = ["Pending", "PaymentProcessing", "PaymentComplete"];
             (!waits.contains(&status.as_str()?)).then_some(())
@@ -162,7 +162,7 @@ async fn a_kitchen_that_comes_back_does_not_begin_its_wait_anew() {
     let took = times[times.len() - 1] - times[0];
     let anew = i64::try_from((pace * 4 / 3).as_millis()).expect("a small number");
     assert!(took < anew, "{took} ms: {account:?}");
-    eventually(A_MINUTE, "it arrives", async || {
+    eventually(LATER, "it arrives", async || {
         (gateway.order(&id).await["status"] == "DeliveryConfirmed").then_some(())
     })
     .await;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::harness::cli::Cli;
 use crate::harness::gateway::Gateway;
 use crate::harness::process::Process;
-use crate::harness::{A_MINUTE, SOON, World, eventually, folder, ports};
+use crate::harness::{LATER, SOON, World, eventually, folder, ports};
 
 /// The exit code of a process whose output was lost.
 const UNWRITTEN: Option<i32> = Some(74);
@@ -68,7 +68,7 @@ async fn lines_that_nobody_reads_are_dropped_and_counted_and_hold_nothing_up() {
     let announced = process.announcement().await;
     let gateway = Gateway::new(announced["gateway"].as_str().expect("a URL"));
     let metrics = Gateway::new(&format!("http://{metrics}"));
-    eventually(A_MINUTE * 2, "lines are dropped", async || {
+    eventually(LATER, "lines are dropped", async || {
         for _ in 0..10 {
             assert_eq!(gateway.get("/menu").await.status, 200);
         }
@@ -88,7 +88,7 @@ async fn lines_that_nobody_reads_are_dropped_and_counted_and_hold_nothing_up() {
         "{line}"
     );
     process.interrupt();
-    assert_eq!(process.wait(A_MINUTE).await.code(), Some(0));
+    assert_eq!(process.wait(LATER).await.code(), Some(0));
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn a_shop_whose_log_nobody_reads_takes_orders_and_ends_when_asked() {
     process.announcement().await;
     deliver_one(port).await;
     process.interrupt();
-    assert_eq!(process.wait(A_MINUTE).await.code(), Some(0));
+    assert_eq!(process.wait(LATER).await.code(), Some(0));
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_shop_whose_streams_nobody_reads_takes_orders_and_ends_when_asked() {
     deliver_one(port).await;
     process.terminate();
     // What it announced was never read.
-    assert_eq!(process.wait(A_MINUTE).await.code(), UNWRITTEN);
+    assert_eq!(process.wait(LATER).await.code(), UNWRITTEN);
 }
 
 fn dev(port: u16, stdout: Option<Stdio>, stderr: Stdio) -> Process {
@@ -127,7 +127,7 @@ fn dev(port: u16, stdout: Option<Stdio>, stderr: Stdio) -> Process {
 
 async fn deliver_one(port: u16) {
     let gateway = Gateway::new(&format!("http://127.0.0.1:{port}"));
-    eventually(A_MINUTE * 2, "the shop is open", async || {
+    eventually(LATER, "the shop is open", async || {
         let ready = gateway.client.get(gateway.at("/readyz")).send().await;
         ready
             .is_ok_and(|ready| ready.status().is_success())

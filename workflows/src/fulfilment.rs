@@ -8,7 +8,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use failure_queue::{Message, Steps, now_ms, refused};
+use failure_queue::{Message, StepPolicy, Steps, now_ms, refused};
 use pizza_domain::{
     CancelReason, KitchenReport, Order, OrderStatus, Rejection, ReportRefusal, Step,
     TicketProgress, TicketReport,
@@ -23,7 +23,7 @@ use temporalio_workflow::{
 use crate::change::signals::{Change, ChangeAnswer, ChangeRequest, SettledChange, detached};
 use crate::failure::{business_failure, cancelled, cancels};
 use crate::fulfilment_state::{FulfilmentWorkflow, Hold};
-use crate::names::{failure_type, message, order_workflow_id, workflow_type};
+use crate::names::{failure_type, message, order_workflow_id, patch, workflow_type};
 use crate::order_state::OrderWorkflow;
 use crate::policy::policy_of;
 use crate::steps::{DeliveryReport, KitchenSteps, RecordedReport, Ticket};
@@ -51,6 +51,7 @@ impl FulfilmentWorkflow {
             heard_at_ms: 0,
             stopped: None,
             reports: 0,
+            asked_after: None,
             hold: Hold::None,
             delivery: None,
         }
@@ -92,6 +93,9 @@ impl FulfilmentWorkflow {
             // What the kitchen accepts has to be what the customer wants.
             Steps::new(ctx).until(|state: &Self| !state.is_held()).await;
         }
+        if ctx.state(|state| state.may_lack_reports_before(&report)) {
+            ask_for_lost_reports(ctx).await;
+        }
         let heard_at_ms = now_ms(ctx);
         ctx.state_mut(|state| {
             state.progress.take(&report)?;
@@ -119,13 +123,19 @@ impl FulfilmentWorkflow {
 
     /// A report that may not be taken is answered before it leaves a trace.
     /// Of several that arrive in one workflow task all are validated before
-    /// the first is handled; then the handler refuses the others.
+    /// the first is handled; then the handler refuses the others. A run that
+    /// was reset looks into the reports that seem to come too early: those
+    /// before may have been lost.
     #[update_validator(report)]
     fn validate_report(
         &self,
-        _ctx: &WorkflowContextView,
+        ctx: &WorkflowContextView,
         report: &TicketReport,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let was_reset = ctx.run_id() != ctx.first_execution_run_id();
+        if was_reset && self.may_lack_reports_before(report) {
+            return Ok(());
+        }
         self.check(report).map_err(refusal)
     }
 
@@ -224,7 +234,12 @@ async fn deliver(ctx: &Context) -> Result<(), CancelReason> {
         let due_at_ms = ctx.state(|state| state.due_at_ms()).unwrap_or_default();
         let left = Duration::from_millis(u64::try_from(due_at_ms - now_ms(ctx)).unwrap_or(0));
         if left.is_zero() {
-            break overdue(ctx);
+            ask_for_lost_reports(ctx).await;
+            let now = now_ms(ctx);
+            if ctx.state(|state| state.is_overdue(now)) {
+                break overdue(ctx);
+            }
+            continue;
         }
         if let Some(reason) = wait_for_kitchen(ctx, left, due_at_ms).await {
             break reason;
@@ -233,6 +248,36 @@ async fn deliver(ctx: &Context) -> Result<(), CancelReason> {
     // Closed in the same breath as the decision: what comes now is late.
     ctx.state_mut(|state| state.progress.close());
     Err(reason)
+}
+
+/// Goes on from the reports in the store. A run that was reset to a later task
+/// may have lost some of them from its history.
+async fn ask_for_lost_reports(ctx: &Context) {
+    if !ctx.patched(patch::ASK_FOR_LOST_REPORTS) {
+        return;
+    }
+    let order_id = ctx.state(|state| state.order.order_id);
+    let found = Steps::new(ctx)
+        .local_first(
+            KitchenSteps::last_kitchen_report,
+            order_id,
+            &StepPolicy::bookkeeping(),
+            "ask for lost reports",
+        )
+        .await;
+    let now = now_ms(ctx);
+    ctx.state_mut(|state| {
+        let known = state.progress.last();
+        // It can only be refused where its input cannot be read.
+        let found = found.ok().and_then(|ticket| ticket.reported);
+        if let Some(report) = found.filter(|report| Some(*report) > known)
+            && !state.progress.is_closed()
+        {
+            state.progress.resume_at(report);
+            state.heard_at_ms = now;
+        }
+        state.asked_after = Some(state.progress.last());
+    });
 }
 
 /// Waits until there is something to look at, or the stage is overdue. Tells

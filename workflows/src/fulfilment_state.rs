@@ -22,6 +22,8 @@ pub struct FulfilmentWorkflow {
     pub(crate) stopped: Option<CancelReason>,
     /// How many reports were looked into.
     pub(crate) reports: u32,
+    /// The last report that this run knew when it asked the store for others.
+    pub(crate) asked_after: Option<Option<KitchenReport>>,
     /// Where a change of the order stands.
     pub(crate) hold: Hold,
     /// The kitchen's last word.
@@ -54,6 +56,19 @@ impl FulfilmentWorkflow {
             return Err(ReportRefusal::TooMany);
         }
         Ok(())
+    }
+
+    /// Whether the store may know of reports, taken before a reset, that would
+    /// allow this one. It is asked once after each report.
+    pub(crate) fn may_lack_reports_before(&self, report: &TicketReport) -> bool {
+        self.check(report) == Err(ReportRefusal::OutOfOrder)
+            && self.asked_after != Some(self.progress.last())
+    }
+
+    /// Whether the kitchen's time is up, and nothing else has to be looked at.
+    pub(crate) fn is_overdue(&self, now_ms: i64) -> bool {
+        let is_disturbed = self.is_disturbed(i64::MIN);
+        !is_disturbed && self.due_at_ms().is_none_or(|due_ms| due_ms <= now_ms)
     }
 
     /// Whether an order was amended, and the kitchen may still be told.
@@ -125,6 +140,7 @@ mod tests {
             heard_at_ms: 0,
             stopped: None,
             reports,
+            asked_after: None,
             hold: Hold::None,
             delivery: None,
         };

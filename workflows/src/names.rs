@@ -66,6 +66,8 @@ pub mod activity {
     pub const RECORD_KITCHEN_REPORT: &str = "recordKitchenReport";
     /// The kitchen is told to stop.
     pub const WITHDRAW_TICKET: &str = "withdrawTicket";
+    /// The last kitchen report of an order that is in the store.
+    pub const LAST_KITCHEN_REPORT: &str = "lastKitchenReport";
     /// The kitchen is told of a changed order.
     pub const AMEND_TICKET: &str = "amendTicket";
     /// The difference to an amended order's price is charged or given back.
@@ -189,6 +191,9 @@ pub mod patch {
     /// An order looks for branches that an earlier run of it started, and for
     /// what a branch left behind that was ended from outside.
     pub const LOOK_FOR_BRANCHES: &str = "look-for-branches";
+    /// A fulfilment branch asks the store for reports that its history may have
+    /// lost in a reset, before it refuses a later one or gives the order up.
+    pub const ASK_FOR_LOST_REPORTS: &str = "ask-for-lost-reports";
 }
 
 /// The memo of an order workflow: what the gateway answers with while no

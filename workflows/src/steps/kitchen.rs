@@ -35,7 +35,7 @@ pub struct Ticket {
     pub simulation: Simulation,
 }
 
-/// A ticket that the kitchen has.
+/// How far the store knows a ticket to be.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Prepared {
@@ -68,7 +68,9 @@ pub struct RecordedReport {
 pub struct KitchenSteps;
 
 // What an implementation names in `#[activity(definition = ...)]`.
-pub use kitchen_steps::{AmendTicket, PrepareOrder, RecordKitchenReport, WithdrawTicket};
+pub use kitchen_steps::{
+    AmendTicket, LastKitchenReport, PrepareOrder, RecordKitchenReport, WithdrawTicket,
+};
 
 #[activity_definitions]
 impl KitchenSteps {
@@ -81,6 +83,12 @@ impl KitchenSteps {
     /// Writes a taken report to the order's record.
     #[activity(name = activity::RECORD_KITCHEN_REPORT)]
     pub fn record_kitchen_report(report: RecordedReport) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// The last report of an order that is in the store.
+    #[activity(name = activity::LAST_KITCHEN_REPORT)]
+    pub fn last_kitchen_report(order_id: OrderId) -> Result<Prepared, ActivityError> {
         unimplemented!()
     }
 
