@@ -1,5 +1,6 @@
 //! How an outside party fails, and how that reaches the saga.
 
+use failure_queue::error_chain;
 use pizza_domain::{Simulation, Step};
 use pizza_workflows::names::workflow_type;
 use temporalio_common::error::{ApplicationErrorCategory, ApplicationFailure};
@@ -75,7 +76,7 @@ impl<T, E: Into<PartyError>> Answer<T> for Result<T, E> {
             let error = error.into();
             let refused = matches!(error, PartyError::Refused { .. });
             let expected = refused || matches!(error, PartyError::Fault(Fault::Party { .. }));
-            let failure = ApplicationFailure::builder(chain(&error))
+            let failure = ApplicationFailure::builder(error_chain(&error))
                 .type_name(error.code().to_owned())
                 .non_retryable(refused)
                 .category(if expected {
@@ -88,19 +89,6 @@ impl<T, E: Into<PartyError>> Answer<T> for Result<T, E> {
             ActivityError::application(failure)
         })
     }
-}
-
-/// An error with its causes, which `Display` leaves out.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .fold(Vec::new(), |mut texts, text| {
-            if texts.last() != Some(&text) {
-                texts.push(text);
-            }
-            texts
-        })
-        .join(": ")
 }
 
 /// What the parties are to simulate in this run of a step. The simulated

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use failure_queue::error_chain;
 use http::StatusCode;
 use pizza_domain::OrderStatus;
 
 use pizza_app::access::AccessError;
-use pizza_app::{UseCaseError, chain};
+use pizza_app::UseCaseError;
 use pizza_contract::ErrorCode;
 use pizza_contract::IDEMPOTENCY_KEY;
 
@@ -96,7 +97,7 @@ impl From<UseCaseError> for Problem {
         if code.status().is_server_error() {
             tracing::warn!(
                 code = code.as_str(),
-                error = %chain(&error),
+                error = %error_chain(&error),
                 "a request failed"
             );
         }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use failure_queue::error_chain;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -167,7 +168,7 @@ impl Tls {
         let contents = match files.read() {
             Ok(contents) => contents,
             // Between the removal of one and the arrival of the next.
-            Err(error) => return tracing::debug!(error = chain(&error), "no certificate is read"),
+            Err(error) => return tracing::debug!(error = error_chain(&error), "no certificate is read"),
         };
         let read = contents.fingerprint();
         let mut current = self
@@ -184,7 +185,7 @@ impl Tls {
                     tracing::info!(path = %files.certificate.display(), "a new certificate is used");
                 }
                 Err(error) => tracing::error!(
-                    error = chain(&error),
+                    error = error_chain(&error),
                     "the new certificate is of no use; the one of before is kept"
                 ),
             }
@@ -320,12 +321,4 @@ async fn turn_away(stream: &mut TcpStream) -> io::Result<()> {
     let _ = stream.read(&mut said).await?;
     stream.write_all(ANSWER).await?;
     stream.shutdown().await
-}
-
-/// An error with its causes, outermost first.
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }

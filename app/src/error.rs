@@ -307,12 +307,3 @@ fn leftovers(started: &[OrderId], unknown: &[OrderId]) -> String {
     }
     text
 }
-
-/// An error with its causes, outermost first.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
-}

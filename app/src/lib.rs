@@ -45,7 +45,7 @@ mod watch_order;
 pub use amend_order::{AmendOrder, Amended};
 pub use bulk::{BulkPreview, BulkStarted, ListedBulk, StartBulk};
 pub use discard_failure::DiscardFailure;
-pub use error::{UseCaseError, Violation, chain};
+pub use error::{UseCaseError, Violation};
 pub use failure_queues::{FailureQueue, QUEUES_KEPT, QueueSoFar, QueuesSoFar};
 pub use failures::{FailureFilter, FailureId, failure_queues, order_and_customer};
 pub use feed::{Feed, Watcher};

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use failure_queue::error_chain;
 use pizza_store::StoreError;
 use tokio::time::timeout;
 
 use super::error::UseCaseError;
-use super::error::chain;
 use super::temporal_error::TemporalError;
 use super::use_cases::UseCases;
 
@@ -55,7 +55,7 @@ impl UseCases {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(Fault {
                     told: told(&error).to_owned(),
-                    cause: chain(&error),
+                    cause: error_chain(&error),
                 }),
                 Err(_) => Some(Fault {
                     told: "the store is away".to_owned(),
@@ -65,7 +65,7 @@ impl UseCases {
         };
         let temporal = async {
             let error = self.temporal.ping(limit).await.err()?;
-            let cause = chain(&error);
+            let cause = error_chain(&error);
             // In the words of every other answer.
             let told = match error {
                 TemporalError::NoNamespace(name) => UseCaseError::NoNamespace(name).to_string(),

@@ -15,6 +15,7 @@ mod audit_trail;
 mod auto_redrive;
 mod bulk;
 mod carried;
+mod error_chain;
 mod failed_task;
 mod failure;
 mod invalid_request;
@@ -52,6 +53,7 @@ pub use bulk::{
     BulkAction, BulkCounts, BulkFilter, BulkProblem, BulkProgress, BulkRequest, BulkStart,
     BulkWorkflow,
 };
+pub use error_chain::error_chain;
 pub use failed_task::FailedTaskWorkflow;
 pub use failure::StepFailure;
 pub use invalid_request::InvalidRequest;

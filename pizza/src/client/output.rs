@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{ColumnConstraint, ContentArrangement};
+use failure_queue::error_chain;
 use serde_json::Value;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -28,7 +29,7 @@ pub(crate) fn note(line: &str) {
 /// Says what went wrong, with all causes. Only the first line begins at the
 /// margin.
 pub(crate) fn error(error: &anyhow::Error) {
-    let text = harmless(&format!("error: {error:#}")).replace('\n', "\n  ");
+    let text = harmless(&format!("error: {}", error_chain(error.as_ref()))).replace('\n', "\n  ");
     STDERR.say(format!("{}{text}\n", drawn().erased()));
 }
 

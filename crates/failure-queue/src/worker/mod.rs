@@ -17,6 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use crate::activities::{self as declared, BulkPage, BulkPageResult, SpreadPage, SpreadResult};
 use crate::bulk::{BulkAction, BulkCounts, BulkFilter, BulkProblem, BulkRequest};
 use crate::client::{Error, FailureQueues, Page, Redriven, StateFilter, TaskFilter};
+use crate::error_chain::error_chain;
 use crate::payload::Bytes;
 use crate::queue_policy::PolicyChange;
 use crate::request::{DiscardRequest, RedriveRequest};
@@ -200,7 +201,7 @@ impl FailureQueueActivities {
             | Error::TooManyRedrives
             | Error::Paused
             | Error::NotFound => Kind::Skipped(error.to_string()),
-            error => Kind::Unanswered(chain(&error)),
+            error => Kind::Unanswered(error_chain(&error)),
         });
         Outcome { id, kind }
     }
@@ -309,16 +310,8 @@ fn open(tasks: BulkFilter) -> TaskFilter {
 
 /// Nothing that these activities meet is final: they are tried again.
 fn fault(error: Error) -> ActivityError {
-    let failure = ApplicationFailure::builder(chain(&error))
+    let failure = ApplicationFailure::builder(error_chain(&error))
         .type_name("FailureQueueUnavailable".to_owned())
         .build();
     ActivityError::application(failure)
-}
-
-/// An error with its causes, which `Display` leaves out.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
