@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pizza_domain::MoneyState;
 use serde_json::{Value, json};
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, UntypedWorkflow,
@@ -68,7 +69,7 @@ async fn the_recorded_histories_of_every_scenario_replay() {
                 name.is_some_and(|name| name.starts_with(&prefix))
             };
             let count = of_build.iter().filter(of_scenario).count();
-            let charged = expected.money != "notCharged";
+            let charged = expected.end().money != MoneyState::NotCharged;
             let workflows = if charged { 3 } else { 1 } + usize::from(expected.parked.is_some());
             assert_eq!(count, workflows, "{prefix} beside {:?}", of_build[0]);
         }

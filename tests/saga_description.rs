@@ -7,7 +7,7 @@ use std::path::Path;
 use pizza_app::timeline::{Entry, Kind, Outcome, Timeline};
 use pizza_domain::Step;
 use pizza_workflows::names::{activity, workflow_type};
-use pizza_workflows::saga::{STATIONS, Station};
+use pizza_workflows::steps::StepSpec;
 
 use crate::harness::World;
 use crate::harness::expected::SCENARIOS;
@@ -33,7 +33,7 @@ const BOOKKEEPING: [&str; 15] = [
 
 /// A step that was taken.
 struct Taken {
-    station: &'static Station,
+    spec: &'static StepSpec,
     workflow: String,
     at_ms: i64,
     is_good: bool,
@@ -62,17 +62,16 @@ async fn the_description_of_the_saga_says_what_its_workflows_did() {
         let timeline: Timeline = serde_json::from_str(&told).expect("a timeline");
         let taken = taken(&timeline);
         assert_eq!(
-            taken.first().map(|it| it.station.step),
+            taken.first().map(|it| it.spec.step),
             Some(Step::CreateOrder)
         );
         for it in &taken {
             check(expected.name, it, &taken);
-            seen.insert(it.station.step.as_str());
+            seen.insert(it.spec.step.as_str());
         }
     }
     let all: BTreeSet<_> = Step::ALL.iter().map(|step| step.as_str()).collect();
     assert_eq!(seen, all, "some steps are in no recorded history");
-    assert_eq!(STATIONS.len(), all.len());
 }
 
 /// The steps of the saga in a timeline, the first the first.
@@ -89,23 +88,23 @@ fn step(entry: &Entry) -> Option<Taken> {
         return None;
     }
     let activity = entry.detail.activity.as_deref();
-    let station = match entry.kind {
+    let spec = match entry.kind {
         Kind::Step => {
             let activity = activity.expect("a step's activity");
-            let station = Station::of_activity(activity);
+            let spec = StepSpec::of_activity(activity);
             assert!(
-                station.is_some() || BOOKKEEPING.contains(&activity),
+                spec.is_some() || BOOKKEEPING.contains(&activity),
                 "{activity} is neither a step of the saga nor known as bookkeeping"
             );
-            station?
+            spec?
         }
         // The one step that is a wait.
-        Kind::Wait if entry.what == "kitchen deadline" => Station::of(Step::ProcessOrder)?,
+        Kind::Wait if entry.what == "kitchen deadline" => StepSpec::of(Step::ProcessOrder),
         _ => return None,
     };
     let is_wait = entry.kind == Kind::Wait;
     Some(Taken {
-        station,
+        spec,
         workflow,
         at_ms: entry.at_ms,
         // A wait for the kitchen that is over was in vain.
@@ -113,25 +112,25 @@ fn step(entry: &Entry) -> Option<Taken> {
     })
 }
 
-/// A step is taken by the workflow of its station, after one that it follows.
+/// A step is taken by the workflow that it declares, after one that it follows.
 fn check(scenario: &str, taken: &Taken, all: &[Taken]) {
-    let station = taken.station;
-    let name = station.step;
+    let spec = taken.spec;
+    let name = spec.step;
     let workflow = match &taken.workflow {
         id if id.ends_with("-loyalty") => workflow_type::LOYALTY,
         id if id.ends_with("-fulfilment") => workflow_type::FULFILMENT,
         _ => workflow_type::ORDER,
     };
-    assert_eq!(workflow, station.workflow, "{name} in {scenario}");
+    assert_eq!(workflow, spec.workflow, "{name} in {scenario}");
     let before = |it: &&Taken| it.at_ms <= taken.at_ms;
     let mut earlier = all.iter().filter(before);
-    let is_first = station.follows.is_empty() && station.follows_failure_of.is_empty();
+    let is_first = spec.follows.is_empty() && spec.follows_failure_of.is_empty();
     let is_led_to = earlier.any(|it| {
         let follows = match it.is_good {
-            true => station.follows,
-            false => station.follows_failure_of,
+            true => spec.follows,
+            false => spec.follows_failure_of,
         };
-        follows.contains(&it.station.step)
+        follows.contains(&it.spec.step)
     });
     assert!(is_first || is_led_to, "nothing led to {name} in {scenario}");
 }

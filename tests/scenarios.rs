@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use pizza_api::proto::PlaceOrderRequest;
 use pizza_api::proto::place_order_request::ErrorOnStep;
+use pizza_domain::MoneyState;
 use serde_json::{Value, json};
 
 use crate::harness::expected::{Expected, Parked, SCENARIOS};
@@ -269,7 +270,7 @@ fn details(info: &Value) -> &[Value] {
 
 /// The order's workflows, its parked task among them, and how they stand.
 async fn assert_workflows(world: &World, expected: &Expected, id: &str) {
-    let charged = expected.money != "notCharged";
+    let charged = expected.end().money != MoneyState::NotCharged;
     let order_end = match expected.cancelled {
         None => "COMPLETED",
         Some(_) => "FAILED",
@@ -382,7 +383,7 @@ fn assert_distinct(mut ids: Vec<String>) {
 /// Writes the histories of a scenario, when asked to.
 async fn record(world: &World, expected: &Expected, id: &str) {
     let mut workflows = vec![("order", format!("order-{id}"))];
-    if expected.money != "notCharged" {
+    if expected.end().money != MoneyState::NotCharged {
         workflows.push(("loyalty", format!("order-{id}-loyalty")));
         workflows.push(("fulfilment", format!("order-{id}-fulfilment")));
     }

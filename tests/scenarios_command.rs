@@ -16,8 +16,8 @@ async fn scenarios_matches_eight_times_and_exits_with_zero() {
         assert_eq!(line["end"], line["expected"], "{line}");
         let end = &line["end"];
         assert_eq!(end["status"], expected.status());
-        assert_eq!(end["money"], expected.money);
-        assert_eq!(end["points"], expected.points);
+        assert_eq!(end["money"], expected.end().money.as_str());
+        assert_eq!(end["points"], expected.end().points.as_str());
         let parked: Vec<&str> = expected
             .parked
             .iter()

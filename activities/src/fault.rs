@@ -3,6 +3,8 @@
 use failure_queue::error_chain;
 use pizza_domain::{Simulation, Step};
 use pizza_workflows::names::workflow_type;
+use pizza_workflows::steps::StepSpec;
+use pizza_workflows::steps::spec::SimulatedFailure;
 use temporalio_common::error::{ApplicationErrorCategory, ApplicationFailure};
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
@@ -113,26 +115,16 @@ pub(crate) fn is_redriven(ctx: &ActivityContext) -> bool {
 /// The business failure that a simulated order asks for on `step`, through
 /// every attempt.
 pub(crate) fn simulated_failure(simulation: Simulation, step: Step) -> Result<(), PartyError> {
-    if !simulation.fails(step) {
-        return Ok(());
-    }
-    let fault = |code, message| Err(Fault::Party { code, message }.into());
-    let refused = |code, message| Err(PartyError::Refused { code, message });
-    match step {
-        Step::CreateOrder => fault("order-not-created", "the order could not be created"),
-        Step::ProcessPayment => refused("payment-declined", "the payment was declined"),
-        Step::AddLoyaltyPoints => refused(
-            "points-refused",
-            "the loyalty programme refused to award the points",
-        ),
-        Step::PrepareOrder => refused("kitchen-refused", "the kitchen refused the order"),
-        Step::RefundPayment => fault("refund-failed", "the payment provider did not refund"),
-        Step::ReclaimLoyaltyPoints => refused(
-            "reclaim-refused",
-            "the loyalty programme refused to take the points back",
-        ),
-        // The kitchen fails this step by its silence, and no scenario fails
-        // the notification.
-        Step::ProcessOrder | Step::NotifyCustomer => Ok(()),
+    let spec = StepSpec::of(step);
+    match &spec.simulated {
+        Some(failure) if spec.fails_in(simulation) => {
+            let SimulatedFailure { code, message, .. } = *failure;
+            Err(if failure.is_refusal {
+                PartyError::Refused { code, message }
+            } else {
+                Fault::Party { code, message }.into()
+            })
+        }
+        _ => Ok(()),
     }
 }

@@ -27,6 +27,8 @@ pub use payments::{PaymentActivities, PaymentProvider};
 pub use reconciliation::ReconciliationActivities;
 
 use pizza_store::Store;
+use temporalio_client::Client;
+use temporalio_sdk::WorkerOptions;
 
 /// The outside parties of the saga.
 #[derive(Clone)]
@@ -39,6 +41,30 @@ pub struct Parties {
     pub kitchen: Arc<dyn Kitchen>,
     /// Who tells customers.
     pub messenger: Arc<dyn Messenger>,
+}
+
+/// Lets the worker of a task queue carry out every step of an order. Each
+/// queue's worker can take all of them, and what is recorded when one is parked,
+/// so that no step waits for a worker that there is not.
+pub fn register_steps(
+    worker: &mut WorkerOptions,
+    parties: &Parties,
+    store: &Store,
+    client: &Client,
+) {
+    let Parties {
+        payments,
+        loyalty,
+        kitchen,
+        messenger,
+    } = parties.clone();
+    worker
+        .register_activities(OrderActivities::new(store.clone()))
+        .register_activities(PaymentActivities::new(payments, store.clone()))
+        .register_activities(LoyaltyActivities::new(loyalty, store.clone()))
+        .register_activities(KitchenActivities::new(kitchen, store.clone()))
+        .register_activities(CustomerActivities::new(messenger))
+        .register_activities(BranchActivities::new(client.clone(), store.clone()));
 }
 
 impl Parties {

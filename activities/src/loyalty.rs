@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pizza_domain::{PointsState, Step};
-use pizza_store::{Award, Reclaim, Store};
+use pizza_store::{Given, POINTS, Store, TakenBack};
 use pizza_workflows::steps::{Points, PointsAdjustment, loyalty};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -23,7 +23,7 @@ pub trait LoyaltyProgramme: Send + Sync {
     ///
     /// # Errors
     /// A refusal, or a fault when whether they were awarded may be unknown.
-    async fn award(&self, points: &Points) -> Result<Award, PartyError>;
+    async fn award(&self, points: &Points) -> Result<Given, PartyError>;
 
     /// Has an order earn more points, or fewer. They count together with its
     /// award, also when that is still to come.
@@ -43,7 +43,7 @@ pub trait LoyaltyProgramme: Send + Sync {
     ///
     /// # Errors
     /// A refusal, or a fault when they may not have been taken back.
-    async fn reclaim(&self, points: &Points) -> Result<Reclaim, PartyError>;
+    async fn reclaim(&self, points: &Points) -> Result<TakenBack, PartyError>;
 }
 
 /// A programme that keeps its books in the store.
@@ -59,9 +59,9 @@ impl SimulatedProgramme {
 
 #[async_trait]
 impl LoyaltyProgramme for SimulatedProgramme {
-    async fn award(&self, points: &Points) -> Result<Award, PartyError> {
+    async fn award(&self, points: &Points) -> Result<Given, PartyError> {
         simulated_failure(points.simulation, Step::AddLoyaltyPoints)?;
-        Ok(self.store.book_award(points).await?)
+        Ok(self.store.give(&POINTS, points).await?)
     }
 
     async fn adjust(&self, adjustment: &PointsAdjustment) -> Result<(), PartyError> {
@@ -78,9 +78,9 @@ impl LoyaltyProgramme for SimulatedProgramme {
         Ok(self.store.void_points_adjustment(adjustment).await?)
     }
 
-    async fn reclaim(&self, points: &Points) -> Result<Reclaim, PartyError> {
+    async fn reclaim(&self, points: &Points) -> Result<TakenBack, PartyError> {
         simulated_failure(points.simulation, Step::ReclaimLoyaltyPoints)?;
-        Ok(self.store.book_reclaim(points).await?)
+        Ok(self.store.take_back(&POINTS, points).await?)
     }
 }
 
@@ -99,9 +99,9 @@ impl LoyaltyActivities {
 
     async fn award(&self, points: &Points) -> Result<(), PartyError> {
         let change = match self.programme.award(points).await? {
-            Award::Given => PointsState::Awarded,
+            Given::Stands => PointsState::Awarded,
             // Nothing was left to give, and nothing is owed any more.
-            Award::CalledOff => PointsState::Reclaimed,
+            Given::CalledOff => PointsState::Reclaimed,
         };
         Ok(self.store.change_order(points.order_id, change).await?)
     }
@@ -118,10 +118,10 @@ impl LoyaltyActivities {
     async fn reclaim(&self, points: &Points) -> Result<(), PartyError> {
         let id = points.order_id;
         let settled = match self.programme.reclaim(points).await? {
-            Reclaim::Taken => true,
+            TakenBack::Taken => true,
             // A record that has them in a failure queue has waited for this
             // answer; any other was right that there are none.
-            Reclaim::NothingAwarded => self
+            TakenBack::NothingGiven => self
                 .store
                 .order(id)
                 .await?

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pizza_domain::{Money, MoneyState, OrderStatus, Step};
-use pizza_store::{Change, Refund, Store};
+use pizza_store::{Change, Given, PAYMENTS, Store, TakenBack};
 use pizza_workflows::steps::{Payment, PaymentAdjustment, payments};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -46,7 +46,7 @@ pub trait PaymentProvider: Send + Sync {
     ///
     /// # Errors
     /// A fault when it may not have been given back.
-    async fn refund(&self, payment: &Payment) -> Result<Refund, PartyError>;
+    async fn refund(&self, payment: &Payment) -> Result<TakenBack, PartyError>;
 }
 
 /// A provider that keeps its books in the store.
@@ -64,7 +64,7 @@ impl SimulatedProvider {
 impl PaymentProvider for SimulatedProvider {
     async fn charge(&self, payment: &Payment) -> Result<(), PartyError> {
         simulated_failure(payment.simulation, Step::ProcessPayment)?;
-        stands(self.store.book_charge(payment).await?)
+        stands(self.store.give(&PAYMENTS, payment).await? == Given::Stands)
     }
 
     async fn adjust(&self, adjustment: &PaymentAdjustment) -> Result<(), PartyError> {
@@ -75,9 +75,9 @@ impl PaymentProvider for SimulatedProvider {
         Ok(self.store.void_payment_adjustment(adjustment).await?)
     }
 
-    async fn refund(&self, payment: &Payment) -> Result<Refund, PartyError> {
+    async fn refund(&self, payment: &Payment) -> Result<TakenBack, PartyError> {
         simulated_failure(payment.simulation, Step::RefundPayment)?;
-        Ok(self.store.book_refund(payment).await?)
+        Ok(self.store.take_back(&PAYMENTS, payment).await?)
     }
 }
 
@@ -133,11 +133,11 @@ impl PaymentActivities {
         let id = payment.order_id;
         self.store.change_order(id, OrderStatus::Refunding).await?;
         let change = match self.provider.refund(payment).await? {
-            Refund::Given => Change {
+            TakenBack::Taken => Change {
                 money: Some(MoneyState::Refunded),
                 ..Change::default()
             },
-            Refund::NothingCharged => return Ok(()),
+            TakenBack::NothingGiven => return Ok(()),
         };
         Ok(self.store.change_order(id, change).await?)
     }

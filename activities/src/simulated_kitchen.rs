@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use pizza_domain::{OrderId, Step};
 use pizza_store::Store;
-use pizza_workflows::steps::Ticket;
+use pizza_workflows::steps::{StepSpec, Ticket};
 
 use crate::fault::{PartyError, simulated_failure};
 use crate::kitchen::{Kitchen, was_cancelled};
@@ -29,7 +29,7 @@ impl SimulatedKitchen {
 impl Kitchen for SimulatedKitchen {
     async fn prepare(&self, ticket: &Ticket) -> Result<(), PartyError> {
         simulated_failure(ticket.simulation, Step::PrepareOrder)?;
-        let silent = ticket.simulation.fails(Step::ProcessOrder);
+        let silent = StepSpec::of(Step::ProcessOrder).fails_in(ticket.simulation);
         if self.store.book_ticket(ticket, silent).await? {
             Ok(())
         } else {

@@ -7,7 +7,7 @@ use failure_queue::AutoRedrive;
 use failure_queue::client::{FailureQueues, QueueStats};
 use futures::future::{join_all, try_join_all};
 use pizza_store::{Waiting, now_ms};
-use pizza_workflows::parking::MessageType;
+use pizza_workflows::steps::Parked;
 
 use super::error::UseCaseError;
 use super::use_cases::UseCases;
@@ -30,7 +30,7 @@ pub struct QueuesSoFar {
 #[derive(Clone, Debug)]
 pub struct QueueSoFar {
     /// What waits there.
-    pub message_type: MessageType,
+    pub parked: &'static Parked,
     /// By Temporal: how much, and how that has changed over the last hour.
     pub stats: Option<QueueStats>,
     /// By Temporal: when its tasks are run again by themselves.
@@ -57,7 +57,7 @@ const WINDOW: Duration = Duration::from_secs(3600);
 #[derive(Clone, Debug)]
 pub struct FailureQueue {
     /// What waits there.
-    pub message_type: MessageType,
+    pub parked: &'static Parked,
     /// How much, since when, and how that has changed over the last hour.
     pub stats: QueueStats,
     /// When its oldest task was parked, by the books, in milliseconds since the
@@ -77,8 +77,7 @@ impl UseCases {
     /// When Temporal is away. No worker need be there.
     pub async fn failure_queues(&self) -> Result<Vec<FailureQueue>, UseCaseError> {
         let queues = self.queues_to_read().await?;
-        let queues =
-            MessageType::ALL.map(|message_type| self.failure_queue(queues.clone(), message_type));
+        let queues = Parked::ALL.map(|parked| self.failure_queue(queues.clone(), parked));
         try_join_all(queues).await
     }
 
@@ -89,10 +88,10 @@ impl UseCases {
     pub async fn failure_queues_so_far(&self) -> Result<QueuesSoFar, UseCaseError> {
         let by_temporal = async {
             let queues = self.queues_to_read().await?;
-            let queues = MessageType::ALL.map(|message_type| {
+            let queues = Parked::ALL.map(|parked| {
                 let queues = queues.clone();
                 async move {
-                    let queue = message_type.queue();
+                    let queue = parked.queue;
                     Ok(tokio::try_join!(
                         queues.stats(queue, WINDOW),
                         queues.last_change(queue)
@@ -107,20 +106,18 @@ impl UseCases {
             unless_away(booked.map_err(UseCaseError::from))
         };
         let (by_temporal, by_books) = tokio::try_join!(by_temporal, by_books)?;
-        let of = |(at, message_type): (usize, MessageType)| {
+        let of = |(at, parked): (usize, &'static Parked)| {
             let told = by_temporal.as_ref().and_then(|told| told.get(at));
             let mut booked = by_books.iter().flatten();
             QueueSoFar {
-                message_type,
+                parked,
                 stats: told.map(|(stats, _)| *stats),
                 auto_redrive: told.and_then(|(_, change)| change.clone()?.auto_redrive),
-                booked: booked
-                    .find(|booked| booked.what == message_type.queue())
-                    .cloned(),
+                booked: booked.find(|booked| booked.what == parked.queue).cloned(),
             }
         };
         Ok(QueuesSoFar {
-            queues: MessageType::ALL.into_iter().enumerate().map(of).collect(),
+            queues: Parked::ALL.into_iter().enumerate().map(of).collect(),
             temporal_answers: by_temporal.is_some(),
             store_answers: by_books.is_some(),
         })
@@ -139,14 +136,14 @@ impl UseCases {
     async fn failure_queue(
         &self,
         queues: FailureQueues,
-        message_type: MessageType,
+        parked: &'static Parked,
     ) -> Result<FailureQueue, UseCaseError> {
-        let queue = message_type.queue();
+        let queue = parked.queue;
         let (stats, policy) =
             tokio::try_join!(queues.stats(queue, WINDOW), queues.last_change(queue))?;
         let oldest_parked_at_ms = self.store.oldest_parked_at_ms(queue).await?;
         Ok(FailureQueue {
-            message_type,
+            parked,
             stats,
             oldest_parked_at_ms,
             oldest_age_seconds: oldest_parked_at_ms.map(age_seconds),

@@ -10,7 +10,7 @@ use failure_queue::{BulkFilter, InvalidRequest};
 use payload_codec::Cipher;
 use pizza_domain::{CustomerId, InvalidField, OrderId, is_blank};
 use pizza_workflows::names::{search_attribute, task_queue};
-use pizza_workflows::parking::MessageType;
+use pizza_workflows::steps::Parked;
 use temporalio_client::Client;
 
 use super::error::{UseCaseError, Violation};
@@ -33,10 +33,10 @@ impl FailureId {
     /// # Errors
     /// When no parked task can have it.
     pub fn parse(text: &str) -> Result<Self, UseCaseError> {
-        MessageType::ALL
+        Parked::ALL
             .into_iter()
-            .find_map(|message_type| {
-                let queue = message_type.queue();
+            .find_map(|parked| {
+                let queue = parked.queue;
                 let order = text.strip_prefix("failed-")?.strip_prefix(queue)?;
                 let order: OrderId = order.strip_prefix('-')?.parse().ok()?;
                 Some(Self(failed_task_workflow_id(queue, &order.to_string())))
@@ -124,18 +124,14 @@ pub fn order_and_customer(subject: &BTreeMap<String, String>) -> (String, String
 }
 
 fn queue_in_filter(name: &str) -> Result<String, UseCaseError> {
-    one_of("queue", name, MessageType::ALL.map(MessageType::queue))
+    one_of("queue", name, &Parked::ALL.map(|it| it.queue))
 }
 
 fn message_type_in_filter(name: &str) -> Result<String, UseCaseError> {
-    one_of(
-        "messageType",
-        name,
-        MessageType::ALL.map(MessageType::as_str),
-    )
+    one_of("messageType", name, &Parked::ALL.map(|it| it.message_type))
 }
 
-fn one_of(field: &'static str, name: &str, names: [&str; 4]) -> Result<String, UseCaseError> {
+fn one_of(field: &'static str, name: &str, names: &[&str]) -> Result<String, UseCaseError> {
     if names.contains(&name) {
         return Ok(name.to_owned());
     }
@@ -182,11 +178,9 @@ fn parked_at(field: &'static str, seconds: i128, now_ms: i64) -> Result<i64, Use
 }
 
 /// The queue that an address names.
-pub(super) fn queue_in_path(name: &str) -> Result<MessageType, UseCaseError> {
-    MessageType::ALL
-        .into_iter()
-        .find(|message_type| message_type.queue() == name)
-        .ok_or(UseCaseError::FailureQueueNotFound)
+pub(super) fn queue_in_path(name: &str) -> Result<&'static str, UseCaseError> {
+    let parked = Parked::of_queue(name).ok_or(UseCaseError::FailureQueueNotFound)?;
+    Ok(parked.queue)
 }
 
 impl UseCases {

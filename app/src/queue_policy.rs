@@ -47,7 +47,7 @@ impl UseCases {
     /// # Errors
     /// When there is no such queue, or Temporal or its worker is away.
     pub async fn queue_policy(&self, queue: &str) -> Result<QueuePolicy, UseCaseError> {
-        let queue = queue_in_path(queue)?.queue();
+        let queue = queue_in_path(queue)?;
         Ok(self.queues_to_read().await?.policy(queue).await?)
     }
 
@@ -64,7 +64,7 @@ impl UseCases {
         reason: Option<String>,
         auto_redrive: Option<AutoRedriveInSeconds>,
     ) -> Result<QueuePolicy, UseCaseError> {
-        let queue = queue_in_path(queue)?.queue();
+        let queue = queue_in_path(queue)?;
         let request = PolicyRequest {
             principal,
             reason,

@@ -7,56 +7,54 @@ use serde::{Deserialize, Serialize};
 
 use crate::InvalidField;
 
-/// A step of the saga. The first seven can be made to fail on purpose, see
-/// [`crate::ErrorOnStep`]; their numbers are the specification's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Step {
-    /// 1: the order is written to the store.
-    CreateOrder,
-    /// 2: the customer is charged.
-    ProcessPayment,
-    /// 3: the points for the order are awarded.
-    AddLoyaltyPoints,
-    /// 4: the kitchen is handed its ticket.
-    PrepareOrder,
-    /// 5: the wait until the food is cooked and delivered.
-    ProcessOrder,
-    /// 6: the charge is taken back.
-    RefundPayment,
-    /// 7: the points are taken back.
-    ReclaimLoyaltyPoints,
-    /// The customer is told that the order failed.
-    NotifyCustomer,
+/// Declares the steps in the order in which an order meets them: each with its
+/// name on the wire, in the store and in Temporal, and with the number under
+/// which a demonstration makes it fail ([`crate::ErrorOnStep`]).
+macro_rules! steps {
+    ($($(#[$doc:meta])* $step:ident $name:literal $(fails as $number:literal)?,)+) => {
+        /// A step of the saga.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        pub enum Step {
+            $($(#[$doc])* $step,)+
+        }
+
+        impl Step {
+            /// All steps, in the order in which an order meets them.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$step),+];
+
+            /// The steps that a demonstration can make fail, by their numbers.
+            pub(crate) const FAILING: [(usize, Self); [$($($number,)?)+].len()] =
+                [$($(($number, Self::$step),)?)+];
+
+            /// The step's name on the wire, in the store and in Temporal.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$step => $name,)+
+                }
+            }
+        }
+    };
 }
 
-impl Step {
-    /// All steps, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
-        Self::CreateOrder,
-        Self::ProcessPayment,
-        Self::AddLoyaltyPoints,
-        Self::PrepareOrder,
-        Self::ProcessOrder,
-        Self::RefundPayment,
-        Self::ReclaimLoyaltyPoints,
-        Self::NotifyCustomer,
-    ];
-
-    /// The step's name on the wire, in the store and in Temporal.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CreateOrder => "createOrder",
-            Self::ProcessPayment => "processPayment",
-            Self::AddLoyaltyPoints => "addLoyaltyPoints",
-            Self::PrepareOrder => "prepareOrder",
-            Self::ProcessOrder => "processOrder",
-            Self::RefundPayment => "refundPayment",
-            Self::ReclaimLoyaltyPoints => "reclaimLoyaltyPoints",
-            Self::NotifyCustomer => "notifyCustomer",
-        }
-    }
+steps! {
+    /// The order is written to the store.
+    CreateOrder "createOrder" fails as 1,
+    /// The customer is charged.
+    ProcessPayment "processPayment" fails as 2,
+    /// The points for the order are awarded.
+    AddLoyaltyPoints "addLoyaltyPoints" fails as 3,
+    /// The kitchen is handed its ticket.
+    PrepareOrder "prepareOrder" fails as 4,
+    /// The wait until the food is cooked and delivered.
+    ProcessOrder "processOrder" fails as 5,
+    /// The charge is refunded.
+    RefundPayment "refundPayment" fails as 6,
+    /// The points are reclaimed.
+    ReclaimLoyaltyPoints "reclaimLoyaltyPoints" fails as 7,
+    /// The customer is notified that the order failed.
+    NotifyCustomer "notifyCustomer",
 }
 
 impl fmt::Display for Step {

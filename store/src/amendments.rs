@@ -9,21 +9,22 @@ use super::{Store, StoreError, now_ms};
 
 /// A ledger of adjustments: its table, the column of its figures, and the
 /// table of the entries that end every adjustment of an order.
-struct Ledger {
+#[derive(Debug)]
+pub(super) struct Ledger {
     table: &'static str,
     figure: &'static str,
     ended_in: &'static str,
     ended_by: [&'static str; 2],
 }
 
-const PAYMENTS: Ledger = Ledger {
+pub(super) const PAYMENTS: Ledger = Ledger {
     table: "payment_adjustments",
     figure: "amount",
     ended_in: "payments",
     ended_by: [VOID, "refund"],
 };
 
-const POINTS: Ledger = Ledger {
+pub(super) const POINTS: Ledger = Ledger {
     table: "loyalty_adjustments",
     figure: "points",
     ended_in: "loyalty_points",
@@ -401,25 +402,21 @@ fn amended(record: &OrderRecord, entries: &[(u32, bool)]) -> Result<Amendments, 
     })
 }
 
-/// What the adjustments of an order's payment come to, in minor units.
-pub(super) async fn payment_difference(
+/// What an order's adjustments come to: minor units of money, or points. A
+/// refund of a part is written as a positive figure.
+pub(super) async fn difference(
     connection: &mut AnyConnection,
+    ledger: &Ledger,
     order: OrderId,
 ) -> Result<i64, StoreError> {
-    let standing = standing(connection, &PAYMENTS, order).await?;
-    Ok(standing
+    let standing = standing(connection, ledger, order).await?;
+    let signed = standing
         .into_iter()
-        .map(|(kind, amount)| if kind == "refund" { -amount } else { amount })
-        .sum())
-}
-
-/// What the adjustments of an order's points come to.
-pub(super) async fn points_difference(
-    connection: &mut AnyConnection,
-    order: OrderId,
-) -> Result<i64, StoreError> {
-    let standing = standing(connection, &POINTS, order).await?;
-    Ok(standing.into_iter().map(|(_, points)| points).sum())
+        .map(|(kind, figure)| match kind.as_str() {
+            "refund" => -figure,
+            _ => figure,
+        });
+    Ok(signed.sum())
 }
 
 /// The adjustments of an order that count.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use pizza_domain::{CustomerId, InvalidField, OrderId};
 use pizza_workflows::names::search_attribute;
-use pizza_workflows::parking::MessageType;
+use pizza_workflows::steps::Parked;
 use sqlx::{AnyConnection, Row};
 
 use super::ended::Ended;
@@ -132,12 +132,12 @@ impl Store {
             }
             let mut ended = Ended::default();
             // What a task that is done owed, its own activity has written.
-            if let Some(message_type) = MessageType::from_name(&change.message_type)
+            if let Some(parked) = Parked::of_message_type(&change.message_type)
                 && owes(&mut transaction, &change.task_id).await?
             {
                 let owed = Change {
-                    money: message_type.money(),
-                    points: message_type.points(),
+                    money: parked.money,
+                    points: parked.points,
                     ..Change::default()
                 };
                 ended = apply(&mut transaction, order, owed).await?;

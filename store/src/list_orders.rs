@@ -1,7 +1,7 @@
 //! The list of orders, newest first.
 
 use pizza_domain::{CustomerId, Flavour, OrderId, OrderStatus, Step};
-use pizza_workflows::parking::MessageType;
+use pizza_workflows::steps::StepSpec;
 use sqlx::AssertSqlSafe;
 
 use super::order_record::{COLUMNS, OrderRecord, read};
@@ -113,11 +113,10 @@ impl Conditions {
     fn failed(&mut self, step: Step) {
         let name = self.text(step.as_str());
         let cancelled = format!("SELECT order_id FROM orders WHERE cancel_step = {name}");
-        let parked = MessageType::ALL.into_iter().find(|it| it.step() == step);
-        let orders = match parked {
+        let orders = match StepSpec::of(step).parked {
             None => cancelled,
             Some(parked) => {
-                let queue = self.text(parked.queue());
+                let queue = self.text(parked.queue);
                 format!(
                     "{cancelled} UNION SELECT order_id FROM failed_tasks \
                      WHERE state IN ('parked', 'discarded') AND queue = {queue}"

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use failure_queue::DroppedMessage;
 use metrics::{counter, gauge, histogram};
-use pizza_domain::{CancelReason, KitchenReport, OrderStatus};
+use pizza_domain::{CancelReason, KitchenReport, OrderStatus, Step};
 
 /// A metric.
 #[derive(Clone, Copy, Debug)]
@@ -121,17 +121,15 @@ const OPEN_STATUSES: &[&str] = &[
 ];
 
 /// The steps of [`Step`], and none: what a customer or an operator ended.
-const STEPS: &[&str] = &[
-    NO_STEP,
-    "createOrder",
-    "processPayment",
-    "addLoyaltyPoints",
-    "prepareOrder",
-    "processOrder",
-    "refundPayment",
-    "reclaimLoyaltyPoints",
-    "notifyCustomer",
-];
+const STEPS: &[&str] = &{
+    let mut names = [NO_STEP; Step::ALL.len() + 1];
+    let mut place = 0;
+    while place < Step::ALL.len() {
+        names[place + 1] = Step::ALL[place].as_str();
+        place += 1;
+    }
+    names
+};
 
 /// The stages of a ticket, by the report that ends each.
 const STAGES: &[&str] = &["accepted", "cooked", "pickedUp", "delivered"];

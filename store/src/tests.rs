@@ -15,10 +15,9 @@ use pizza_domain::{
     PointsState, Prices, Quantity, Simulation, StageDeadlines, Step,
 };
 use pizza_workflows::names::{amendment_key, failed_task_workflow_id, idempotency_key};
-use pizza_workflows::parking::MessageType;
 use pizza_workflows::steps::{
-    EarlierRun, Payment, PaymentAdjustment, Points, PointsAdjustment, RecordedAmendment,
-    StatusChange, Ticket,
+    EarlierRun, Parked, Payment, PaymentAdjustment, Points, PointsAdjustment, RecordedAmendment,
+    StatusChange, Ticket, customers, loyalty, payments,
 };
 use sqlx::Row;
 use tempfile::TempDir;
@@ -28,8 +27,8 @@ use uuid::Uuid;
 use super::access::Access;
 use super::test_databases::{Database, TestEngine, database, empty, on_each_engine};
 use super::{
-    Award, Change, FailedTaskState, KeptRequest, Reclaim, Refund, ResolvedPosition, Store,
-    StoreError, StoreOptions, now_ms,
+    Change, FailedTaskState, Given, KeptRequest, PAYMENTS, POINTS, ResolvedPosition, Store,
+    StoreError, StoreOptions, TakenBack, now_ms,
 };
 use failure_queue::{TaskChange, TaskState};
 
@@ -87,10 +86,10 @@ async fn a_charge_happens_once_however_often_and_from_wherever_it_is_made(engine
     let other = database.second_process().await;
     for store in [database.store.clone(), other].iter().cycle().take(16) {
         let (store, payment) = (store.clone(), payment(&order, Step::ProcessPayment));
-        attempts.spawn(async move { store.book_charge(&payment).await });
+        attempts.spawn(async move { store.give(&PAYMENTS, &payment).await });
     }
     while let Some(attempt) = attempts.join_next().await {
-        assert!(attempt.expect("a task").expect("booked"));
+        assert_eq!(attempt.expect("a task").expect("booked"), Given::Stands);
     }
     assert_eq!(
         count(&database.store, "SELECT COUNT(*) FROM payments").await,
@@ -103,10 +102,13 @@ async fn a_refund_needs_a_charge_and_happens_once(engine: TestEngine) {
     let order = order();
     let charge = payment(&order, Step::ProcessPayment);
     let refund = payment(&order, Step::RefundPayment);
-    assert!(store.book_charge(&charge).await.expect("booked"));
+    assert_eq!(
+        store.give(&PAYMENTS, &charge).await.expect("booked"),
+        Given::Stands
+    );
     for _ in 0..2 {
-        let booked = store.book_refund(&refund).await.expect("booked");
-        assert_eq!(booked, Refund::Given);
+        let booked = store.take_back(&PAYMENTS, &refund).await.expect("booked");
+        assert_eq!(booked, TakenBack::Taken);
     }
     assert_eq!(
         count(store, "SELECT COUNT(*) FROM payments WHERE kind = 'refund'").await,
@@ -118,10 +120,13 @@ async fn a_charge_that_comes_after_its_refund_is_void(engine: TestEngine) {
     let Database { store, .. } = &database(engine).await;
     let order = order();
     let refund = payment(&order, Step::RefundPayment);
-    let booked = store.book_refund(&refund).await.expect("booked");
-    assert_eq!(booked, Refund::NothingCharged);
+    let booked = store.take_back(&PAYMENTS, &refund).await.expect("booked");
+    assert_eq!(booked, TakenBack::NothingGiven);
     let charge = payment(&order, Step::ProcessPayment);
-    assert!(!store.book_charge(&charge).await.expect("answered"));
+    assert_eq!(
+        store.give(&PAYMENTS, &charge).await.expect("answered"),
+        Given::CalledOff
+    );
     assert_eq!(
         count(store, "SELECT COUNT(*) FROM payments WHERE kind <> 'void'").await,
         0
@@ -134,14 +139,14 @@ async fn points_are_taken_back_once_and_only_if_they_were_given(engine: TestEngi
     let reclaim = points(&order, Step::ReclaimLoyaltyPoints);
     for _ in 0..2 {
         let award = points(&order, Step::AddLoyaltyPoints);
-        let given = store.book_award(&award).await.expect("booked");
-        assert_eq!(given, Award::Given);
+        let given = store.give(&POINTS, &award).await.expect("booked");
+        assert_eq!(given, Given::Stands);
     }
     let sum = "SELECT CAST(SUM(points) AS BIGINT) FROM loyalty_points";
     assert_eq!(count(store, sum).await, order.points());
     for _ in 0..2 {
-        let taken = store.book_reclaim(&reclaim).await.expect("booked");
-        assert_eq!(taken, Reclaim::Taken);
+        let taken = store.take_back(&POINTS, &reclaim).await.expect("booked");
+        assert_eq!(taken, TakenBack::Taken);
     }
     assert_eq!(count(store, sum).await, 0);
 }
@@ -152,10 +157,10 @@ async fn an_award_that_comes_after_its_reclaim_is_called_off(engine: TestEngine)
     let reclaim = points(&order, Step::ReclaimLoyaltyPoints);
     let award = points(&order, Step::AddLoyaltyPoints);
     for _ in 0..2 {
-        let none = store.book_reclaim(&reclaim).await.expect("answered");
-        assert_eq!(none, Reclaim::NothingAwarded);
-        let called_off = store.book_award(&award).await.expect("answered");
-        assert_eq!(called_off, Award::CalledOff);
+        let none = store.take_back(&POINTS, &reclaim).await.expect("answered");
+        assert_eq!(none, TakenBack::NothingGiven);
+        let called_off = store.give(&POINTS, &award).await.expect("answered");
+        assert_eq!(called_off, Given::CalledOff);
     }
     let books = "SELECT CAST(SUM(points) AS BIGINT) FROM loyalty_points";
     assert_eq!(count(store, books).await, 0);
@@ -164,13 +169,13 @@ async fn an_award_that_comes_after_its_reclaim_is_called_off(engine: TestEngine)
 }
 
 /// A change of the task that `message_type` stands for.
-fn task(order: &Order, message_type: MessageType, state: TaskState, at_ms: i64) -> TaskChange {
-    let queue = message_type.queue();
+fn task(order: &Order, parked: &Parked, state: TaskState, at_ms: i64) -> TaskChange {
+    let queue = parked.queue;
     let by_somebody = matches!(state, TaskState::Done | TaskState::Discarded);
     TaskChange {
         task_id: failed_task_workflow_id(queue, order.order_id),
         queue: queue.to_owned(),
-        message_type: message_type.as_str().to_owned(),
+        message_type: parked.message_type.to_owned(),
         subject: [
             ("OrderId".to_owned(), order.order_id.to_string()),
             ("CustomerId".to_owned(), order.customer_id.to_string()),
@@ -199,8 +204,8 @@ async fn booked_task(store: &Store) -> (String, i64, Option<i64>, Option<String>
 
 async fn the_oldest_that_waits_in_a_queue_is_known(engine: TestEngine) {
     let Database { store, .. } = &database(engine).await;
-    let refund = MessageType::RefundPaymentFailed;
-    let queue = refund.queue();
+    let refund = &payments::REFUND_PAYMENT_FAILED;
+    let queue = refund.queue;
     let oldest = async || store.oldest_parked_at_ms(queue).await.expect("answered");
     assert_eq!(oldest().await, None);
     let orders = [order(), order()];
@@ -222,7 +227,7 @@ async fn a_parked_task_is_booked_once_with_what_it_owes(engine: TestEngine) {
     store.create_order(&order).await.expect("created");
     let parked = task(
         &order,
-        MessageType::RefundPaymentFailed,
+        &payments::REFUND_PAYMENT_FAILED,
         TaskState::Waiting,
         10,
     );
@@ -246,18 +251,18 @@ async fn each_parking_of_points_shows_in_the_order(engine: TestEngine) {
     let Database { store, .. } = &database(engine).await;
     let order = order();
     store.create_order(&order).await.expect("created");
-    for (message_type, points) in [
-        (MessageType::AddLoyaltyPointsFailed, PointsState::Parked),
+    for (parked, points) in [
+        (&loyalty::ADD_LOYALTY_POINTS_FAILED, PointsState::Parked),
         (
-            MessageType::RemoveLoyaltyPointsFailed,
+            &loyalty::REMOVE_LOYALTY_POINTS_FAILED,
             PointsState::ReclaimParked,
         ),
         (
-            MessageType::NotifyCustomerFailed,
+            &customers::NOTIFY_CUSTOMER_FAILED,
             PointsState::ReclaimParked,
         ),
     ] {
-        let parked = task(&order, message_type, TaskState::Waiting, 10);
+        let parked = task(&order, parked, TaskState::Waiting, 10);
         store.record_failed_task(&parked).await.expect("booked");
         let record = store.order(order.order_id).await.expect("answered");
         assert_eq!(record.expect("there").points, points);
@@ -271,7 +276,7 @@ async fn a_task_that_is_over_is_never_parked_by_an_old_word(engine: TestEngine) 
         let Database { store, .. } = &database(engine).await;
         let order = order();
         store.create_order(&order).await.expect("created");
-        let change = |state, at_ms| task(&order, MessageType::RefundPaymentFailed, state, at_ms);
+        let change = |state, at_ms| task(&order, &payments::REFUND_PAYMENT_FAILED, state, at_ms);
         for change in [
             change(TaskState::Waiting, 10),
             change(over, 20),
@@ -295,7 +300,7 @@ async fn a_task_may_end_before_its_parking_is_told(engine: TestEngine) {
     let order = order();
     let id = order.order_id;
     store.create_order(&order).await.expect("created");
-    let change = |state, at_ms| task(&order, MessageType::AddLoyaltyPointsFailed, state, at_ms);
+    let change = |state, at_ms| task(&order, &loyalty::ADD_LOYALTY_POINTS_FAILED, state, at_ms);
     for change in [change(TaskState::Done, 20), change(TaskState::Waiting, 10)] {
         store.record_failed_task(&change).await.expect("booked");
         assert_eq!(booked_task(store).await.0, "done");
@@ -308,7 +313,7 @@ async fn a_later_run_may_park_the_same_task_anew(engine: TestEngine) {
     let Database { store, .. } = &database(engine).await;
     let order = order();
     store.create_order(&order).await.expect("created");
-    let change = |state, at_ms| task(&order, MessageType::RefundPaymentFailed, state, at_ms);
+    let change = |state, at_ms| task(&order, &payments::REFUND_PAYMENT_FAILED, state, at_ms);
     for change in [
         change(TaskState::Waiting, 10),
         change(TaskState::Done, 20),
@@ -338,7 +343,7 @@ async fn a_task_that_was_done_cannot_be_discarded_later(engine: TestEngine) {
         (TaskState::Done, 40, "done"),
     ];
     for (state, at_ms, expected) in ends {
-        let change = task(&order, MessageType::RefundPaymentFailed, state, at_ms);
+        let change = task(&order, &payments::REFUND_PAYMENT_FAILED, state, at_ms);
         store.record_failed_task(&change).await.expect("booked");
         assert_eq!(booked_task(store).await.0, expected, "{at_ms}");
     }
@@ -347,7 +352,7 @@ async fn a_task_that_was_done_cannot_be_discarded_later(engine: TestEngine) {
 
 async fn what_is_over_is_listed_last_first_page_by_page(engine: TestEngine) {
     let Database { store, .. } = &database(engine).await;
-    let refund = MessageType::RefundPaymentFailed;
+    let refund = &payments::REFUND_PAYMENT_FAILED;
     // Two of them at the same time, and one that still waits.
     let ends = [
         Some((TaskState::Done, 20)),
@@ -377,8 +382,8 @@ async fn what_is_over_is_listed_last_first_page_by_page(engine: TestEngine) {
     assert_eq!(times, [30, 30, 20]);
     assert!(found[0].task_id > found[1].task_id, "{found:?}");
     assert_eq!(found[2].state, FailedTaskState::Done);
-    assert_eq!(found[2].queue, refund.queue());
-    assert_eq!(found[2].message_type, refund.as_str());
+    assert_eq!(found[2].queue, refund.queue);
+    assert_eq!(found[2].message_type, refund.message_type);
     for task in &found {
         assert!(task.task_id.ends_with(&task.order_id.to_string()));
         assert_eq!(task.resolved_by.as_deref(), Some("ann"));
@@ -390,7 +395,7 @@ async fn a_task_without_an_order_is_refused(engine: TestEngine) {
     let Database { store, .. } = &database(engine).await;
     let mut change = task(
         &order(),
-        MessageType::NotifyCustomerFailed,
+        &customers::NOTIFY_CUSTOMER_FAILED,
         TaskState::Waiting,
         10,
     );
@@ -442,22 +447,22 @@ async fn what_was_parked_before_there_was_a_table_of_it_is_booked_by_the_migrati
     }
     old.close().await;
     let store = Store::open(url).await.expect("a store");
-    for message_type in [
-        MessageType::RefundPaymentFailed,
-        MessageType::RemoveLoyaltyPointsFailed,
-        MessageType::AddLoyaltyPointsFailed,
+    for parked in [
+        &payments::REFUND_PAYMENT_FAILED,
+        &loyalty::REMOVE_LOYALTY_POINTS_FAILED,
+        &loyalty::ADD_LOYALTY_POINTS_FAILED,
     ] {
         let rows: Vec<(String, String)> =
             sqlx::query_as("SELECT task_id, order_id FROM failed_tasks WHERE message_type = $1")
-                .bind(message_type.as_str())
+                .bind(parked.message_type)
                 .fetch_all(&store.pool)
                 .await
                 .expect("the tasks");
         let [(task, order)] = &rows[..] else {
-            panic!("{message_type:?}: {rows:?}");
+            panic!("{parked:?}: {rows:?}");
         };
         let order: OrderId = order.parse().expect("an id");
-        assert_eq!(*task, failed_task_workflow_id(message_type.queue(), order));
+        assert_eq!(*task, failed_task_workflow_id(parked.queue, order));
         let owed = store.owed(order).await.expect("answered");
         assert!(owed.iter().any(|owed| owed.task_id == *task), "{owed:?}");
     }
@@ -690,12 +695,12 @@ async fn an_auditor_reads_every_order_once_page_by_page_with_all_that_bears_its_
             .await
             .expect("changed");
         let charge = payment(&order, Step::ProcessPayment);
-        store.book_charge(&charge).await.expect("booked");
+        store.give(&PAYMENTS, &charge).await.expect("booked");
         let award = points(&order, Step::AddLoyaltyPoints);
-        store.book_award(&award).await.expect("booked");
+        store.give(&POINTS, &award).await.expect("booked");
         let parked = task(
             &order,
-            MessageType::NotifyCustomerFailed,
+            &customers::NOTIFY_CUSTOMER_FAILED,
             TaskState::Waiting,
             10,
         );
@@ -705,7 +710,7 @@ async fn an_auditor_reads_every_order_once_page_by_page_with_all_that_bears_its_
     // One that has books and no record.
     let stranger = order();
     let charge = payment(&stranger, Step::ProcessPayment);
-    store.book_charge(&charge).await.expect("booked");
+    store.give(&PAYMENTS, &charge).await.expect("booked");
     ids.push(stranger.order_id.to_string());
     ids.sort();
 
@@ -782,7 +787,10 @@ async fn a_refund_gives_back_the_charge_with_its_standing_differences(engine: Te
     let Database { store, .. } = &database(engine).await;
     let order = order();
     let charge = payment(&order, Step::ProcessPayment);
-    assert!(store.book_charge(&charge).await.expect("answered"));
+    assert_eq!(
+        store.give(&PAYMENTS, &charge).await.expect("answered"),
+        Given::Stands
+    );
     let dearer = payment_adjustment(&order, 1, 500);
     let cheaper = payment_adjustment(&order, 2, -200);
     let undone = payment_adjustment(&order, 3, 9000);
@@ -796,8 +804,8 @@ async fn a_refund_gives_back_the_charge_with_its_standing_differences(engine: Te
 
     let refund = payment(&order, Step::RefundPayment);
     assert_eq!(
-        store.book_refund(&refund).await.expect("answered"),
-        Refund::Given
+        store.take_back(&PAYMENTS, &refund).await.expect("answered"),
+        TakenBack::Taken
     );
     let given_back = "SELECT amount FROM payments WHERE kind = 'refund'";
     let expected = order.total.minor() + 500 - 200;
@@ -821,12 +829,12 @@ async fn points_that_an_amendment_moved_are_taken_back_with_the_award(engine: Te
     store.void_points_adjustment(&undone).await.expect("void");
     let award = points(&order, Step::AddLoyaltyPoints);
     assert_eq!(
-        store.book_award(&award).await.expect("answered"),
-        Award::Given
+        store.give(&POINTS, &award).await.expect("answered"),
+        Given::Stands
     );
     let reclaim = points(&order, Step::ReclaimLoyaltyPoints);
-    let taken = store.book_reclaim(&reclaim).await.expect("answered");
-    assert_eq!(taken, Reclaim::Taken);
+    let taken = store.take_back(&POINTS, &reclaim).await.expect("answered");
+    assert_eq!(taken, TakenBack::Taken);
     let reclaimed = "SELECT points FROM loyalty_points WHERE kind = 'reclaim'";
     assert_eq!(booked(store, reclaimed).await, -(order.points() + 5));
     let late = store
@@ -884,7 +892,7 @@ async fn an_amendment_that_was_never_written_is_void_once_its_order_is_delivered
     let id = order.order_id;
     store.create_order(&order).await.expect("created");
     let charge = payment(&order, Step::ProcessPayment);
-    store.book_charge(&charge).await.expect("booked");
+    store.give(&PAYMENTS, &charge).await.expect("booked");
     let wanted = Amendment {
         quantity: Some(Quantity::try_from(3).expect("in range")),
         ..Amendment::default()
@@ -948,9 +956,11 @@ async fn an_amendment_that_was_never_written_is_void_once_its_order_is_delivered
     store.record_amendment(&recorded).await.expect("answered");
     assert_eq!(store.order(id).await.expect("answered"), before);
     let mut connection = store.pool.acquire().await.expect("connected");
-    let moved = super::amendments::payment_difference(&mut connection, id).await;
+    let moved =
+        super::amendments::difference(&mut connection, &super::amendments::PAYMENTS, id).await;
     assert_eq!(moved.expect("answered"), 500);
-    let moved = super::amendments::points_difference(&mut connection, id).await;
+    let moved =
+        super::amendments::difference(&mut connection, &super::amendments::POINTS, id).await;
     assert_eq!(moved.expect("answered"), 5);
 }
 
@@ -967,7 +977,7 @@ async fn what_a_run_amends_after_another_took_over_comes_to_nothing(engine: Test
     // A first run may ask twice, and has amended nothing.
     assert_eq!(taken_over("first").await, None);
     store
-        .book_charge(&payment(&order, Step::ProcessPayment))
+        .give(&PAYMENTS, &payment(&order, Step::ProcessPayment))
         .await
         .expect("booked");
     let charged = Change {

@@ -29,10 +29,10 @@ use crate::fulfilment_state::FulfilmentWorkflow;
 use crate::loyalty::{LoyaltyOutcome, LoyaltyWorkflow, points_of};
 use crate::names::{failure_type, fulfilment_workflow_id, loyalty_workflow_id, task_queue};
 use crate::order_state::{Context, Phase};
-use crate::parking::{MessageType, parkable};
+use crate::parking::parkable;
 use crate::search_attributes::search_attributes;
 use crate::steps::{
-    BranchSteps, DeliveryReport, FulfilmentState, LoyaltySteps, OrderSteps, WhileRunning,
+    BranchSteps, DeliveryReport, FulfilmentState, LoyaltySteps, OrderSteps, WhileRunning, loyalty,
 };
 
 /// How long one attempt waits for the end of a branch. The next goes on.
@@ -196,7 +196,7 @@ async fn award_without_branch(ctx: &Context, order: &Order) -> PointsState {
         .run_or_park(
             LoyaltySteps::add_loyalty_points,
             points_of(order, Step::AddLoyaltyPoints),
-            parkable(order, MessageType::AddLoyaltyPointsFailed),
+            parkable(order, &loyalty::ADD_LOYALTY_POINTS_FAILED),
             Step::AddLoyaltyPoints.as_str(),
         )
         .await;

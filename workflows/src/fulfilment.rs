@@ -25,8 +25,7 @@ use crate::failure::{business_failure, cancelled, cancels};
 use crate::fulfilment_state::{FulfilmentWorkflow, Hold};
 use crate::names::{failure_type, message, order_workflow_id, patch, workflow_type};
 use crate::order_state::OrderWorkflow;
-use crate::policy::policy_of;
-use crate::steps::{DeliveryReport, KitchenSteps, RecordedReport, Ticket};
+use crate::steps::{DeliveryReport, KitchenSteps, RecordedReport, StepSpec, Ticket};
 
 /// The answer to a report that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,7 +201,7 @@ async fn prepare(ctx: &Context) -> Result<(), CancelReason> {
         .local_first(
             KitchenSteps::prepare_order,
             ticket(ctx),
-            &policy_of(step),
+            &StepSpec::of(step).policy(),
             step.as_str(),
         )
         .await

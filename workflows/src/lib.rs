@@ -16,11 +16,9 @@ pub mod names;
 mod order;
 mod order_state;
 mod pace;
-pub mod parking;
-mod policy;
+mod parking;
 mod reconciliation;
 mod rollback;
-pub mod saga;
 mod search_attributes;
 pub mod steps;
 

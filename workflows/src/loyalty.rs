@@ -12,8 +12,8 @@ use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
 
 use crate::names::{idempotency_key, workflow_type};
-use crate::parking::{MessageType, parkable};
-use crate::steps::{LoyaltySteps, Points};
+use crate::parking::parkable;
+use crate::steps::{LoyaltySteps, Points, loyalty};
 
 /// What became of the points of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ impl LoyaltyWorkflow {
             .run_or_park(
                 LoyaltySteps::add_loyalty_points,
                 points_of(&order, Step::AddLoyaltyPoints),
-                parkable(&order, MessageType::AddLoyaltyPointsFailed),
+                parkable(&order, &loyalty::ADD_LOYALTY_POINTS_FAILED),
                 Step::AddLoyaltyPoints.as_str(),
             )
             .await;

@@ -27,10 +27,9 @@ use crate::failure::{cancelled, cancels, order_cancelled};
 use crate::names::{message, patch, workflow_type};
 use crate::order_state::{Context, OrderOutcome, OrderWorkflow, Phase, payment_of};
 use crate::pace::{pace, show_if_paced};
-use crate::policy::policy_of;
 use crate::rollback::roll_back;
 use crate::steps::{
-    DeliveryReport, EarlierRun, FulfilmentState, OrderSteps, PaymentSteps, StatusChange,
+    DeliveryReport, EarlierRun, FulfilmentState, OrderSteps, PaymentSteps, StatusChange, StepSpec,
 };
 
 #[workflow_methods]
@@ -259,7 +258,7 @@ async fn create(ctx: &Context) -> Result<(), CancelReason> {
         .local_first(
             OrderSteps::create_order,
             ctx.state(|state| state.order.clone()),
-            &policy_of(step),
+            &StepSpec::of(step).policy(),
             step.as_str(),
         )
         .await
@@ -298,7 +297,7 @@ async fn charge(ctx: &Context) -> Result<(), CancelReason> {
         .regular(
             PaymentSteps::process_payment,
             payment_of(ctx, step),
-            &policy_of(step),
+            &StepSpec::of(step).policy(),
             step.as_str(),
         )
         .await;

@@ -7,9 +7,10 @@ use crate::loyalty::points_of;
 use crate::names::{idempotency_key, patch, task_queue};
 use crate::order_state::{Context, OrderWorkflow, payment_of};
 use crate::pace::show_if_paced;
-use crate::parking::{MessageType, parkable};
+use crate::parking::parkable;
 use crate::steps::{
-    Cancellation, CustomerSteps, KitchenSteps, LoyaltySteps, Notification, OrderSteps, PaymentSteps,
+    Cancellation, CustomerSteps, KitchenSteps, LoyaltySteps, Notification, OrderSteps,
+    PaymentSteps, customers, loyalty, payments,
 };
 
 /// Rolls an order back: the money, then the points, each only if it was
@@ -54,7 +55,7 @@ async fn refund(ctx: &Context, order: &Order) -> bool {
     if !ctx.state(|state| state.charge_is_unknown) {
         show_if_paced(ctx, OrderStatus::Refunding).await;
     }
-    let mut step = parkable(order, MessageType::RefundPaymentFailed);
+    let mut step = parkable(order, &payments::REFUND_PAYMENT_FAILED);
     step.follow_ups = reclaim_after_refund(ctx, order);
     let refunded = Steps::new(ctx)
         .run_or_park(
@@ -87,7 +88,7 @@ fn reclaim_after_refund(ctx: &Context, order: &Order) -> Vec<FollowUp> {
         &LoyaltySteps::reclaim_loyalty_points,
         &points_of(order, Step::ReclaimLoyaltyPoints),
         task_queue::LOYALTY,
-        parkable(order, MessageType::RemoveLoyaltyPointsFailed),
+        parkable(order, &loyalty::REMOVE_LOYALTY_POINTS_FAILED),
     );
     match follow_up {
         Ok(follow_up) => vec![follow_up],
@@ -104,7 +105,7 @@ async fn reclaim(ctx: &Context, order: &Order) {
         .run_or_park(
             LoyaltySteps::reclaim_loyalty_points,
             points_of(order, Step::ReclaimLoyaltyPoints),
-            parkable(order, MessageType::RemoveLoyaltyPointsFailed),
+            parkable(order, &loyalty::REMOVE_LOYALTY_POINTS_FAILED),
             Step::ReclaimLoyaltyPoints.as_str(),
         )
         .await;
@@ -142,7 +143,7 @@ async fn notify(ctx: &Context, order: &Order, reason: &CancelReason) {
         .run_or_park(
             CustomerSteps::notify_customer,
             notification,
-            parkable(order, MessageType::NotifyCustomerFailed),
+            parkable(order, &customers::NOTIFY_CUSTOMER_FAILED),
             Step::NotifyCustomer.as_str(),
         )
         .await;

@@ -4,7 +4,7 @@ use pizza_domain::{
     CancelReason, Money, MoneyState, Order, OrderStatus, Quantity, Recovery, Simulation, Step,
 };
 use pizza_workflows::names::cancel_code;
-use pizza_workflows::parking::MessageType;
+use pizza_workflows::steps::{Parked, customers, loyalty, payments};
 
 use pizza_store::{Account, LedgerRow, OrderRecord};
 
@@ -142,23 +142,23 @@ pub(super) fn was_left_undone(account: &Account, was_told: bool) -> bool {
         return false;
     };
     let has = |ledger: &[LedgerRow], kind| ledger.iter().any(|entry| entry.kind == kind);
-    let has_task = |message_type: MessageType| {
+    let has_task = |parked: &Parked| {
         let mut tasks = account.tasks.iter();
-        tasks.any(|task| task.queue == message_type.queue())
+        tasks.any(|task| task.queue == parked.queue)
     };
-    let refund_owed = has_task(MessageType::RefundPaymentFailed);
+    let refund_owed = has_task(&payments::REFUND_PAYMENT_FAILED);
     let status = record.standing.status.as_str();
     if status == OrderStatus::Cancelled.as_str() {
         let keeps_money = has(&account.payments, "charge") && !has(&account.payments, "refund");
         let keeps_points = has(&account.points, "award") && !has(&account.points, "reclaim");
-        let reclaim_owed = has_task(MessageType::RemoveLoyaltyPointsFailed);
+        let reclaim_owed = has_task(&loyalty::REMOVE_LOYALTY_POINTS_FAILED);
         (keeps_money && !refund_owed)
             || (keeps_points && !refund_owed && !reclaim_owed)
-            || !(was_told || has_task(MessageType::NotifyCustomerFailed))
+            || !(was_told || has_task(&customers::NOTIFY_CUSTOMER_FAILED))
     } else if status == OrderStatus::DeliveryConfirmed.as_str() {
         let was_refunded = record.standing.money != MoneyState::Charged.as_str();
         let has_points = has(&account.points, "award");
-        !was_refunded && !has_points && !has_task(MessageType::AddLoyaltyPointsFailed)
+        !was_refunded && !has_points && !has_task(&loyalty::ADD_LOYALTY_POINTS_FAILED)
     } else {
         false
     }

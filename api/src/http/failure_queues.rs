@@ -74,8 +74,8 @@ pub(super) async fn failure_queues(
 impl From<FailureQueue> for FailureQueueBody {
     fn from(queue: FailureQueue) -> Self {
         Self {
-            queue: queue.message_type.queue(),
-            message_type: queue.message_type.as_str(),
+            queue: queue.parked.queue,
+            message_type: queue.parked.message_type,
             depth: queue.stats.depth,
             oldest_parked_at: queue.oldest_parked_at_ms.map(rfc_3339),
             oldest_age_seconds: queue.oldest_age_seconds,

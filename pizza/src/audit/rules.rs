@@ -9,14 +9,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pizza_domain::{
-    CancelReason, InvalidField, KitchenReport, Money, MoneyState, OrderId, OrderStatus, PointsState,
+    CancelReason, InvalidField, KitchenReport, Money, MoneyState, OrderId, OrderStatus,
+    PointsState, Step,
 };
 use pizza_store::{
     Account, AdjustmentRow, CancelRow, ContentRow, FailedTaskRow, FailedTaskState, LedgerRow,
     RecordRow, ReportRow, StandingRow,
 };
 use pizza_workflows::names::{CANCELLED_BY_CUSTOMER, cancel_code, failed_task_workflow_id};
-use pizza_workflows::parking::MessageType;
+use pizza_workflows::steps::{self, customers, loyalty, payments};
 use pizza_workflows::{FAULT_CODES, FAULT_SENTENCE};
 use serde::Serialize;
 
@@ -249,8 +250,8 @@ impl Task<'_> {
     }
 
     /// Whether it still owes what it was to do.
-    fn owes(self, message_type: MessageType) -> bool {
-        self.row.queue == message_type.queue() && self.state != Some(FailedTaskState::Done)
+    fn owes(self, parked: &steps::Parked) -> bool {
+        self.row.queue == parked.queue && self.state != Some(FailedTaskState::Done)
     }
 }
 
@@ -312,7 +313,7 @@ impl<'a> Order<'a> {
             points_settled: now.status == OrderStatus::Cancelled
                 || (now.status == OrderStatus::DeliveryConfirmed && finished),
             reclaim_follows: tasks(account)
-                .filter(|task| task.row.queue == MessageType::RefundPaymentFailed.queue())
+                .filter(|task| task.row.queue == payments::REFUND_PAYMENT_FAILED.queue)
                 .filter(|task| task.was_resolved_lately(now_ms))
                 .any(|task| temporal.is_none_or(|now| now.tasks.contains(&task.row.task_id))),
             now,
@@ -398,29 +399,29 @@ impl<'a> Order<'a> {
         amount(&self.account.points, kind)
     }
 
-    /// The tasks that owe what `message_type` stands for.
-    fn owing(&self, message_type: MessageType) -> Vec<&'a str> {
+    /// The tasks that owe what `parked` stands for.
+    fn owing(&self, parked: &steps::Parked) -> Vec<&'a str> {
         tasks(self.account)
-            .filter(|task| task.owes(message_type))
+            .filter(|task| task.owes(parked))
             .map(|task| task.row.task_id.as_str())
             .collect()
     }
 
-    fn owes(&self, message_type: MessageType) -> bool {
-        !self.owing(message_type).is_empty()
+    fn owes(&self, parked: &steps::Parked) -> bool {
+        !self.owing(parked).is_empty()
     }
 
     /// Whether a task that is parked has just had its effect, and is about to
     /// be closed: between the two its worker may be lost, and be replaced.
-    fn was_just_redriven(&self, message_type: MessageType) -> bool {
-        let (ledger, kind) = match message_type {
-            MessageType::RefundPaymentFailed => (&self.account.payments, REFUND),
-            MessageType::AddLoyaltyPointsFailed => (&self.account.points, AWARD),
-            MessageType::RemoveLoyaltyPointsFailed => (&self.account.points, RECLAIM),
-            MessageType::NotifyCustomerFailed => return false,
+    fn was_just_redriven(&self, parked: &steps::Parked) -> bool {
+        let (ledger, kind) = match parked.step {
+            Step::RefundPayment => (&self.account.payments, REFUND),
+            Step::AddLoyaltyPoints => (&self.account.points, AWARD),
+            Step::ReclaimLoyaltyPoints => (&self.account.points, RECLAIM),
+            _ => return false,
         };
         let parked = tasks(self.account)
-            .filter(|task| task.row.queue == message_type.queue())
+            .filter(|task| task.row.queue == parked.queue)
             .any(Task::is_parked);
         parked
             && ledger
@@ -559,7 +560,7 @@ impl Findings {
         self.owner(Refund, order, &order.account.payments, &[REFUND]);
         let (charge, refund) = (order.paid(), order.payment(REFUND));
         let delivered = order.now.status == OrderStatus::DeliveryConfirmed;
-        let owing = order.owing(MessageType::RefundPaymentFailed);
+        let owing = order.owing(&payments::REFUND_PAYMENT_FAILED);
         if let Some(refund) = refund {
             self.say_if(
                 charge.is_some_and(|charge| charge != refund),
@@ -590,7 +591,7 @@ impl Findings {
             );
             let settled = refund.is_some() || order.payment(VOID).is_some();
             self.say_if(
-                settled && !order.was_just_redriven(MessageType::RefundPaymentFailed),
+                settled && !order.was_just_redriven(&payments::REFUND_PAYMENT_FAILED),
                 Refund,
                 format!("its money is settled, and {task} still owes it"),
             );
@@ -665,13 +666,13 @@ impl Findings {
         if order.now.status == OrderStatus::DeliveryConfirmed {
             let given = order.points(AWARD).is_some() && order.points(RECLAIM).is_none();
             self.say_if(
-                !given && !order.owes(MessageType::AddLoyaltyPointsFailed),
+                !given && !order.owes(&loyalty::ADD_LOYALTY_POINTS_FAILED),
                 Invariant::Points,
                 "it was delivered, and its points are neither given nor owed by a task",
             );
         } else {
-            let owed = order.owes(MessageType::RemoveLoyaltyPointsFailed)
-                || order.owes(MessageType::RefundPaymentFailed)
+            let owed = order.owes(&loyalty::REMOVE_LOYALTY_POINTS_FAILED)
+                || order.owes(&payments::REFUND_PAYMENT_FAILED)
                 || order.reclaim_follows;
             self.say_if(
                 sum != 0 && !owed,
@@ -736,36 +737,36 @@ impl Findings {
                 ),
             );
         }
-        for message_type in MessageType::ALL {
-            self.parked_as(order, message_type);
+        for parked in steps::Parked::ALL {
+            self.parked_as(order, parked);
         }
     }
 
     /// The record says that something waits exactly where a task does.
-    fn parked_as(&mut self, order: &Order<'_>, message_type: MessageType) {
+    fn parked_as(&mut self, order: &Order<'_>, parked: &steps::Parked) {
         let Standing { money, points, .. } = order.now;
-        let (says_so, agrees, word) = match message_type {
-            MessageType::RefundPaymentFailed => (
+        let (says_so, agrees, word) = match parked.step {
+            Step::RefundPayment => (
                 // The provider may have found that there was nothing to refund.
                 money == MoneyState::RefundParked && order.payment(VOID).is_none(),
                 money.rank() >= MoneyState::RefundParked.rank(),
                 money.as_str(),
             ),
-            MessageType::AddLoyaltyPointsFailed => (
+            Step::AddLoyaltyPoints => (
                 points == PointsState::Parked,
                 points.rank() >= PointsState::Parked.rank(),
                 points.as_str(),
             ),
-            MessageType::RemoveLoyaltyPointsFailed => (
+            Step::ReclaimLoyaltyPoints => (
                 points == PointsState::ReclaimParked,
                 points.rank() >= PointsState::ReclaimParked.rank(),
                 points.as_str(),
             ),
-            // Of this the record says nothing.
-            MessageType::NotifyCustomerFailed => return,
+            // Of others the record says nothing.
+            _ => return,
         };
-        let owing = order.owing(message_type);
-        let queue = message_type.queue();
+        let owing = order.owing(parked);
+        let queue = parked.queue;
         self.say_if(
             says_so && owing.is_empty(),
             Invariant::Parked,
@@ -995,8 +996,8 @@ impl Findings {
             Notified,
             format!("it is {status}, and its customer was told that it is cancelled"),
         );
-        let task = MessageType::NotifyCustomerFailed;
-        let has_task = tasks(order.account).any(|it| it.row.queue == task.queue());
+        let task = &customers::NOTIFY_CUSTOMER_FAILED;
+        let has_task = tasks(order.account).any(|it| it.row.queue == task.queue);
         self.say_if(
             status == OrderStatus::Cancelled && order.finished && notified.is_empty() && !has_task,
             Notified,
@@ -1120,10 +1121,10 @@ fn agrees(order: &Order<'_>) -> bool {
     let reclaim = order.points(RECLAIM).is_some();
     let void = order.points(VOID).is_some();
     let settled = order.points_settled;
-    let awarding = !settled || order.was_just_redriven(MessageType::AddLoyaltyPointsFailed);
+    let awarding = !settled || order.was_just_redriven(&loyalty::ADD_LOYALTY_POINTS_FAILED);
     let reclaiming = !settled
         || order.reclaim_follows
-        || order.was_just_redriven(MessageType::RemoveLoyaltyPointsFailed);
+        || order.was_just_redriven(&loyalty::REMOVE_LOYALTY_POINTS_FAILED);
     match order.now.points {
         PointsState::None | PointsState::Parked => awarding || !award,
         PointsState::Awarded => award && (reclaiming || !reclaim),

@@ -8,6 +8,7 @@ use clap::Args;
 use futures::future::try_join_all;
 use pizza_domain::{ErrorOnStep, OrderId};
 use pizza_workflows::names::workflow_type;
+use pizza_workflows::steps::StepSpec;
 use serde::Serialize;
 use serde_json::json;
 
@@ -69,31 +70,16 @@ impl End {
     }
 }
 
-/// The end of each scenario, as `docs/saga.md` has it.
+/// The end that an order of a scenario comes to.
 pub(crate) fn expected(scenario: ErrorOnStep) -> End {
-    match scenario.number() {
-        0 => End::new("DeliveryConfirmed", "charged", "awarded", None),
-        1 | 2 => End::new("Cancelled", "notCharged", "none", None),
-        3 => End::new(
-            "DeliveryConfirmed",
-            "charged",
-            "parked",
-            Some("AddLoyaltyPointsFailed"),
-        ),
-        6 => End::new(
-            "Cancelled",
-            "refundParked",
-            "awarded",
-            Some("RefundPaymentFailed"),
-        ),
-        7 => End::new(
-            "Cancelled",
-            "refunded",
-            "reclaimParked",
-            Some("RemoveLoyaltyPointsFailed"),
-        ),
-        _ => End::new("Cancelled", "refunded", "reclaimed", None),
-    }
+    let end = scenario.expected_end();
+    let parked = end.parked.and_then(|step| StepSpec::of(step).parked);
+    End::new(
+        end.status.as_str(),
+        end.money.as_str(),
+        end.points.as_str(),
+        parked.map(|parked| parked.message_type),
+    )
 }
 
 /// One scenario's order.

@@ -8,7 +8,7 @@ use metrics::gauge;
 use pizza_domain::OrderStatus;
 use pizza_store::meters::{self, Metric};
 use pizza_store::{Store, StoreError, Waiting, now_ms};
-use pizza_workflows::parking::MessageType;
+use pizza_workflows::steps::Parked;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How often it is read. Both statements look at what waits alone.
@@ -32,7 +32,7 @@ pub(super) async fn keep_reading(store: Store) {
 async fn read(store: &Store) -> Result<(), StoreError> {
     let tasks = store.waiting_tasks().await?;
     let orders = store.waiting_orders().await?;
-    let queues = MessageType::ALL.map(MessageType::queue);
+    let queues = Parked::ALL.map(|it| it.queue);
     note(
         (meters::FAILURE_QUEUE_DEPTH, meters::FAILURE_QUEUE_AGE),
         "queue",

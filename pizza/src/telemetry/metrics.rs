@@ -12,7 +12,7 @@ use metrics_process::Collector;
 use pizza_store::Store;
 use pizza_store::meters::{self, Kind, Metric, Process};
 use pizza_workflows::names::task_queue;
-use pizza_workflows::parking::MessageType;
+use pizza_workflows::steps::Parked;
 use temporalio_common::telemetry::metrics::{
     ACTIVITY_EXEC_LATENCY_HISTOGRAM_NAME, ACTIVITY_SCHED_TO_START_LATENCY_HISTOGRAM_NAME,
     WORKFLOW_E2E_LATENCY_HISTOGRAM_NAME, WORKFLOW_TASK_EXECUTION_LATENCY_HISTOGRAM_NAME,
@@ -222,7 +222,7 @@ fn series(metric: &Metric) -> Vec<Labels> {
     for label in metric.labels {
         let values = match (label.name, label.values) {
             (_, Some(values)) => values.to_vec(),
-            ("queue", None) => MessageType::ALL.map(MessageType::queue).to_vec(),
+            ("queue", None) => Parked::ALL.map(|it| it.queue).to_vec(),
             ("invariant", None) => Invariant::ALL.map(Invariant::name).to_vec(),
             (_, None) => return Vec::new(),
         };
@@ -288,7 +288,7 @@ mod tests {
         assert!(series(&meters::HTTP_REQUESTS).is_empty());
         assert_eq!(
             series(&meters::FAILURE_QUEUE_DEPTH).len(),
-            MessageType::ALL.len()
+            Parked::ALL.len()
         );
     }
 }

@@ -7,10 +7,7 @@ use failure_queue::worker::FailureQueueActivities;
 use failure_queue::{
     BulkWorkflow, FailedTaskWorkflow, FailureQueueWorkflow, count_dropped_messages,
 };
-use pizza_activities::{
-    BranchActivities, CustomerActivities, KitchenActivities, LoyaltyActivities, OrderActivities,
-    Parties, PaymentActivities, ReconciliationActivities,
-};
+use pizza_activities::{Parties, ReconciliationActivities, register_steps};
 use pizza_app::failure_queues;
 use pizza_store::Store;
 use pizza_store::meters;
@@ -116,33 +113,10 @@ fn options(queue: &str, client: &Client, pool: &WorkerPool) -> anyhow::Result<Wo
         .activity_task_poller_behavior(polling(16))
         .sticky_queue_schedule_to_start_timeout(STICKY_TIMEOUT)
         .graceful_shutdown_period(GRACEFUL_SHUTDOWN);
-    let loyalty = LoyaltyActivities::new(parties.loyalty.clone(), store.clone());
-    let kitchen = KitchenActivities::new(parties.kitchen.clone(), store.clone());
-    Ok(match queue {
-        task_queue::ORDERS => options
-            .register_workflow::<OrderWorkflow>()?
-            .register_activities(OrderActivities::new(store.clone()))
-            .register_activities(PaymentActivities::new(
-                parties.payments.clone(),
-                store.clone(),
-            ))
-            .register_activities(loyalty)
-            .register_activities(CustomerActivities::new(parties.messenger.clone()))
-            // An order that is taken up again has its ticket withdrawn, and
-            // looks for branches of an earlier run.
-            .register_activities(kitchen)
-            .register_activities(BranchActivities::new(client.clone(), store.clone()))
-            .build(),
-        // Both branches also write to the order's record.
-        task_queue::LOYALTY => options
-            .register_workflow::<LoyaltyWorkflow>()?
-            .register_activities(loyalty)
-            .register_activities(OrderActivities::new(store.clone()))
-            .build(),
-        task_queue::FULFILMENT => options
-            .register_workflow::<FulfilmentWorkflow>()?
-            .register_activities(kitchen)
-            .build(),
+    let mut options = match queue {
+        task_queue::ORDERS => options.register_workflow::<OrderWorkflow>()?.build(),
+        task_queue::LOYALTY => options.register_workflow::<LoyaltyWorkflow>()?.build(),
+        task_queue::FULFILMENT => options.register_workflow::<FulfilmentWorkflow>()?.build(),
         task_queue::FAILURES => options
             .register_workflow::<FailedTaskWorkflow>()?
             .register_workflow::<FailureQueueWorkflow>()?
@@ -152,13 +126,13 @@ fn options(queue: &str, client: &Client, pool: &WorkerPool) -> anyhow::Result<Wo
                 BULK_TASK_TIMEOUT,
                 temporal::cipher()?,
             )))
-            // It tells the order's record what became of a task.
-            .register_activities(OrderActivities::new(store.clone()))
             .build(),
         task_queue::RECONCILIATION => options
             .register_workflow::<ReconciliationWorkflow>()?
             .register_activities(reconciliation(client, store)?)
             .build(),
         other => anyhow::bail!("there is no task queue {other}"),
-    })
+    };
+    register_steps(&mut options, parties, store, client);
+    Ok(options)
 }

@@ -51,12 +51,15 @@ async fn a_store_that_another_process_has_locked_takes_the_same_later(engine: Te
     }
     let charge = payment(&order(), Step::ProcessPayment);
     let began = Instant::now();
-    let locked = store.book_charge(&charge).await;
+    let locked = store.give(&PAYMENTS, &charge).await;
     assert!(is_unavailable(&locked), "{locked:?}");
     assert!(began.elapsed() < Duration::from_secs(5));
     sql(&mut somebody, unlock).await;
     for _ in 0..2 {
-        assert!(store.book_charge(&charge).await.expect("booked"));
+        assert_eq!(
+            store.give(&PAYMENTS, &charge).await.expect("booked"),
+            Given::Stands
+        );
     }
     assert_eq!(count(&store, "SELECT COUNT(*) FROM payments").await, 1);
 }
@@ -205,27 +208,23 @@ async fn a_server_that_is_stopped_killed_or_overrun_loses_and_doubles_nothing() 
     let store = Store::open(options.clone()).await.expect("a store");
     let orders = [order(), order(), order()];
     let charge = |order| payment(order, Step::ProcessPayment);
-    assert!(
-        store
-            .book_charge(&charge(&orders[0]))
-            .await
-            .expect("booked")
-    );
+    let given = store.give(&PAYMENTS, &charge(&orders[0])).await;
+    assert_eq!(given.expect("booked"), Given::Stands);
 
     server.stop().await.expect("stopped");
-    let away = store.book_charge(&charge(&orders[1])).await;
+    let away = store.give(&PAYMENTS, &charge(&orders[1])).await;
     assert!(is_unavailable(&away), "{away:?}");
     let unopened = Store::open(options.clone()).await.map(drop);
     assert!(is_unavailable(&unopened), "{unopened:?}");
     server.start_again().await.expect("started");
-    eventually(async || store.book_charge(&charge(&orders[1])).await).await;
+    eventually(async || store.give(&PAYMENTS, &charge(&orders[1])).await).await;
 
     server.crash().await.expect("killed");
     let away = store.order(orders[0].order_id).await;
     assert!(is_unavailable(&away), "{away:?}");
     server.start_again().await.expect("started");
     for order in &orders {
-        eventually(async || store.book_charge(&charge(order)).await).await;
+        eventually(async || store.give(&PAYMENTS, &charge(order)).await).await;
     }
     assert_eq!(count(&store, "SELECT COUNT(*) FROM payments").await, 3);
 

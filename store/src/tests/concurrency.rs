@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use pizza_domain::{Amendment, KitchenReport, OrderStatus, Quantity};
-use pizza_workflows::steps::{Notification, RecordedReport};
+use pizza_workflows::steps::{Notification, RecordedReport, customers};
 use tokio::sync::Barrier;
 
 use super::super::list_orders::{OrderFilter, OrderPosition};
@@ -106,13 +106,16 @@ async fn a_charge_and_its_refund_at_once_leave_no_money_behind(engine: TestEngin
         let order = order();
         let charge = payment(&order, Step::ProcessPayment);
         let refund = payment(&order, Step::RefundPayment);
-        let (charged, refunded) =
-            at_once(one.book_charge(&charge), other.book_refund(&refund)).await;
+        let (charged, refunded) = at_once(
+            one.give(&PAYMENTS, &charge),
+            other.take_back(&PAYMENTS, &refund),
+        )
+        .await;
         let outcome = (charged.expect("answered"), refunded.expect("answered"));
         assert!(
             matches!(
                 outcome,
-                (true, Refund::Given) | (false, Refund::NothingCharged)
+                (Given::Stands, TakenBack::Taken) | (Given::CalledOff, TakenBack::NothingGiven)
             ),
             "{outcome:?}"
         );
@@ -130,13 +133,16 @@ async fn an_award_and_its_reclaim_at_once_leave_no_points_behind(engine: TestEng
         let order = order();
         let award = points(&order, Step::AddLoyaltyPoints);
         let reclaim = points(&order, Step::ReclaimLoyaltyPoints);
-        let (awarded, reclaimed) =
-            at_once(one.book_award(&award), other.book_reclaim(&reclaim)).await;
+        let (awarded, reclaimed) = at_once(
+            one.give(&POINTS, &award),
+            other.take_back(&POINTS, &reclaim),
+        )
+        .await;
         let outcome = (awarded.expect("answered"), reclaimed.expect("answered"));
         assert!(
             matches!(
                 outcome,
-                (Award::Given, Reclaim::Taken) | (Award::CalledOff, Reclaim::NothingAwarded)
+                (Given::Stands, TakenBack::Taken) | (Given::CalledOff, TakenBack::NothingGiven)
             ),
             "{outcome:?}"
         );
@@ -151,15 +157,18 @@ async fn a_difference_and_the_refund_at_once_give_back_what_was_taken(engine: Te
     for _ in 0..ORDERS {
         let order = order();
         let charge = payment(&order, Step::ProcessPayment);
-        assert!(one.book_charge(&charge).await.expect("answered"));
+        assert_eq!(
+            one.give(&PAYMENTS, &charge).await.expect("answered"),
+            Given::Stands
+        );
         let dearer = payment_adjustment(&order, 1, 500);
         let refund = payment(&order, Step::RefundPayment);
         let (stands, refunded) = at_once(
             one.book_payment_adjustment(&dearer),
-            other.book_refund(&refund),
+            other.take_back(&PAYMENTS, &refund),
         )
         .await;
-        assert_eq!(refunded.expect("answered"), Refund::Given);
+        assert_eq!(refunded.expect("answered"), TakenBack::Taken);
         let taken = if stands.expect("answered") { 500 } else { 0 };
         let given_back = "SELECT amount FROM payments WHERE order_id = $1 AND kind = 'refund'";
         let given_back = sum(one, given_back, &order).await;
@@ -216,13 +225,13 @@ async fn no_effect_happens_twice_whoever_asks_for_it(engine: TestEngine) {
             };
             store.book_notification(&told).await?;
             store
-                .book_charge(&payment(&order, Step::ProcessPayment))
+                .give(&PAYMENTS, &payment(&order, Step::ProcessPayment))
                 .await?;
             store
                 .book_payment_adjustment(&payment_adjustment(&order, 1, 500))
                 .await?;
             store
-                .book_award(&points(&order, Step::AddLoyaltyPoints))
+                .give(&POINTS, &points(&order, Step::AddLoyaltyPoints))
                 .await?;
             store
                 .book_points_adjustment(&points_adjustment(&order, 1, 5))
@@ -238,7 +247,7 @@ async fn no_effect_happens_twice_whoever_asks_for_it(engine: TestEngine) {
             store.record_report(&report).await?;
             let parked = task(
                 &order,
-                MessageType::NotifyCustomerFailed,
+                &customers::NOTIFY_CUSTOMER_FAILED,
                 TaskState::Waiting,
                 10,
             );
@@ -379,7 +388,10 @@ async fn an_effect_that_was_not_committed_did_not_happen_and_happens_once(engine
         drop(lost);
     }
     for _ in 0..2 {
-        assert!(store.book_charge(&charge).await.expect("booked"));
+        assert_eq!(
+            store.give(&PAYMENTS, &charge).await.expect("booked"),
+            Given::Stands
+        );
     }
     assert_eq!(count(store, "SELECT COUNT(*) FROM payments").await, 1);
 }

@@ -45,9 +45,9 @@ async fn an_operation_takes_a_fraction_of_what_it_may(engine: TestEngine) {
             .take("change_order", store.change_order(id, paying))
             .await;
         let charge = payment(&order, Step::ProcessPayment);
-        taken.take("book_charge", store.book_charge(&charge)).await;
+        taken.take("give", store.give(&PAYMENTS, &charge)).await;
         let award = points(&order, Step::AddLoyaltyPoints);
-        taken.take("book_award", store.book_award(&award)).await;
+        taken.take("give", store.give(&POINTS, &award)).await;
         let ticket = ticket(&order);
         taken
             .take("book_ticket", store.book_ticket(&ticket, false))

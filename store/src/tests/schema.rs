@@ -50,7 +50,7 @@ async fn a_process_goes_on_while_a_later_version_adds_to_the_schema(engine: Test
     let use_all = async || {
         store.create_order(&order).await?;
         store
-            .book_charge(&payment(&order, Step::ProcessPayment))
+            .give(&PAYMENTS, &payment(&order, Step::ProcessPayment))
             .await?;
         store.order(id).await?;
         store

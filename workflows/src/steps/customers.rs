@@ -6,12 +6,13 @@
     reason = "the macros generate items without documentation, and never call the bodies"
 )]
 
-use pizza_domain::{CancelReason, CustomerId, OrderId, Simulation};
+use pizza_domain::{CancelReason, CustomerId, OrderId, Simulation, Step};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
-use crate::names::activity;
+use super::spec::{Parked, Retries, StepSpec};
+use crate::names::{activity, workflow_type};
 
 /// What the customer is to be told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,6 +35,41 @@ pub struct CustomerSteps;
 
 // What an implementation names in `#[activity(definition = ...)]`.
 pub use customer_steps::NotifyCustomer;
+
+/// After every order that failed. No scenario makes it fail.
+pub const NOTIFY_CUSTOMER: StepSpec = StepSpec {
+    step: Step::NotifyCustomer,
+    label: "Tell customer",
+    workflow: workflow_type::ORDER,
+    activity: Some(activity::NOTIFY_CUSTOMER),
+    retries: Retries {
+        most: 5,
+        first_wait: 1,
+        backoff: 2.0,
+    },
+    follows: &[Step::RefundPayment, Step::ReclaimLoyaltyPoints],
+    follows_failure_of: &[
+        Step::CreateOrder,
+        Step::ProcessPayment,
+        Step::RefundPayment,
+        Step::ReclaimLoyaltyPoints,
+    ],
+    compensates: None,
+    simulated: None,
+    parked: Some(&NOTIFY_CUSTOMER_FAILED),
+};
+
+/// The customer was not notified.
+pub const NOTIFY_CUSTOMER_FAILED: Parked = Parked {
+    step: Step::NotifyCustomer,
+    queue: "notify-customer",
+    message_type: "NotifyCustomerFailed",
+    local_first: false,
+    heading: "Customers not told",
+    owed: "word to {customer} that the order was cancelled",
+    money: None,
+    points: None,
+};
 
 #[activity_definitions]
 impl CustomerSteps {

@@ -7,13 +7,14 @@
 )]
 
 use pizza_domain::{
-    Flavour, KitchenReport, OrderId, Quantity, Rejection, ReportId, Simulation, Size,
+    Flavour, KitchenReport, OrderId, Quantity, Rejection, ReportId, Simulation, Size, Step,
 };
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
-use crate::names::activity;
+use super::spec::{Retries, SimulatedFailure, StepSpec};
+use crate::names::{activity, workflow_type};
 
 /// What the kitchen is asked to cook. Its id is the order's.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -70,6 +71,39 @@ pub struct KitchenSteps;
 // What an implementation names in `#[activity(definition = ...)]`.
 pub use kitchen_steps::{
     AmendTicket, LastKitchenReport, PrepareOrder, RecordKitchenReport, WithdrawTicket,
+};
+
+/// Step 4.
+pub const PREPARE_ORDER: StepSpec = StepSpec {
+    step: Step::PrepareOrder,
+    label: "Hand to kitchen",
+    workflow: workflow_type::FULFILMENT,
+    activity: Some(activity::PREPARE_ORDER),
+    retries: Retries {
+        most: 6,
+        first_wait: 2,
+        backoff: 2.0,
+    },
+    follows: &[Step::ProcessPayment],
+    follows_failure_of: &[],
+    compensates: None,
+    simulated: Some(SimulatedFailure {
+        is_refusal: true,
+        code: "kitchen-refused",
+        message: "the kitchen refused the order",
+        with: None,
+    }),
+    parked: None,
+};
+
+/// Step 5, a wait. In a demonstration the kitchen fails it by its silence.
+pub const PROCESS_ORDER: StepSpec = StepSpec {
+    step: Step::ProcessOrder,
+    label: "Cook and deliver",
+    activity: None,
+    follows: &[Step::PrepareOrder],
+    simulated: None,
+    ..PREPARE_ORDER
 };
 
 #[activity_definitions]

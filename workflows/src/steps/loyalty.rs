@@ -6,12 +6,13 @@
     reason = "the macros generate items without documentation, and never call the bodies"
 )]
 
-use pizza_domain::{CustomerId, OrderId, Simulation};
+use pizza_domain::{CustomerId, OrderId, PointsState, Simulation, Step};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
-use crate::names::activity;
+use super::spec::{Parked, Retries, SimulatedFailure, StepSpec};
+use crate::names::{activity, workflow_type};
 
 /// Points to be awarded, or to be taken back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,6 +52,76 @@ pub struct LoyaltySteps;
 // What an implementation names in `#[activity(definition = ...)]`.
 pub use loyalty_steps::{
     AddLoyaltyPoints, AdjustLoyaltyPoints, ReclaimLoyaltyPoints, VoidPointsAdjustment,
+};
+
+/// Step 3.
+pub const ADD_LOYALTY_POINTS: StepSpec = StepSpec {
+    step: Step::AddLoyaltyPoints,
+    label: "Give points",
+    workflow: workflow_type::LOYALTY,
+    activity: Some(activity::ADD_LOYALTY_POINTS),
+    retries: Retries {
+        most: 6,
+        first_wait: 2,
+        backoff: 2.0,
+    },
+    follows: &[Step::ProcessPayment],
+    follows_failure_of: &[],
+    compensates: None,
+    simulated: Some(SimulatedFailure {
+        is_refusal: true,
+        code: "points-refused",
+        message: "the loyalty programme refused to award the points",
+        with: None,
+    }),
+    parked: Some(&ADD_LOYALTY_POINTS_FAILED),
+};
+
+/// Points were not awarded.
+pub const ADD_LOYALTY_POINTS_FAILED: Parked = Parked {
+    step: Step::AddLoyaltyPoints,
+    queue: "add-loyalty-points",
+    message_type: "AddLoyaltyPointsFailed",
+    local_first: true,
+    heading: "Points not given",
+    owed: "{points} to {customer}",
+    money: None,
+    points: Some(PointsState::Parked),
+};
+
+/// Step 7.
+pub const RECLAIM_LOYALTY_POINTS: StepSpec = StepSpec {
+    step: Step::ReclaimLoyaltyPoints,
+    label: "Take points back",
+    workflow: workflow_type::ORDER,
+    activity: Some(activity::RECLAIM_LOYALTY_POINTS),
+    retries: Retries {
+        most: 6,
+        first_wait: 2,
+        backoff: 2.0,
+    },
+    follows: &[Step::RefundPayment],
+    follows_failure_of: &[],
+    compensates: Some(Step::AddLoyaltyPoints),
+    simulated: Some(SimulatedFailure {
+        is_refusal: true,
+        code: "reclaim-refused",
+        message: "the loyalty programme refused to take the points back",
+        with: Some(Step::PrepareOrder),
+    }),
+    parked: Some(&REMOVE_LOYALTY_POINTS_FAILED),
+};
+
+/// Points were not reclaimed.
+pub const REMOVE_LOYALTY_POINTS_FAILED: Parked = Parked {
+    step: Step::ReclaimLoyaltyPoints,
+    queue: "remove-loyalty-points",
+    message_type: "RemoveLoyaltyPointsFailed",
+    local_first: true,
+    heading: "Points not taken back",
+    owed: "{points} to be taken back from {customer}",
+    money: None,
+    points: Some(PointsState::ReclaimParked),
 };
 
 #[activity_definitions]

@@ -10,6 +10,9 @@ pub mod loyalty;
 pub mod orders;
 pub mod payments;
 pub mod reconciliation;
+pub mod spec;
+
+use pizza_domain::Step;
 
 pub use branches::{BranchSteps, FulfilmentJoin, FulfilmentState, WhileRunning};
 pub use customers::{CustomerSteps, Notification};
@@ -24,3 +27,16 @@ pub use reconciliation::{
     Place, ReconciledPage, ReconciliationCounts, ReconciliationPage, ReconciliationPart,
     ReconciliationSteps,
 };
+pub use spec::{Parked, StepSpec};
+
+/// Every step, in the order in which an order meets them.
+pub const STEPS: [&StepSpec; Step::ALL.len()] = [
+    &orders::CREATE_ORDER,
+    &payments::PROCESS_PAYMENT,
+    &loyalty::ADD_LOYALTY_POINTS,
+    &kitchen::PREPARE_ORDER,
+    &kitchen::PROCESS_ORDER,
+    &payments::REFUND_PAYMENT,
+    &loyalty::RECLAIM_LOYALTY_POINTS,
+    &customers::NOTIFY_CUSTOMER,
+];

@@ -9,12 +9,14 @@
 use failure_queue::TaskChange;
 use pizza_domain::{
     CancelReason, Discount, Flavour, Money, Order, OrderId, OrderStatus, Quantity, ReportId, Size,
+    Step,
 };
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
-use crate::names::activity;
+use super::spec::{Retries, SimulatedFailure, StepSpec};
+use crate::names::{activity, workflow_type};
 
 /// A status that the record is to show.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -96,6 +98,29 @@ pub struct OrderSteps;
 // What an implementation names in `#[activity(definition = ...)]`.
 pub use order_steps::{
     CancelOrder, CreateOrder, ReadEarlierRun, RecordAmendment, RecordParkedTask, SetOrderStatus,
+};
+
+/// Step 1.
+pub const CREATE_ORDER: StepSpec = StepSpec {
+    step: Step::CreateOrder,
+    label: "Take the order",
+    workflow: workflow_type::ORDER,
+    activity: Some(activity::CREATE_ORDER),
+    retries: Retries {
+        most: 3,
+        first_wait: 1,
+        backoff: 2.0,
+    },
+    follows: &[],
+    follows_failure_of: &[],
+    compensates: None,
+    simulated: Some(SimulatedFailure {
+        is_refusal: false,
+        code: "order-not-created",
+        message: "the order could not be created",
+        with: None,
+    }),
+    parked: None,
 };
 
 #[activity_definitions]

@@ -6,12 +6,13 @@
     reason = "the macros generate items without documentation, and never call the bodies"
 )]
 
-use pizza_domain::{CustomerId, Money, OrderId, Simulation};
+use pizza_domain::{CustomerId, Money, MoneyState, OrderId, Simulation, Step};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
-use crate::names::activity;
+use super::spec::{Parked, Retries, SimulatedFailure, StepSpec};
+use crate::names::{activity, workflow_type};
 
 /// An amount to be charged, or to be given back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,6 +54,64 @@ pub struct PaymentSteps;
 
 // What an implementation names in `#[activity(definition = ...)]`.
 pub use payment_steps::{AdjustPayment, ProcessPayment, RefundPayment, VoidPaymentAdjustment};
+
+/// Step 2.
+pub const PROCESS_PAYMENT: StepSpec = StepSpec {
+    step: Step::ProcessPayment,
+    label: "Charge",
+    workflow: workflow_type::ORDER,
+    activity: Some(activity::PROCESS_PAYMENT),
+    retries: Retries {
+        most: 6,
+        first_wait: 2,
+        backoff: 2.0,
+    },
+    follows: &[Step::CreateOrder],
+    follows_failure_of: &[],
+    compensates: None,
+    simulated: Some(SimulatedFailure {
+        is_refusal: true,
+        code: "payment-declined",
+        message: "the payment was declined",
+        with: None,
+    }),
+    parked: None,
+};
+
+/// Step 6.
+pub const REFUND_PAYMENT: StepSpec = StepSpec {
+    step: Step::RefundPayment,
+    label: "Refund",
+    workflow: workflow_type::ORDER,
+    activity: Some(activity::REFUND_PAYMENT),
+    retries: Retries {
+        most: 5,
+        first_wait: 1,
+        backoff: 1.1,
+    },
+    follows: &[],
+    follows_failure_of: &[Step::ProcessPayment, Step::PrepareOrder, Step::ProcessOrder],
+    compensates: Some(Step::ProcessPayment),
+    simulated: Some(SimulatedFailure {
+        is_refusal: false,
+        code: "refund-failed",
+        message: "the payment provider did not refund",
+        with: Some(Step::PrepareOrder),
+    }),
+    parked: Some(&REFUND_PAYMENT_FAILED),
+};
+
+/// A charge was not refunded.
+pub const REFUND_PAYMENT_FAILED: Parked = Parked {
+    step: Step::RefundPayment,
+    queue: "refund-payment",
+    message_type: "RefundPaymentFailed",
+    local_first: false,
+    heading: "Money not given back",
+    owed: "{money} back to {customer}",
+    money: Some(MoneyState::RefundParked),
+    points: None,
+};
 
 #[activity_definitions]
 impl PaymentSteps {

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 use pizza_app::FailureFilter;
 use pizza_contract::ErrorCode;
-use pizza_workflows::parking::MessageType;
+use pizza_workflows::steps::Parked;
 
 use super::frame::encoded;
-use super::words;
 use crate::numbers::integer_in;
 use crate::problem::Problem;
 
@@ -107,8 +106,8 @@ impl Typed {
     /// The filter's fields, to be changed. `wrong` is the one that was not
     /// taken.
     pub(super) fn fields(&self, wrong: Option<&str>) -> Markup {
-        let queues = MessageType::ALL.map(|it| (it.queue(), words::message_words(it)));
-        let types = MessageType::ALL.map(|it| (it.as_str(), it.as_str()));
+        let queues = Parked::ALL.map(|it| (it.queue, it.heading));
+        let types = Parked::ALL.map(|it| (it.message_type, it.message_type));
         let rare = ["messageType", "olderThanSeconds", "newerThanSeconds"];
         let rare = rare
             .iter()

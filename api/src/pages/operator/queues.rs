@@ -13,7 +13,7 @@ use pizza_store::now_ms;
 use super::super::layout::Site;
 use super::super::looking::{Look, looking};
 use super::super::text::ago;
-use super::words::{message_words, policy_words, tasks_of};
+use super::words::{policy_words, tasks_of};
 
 use super::frame::{Operating, QUEUES, encoded, page_of, table};
 use crate::client::Client;
@@ -125,13 +125,13 @@ fn row(
     depth: Option<u64>,
     at_ms: i64,
 ) -> Markup {
-    let name = queue.message_type.queue();
+    let name = queue.parked.queue;
     let tasks = encoded(&[("queue", name)]);
     html! {
         tr data-queue=(name) {
             th scope="row" {
                 a href=(site.at(&format!("/operator/tasks?{tasks}"))) {
-                    (message_words(queue.message_type))
+                    (queue.parked.heading)
                 }
                 div.soft { (name) }
             }
@@ -177,13 +177,13 @@ fn oldest(so_far: &QueuesSoFar, queue: &QueueSoFar, at_ms: i64) -> Markup {
 mod tests {
     use failure_queue::client::QueueStats;
     use pizza_store::Waiting;
-    use pizza_workflows::parking::MessageType;
+    use pizza_workflows::steps::payments;
 
     use super::*;
 
     fn queue(depth: Option<u64>, booked: Option<i64>) -> QueueSoFar {
         QueueSoFar {
-            message_type: MessageType::RefundPaymentFailed,
+            parked: &payments::REFUND_PAYMENT_FAILED,
             stats: depth.map(|depth| QueueStats {
                 depth,
                 ..QueueStats::default()

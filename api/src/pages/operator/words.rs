@@ -4,10 +4,10 @@ use failure_queue::{AutoRedrive, StepFailure, StoredPayload, TaskState, TaskView
 use maud::{Markup, html};
 use pizza_domain::Money;
 use pizza_store::{FailedTaskState, OrderRecord};
-use pizza_workflows::parking::MessageType;
+use pizza_workflows::steps::Parked;
 use serde_json::Value;
 
-use super::super::text::{beginning, count, money, span};
+use super::super::text::{beginning, count, span};
 
 /// What somebody is still waiting for while the task is open, and for good
 /// once it was let go. Where its input cannot be read, the order tells.
@@ -23,25 +23,8 @@ pub(super) fn owes(
     let amount = in_input(view, "amount").or(order.map(|order| order.total));
     let due = order.map(|order| Money::from_minor(order.total).whole_units());
     let points = in_input(view, "points").or(due);
-    let points = points.map_or_else(
-        || "the order's points".to_owned(),
-        |points| count(points, "point", "points"),
-    );
-    match MessageType::from_name(message_type) {
-        Some(MessageType::AddLoyaltyPointsFailed) => html! { (points) " to the customer" },
-        Some(MessageType::RefundPaymentFailed) => html! {
-            @match amount {
-                Some(minor) => (money(minor)),
-                None => "the charge",
-            }
-            " back to the customer"
-        },
-        Some(MessageType::RemoveLoyaltyPointsFailed) => {
-            html! { (points) " to be taken back" }
-        }
-        Some(MessageType::NotifyCustomerFailed) => {
-            html! { "word to the customer that the order was cancelled" }
-        }
+    match Parked::of_message_type(message_type) {
+        Some(parked) => html! { (parked.owes("the customer", amount, points)) },
         None => html! { "what " (message_type) " means" },
     }
 }
@@ -56,20 +39,7 @@ fn in_input(view: Option<&TaskView>, field: &str) -> Option<i64> {
 
 /// A queue, as people call it.
 pub(super) fn queue_words(queue: &str) -> &str {
-    let named = MessageType::ALL.into_iter().find(|it| it.queue() == queue);
-    match named {
-        Some(message_type) => message_words(message_type),
-        None => queue,
-    }
-}
-
-pub(super) const fn message_words(message_type: MessageType) -> &'static str {
-    match message_type {
-        MessageType::AddLoyaltyPointsFailed => "Points not given",
-        MessageType::RefundPaymentFailed => "Money not given back",
-        MessageType::RemoveLoyaltyPointsFailed => "Points not taken back",
-        MessageType::NotifyCustomerFailed => "Customers not told",
-    }
+    Parked::of_queue(queue).map_or(queue, |parked| parked.heading)
 }
 
 /// Where a task stands.
@@ -145,14 +115,17 @@ mod tests {
 
     #[test]
     fn what_is_owed_is_told_though_its_amount_is_not_known() {
-        let told = |message_type: MessageType| {
-            owes(message_type.as_str(), TaskState::Waiting, None, None).into_string()
-        };
-        let told = MessageType::ALL.map(told);
-        assert_eq!(told[0], "the order's points to the customer");
-        assert_eq!(told[1], "the charge back to the customer");
-        assert_eq!(told[2], "the order's points to be taken back");
-        assert!(told[3].starts_with("word to the customer"), "{told:?}");
+        let told = Parked::ALL
+            .map(|it| owes(it.message_type, TaskState::Waiting, None, None).into_string());
+        assert_eq!(
+            told,
+            [
+                "the order's points to the customer",
+                "the charge back to the customer",
+                "the order's points to be taken back from the customer",
+                "word to the customer that the order was cancelled",
+            ]
+        );
         let done = owes("RefundPaymentFailed", TaskState::Done, None, None);
         assert_eq!(done.into_string(), "nothing any more");
         let strange = owes("<b>", TaskState::Waiting, None, None);

@@ -10,8 +10,7 @@ use pizza_app::timeline::{BEFORE_RETRY, Entry, Kind, Outcome, Timeline};
 use pizza_domain::{KitchenReport, MoneyState, OrderStatus, PointsState, Step};
 use pizza_store::OrderRecord;
 use pizza_workflows::names::CANCELLED_BY_CUSTOMER;
-use pizza_workflows::parking::MessageType;
-use pizza_workflows::saga::{STATIONS, Station};
+use pizza_workflows::steps::{STEPS, StepSpec};
 
 use super::text::took;
 
@@ -114,7 +113,7 @@ impl State {
 /// A step as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Part {
-    pub(super) station: &'static Station,
+    pub(super) step: Step,
     pub(super) state: State,
     /// A few words more; may be empty.
     pub(super) note: String,
@@ -153,7 +152,7 @@ pub(super) struct Known<'a> {
 
 impl Saga {
     pub(super) fn of(known: &Known<'_>) -> Self {
-        let mut parts: Vec<Part> = STATIONS.iter().map(|it| known.part(it)).collect();
+        let mut parts: Vec<Part> = STEPS.into_iter().map(|it| known.part(it)).collect();
         take_back(&mut parts);
         known.put_off(&mut parts);
         known.tell_of_nothing(&mut parts);
@@ -166,7 +165,7 @@ impl Saga {
     }
 
     pub(super) fn part(&self, step: Step) -> Option<&Part> {
-        self.parts.iter().find(|part| part.station.step == step)
+        self.parts.iter().find(|part| part.step == step)
     }
 
     /// Whether anything happens by itself.
@@ -186,10 +185,10 @@ fn take_back(parts: &mut [Part]) {
     let taken_back: Vec<Step> = parts
         .iter()
         .filter(|part| part.state == State::Done)
-        .filter_map(|part| part.station.takes_back)
+        .filter_map(|part| StepSpec::of(part.step).compensates)
         .collect();
     for part in parts {
-        if part.state == State::Done && taken_back.contains(&part.station.step) {
+        if part.state == State::Done && taken_back.contains(&part.step) {
             part.state = State::Undone;
         }
     }
@@ -200,32 +199,32 @@ impl Known<'_> {
     /// back, which may be long after the order's end.
     fn put_off(&self, parts: &mut [Part]) {
         let is_owed = |part: &Part| {
-            part.station.step == Step::RefundPayment
+            part.step == Step::RefundPayment
                 && matches!(part.state, State::Parked | State::Retrying)
         };
         let is_put_off = self.order.points == PointsState::Awarded && parts.iter().any(is_owed);
         for part in parts {
-            let is_reclaim = part.station.step == Step::ReclaimLoyaltyPoints;
+            let is_reclaim = part.step == Step::ReclaimLoyaltyPoints;
             if is_put_off && is_reclaim && part.state == State::Skipped {
                 part.note = "after the refund".to_owned();
             }
         }
     }
 
-    fn part(&self, station: &'static Station) -> Part {
+    fn part(&self, spec: &'static StepSpec) -> Part {
         let (state, note, until_ms) = self
-            .parked(station)
-            .or_else(|| self.waited_for(station))
-            .or_else(|| self.taken(station))
-            .or_else(|| self.cancelled_at(station.step))
-            .unwrap_or_else(|| (self.by_the_books(station.step), String::new(), None));
+            .parked(spec)
+            .or_else(|| self.waited_for(spec))
+            .or_else(|| self.taken(spec))
+            .or_else(|| self.cancelled_at(spec.step))
+            .unwrap_or_else(|| (self.by_the_books(spec.step), String::new(), None));
         // What an ended order has not met, it will not meet.
         let state = match state {
             State::Ahead if self.order.status.is_final() => State::Skipped,
             state => state,
         };
         Part {
-            station,
+            step: spec.step,
             state,
             note,
             until_ms,
@@ -236,7 +235,7 @@ impl Known<'_> {
     fn tell_of_nothing(&self, parts: &mut [Part]) {
         let (money, points) = (self.order.money, self.order.points);
         for part in parts.iter_mut().filter(|part| part.state == State::Done) {
-            match part.station.step {
+            match part.step {
                 Step::RefundPayment if money == MoneyState::NotCharged => {
                     part.note = "nothing to give back".to_owned();
                 }
@@ -249,9 +248,8 @@ impl Known<'_> {
     }
 
     /// A step that is in a failure queue, or was.
-    fn parked(&self, station: &Station) -> Option<(State, String, Option<i64>)> {
-        let mut kinds = MessageType::ALL.into_iter();
-        let queue = kinds.find(|it| it.step() == station.step)?.queue();
+    fn parked(&self, spec: &StepSpec) -> Option<(State, String, Option<i64>)> {
+        let queue = spec.parked?.queue;
         let of_task = |entry: &&Entry| {
             entry.kind == Kind::ParkedTask && entry.detail.queue.as_deref() == Some(queue)
         };
@@ -261,31 +259,31 @@ impl Known<'_> {
         Some(match last.detail.state.as_deref() {
             Some("done") => (State::Done, "by an operator".to_owned(), None),
             Some("discarded") => (State::Failed, "let go, still owed".to_owned(), None),
-            _ if self.is_redriven(station) => (State::Retrying, "redriven".to_owned(), None),
+            _ if self.is_redriven(spec) => (State::Retrying, "redriven".to_owned(), None),
             _ => (State::Parked, code.unwrap_or_default(), None),
         })
     }
 
-    fn is_redriven(&self, station: &Station) -> bool {
-        let mut steps = self.steps(station).filter(|entry| is_redrive(entry));
+    fn is_redriven(&self, spec: &StepSpec) -> bool {
+        let mut steps = self.steps(spec).filter(|entry| is_redrive(entry));
         steps.any(|entry| entry.outcome == Some(Outcome::Running))
     }
 
     /// Every time that the step was begun.
-    fn steps<'a>(&'a self, station: &'a Station) -> impl DoubleEndedIterator<Item = &'a Entry> {
+    fn steps<'a>(&'a self, spec: &'a StepSpec) -> impl DoubleEndedIterator<Item = &'a Entry> {
         let is_its = move |entry: &&Entry| {
             let activity = entry.detail.activity.as_deref();
-            entry.kind == Kind::Step && activity.is_some() && activity == station.activity
+            entry.kind == Kind::Step && activity.is_some() && activity == spec.activity
         };
         self.timeline.entries.iter().filter(is_its)
     }
 
     /// A step that is a wait: the one for the kitchen.
-    fn waited_for(&self, station: &Station) -> Option<(State, String, Option<i64>)> {
-        if station.activity.is_some() {
+    fn waited_for(&self, spec: &StepSpec) -> Option<(State, String, Option<i64>)> {
+        if spec.activity.is_some() {
             return None;
         }
-        if let Some(cancelled) = self.cancelled_at(station.step) {
+        if let Some(cancelled) = self.cancelled_at(spec.step) {
             return Some(cancelled);
         }
         let stages = self.stages();
@@ -310,8 +308,8 @@ impl Known<'_> {
     }
 
     /// A step that was begun, by the histories.
-    fn taken(&self, station: &Station) -> Option<(State, String, Option<i64>)> {
-        let last = self.steps(station).rfind(|entry| !is_redrive(entry))?;
+    fn taken(&self, spec: &StepSpec) -> Option<(State, String, Option<i64>)> {
+        let last = self.steps(spec).rfind(|entry| !is_redrive(entry))?;
         let took = last.duration_ms.map(took).unwrap_or_default();
         let tries = last.attempts.unwrap_or(1);
         let tried = match tries {
@@ -320,7 +318,7 @@ impl Known<'_> {
         };
         Some(match last.outcome {
             Some(Outcome::Ok) => (State::Done, format!("{took}{tried}"), None),
-            Some(Outcome::Running) => self.under_way(station, last),
+            Some(Outcome::Running) => self.under_way(spec, last),
             Some(Outcome::Cancelled) => (State::Skipped, "called off".to_owned(), None),
             _ => {
                 let code = last.detail.code.clone().unwrap_or_default();
@@ -330,8 +328,8 @@ impl Known<'_> {
     }
 
     /// A step that is under way: at first, or once more.
-    fn under_way(&self, station: &Station, step: &Entry) -> (State, String, Option<i64>) {
-        let activity = station.activity.unwrap_or_default();
+    fn under_way(&self, spec: &StepSpec, step: &Entry) -> (State, String, Option<i64>) {
+        let activity = spec.activity.unwrap_or_default();
         let before_retry = format!("{activity}{BEFORE_RETRY}");
         let is_waited_out = |entry: &&Entry| {
             entry.kind == Kind::Wait
@@ -421,7 +419,7 @@ impl Known<'_> {
         let is_over = self.order.status.is_final()
             || self.order.status == OrderStatus::Refunding
             || self.order.cancelled.is_some();
-        let prepared = Station::of(Step::PrepareOrder).and_then(|it| self.taken(it));
+        let prepared = self.taken(StepSpec::of(Step::PrepareOrder));
         !is_over
             && (prepared.is_some_and(|(state, ..)| state == State::Done)
                 || KitchenReport::that_brings_to(self.order.status).is_some())
@@ -448,20 +446,6 @@ fn is_redrive(step: &Entry) -> bool {
 fn end_of(wait: &Entry) -> Option<i64> {
     let lasts = i64::try_from(wait.detail.for_ms?).ok()?;
     Some(wait.at_ms.saturating_add(lasts))
-}
-
-/// A step, for people.
-pub(super) const fn title(step: Step) -> &'static str {
-    match step {
-        Step::CreateOrder => "Take the order",
-        Step::ProcessPayment => "Charge",
-        Step::AddLoyaltyPoints => "Give points",
-        Step::PrepareOrder => "Hand to kitchen",
-        Step::ProcessOrder => "KitchenAccess and deliver",
-        Step::RefundPayment => "Refund",
-        Step::ReclaimLoyaltyPoints => "Take points back",
-        Step::NotifyCustomer => "Tell customer",
-    }
 }
 
 /// A stage, for people.

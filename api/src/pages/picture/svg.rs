@@ -2,17 +2,23 @@
 
 use maud::{Markup, html};
 use pizza_domain::{OrderStatus, Step};
-use pizza_workflows::saga::STATIONS;
+use pizza_workflows::names::workflow_type;
+use pizza_workflows::steps::{STEPS, StepSpec};
 
-use super::{Part, Saga, State, title, words};
+use super::{Part, Saga, State, words};
 use crate::pages::text::{beginning, said_left};
 
-/// The drawing's size, in units of which a phone has about as many.
+/// The drawing's width, in units of which a phone has about as many.
 const WIDTH: i32 = 360;
-const HEIGHT: i32 = 540;
 
 /// The most that fits into a box's line, in characters.
 const LINE: usize = 24;
+
+/// From the top of a box to the top of the next one below it.
+const ROW: i32 = 76;
+
+/// How much higher the box of the kitchen's wait is: it lists the stages.
+const STAGES: i32 = 74;
 
 /// A box.
 #[derive(Clone, Copy)]
@@ -24,30 +30,6 @@ struct Place {
 }
 
 impl Place {
-    const fn new(x: i32, y: i32, height: i32) -> Self {
-        Self {
-            x,
-            y,
-            width: 156,
-            height,
-        }
-    }
-
-    /// The steps that every order takes stand in the middle, the loyalty
-    /// branch and the way back to the left, the kitchen to the right.
-    const fn of(step: Step) -> Self {
-        match step {
-            Step::CreateOrder => Self::new(102, 8, 50),
-            Step::ProcessPayment => Self::new(102, 84, 50),
-            Step::AddLoyaltyPoints => Self::new(12, 160, 50),
-            Step::PrepareOrder => Self::new(192, 160, 50),
-            Step::ProcessOrder => Self::new(192, 236, 124),
-            Step::RefundPayment => Self::new(12, 262, 50),
-            Step::ReclaimLoyaltyPoints => Self::new(12, 338, 50),
-            Step::NotifyCustomer => Self::new(12, 414, 50),
-        }
-    }
-
     const fn middle(self) -> i32 {
         self.x + self.width / 2
     }
@@ -65,25 +47,109 @@ impl Place {
     }
 }
 
-const DELIVERED: Place = Place::new(192, 490, 40);
-const CANCELLED: Place = Place::new(12, 490, 40);
+/// A column of boxes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// The steps that every order takes.
+    Middle,
+    /// The loyalty branch, and below it the rollback.
+    Left,
+    /// The kitchen.
+    Right,
+}
+
+impl Lane {
+    fn of(spec: &StepSpec) -> Self {
+        match spec.workflow {
+            _ if is_rollback(spec) => Self::Left,
+            workflow_type::LOYALTY => Self::Left,
+            workflow_type::FULFILMENT => Self::Right,
+            _ => Self::Middle,
+        }
+    }
+
+    const fn box_at(self, y: i32, height: i32) -> Place {
+        let x = match self {
+            Self::Middle => 102,
+            Self::Left => 12,
+            Self::Right => 192,
+        };
+        Place {
+            x,
+            y,
+            width: 156,
+            height,
+        }
+    }
+}
+
+/// Whether a step belongs to the way from a failure to the order's end.
+fn is_rollback(spec: &StepSpec) -> bool {
+    !spec.follows_failure_of.is_empty() || spec.compensates.is_some()
+}
+
+/// Where everything stands: each step below those of its lane that come before.
+struct Layout {
+    places: [Place; STEPS.len()],
+    delivered: Place,
+    cancelled: Place,
+    height: i32,
+}
+
+impl Layout {
+    fn new() -> Self {
+        let middle = STEPS.into_iter().filter(|it| Lane::of(it) == Lane::Middle);
+        let below_middle = 8 + ROW * i32::try_from(middle.count()).unwrap_or_default();
+        let (mut middle, mut left, mut right) = (8, below_middle, below_middle);
+        let mut rollback_has_begun = false;
+        let places = STEPS.map(|spec| {
+            let lane = Lane::of(spec);
+            let next = match lane {
+                Lane::Middle => &mut middle,
+                Lane::Left => &mut left,
+                Lane::Right => &mut right,
+            };
+            if is_rollback(spec) && !rollback_has_begun {
+                rollback_has_begun = true;
+                // Room for the ways that lead here.
+                *next += 26;
+            }
+            let more = i32::from(spec.step == Step::ProcessOrder) * STAGES;
+            let place = lane.box_at(*next, 50 + more);
+            *next += ROW + more;
+            place
+        });
+        let ends = left.max(right);
+        Self {
+            places,
+            delivered: Lane::Right.box_at(ends, 40),
+            cancelled: Lane::Left.box_at(ends, 40),
+            height: ends + 50,
+        }
+    }
+
+    const fn of(&self, step: Step) -> Place {
+        self.places[step as usize]
+    }
+}
 
 /// The order in the saga, for eyes, and as a list for everybody else.
 pub(in crate::pages) fn draw(saga: &Saga, now_ms: i64) -> Markup {
+    let layout = &Layout::new();
     html! {
-        svg.picture viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) aria-hidden="true" focusable="false" {
-            (ways(saga))
-            @for part in &saga.parts { (drawn(saga, part, now_ms)) }
-            (end(saga, OrderStatus::DeliveryConfirmed, DELIVERED, "Delivered"))
-            (end(saga, OrderStatus::Cancelled, CANCELLED, "Cancelled"))
+        svg.picture viewBox=(format!("0 0 {WIDTH} {}", layout.height)) aria-hidden="true" focusable="false" {
+            (ways(saga, layout))
+            @for part in &saga.parts { (drawn(saga, part, layout.of(part.step), now_ms)) }
+            (end(saga, OrderStatus::DeliveryConfirmed, layout.delivered, "Delivered"))
+            (end(saga, OrderStatus::Cancelled, layout.cancelled, "Cancelled"))
         }
         ol.hidden aria-label="The steps of the order" {
             @for part in &saga.parts {
-                li data-step=(part.station.step) data-state=(part.state.name()) {
-                    (title(part.station.step)) ": " (part.state.words())
+                li data-step=(part.step) data-state=(part.state.name()) {
+                    (StepSpec::of(part.step).label) ": " (part.state.words())
                     @if !part.note.is_empty() { ", " (part.note) }
                 }
-                @if part.station.step == Step::ProcessOrder {
+                @if part.step == Step::ProcessOrder {
                     @for stage in &saga.stages {
                         li data-stage=(stage.report) data-state=(stage.state.name()) {
                             (words(stage.report)) ": " (stage.state.words())
@@ -95,15 +161,14 @@ pub(in crate::pages) fn draw(saga: &Saga, now_ms: i64) -> Markup {
     }
 }
 
-fn drawn(saga: &Saga, part: &Part, now_ms: i64) -> Markup {
-    let step = part.station.step;
-    let place = Place::of(step);
+fn drawn(saga: &Saga, part: &Part, place: Place, now_ms: i64) -> Markup {
+    let step = part.step;
     let (left, line) = (place.x + 10, place.y + 20);
     html! {
         g class=(part.state.name()) {
-            title { (title(step)) ": " (part.state.words()) " " (part.note) }
+            title { (StepSpec::of(step).label) ": " (part.state.words()) " " (part.note) }
             (frame(place))
-            text.title x=(left) y=(line) { (title(step)) }
+            text.title x=(left) y=(line) { (StepSpec::of(step).label) }
             text.glyph x=(place.right() - 8) y=(line) { (part.state.glyph()) }
             text.note x=(left) y=(line + 18) { (note(part, now_ms)) }
             @if step == Step::ProcessOrder {
@@ -167,33 +232,38 @@ fn end(saga: &Saga, status: OrderStatus, place: Place, name: &str) -> Markup {
 }
 
 /// The ways between the boxes.
-fn ways(saga: &Saga) -> Markup {
+fn ways(saga: &Saga, layout: &Layout) -> Markup {
     let state = |step| saga.part(step).map_or(State::Ahead, |part| part.state);
     let reached = |step| !matches!(state(step), State::Ahead | State::Skipped);
     let failed = |step| matches!(state(step), State::Failed | State::Parked);
     let mut ways = Vec::new();
-    for station in &STATIONS {
-        let to = Place::of(station.step);
-        for &before in station.follows {
-            let is_taken = reached(station.step) && reached(before) && !failed(before);
-            ways.push((down(Place::of(before), to), "", is_taken));
+    for spec in STEPS {
+        let to = layout.of(spec.step);
+        for &before in spec.follows {
+            let is_taken = reached(spec.step) && reached(before) && !failed(before);
+            ways.push((down(layout.of(before), to), "", is_taken));
         }
-        for &before in station.follows_failure_of {
-            let is_taken = reached(station.step) && failed(before);
-            let way = around(before, station.step);
+        for &before in spec.follows_failure_of {
+            let is_taken = reached(spec.step) && failed(before);
+            let lane = Lane::of(StepSpec::of(before));
+            let way = around(lane, layout.of(before), to);
             ways.push((way, "rollback", is_taken));
         }
     }
     let ends = [
         (
             Step::ProcessOrder,
-            DELIVERED,
+            layout.delivered,
             OrderStatus::DeliveryConfirmed,
         ),
-        (Step::NotifyCustomer, CANCELLED, OrderStatus::Cancelled),
+        (
+            Step::NotifyCustomer,
+            layout.cancelled,
+            OrderStatus::Cancelled,
+        ),
     ];
     for (before, to, status) in ends {
-        ways.push((down(Place::of(before), to), "", saga.status == status));
+        ways.push((down(layout.of(before), to), "", saga.status == status));
     }
     // The ways that were taken lie on top of those that were not.
     ways.sort_by_key(|(.., is_taken)| *is_taken);
@@ -217,18 +287,13 @@ fn down(from: Place, to: Place) -> String {
 }
 
 /// From the side of a box to the side of the one that its failure leads to.
-fn around(failed: Step, next: Step) -> String {
-    let (from, to) = (Place::of(failed), Place::of(next));
+fn around(lane: Lane, from: Place, to: Place) -> String {
     let (start, end) = (from.half_way_down(), to.half_way_down());
-    match failed {
+    match lane {
         // Between the two columns.
-        Step::PrepareOrder | Step::ProcessOrder => {
-            format!("M{} {start}H180V{end}H{}", from.x, to.right())
-        }
+        Lane::Right => format!("M{} {start}H180V{end}H{}", from.x, to.right()),
         // Along the left edge, past the steps that are not needed.
-        Step::CreateOrder | Step::ProcessPayment => {
-            format!("M{} {start}H4V{end}H{}", from.x, to.x)
-        }
-        _ => format!("M{} {start}H174V{end}H{}", from.right(), to.right()),
+        Lane::Middle => format!("M{} {start}H4V{end}H{}", from.x, to.x),
+        Lane::Left => format!("M{} {start}H174V{end}H{}", from.right(), to.right()),
     }
 }

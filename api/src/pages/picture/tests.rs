@@ -88,7 +88,7 @@ fn saga(order: &OrderRecord, entries: Vec<Value>, pending: &[PendingStep]) -> Sa
 fn states(saga: &Saga) -> BTreeMap<&'static str, &'static str> {
     let parts = saga.parts.iter();
     parts
-        .map(|part| (part.station.step.as_str(), part.state.name()))
+        .map(|part| (part.step.as_str(), part.state.name()))
         .collect()
 }
 

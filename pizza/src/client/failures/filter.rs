@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use pizza_domain::{CustomerId, OrderId};
-use pizza_workflows::parking::MessageType;
+use pizza_workflows::steps::Parked;
 use serde_json::{Map, Value, json};
 
 use super::{arguments, span};
@@ -38,11 +38,11 @@ pub(super) struct FilterArgs {
 
 /// The queues there are.
 pub(super) fn queue_names() -> PossibleValuesParser {
-    MessageType::ALL.map(MessageType::queue).into()
+    Parked::ALL.map(|it| it.queue).into()
 }
 
 fn message_types() -> PossibleValuesParser {
-    MessageType::ALL.map(MessageType::as_str).into()
+    Parked::ALL.map(|it| it.message_type).into()
 }
 
 impl FilterArgs {

@@ -1,8 +1,7 @@
 //! `pizza failures show`.
 
 use clap::Args;
-use pizza_domain::Money;
-use pizza_workflows::parking::MessageType;
+use pizza_workflows::steps::Parked;
 use serde_json::Value;
 
 use super::answer::{Audit, Input, Redrive, Task, read};
@@ -80,23 +79,8 @@ fn owes(task: &Task) -> String {
         let input = task.corrected_input.as_ref().unwrap_or(&task.input);
         input.json.as_ref()?.get(field).and_then(Value::as_i64)
     };
-    let money = amount("amount").map_or_else(
-        || "the charge".to_owned(),
-        |minor| Money::from_minor(minor).to_string(),
-    );
-    let points = amount("points").map_or_else(
-        || "the order's points".to_owned(),
-        |points| format!("{points} points"),
-    );
-    match MessageType::from_name(task.message_type.as_str()) {
-        Some(MessageType::AddLoyaltyPointsFailed) => format!("{points} to {customer}"),
-        Some(MessageType::RefundPaymentFailed) => format!("{money} back to {customer}"),
-        Some(MessageType::RemoveLoyaltyPointsFailed) => {
-            format!("{points} to be taken back from {customer}")
-        }
-        Some(MessageType::NotifyCustomerFailed) => {
-            format!("word to {customer} that the order was cancelled")
-        }
+    match Parked::of_message_type(task.message_type.as_str()) {
+        Some(parked) => parked.owes(&customer.to_string(), amount("amount"), amount("points")),
         None => format!("what {} means", task.message_type),
     }
 }
