@@ -15,11 +15,11 @@ const OF_A_DELIVERED_ORDER: [&str; 24] = [
     "RunActivity:createOrder",
     "store.create_order",
     "RunActivity:processPayment",
-    "store.book_charge",
+    "store.give",
     "StartChildWorkflow:PizzaLoyalty",
     "RunWorkflow:PizzaLoyalty",
     "RunActivity:addLoyaltyPoints",
-    "store.book_award",
+    "store.give",
     "StartChildWorkflow:PizzaFulfilment",
     "RunWorkflow:PizzaFulfilment",
     "RunActivity:prepareOrder",
@@ -89,8 +89,8 @@ async fn the_trace_of_a_delivered_order_holds_every_step_of_it() {
     // Each activity's work in the store hangs below the activity.
     for (activity, statement) in [
         ("RunActivity:createOrder", "store.create_order"),
-        ("RunActivity:processPayment", "store.book_charge"),
-        ("RunActivity:addLoyaltyPoints", "store.book_award"),
+        ("RunActivity:processPayment", "store.give"),
+        ("RunActivity:addLoyaltyPoints", "store.give"),
         ("RunActivity:prepareOrder", "store.book_ticket"),
         ("RunActivity:recordKitchenReport", "store.record_report"),
     ] {
@@ -222,7 +222,7 @@ async fn an_order_that_is_rolled_back_is_part_of_the_trace_that_its_client_broug
             "RunWorkflow:PizzaFulfilment",
             "RunActivity:prepareOrder",
             "RunActivity:refundPayment",
-            "store.book_refund",
+            "store.take_back",
             "RunActivity:reclaimLoyaltyPoints",
             "RunActivity:cancelOrder",
             "store.cancel_order",

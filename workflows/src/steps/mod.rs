@@ -5,6 +5,7 @@
 
 pub mod branches;
 pub mod customers;
+mod derived;
 pub mod kitchen;
 pub mod loyalty;
 pub mod orders;

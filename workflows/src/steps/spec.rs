@@ -8,9 +8,7 @@
 use std::time::Duration;
 
 use failure_queue::StepPolicy;
-use pizza_domain::{ErrorOnStep, Money, MoneyState, PointsState, Simulation, Step};
-
-use super::{STEPS, customers};
+use pizza_domain::{Money, MoneyState, PointsState, Step};
 
 /// A step of the saga.
 #[derive(Debug)]
@@ -87,20 +85,6 @@ pub struct Parked {
 }
 
 impl StepSpec {
-    /// The declaration of a step.
-    #[must_use]
-    pub const fn of(step: Step) -> &'static Self {
-        STEPS[step as usize]
-    }
-
-    /// The step that this activity takes; none for bookkeeping.
-    #[must_use]
-    pub fn of_activity(activity: &str) -> Option<&'static Self> {
-        STEPS
-            .into_iter()
-            .find(|spec| spec.activity == Some(activity))
-    }
-
     /// The step's retry policy.
     #[must_use]
     pub const fn policy(&self) -> StepPolicy {
@@ -111,54 +95,9 @@ impl StepSpec {
             longest_wait: Duration::from_secs(100),
         }
     }
-
-    /// Whether this step is to fail in a demonstration.
-    #[must_use]
-    pub fn fails_in(&self, simulation: Simulation) -> bool {
-        let ErrorOnStep::Step(failing) = simulation.error_on_step else {
-            return false;
-        };
-        let with = Self::of(failing).simulated.as_ref().and_then(|it| it.with);
-        failing == self.step || with == Some(self.step)
-    }
 }
 
 impl Parked {
-    const COUNT: usize = {
-        let (mut count, mut place) = (0, 0);
-        while place < STEPS.len() {
-            count += STEPS[place].parked.is_some() as usize;
-            place += 1;
-        }
-        count
-    };
-
-    /// Those of all steps.
-    pub const ALL: [&'static Self; Self::COUNT] = {
-        let mut all = [&customers::NOTIFY_CUSTOMER_FAILED; Self::COUNT];
-        let (mut count, mut place) = (0, 0);
-        while place < STEPS.len() {
-            if let Some(parked) = STEPS[place].parked {
-                all[count] = parked;
-                count += 1;
-            }
-            place += 1;
-        }
-        all
-    };
-
-    /// The one with this type of message.
-    #[must_use]
-    pub fn of_message_type(name: &str) -> Option<&'static Self> {
-        Self::ALL.into_iter().find(|it| it.message_type == name)
-    }
-
-    /// The one in this queue.
-    #[must_use]
-    pub fn of_queue(name: &str) -> Option<&'static Self> {
-        Self::ALL.into_iter().find(|it| it.queue == name)
-    }
-
     /// What is owed to `customer`. Amounts of money are in minor units; those
     /// that are not known are named without their figure.
     #[must_use]
@@ -176,110 +115,5 @@ impl Parked {
             .replace("{money}", &money)
             .replace("{points}", &points)
             .replace("{customer}", customer)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::steps::payments;
-
-    #[test]
-    fn every_step_is_declared_at_its_place() {
-        assert_eq!(STEPS.map(|spec| spec.step), Step::ALL);
-        for spec in STEPS {
-            let parked = spec.parked.map(|parked| parked.step);
-            assert!(parked.is_none_or(|step| step == spec.step));
-        }
-    }
-
-    #[test]
-    fn no_step_follows_a_later_one() {
-        for (place, spec) in STEPS.iter().enumerate() {
-            let before = &Step::ALL[..place];
-            let mut named = spec.follows.iter().chain(spec.follows_failure_of);
-            assert!(named.all(|step| before.contains(step)), "{}", spec.step);
-        }
-    }
-
-    /// A step has one name. The points' reclaim has kept an older one.
-    #[test]
-    fn the_names_of_a_step_come_from_one() {
-        let pascal = |name: &str| name[..1].to_uppercase() + &name[1..];
-        let kebab = |name: &str| {
-            let dashed = |letter: char| match letter.is_uppercase() {
-                true => format!("-{}", letter.to_lowercase()),
-                false => letter.to_string(),
-            };
-            name.chars().map(dashed).collect::<String>()
-        };
-        for spec in STEPS {
-            let name = spec.step.as_str();
-            if let Some(activity) = spec.activity {
-                assert_eq!(activity, name);
-            }
-            let Some(parked) = spec.parked else { continue };
-            let expected = match spec.step {
-                Step::ReclaimLoyaltyPoints => "removeLoyaltyPoints",
-                _ => name,
-            };
-            assert_eq!(parked.queue, kebab(expected));
-            assert_eq!(parked.message_type, format!("{}Failed", pascal(expected)));
-        }
-    }
-
-    #[test]
-    fn a_failing_compensation_needs_a_rollback_to_fail_in() {
-        for spec in STEPS.into_iter().filter(|spec| spec.compensates.is_some()) {
-            let simulation = Simulation {
-                error_on_step: ErrorOnStep::Step(spec.step),
-                ..Simulation::default()
-            };
-            let fail = STEPS.into_iter().filter(|it| it.fails_in(simulation));
-            let fail: Vec<Step> = fail.map(|it| it.step).collect();
-            assert!(fail.len() == 2 && fail.contains(&spec.step), "{fail:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_owed_is_told_with_its_figures() {
-        let owed = |parked: &Parked| parked.owes("ann", Some(1200), Some(1));
-        assert_eq!(
-            Parked::ALL.map(owed),
-            [
-                "1 point to ann",
-                "12.00 back to ann",
-                "1 point to be taken back from ann",
-                "word to ann that the order was cancelled",
-            ]
-        );
-        let unknown = payments::REFUND_PAYMENT_FAILED.owes("ann", None, None);
-        assert_eq!(unknown, "the charge back to ann");
-    }
-
-    #[test]
-    fn the_waits_are_those_of_the_specification() {
-        let waits = |step: Step| -> Vec<f64> {
-            let policies = std::iter::successors(Some(StepSpec::of(step).policy()), |policy| {
-                policy.after_first_attempt()
-            });
-            let waits = policies.map(|policy| policy.first_wait.as_secs_f64());
-            let mut waits: Vec<f64> = waits.map(|wait| (wait * 1e6).round() / 1e6).collect();
-            // The last policy stands for the last attempt.
-            waits.pop();
-            waits
-        };
-        assert_eq!(waits(Step::CreateOrder), [1.0, 2.0, 4.0]);
-        let six = [2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
-        for step in [
-            Step::ProcessPayment,
-            Step::AddLoyaltyPoints,
-            Step::PrepareOrder,
-            Step::ReclaimLoyaltyPoints,
-        ] {
-            assert_eq!(waits(step), six, "{step}");
-        }
-        assert_eq!(waits(Step::RefundPayment), [1.0, 1.1, 1.21, 1.331, 1.4641]);
-        assert_eq!(waits(Step::NotifyCustomer), [1.0, 2.0, 4.0, 8.0, 16.0]);
     }
 }
