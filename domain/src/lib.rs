@@ -5,7 +5,6 @@
 //! code further in never has to ask whether a value was checked.
 
 mod discount;
-mod expected_end;
 mod ids;
 mod kitchen;
 mod kitchen_simulation;
@@ -18,7 +17,6 @@ mod step;
 mod text;
 
 pub use discount::Discount;
-pub use expected_end::ExpectedEnd;
 pub use ids::{CustomerId, OrderId, ReportId};
 pub use kitchen::{KitchenReport, ReportRefusal, StageDeadlines, TicketProgress, TicketReport};
 pub use kitchen_simulation::KitchenSimulation;

@@ -1,7 +1,8 @@
 //! The end of each scenario, as the specification's table has it.
 
+use pizza_domain::ErrorOnStep;
 use pizza_domain::OrderStatus::{self, *};
-use pizza_domain::{ErrorOnStep, ExpectedEnd};
+use pizza_workflows::steps::ExpectedEnd;
 use serde_json::{Value, json};
 
 use super::books::Account;
@@ -179,7 +180,7 @@ impl Expected {
     /// The end that the specification's table has.
     pub(crate) fn end(&self) -> ExpectedEnd {
         let scenario = ErrorOnStep::from_number(self.number).expect("a scenario");
-        scenario.expected_end()
+        ExpectedEnd::of(scenario)
     }
 
     /// The last status.

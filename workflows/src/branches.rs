@@ -29,7 +29,7 @@ use crate::fulfilment_state::FulfilmentWorkflow;
 use crate::loyalty::{LoyaltyOutcome, LoyaltyWorkflow, points_of};
 use crate::names::{failure_type, fulfilment_workflow_id, loyalty_workflow_id, task_queue};
 use crate::order_state::{Context, Phase};
-use crate::parking::parkable;
+use crate::parking::run_or_park;
 use crate::search_attributes::search_attributes;
 use crate::steps::{
     BranchSteps, DeliveryReport, FulfilmentState, LoyaltySteps, OrderSteps, WhileRunning, loyalty,
@@ -192,14 +192,14 @@ async fn award_without_branch(ctx: &Context, order: &Order) -> PointsState {
     if ctx.state(|state| state.phase) == Phase::RollingBack {
         return PointsState::Awarded;
     }
-    let awarded = Steps::new(ctx)
-        .run_or_park(
-            LoyaltySteps::add_loyalty_points,
-            points_of(order, Step::AddLoyaltyPoints),
-            parkable(order, &loyalty::ADD_LOYALTY_POINTS_FAILED),
-            Step::AddLoyaltyPoints.as_str(),
-        )
-        .await;
+    let awarded = run_or_park(
+        ctx,
+        order,
+        &loyalty::ADD_LOYALTY_POINTS_FAILED,
+        LoyaltySteps::add_loyalty_points,
+        points_of(order, Step::AddLoyaltyPoints),
+    )
+    .await;
     match awarded {
         Ok(()) => PointsState::Awarded,
         Err(_) => PointsState::Parked,

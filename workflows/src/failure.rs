@@ -1,11 +1,14 @@
 //! How the saga takes the failure of a step.
 
-use failure_queue::StepFailure;
+use failure_queue::{StepFailure, Steps};
 use pizza_domain::{CancelReason, Step};
+use temporalio_common::ActivityDefinition;
+use temporalio_common::data_converters::{TemporalDeserializable, TemporalSerializable};
 use temporalio_common::error::{ApplicationErrorCategory, ApplicationFailure};
 use temporalio_workflow::{WorkflowContext, WorkflowTermination};
 
 use crate::names::failure_type;
+use crate::steps::StepSpec;
 
 /// A step's failure as the reason to cancel an order.
 pub(crate) fn cancels(failure: StepFailure, step: Step) -> CancelReason {
@@ -14,6 +17,29 @@ pub(crate) fn cancels(failure: StepFailure, step: Step) -> CancelReason {
         message: sentence(&failure),
         code: failure.code,
     }
+}
+
+/// Takes a step whose failure cancels the order. Its first attempt is made
+/// inside the workflow task.
+///
+/// # Errors
+/// When it has failed for good.
+pub(crate) async fn take<W, AD>(
+    ctx: &WorkflowContext<W>,
+    step: Step,
+    activity: AD,
+    input: AD::Input,
+) -> Result<AD::Output, CancelReason>
+where
+    AD: ActivityDefinition + 'static,
+    AD::Input: Clone + TemporalSerializable,
+    AD::Output: TemporalDeserializable,
+{
+    let policy = StepSpec::of(step).policy();
+    Steps::new(ctx)
+        .local_first(activity, input, &policy, step.as_str())
+        .await
+        .map_err(|failure| cancels(failure, step))
 }
 
 /// The codes of failures that an engine has worded.

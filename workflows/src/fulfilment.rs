@@ -21,11 +21,11 @@ use temporalio_workflow::{
 };
 
 use crate::change::signals::{Change, ChangeAnswer, ChangeRequest, SettledChange, detached};
-use crate::failure::{business_failure, cancelled, cancels};
+use crate::failure::{business_failure, cancelled, take};
 use crate::fulfilment_state::{FulfilmentWorkflow, Hold};
 use crate::names::{failure_type, message, order_workflow_id, patch, workflow_type};
 use crate::order_state::OrderWorkflow;
-use crate::steps::{DeliveryReport, KitchenSteps, RecordedReport, StepSpec, Ticket};
+use crate::steps::{DeliveryReport, KitchenSteps, RecordedReport, Ticket};
 
 /// The answer to a report that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,15 +197,7 @@ async fn prepare(ctx: &Context) -> Result<(), CancelReason> {
     if let Some(reason) = stopped.or_else(|| cancelled(ctx, step)) {
         return Err(reason);
     }
-    let prepared = Steps::new(ctx)
-        .local_first(
-            KitchenSteps::prepare_order,
-            ticket(ctx),
-            &StepSpec::of(step).policy(),
-            step.as_str(),
-        )
-        .await
-        .map_err(|failure| cancels(failure, step))?;
+    let prepared = take(ctx, step, KitchenSteps::prepare_order, ticket(ctx)).await?;
     let now = now_ms(ctx);
     ctx.state_mut(|state| {
         state.heard_at_ms = state.heard_at_ms.max(now);

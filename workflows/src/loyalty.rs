@@ -5,14 +5,13 @@
     reason = "the macros generate items without documentation"
 )]
 
-use failure_queue::Steps;
 use pizza_domain::{Order, Step};
 use serde::{Deserialize, Serialize};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
 
 use crate::names::{idempotency_key, workflow_type};
-use crate::parking::parkable;
+use crate::parking::run_or_park;
 use crate::steps::{LoyaltySteps, Points, loyalty};
 
 /// What became of the points of an order.
@@ -42,14 +41,14 @@ impl LoyaltyWorkflow {
     #[run(name = workflow_type::LOYALTY)]
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<LoyaltyOutcome> {
         let order = ctx.state(|state| state.order.clone());
-        let awarded = Steps::new(ctx)
-            .run_or_park(
-                LoyaltySteps::add_loyalty_points,
-                points_of(&order, Step::AddLoyaltyPoints),
-                parkable(&order, &loyalty::ADD_LOYALTY_POINTS_FAILED),
-                Step::AddLoyaltyPoints.as_str(),
-            )
-            .await;
+        let awarded = run_or_park(
+            ctx,
+            &order,
+            &loyalty::ADD_LOYALTY_POINTS_FAILED,
+            LoyaltySteps::add_loyalty_points,
+            points_of(&order, Step::AddLoyaltyPoints),
+        )
+        .await;
         Ok(match awarded {
             Ok(()) => LoyaltyOutcome::Awarded,
             Err(_) => LoyaltyOutcome::Parked,

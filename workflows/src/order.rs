@@ -23,7 +23,7 @@ use crate::change::cancel::{cancel, cancellable};
 use crate::change::refusal::refusal;
 use crate::change::signals::ChangeAnswer;
 use crate::earlier_branches::looks_for_branches;
-use crate::failure::{cancelled, cancels, order_cancelled};
+use crate::failure::{cancelled, cancels, order_cancelled, take};
 use crate::names::{message, patch, workflow_type};
 use crate::order_state::{Context, OrderOutcome, OrderWorkflow, Phase, payment_of};
 use crate::pace::{pace, show_if_paced};
@@ -254,15 +254,8 @@ async fn confirm_delivery(ctx: &Context, report: Option<DeliveryReport>) {
 async fn create(ctx: &Context) -> Result<(), CancelReason> {
     let step = Step::CreateOrder;
     wanted(ctx, step).await?;
-    let earlier = Steps::new(ctx)
-        .local_first(
-            OrderSteps::create_order,
-            ctx.state(|state| state.order.clone()),
-            &StepSpec::of(step).policy(),
-            step.as_str(),
-        )
-        .await
-        .map_err(|failure| cancels(failure, step))?;
+    let order = ctx.state(|state| state.order.clone());
+    let earlier = take(ctx, step, OrderSteps::create_order, order).await?;
     if let Some(earlier) = earlier {
         ctx.state_mut(|state| state.has_earlier_run = true);
         follow(ctx, earlier).await?;

@@ -2,11 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use failure_queue::{ParkableStep, Recorder};
+use failure_queue::{ParkableStep, Recorder, StepFailure, Steps};
 use pizza_domain::Order;
+use temporalio_common::ActivityDefinition;
+use temporalio_common::data_converters::{TemporalDeserializable, TemporalSerializable};
+use temporalio_workflow::WorkflowContext;
 
 use crate::names::{activity, idempotency_key, search_attribute, task_queue};
 use crate::steps::{Parked, StepSpec};
+
+/// Takes a step that must not be lost: it is parked when it fails for good.
+///
+/// # Errors
+/// When it is parked.
+pub(crate) async fn run_or_park<W, AD>(
+    ctx: &WorkflowContext<W>,
+    order: &Order,
+    parked: &Parked,
+    activity: AD,
+    input: AD::Input,
+) -> Result<AD::Output, StepFailure>
+where
+    AD: ActivityDefinition + 'static,
+    AD::Input: Clone + TemporalSerializable,
+    AD::Output: TemporalDeserializable,
+{
+    let step = parkable(order, parked);
+    Steps::new(ctx)
+        .run_or_park(activity, input, step, parked.step.as_str())
+        .await
+}
 
 /// A step of an order that must not be lost.
 pub(crate) fn parkable(order: &Order, parked: &Parked) -> ParkableStep {

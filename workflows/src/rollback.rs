@@ -7,7 +7,7 @@ use crate::loyalty::points_of;
 use crate::names::{idempotency_key, patch, task_queue};
 use crate::order_state::{Context, OrderWorkflow, payment_of};
 use crate::pace::show_if_paced;
-use crate::parking::parkable;
+use crate::parking::{parkable, run_or_park};
 use crate::steps::{
     Cancellation, CustomerSteps, KitchenSteps, LoyaltySteps, Notification, OrderSteps,
     PaymentSteps, customers, loyalty, payments,
@@ -101,14 +101,14 @@ fn reclaim_after_refund(ctx: &Context, order: &Order) -> Vec<FollowUp> {
 }
 
 async fn reclaim(ctx: &Context, order: &Order) {
-    let reclaimed = Steps::new(ctx)
-        .run_or_park(
-            LoyaltySteps::reclaim_loyalty_points,
-            points_of(order, Step::ReclaimLoyaltyPoints),
-            parkable(order, &loyalty::REMOVE_LOYALTY_POINTS_FAILED),
-            Step::ReclaimLoyaltyPoints.as_str(),
-        )
-        .await;
+    let reclaimed = run_or_park(
+        ctx,
+        order,
+        &loyalty::REMOVE_LOYALTY_POINTS_FAILED,
+        LoyaltySteps::reclaim_loyalty_points,
+        points_of(order, Step::ReclaimLoyaltyPoints),
+    )
+    .await;
     ctx.state_mut(|state| {
         state.outcome.points = match (reclaimed, state.outcome.points) {
             // The task that waits finds the award called off.
@@ -139,12 +139,13 @@ async fn notify(ctx: &Context, order: &Order, reason: &CancelReason) {
         simulation: order.simulation,
     };
     // An end of the order that the customer does not hear of is an end.
-    let _ = Steps::new(ctx)
-        .run_or_park(
-            CustomerSteps::notify_customer,
-            notification,
-            parkable(order, &customers::NOTIFY_CUSTOMER_FAILED),
-            Step::NotifyCustomer.as_str(),
-        )
-        .await;
+    let failed = &customers::NOTIFY_CUSTOMER_FAILED;
+    let _ = run_or_park(
+        ctx,
+        order,
+        failed,
+        CustomerSteps::notify_customer,
+        notification,
+    )
+    .await;
 }

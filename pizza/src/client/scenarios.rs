@@ -8,7 +8,7 @@ use clap::Args;
 use futures::future::try_join_all;
 use pizza_domain::{ErrorOnStep, OrderId};
 use pizza_workflows::names::workflow_type;
-use pizza_workflows::steps::StepSpec;
+use pizza_workflows::steps::ExpectedEnd;
 use serde::Serialize;
 use serde_json::json;
 
@@ -72,13 +72,12 @@ impl End {
 
 /// The end that an order of a scenario comes to.
 pub(crate) fn expected(scenario: ErrorOnStep) -> End {
-    let end = scenario.expected_end();
-    let parked = end.parked.and_then(|step| StepSpec::of(step).parked);
+    let end = ExpectedEnd::of(scenario);
     End::new(
         end.status.as_str(),
         end.money.as_str(),
         end.points.as_str(),
-        parked.map(|parked| parked.message_type),
+        end.parked.map(|parked| parked.message_type),
     )
 }
 

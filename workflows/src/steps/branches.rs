@@ -1,12 +1,6 @@
 //! Steps that look at an order's branches from outside: an earlier run of the
 //! order's workflow may have started them.
 
-#![allow(
-    missing_docs,
-    clippy::unimplemented,
-    reason = "the macros generate items without documentation, and never call the bodies"
-)]
-
 use pizza_domain::{CancelReason, OrderId};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;

@@ -1,18 +1,12 @@
 //! Steps towards the customer.
 
-#![allow(
-    missing_docs,
-    clippy::unimplemented,
-    reason = "the macros generate items without documentation, and never call the bodies"
-)]
-
 use pizza_domain::{CancelReason, CustomerId, OrderId, Simulation, Step};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
-use super::spec::{Parked, Retries, StepSpec};
-use crate::names::{activity, workflow_type};
+use super::spec::{Parked, Part, Retries, StepSpec};
+use crate::names::activity;
 
 /// What the customer is to be told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,25 +32,9 @@ pub use customer_steps::NotifyCustomer;
 
 /// After every order that failed. No scenario makes it fail.
 pub const NOTIFY_CUSTOMER: StepSpec = StepSpec {
-    step: Step::NotifyCustomer,
-    label: "Tell customer",
-    workflow: workflow_type::ORDER,
-    activity: Some(activity::NOTIFY_CUSTOMER),
-    retries: Retries {
-        most: 5,
-        first_wait: 1,
-        backoff: 2.0,
-    },
-    follows: &[Step::RefundPayment, Step::ReclaimLoyaltyPoints],
-    follows_failure_of: &[
-        Step::CreateOrder,
-        Step::ProcessPayment,
-        Step::RefundPayment,
-        Step::ReclaimLoyaltyPoints,
-    ],
-    compensates: None,
-    simulated: None,
+    retries: Retries(5, 1, 2.0),
     parked: Some(&NOTIFY_CUSTOMER_FAILED),
+    ..StepSpec::new(Step::NotifyCustomer, "Tell customer", Part::Rollback)
 };
 
 /// The customer was not notified.

@@ -1,8 +1,8 @@
 //! What follows from the declarations of all steps.
 
-use pizza_domain::{ErrorOnStep, Simulation, Step};
+use pizza_domain::{ErrorOnStep, MoneyState, OrderStatus, PointsState, Simulation, Step};
 
-use super::spec::{Parked, StepSpec};
+use super::spec::{Parked, Part, StepSpec};
 use super::{STEPS, customers};
 
 impl StepSpec {
@@ -20,6 +20,37 @@ impl StepSpec {
             .find(|spec| spec.activity == Some(activity))
     }
 
+    /// The steps whose success this one may follow: the one before it in its
+    /// branch, or all before it in the rollback.
+    #[must_use]
+    pub fn follows(&self) -> Vec<&'static Self> {
+        let before = |part| {
+            let before = STEPS.into_iter().filter(|it| it.step < self.step);
+            before.filter(move |it| it.part == part)
+        };
+        if self.part == Part::Rollback {
+            return before(Part::Rollback).collect();
+        }
+        let in_branch = before(self.part).next_back();
+        let in_order = before(Part::Order).next_back();
+        in_branch.or(in_order).into_iter().collect()
+    }
+
+    /// The steps whose failure this one may follow. What may have been charged is
+    /// refunded; the customer is notified of each end.
+    #[must_use]
+    pub fn follows_failure_of(&self) -> Vec<&'static Self> {
+        let refunds = self.step == Step::RefundPayment;
+        let notifies = self.step == Step::NotifyCustomer;
+        let leads_here = |failed: &&Self| match failed.part {
+            Part::Order => notifies || refunds && failed.step == Step::ProcessPayment,
+            Part::Loyalty => false,
+            Part::Fulfilment => refunds,
+            Part::Rollback => notifies && failed.step != self.step,
+        };
+        STEPS.into_iter().filter(leads_here).collect()
+    }
+
     /// Whether this step is to fail in a demonstration.
     #[must_use]
     pub fn fails_in(&self, simulation: Simulation) -> bool {
@@ -28,6 +59,63 @@ impl StepSpec {
         };
         let with = Self::of(failing).simulated.as_ref().and_then(|it| it.with);
         failing == self.step || with == Some(self.step)
+    }
+}
+
+/// How an order ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpectedEnd {
+    /// Its last status.
+    pub status: OrderStatus,
+    /// What became of the money.
+    pub money: MoneyState,
+    /// What became of the points.
+    pub points: PointsState,
+    /// The step that waits in a failure queue.
+    pub parked: Option<&'static Parked>,
+}
+
+impl ExpectedEnd {
+    /// How an order of this scenario ends. The command `scenarios`, the load
+    /// and the journeys hold orders against it.
+    #[must_use]
+    pub fn of(scenario: ErrorOnStep) -> Self {
+        let delivered = Self {
+            status: OrderStatus::DeliveryConfirmed,
+            money: MoneyState::Charged,
+            points: PointsState::Awarded,
+            parked: None,
+        };
+        let rolled_back = Self {
+            status: OrderStatus::Cancelled,
+            money: MoneyState::Refunded,
+            points: PointsState::Reclaimed,
+            parked: None,
+        };
+        let ErrorOnStep::Step(failing) = scenario else {
+            return delivered;
+        };
+        let StepSpec { part, parked, .. } = *StepSpec::of(failing);
+        let end = match part {
+            Part::Order => Self {
+                money: MoneyState::NotCharged,
+                points: PointsState::None,
+                ..rolled_back
+            },
+            Part::Loyalty => delivered,
+            // Points stay until the refund is settled.
+            Part::Rollback if failing == Step::RefundPayment => Self {
+                points: PointsState::Awarded,
+                ..rolled_back
+            },
+            Part::Fulfilment | Part::Rollback => rolled_back,
+        };
+        Self {
+            parked,
+            money: parked.and_then(|it| it.money).unwrap_or(end.money),
+            points: parked.and_then(|it| it.points).unwrap_or(end.points),
+            ..end
+        }
     }
 }
 
@@ -82,12 +170,54 @@ mod tests {
         }
     }
 
+    /// The table of the specification (`docs/saga.md`).
+    #[test]
+    fn each_scenario_has_its_end() {
+        let ends = ErrorOnStep::SCENARIOS.map(|scenario| {
+            let end = ExpectedEnd::of(scenario);
+            let parked = end.parked.map_or("", |parked| parked.message_type);
+            let end = (end.status.as_str(), end.money.as_str(), end.points.as_str());
+            (end.0, end.1, end.2, parked)
+        });
+        assert_eq!(
+            ends[..8],
+            [
+                ("DeliveryConfirmed", "charged", "awarded", ""),
+                ("Cancelled", "notCharged", "none", ""),
+                ("Cancelled", "notCharged", "none", ""),
+                (
+                    "DeliveryConfirmed",
+                    "charged",
+                    "parked",
+                    "AddLoyaltyPointsFailed"
+                ),
+                ("Cancelled", "refunded", "reclaimed", ""),
+                ("Cancelled", "refunded", "reclaimed", ""),
+                (
+                    "Cancelled",
+                    "refundParked",
+                    "awarded",
+                    "RefundPaymentFailed"
+                ),
+                (
+                    "Cancelled",
+                    "refunded",
+                    "reclaimParked",
+                    "RemoveLoyaltyPointsFailed"
+                ),
+            ]
+        );
+    }
+
     #[test]
     fn no_step_follows_a_later_one() {
-        for (place, spec) in STEPS.iter().enumerate() {
-            let before = &Step::ALL[..place];
-            let mut named = spec.follows.iter().chain(spec.follows_failure_of);
-            assert!(named.all(|step| before.contains(step)), "{}", spec.step);
+        for spec in STEPS {
+            let mut led_to = spec.follows().into_iter().chain(spec.follows_failure_of());
+            assert!(
+                led_to.all(|before| before.step < spec.step),
+                "{}",
+                spec.step
+            );
         }
     }
 

@@ -1,11 +1,5 @@
 //! Steps of and with the kitchen.
 
-#![allow(
-    missing_docs,
-    clippy::unimplemented,
-    reason = "the macros generate items without documentation, and never call the bodies"
-)]
-
 use pizza_domain::{
     Flavour, KitchenReport, OrderId, Quantity, Rejection, ReportId, Simulation, Size, Step,
 };
@@ -13,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
-use super::spec::{Retries, SimulatedFailure, StepSpec};
-use crate::names::{activity, workflow_type};
+use super::spec::{Part, SimulatedFailure, StepSpec};
+use crate::names::activity;
 
 /// What the kitchen is asked to cook. Its id is the order's.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -75,35 +69,17 @@ pub use kitchen_steps::{
 
 /// Step 4.
 pub const PREPARE_ORDER: StepSpec = StepSpec {
-    step: Step::PrepareOrder,
-    label: "Hand to kitchen",
-    workflow: workflow_type::FULFILMENT,
-    activity: Some(activity::PREPARE_ORDER),
-    retries: Retries {
-        most: 6,
-        first_wait: 2,
-        backoff: 2.0,
-    },
-    follows: &[Step::ProcessPayment],
-    follows_failure_of: &[],
-    compensates: None,
-    simulated: Some(SimulatedFailure {
-        is_refusal: true,
-        code: "kitchen-refused",
-        message: "the kitchen refused the order",
-        with: None,
-    }),
-    parked: None,
+    simulated: Some(SimulatedFailure::refusal(
+        "kitchen-refused",
+        "the kitchen refused the order",
+    )),
+    ..StepSpec::new(Step::PrepareOrder, "Hand to kitchen", Part::Fulfilment)
 };
 
 /// Step 5, a wait. In a demonstration the kitchen fails it by its silence.
 pub const PROCESS_ORDER: StepSpec = StepSpec {
-    step: Step::ProcessOrder,
-    label: "Cook and deliver",
     activity: None,
-    follows: &[Step::PrepareOrder],
-    simulated: None,
-    ..PREPARE_ORDER
+    ..StepSpec::new(Step::ProcessOrder, "Cook and deliver", Part::Fulfilment)
 };
 
 #[activity_definitions]

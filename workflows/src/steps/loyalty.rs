@@ -1,18 +1,12 @@
 //! Steps on the customer's points.
 
-#![allow(
-    missing_docs,
-    clippy::unimplemented,
-    reason = "the macros generate items without documentation, and never call the bodies"
-)]
-
 use pizza_domain::{CustomerId, OrderId, PointsState, Simulation, Step};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
-use super::spec::{Parked, Retries, SimulatedFailure, StepSpec};
-use crate::names::{activity, workflow_type};
+use super::spec::{Parked, Part, SimulatedFailure, StepSpec};
+use crate::names::activity;
 
 /// Points to be awarded, or to be taken back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,25 +50,12 @@ pub use loyalty_steps::{
 
 /// Step 3.
 pub const ADD_LOYALTY_POINTS: StepSpec = StepSpec {
-    step: Step::AddLoyaltyPoints,
-    label: "Give points",
-    workflow: workflow_type::LOYALTY,
-    activity: Some(activity::ADD_LOYALTY_POINTS),
-    retries: Retries {
-        most: 6,
-        first_wait: 2,
-        backoff: 2.0,
-    },
-    follows: &[Step::ProcessPayment],
-    follows_failure_of: &[],
-    compensates: None,
-    simulated: Some(SimulatedFailure {
-        is_refusal: true,
-        code: "points-refused",
-        message: "the loyalty programme refused to award the points",
-        with: None,
-    }),
+    simulated: Some(SimulatedFailure::refusal(
+        "points-refused",
+        "the loyalty programme refused to award the points",
+    )),
     parked: Some(&ADD_LOYALTY_POINTS_FAILED),
+    ..StepSpec::new(Step::AddLoyaltyPoints, "Give points", Part::Loyalty)
 };
 
 /// Points were not awarded.
@@ -91,25 +72,20 @@ pub const ADD_LOYALTY_POINTS_FAILED: Parked = Parked {
 
 /// Step 7.
 pub const RECLAIM_LOYALTY_POINTS: StepSpec = StepSpec {
-    step: Step::ReclaimLoyaltyPoints,
-    label: "Take points back",
-    workflow: workflow_type::ORDER,
-    activity: Some(activity::RECLAIM_LOYALTY_POINTS),
-    retries: Retries {
-        most: 6,
-        first_wait: 2,
-        backoff: 2.0,
-    },
-    follows: &[Step::RefundPayment],
-    follows_failure_of: &[],
     compensates: Some(Step::AddLoyaltyPoints),
-    simulated: Some(SimulatedFailure {
-        is_refusal: true,
-        code: "reclaim-refused",
-        message: "the loyalty programme refused to take the points back",
-        with: Some(Step::PrepareOrder),
-    }),
+    simulated: Some(
+        SimulatedFailure::refusal(
+            "reclaim-refused",
+            "the loyalty programme refused to take the points back",
+        )
+        .with(Step::PrepareOrder),
+    ),
     parked: Some(&REMOVE_LOYALTY_POINTS_FAILED),
+    ..StepSpec::new(
+        Step::ReclaimLoyaltyPoints,
+        "Take points back",
+        Part::Rollback,
+    )
 };
 
 /// Points were not reclaimed.

@@ -17,6 +17,7 @@ use pizza_domain::Step;
 
 pub use branches::{BranchSteps, FulfilmentJoin, FulfilmentState, WhileRunning};
 pub use customers::{CustomerSteps, Notification};
+pub use derived::ExpectedEnd;
 pub use kitchen::{KitchenSteps, Prepared, RecordedReport, Ticket};
 pub use loyalty::{LoyaltySteps, Points, PointsAdjustment};
 pub use orders::{
@@ -28,7 +29,7 @@ pub use reconciliation::{
     Place, ReconciledPage, ReconciliationCounts, ReconciliationPage, ReconciliationPart,
     ReconciliationSteps,
 };
-pub use spec::{Parked, StepSpec};
+pub use spec::{Parked, Part, StepSpec};
 
 /// Every step, in the order in which an order meets them.
 pub const STEPS: [&StepSpec; Step::ALL.len()] = [

@@ -1,11 +1,5 @@
 //! Steps on the order's own record.
 
-#![allow(
-    missing_docs,
-    clippy::unimplemented,
-    reason = "the macros generate items without documentation, and never call the bodies"
-)]
-
 use failure_queue::TaskChange;
 use pizza_domain::{
     CancelReason, Discount, Flavour, Money, Order, OrderId, OrderStatus, Quantity, ReportId, Size,
@@ -15,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
-use super::spec::{Retries, SimulatedFailure, StepSpec};
-use crate::names::{activity, workflow_type};
+use super::spec::{Part, Retries, SimulatedFailure, StepSpec};
+use crate::names::activity;
 
 /// A status that the record is to show.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,25 +96,12 @@ pub use order_steps::{
 
 /// Step 1.
 pub const CREATE_ORDER: StepSpec = StepSpec {
-    step: Step::CreateOrder,
-    label: "Take the order",
-    workflow: workflow_type::ORDER,
-    activity: Some(activity::CREATE_ORDER),
-    retries: Retries {
-        most: 3,
-        first_wait: 1,
-        backoff: 2.0,
-    },
-    follows: &[],
-    follows_failure_of: &[],
-    compensates: None,
-    simulated: Some(SimulatedFailure {
-        is_refusal: false,
-        code: "order-not-created",
-        message: "the order could not be created",
-        with: None,
-    }),
-    parked: None,
+    retries: Retries(3, 1, 2.0),
+    simulated: Some(SimulatedFailure::fault(
+        "order-not-created",
+        "the order could not be created",
+    )),
+    ..StepSpec::new(Step::CreateOrder, "Take the order", Part::Order)
 };
 
 #[activity_definitions]

@@ -1,18 +1,12 @@
 //! Steps on the customer's money.
 
-#![allow(
-    missing_docs,
-    clippy::unimplemented,
-    reason = "the macros generate items without documentation, and never call the bodies"
-)]
-
 use pizza_domain::{CustomerId, Money, MoneyState, OrderId, Simulation, Step};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
-use super::spec::{Parked, Retries, SimulatedFailure, StepSpec};
-use crate::names::{activity, workflow_type};
+use super::spec::{Parked, Part, Retries, SimulatedFailure, StepSpec};
+use crate::names::activity;
 
 /// An amount to be charged, or to be given back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -57,48 +51,23 @@ pub use payment_steps::{AdjustPayment, ProcessPayment, RefundPayment, VoidPaymen
 
 /// Step 2.
 pub const PROCESS_PAYMENT: StepSpec = StepSpec {
-    step: Step::ProcessPayment,
-    label: "Charge",
-    workflow: workflow_type::ORDER,
-    activity: Some(activity::PROCESS_PAYMENT),
-    retries: Retries {
-        most: 6,
-        first_wait: 2,
-        backoff: 2.0,
-    },
-    follows: &[Step::CreateOrder],
-    follows_failure_of: &[],
-    compensates: None,
-    simulated: Some(SimulatedFailure {
-        is_refusal: true,
-        code: "payment-declined",
-        message: "the payment was declined",
-        with: None,
-    }),
-    parked: None,
+    simulated: Some(SimulatedFailure::refusal(
+        "payment-declined",
+        "the payment was declined",
+    )),
+    ..StepSpec::new(Step::ProcessPayment, "Charge", Part::Order)
 };
 
 /// Step 6.
 pub const REFUND_PAYMENT: StepSpec = StepSpec {
-    step: Step::RefundPayment,
-    label: "Refund",
-    workflow: workflow_type::ORDER,
-    activity: Some(activity::REFUND_PAYMENT),
-    retries: Retries {
-        most: 5,
-        first_wait: 1,
-        backoff: 1.1,
-    },
-    follows: &[],
-    follows_failure_of: &[Step::ProcessPayment, Step::PrepareOrder, Step::ProcessOrder],
+    retries: Retries(5, 1, 1.1),
     compensates: Some(Step::ProcessPayment),
-    simulated: Some(SimulatedFailure {
-        is_refusal: false,
-        code: "refund-failed",
-        message: "the payment provider did not refund",
-        with: Some(Step::PrepareOrder),
-    }),
+    simulated: Some(
+        SimulatedFailure::fault("refund-failed", "the payment provider did not refund")
+            .with(Step::PrepareOrder),
+    ),
     parked: Some(&REFUND_PAYMENT_FAILED),
+    ..StepSpec::new(Step::RefundPayment, "Refund", Part::Rollback)
 };
 
 /// A charge was not refunded.

@@ -1,11 +1,5 @@
 //! Steps of the reconciliation of the orders' records with Temporal.
 
-#![allow(
-    missing_docs,
-    clippy::unimplemented,
-    reason = "the macros generate items without documentation, and never call the bodies"
-)]
-
 use failure_queue::Bytes;
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;

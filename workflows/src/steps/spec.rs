@@ -10,6 +10,8 @@ use std::time::Duration;
 use failure_queue::StepPolicy;
 use pizza_domain::{Money, MoneyState, PointsState, Step};
 
+use crate::names::workflow_type;
+
 /// A step of the saga.
 #[derive(Debug)]
 pub struct StepSpec {
@@ -17,16 +19,12 @@ pub struct StepSpec {
     pub step: Step,
     /// What people read in the picture of an order.
     pub label: &'static str,
-    /// The type of the workflow that takes it.
-    pub workflow: &'static str,
+    /// The part of the plan that it belongs to.
+    pub part: Part,
     /// The activity that takes it; none for a wait.
     pub activity: Option<&'static str>,
     /// How often and how soon it is tried again.
     pub retries: Retries,
-    /// The steps whose success it may follow.
-    pub follows: &'static [Step],
-    /// The steps whose failure it may follow.
-    pub follows_failure_of: &'static [Step],
     /// The step whose effect it takes back.
     pub compensates: Option<Step>,
     /// How a demonstration makes it fail; none where it cannot.
@@ -36,17 +34,68 @@ pub struct StepSpec {
     pub parked: Option<&'static Parked>,
 }
 
-/// How often and how soon a step is tried again. The figures are the
-/// specification's (`docs/saga.md`).
-#[derive(Clone, Copy, Debug)]
-pub struct Retries {
-    /// How often, after the first attempt.
-    pub most: u32,
-    /// The wait before the first of them, in seconds.
-    pub first_wait: u64,
-    /// How many times as long each wait is as the one before.
-    pub backoff: f64,
+impl StepSpec {
+    /// A step that is taken by the activity of its name, with six retries, and
+    /// whose failure ends the order.
+    #[must_use]
+    pub const fn new(step: Step, label: &'static str, part: Part) -> Self {
+        Self {
+            step,
+            label,
+            part,
+            activity: Some(step.as_str()),
+            retries: Retries(6, 2, 2.0),
+            compensates: None,
+            simulated: None,
+            parked: None,
+        }
+    }
+
+    /// The step's retry policy.
+    #[must_use]
+    pub const fn policy(&self) -> StepPolicy {
+        let Retries(most, first_wait, backoff) = self.retries;
+        StepPolicy {
+            attempts: Some(most + 1),
+            first_wait: Duration::from_secs(first_wait),
+            backoff,
+            longest_wait: Duration::from_secs(100),
+        }
+    }
 }
+
+/// A part of the plan. Its steps follow each other in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What every order begins with, in the order's workflow.
+    Order,
+    /// The loyalty branch, after the charge.
+    Loyalty,
+    /// The fulfilment branch, after the charge. What fails here begins the
+    /// rollback.
+    Fulfilment,
+    /// The rollback and the end of a failed order, in the order's workflow. What
+    /// fails here is parked, and the next step follows.
+    Rollback,
+}
+
+impl Part {
+    /// The type of the workflow that takes its steps.
+    #[must_use]
+    pub const fn workflow(self) -> &'static str {
+        match self {
+            Self::Order | Self::Rollback => workflow_type::ORDER,
+            Self::Loyalty => workflow_type::LOYALTY,
+            Self::Fulfilment => workflow_type::FULFILMENT,
+        }
+    }
+}
+
+/// How often a step is tried again after its first attempt, the first wait in
+/// seconds, and how many times as long each wait is as the one before. The
+/// figures are the specification's (`docs/saga.md`).
+#[derive(Clone, Copy, Debug)]
+pub struct Retries(pub u32, pub u64, pub f64);
 
 /// How a demonstration makes a step fail, through every attempt.
 #[derive(Debug)]
@@ -59,6 +108,37 @@ pub struct SimulatedFailure {
     pub message: &'static str,
     /// The step that fails with it, so that there is a rollback to fail in.
     pub with: Option<Step>,
+}
+
+impl SimulatedFailure {
+    /// A refusal, which is final.
+    #[must_use]
+    pub const fn refusal(code: &'static str, message: &'static str) -> Self {
+        Self {
+            is_refusal: true,
+            code,
+            message,
+            with: None,
+        }
+    }
+
+    /// A fault, which is met again by each attempt.
+    #[must_use]
+    pub const fn fault(code: &'static str, message: &'static str) -> Self {
+        Self {
+            is_refusal: false,
+            ..Self::refusal(code, message)
+        }
+    }
+
+    /// The same, in an order in which `step` fails, too.
+    #[must_use]
+    pub const fn with(self, step: Step) -> Self {
+        Self {
+            with: Some(step),
+            ..self
+        }
+    }
 }
 
 /// A step that waits in a failure queue, and what is owed meanwhile.
@@ -82,19 +162,6 @@ pub struct Parked {
     pub money: Option<MoneyState>,
     /// What it says of the points.
     pub points: Option<PointsState>,
-}
-
-impl StepSpec {
-    /// The step's retry policy.
-    #[must_use]
-    pub const fn policy(&self) -> StepPolicy {
-        StepPolicy {
-            attempts: Some(self.retries.most + 1),
-            first_wait: Duration::from_secs(self.retries.first_wait),
-            backoff: self.retries.backoff,
-            longest_wait: Duration::from_secs(100),
-        }
-    }
 }
 
 impl Parked {

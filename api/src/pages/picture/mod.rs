@@ -10,7 +10,7 @@ use pizza_app::timeline::{BEFORE_RETRY, Entry, Kind, Outcome, Timeline};
 use pizza_domain::{KitchenReport, MoneyState, OrderStatus, PointsState, Step};
 use pizza_store::OrderRecord;
 use pizza_workflows::names::CANCELLED_BY_CUSTOMER;
-use pizza_workflows::steps::{STEPS, StepSpec};
+use pizza_workflows::steps::{Part, STEPS, StepSpec};
 
 use super::text::took;
 
@@ -112,7 +112,7 @@ impl State {
 
 /// A step as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct ShownStep {
     pub(super) step: Step,
     pub(super) state: State,
     /// A few words more; may be empty.
@@ -132,7 +132,7 @@ pub(super) struct Stage {
 /// An order in the saga.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Saga {
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<ShownStep>,
     pub(super) stages: Vec<Stage>,
     pub(super) status: OrderStatus,
     /// The wait that the order asked for, if it is in one: after what, and
@@ -152,7 +152,7 @@ pub(super) struct Known<'a> {
 
 impl Saga {
     pub(super) fn of(known: &Known<'_>) -> Self {
-        let mut parts: Vec<Part> = STEPS.into_iter().map(|it| known.part(it)).collect();
+        let mut parts: Vec<ShownStep> = STEPS.into_iter().map(|it| known.part(it)).collect();
         take_back(&mut parts);
         known.put_off(&mut parts);
         known.tell_of_nothing(&mut parts);
@@ -164,7 +164,7 @@ impl Saga {
         }
     }
 
-    pub(super) fn part(&self, step: Step) -> Option<&Part> {
+    pub(super) fn part(&self, step: Step) -> Option<&ShownStep> {
         self.parts.iter().find(|part| part.step == step)
     }
 
@@ -181,7 +181,7 @@ impl Saga {
 }
 
 /// What was done and is taken back is not done any more.
-fn take_back(parts: &mut [Part]) {
+fn take_back(parts: &mut [ShownStep]) {
     let taken_back: Vec<Step> = parts
         .iter()
         .filter(|part| part.state == State::Done)
@@ -197,8 +197,8 @@ fn take_back(parts: &mut [Part]) {
 impl Known<'_> {
     /// Points that were given are not taken back before the money is given
     /// back, which may be long after the order's end.
-    fn put_off(&self, parts: &mut [Part]) {
-        let is_owed = |part: &Part| {
+    fn put_off(&self, parts: &mut [ShownStep]) {
+        let is_owed = |part: &ShownStep| {
             part.step == Step::RefundPayment
                 && matches!(part.state, State::Parked | State::Retrying)
         };
@@ -211,7 +211,7 @@ impl Known<'_> {
         }
     }
 
-    fn part(&self, spec: &'static StepSpec) -> Part {
+    fn part(&self, spec: &'static StepSpec) -> ShownStep {
         let (state, note, until_ms) = self
             .parked(spec)
             .or_else(|| self.waited_for(spec))
@@ -223,7 +223,7 @@ impl Known<'_> {
             State::Ahead if self.order.status.is_final() => State::Skipped,
             state => state,
         };
-        Part {
+        ShownStep {
             step: spec.step,
             state,
             note,
@@ -232,7 +232,7 @@ impl Known<'_> {
     }
 
     /// A way back that found nothing did no more than make sure of it.
-    fn tell_of_nothing(&self, parts: &mut [Part]) {
+    fn tell_of_nothing(&self, parts: &mut [ShownStep]) {
         let (money, points) = (self.order.money, self.order.points);
         for part in parts.iter_mut().filter(|part| part.state == State::Done) {
             match part.step {
@@ -372,7 +372,6 @@ impl Known<'_> {
                 PointsState::Parked => State::Parked,
                 _ => State::Done,
             },
-            Step::PrepareOrder | Step::ProcessOrder => done(is_cooked),
             Step::RefundPayment => match order.money {
                 MoneyState::Refunded => State::Done,
                 MoneyState::RefundParked => State::Parked,
@@ -385,6 +384,7 @@ impl Known<'_> {
                 _ => State::Ahead,
             },
             Step::NotifyCustomer => done(self.timeline.entries.iter().any(is_told)),
+            step => done(StepSpec::of(step).part == Part::Fulfilment && is_cooked),
         }
     }
 

@@ -2,10 +2,9 @@
 
 use maud::{Markup, html};
 use pizza_domain::{OrderStatus, Step};
-use pizza_workflows::names::workflow_type;
-use pizza_workflows::steps::{STEPS, StepSpec};
+use pizza_workflows::steps::{Part, STEPS, StepSpec};
 
-use super::{Part, Saga, State, words};
+use super::{Saga, ShownStep, State, words};
 use crate::pages::text::{beginning, said_left};
 
 /// The drawing's width, in units of which a phone has about as many.
@@ -59,12 +58,11 @@ enum Lane {
 }
 
 impl Lane {
-    fn of(spec: &StepSpec) -> Self {
-        match spec.workflow {
-            _ if is_rollback(spec) => Self::Left,
-            workflow_type::LOYALTY => Self::Left,
-            workflow_type::FULFILMENT => Self::Right,
-            _ => Self::Middle,
+    const fn of(part: Part) -> Self {
+        match part {
+            Part::Order => Self::Middle,
+            Part::Loyalty | Part::Rollback => Self::Left,
+            Part::Fulfilment => Self::Right,
         }
     }
 
@@ -83,11 +81,6 @@ impl Lane {
     }
 }
 
-/// Whether a step belongs to the way from a failure to the order's end.
-fn is_rollback(spec: &StepSpec) -> bool {
-    !spec.follows_failure_of.is_empty() || spec.compensates.is_some()
-}
-
 /// Where everything stands: each step below those of its lane that come before.
 struct Layout {
     places: [Place; STEPS.len()],
@@ -98,18 +91,18 @@ struct Layout {
 
 impl Layout {
     fn new() -> Self {
-        let middle = STEPS.into_iter().filter(|it| Lane::of(it) == Lane::Middle);
+        let middle = STEPS.into_iter().filter(|it| it.part == Part::Order);
         let below_middle = 8 + ROW * i32::try_from(middle.count()).unwrap_or_default();
         let (mut middle, mut left, mut right) = (8, below_middle, below_middle);
         let mut rollback_has_begun = false;
         let places = STEPS.map(|spec| {
-            let lane = Lane::of(spec);
+            let lane = Lane::of(spec.part);
             let next = match lane {
                 Lane::Middle => &mut middle,
                 Lane::Left => &mut left,
                 Lane::Right => &mut right,
             };
-            if is_rollback(spec) && !rollback_has_begun {
+            if spec.part == Part::Rollback && !rollback_has_begun {
                 rollback_has_begun = true;
                 // Room for the ways that lead here.
                 *next += 26;
@@ -161,7 +154,7 @@ pub(in crate::pages) fn draw(saga: &Saga, now_ms: i64) -> Markup {
     }
 }
 
-fn drawn(saga: &Saga, part: &Part, place: Place, now_ms: i64) -> Markup {
+fn drawn(saga: &Saga, part: &ShownStep, place: Place, now_ms: i64) -> Markup {
     let step = part.step;
     let (left, line) = (place.x + 10, place.y + 20);
     html! {
@@ -193,7 +186,7 @@ fn frame(place: Place) -> Markup {
 }
 
 /// What is said of a step: its own words, and how long until it goes on.
-fn note(part: &Part, now_ms: i64) -> Markup {
+fn note(part: &ShownStep, now_ms: i64) -> Markup {
     let note = match part.note.as_str() {
         "" => part.state.words(),
         note => note,
@@ -239,14 +232,13 @@ fn ways(saga: &Saga, layout: &Layout) -> Markup {
     let mut ways = Vec::new();
     for spec in STEPS {
         let to = layout.of(spec.step);
-        for &before in spec.follows {
-            let is_taken = reached(spec.step) && reached(before) && !failed(before);
-            ways.push((down(layout.of(before), to), "", is_taken));
+        for before in spec.follows() {
+            let is_taken = reached(spec.step) && reached(before.step) && !failed(before.step);
+            ways.push((down(layout.of(before.step), to), "", is_taken));
         }
-        for &before in spec.follows_failure_of {
-            let is_taken = reached(spec.step) && failed(before);
-            let lane = Lane::of(StepSpec::of(before));
-            let way = around(lane, layout.of(before), to);
+        for before in spec.follows_failure_of() {
+            let is_taken = reached(spec.step) && failed(before.step);
+            let way = around(Lane::of(before.part), layout.of(before.step), to);
             ways.push((way, "rollback", is_taken));
         }
     }
