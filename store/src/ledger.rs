@@ -28,6 +28,26 @@ pub struct Ledger {
     adjustments: Option<&'static amendments::Ledger>,
 }
 
+impl Ledger {
+    /// A ledger in a table of its own with a column `figure`: what is given
+    /// counts, and what is taken back is negative.
+    #[must_use]
+    pub const fn counted(
+        table: &'static str,
+        given: &'static str,
+        taken_back: &'static str,
+    ) -> Self {
+        Self {
+            table,
+            figure: "figure",
+            given,
+            taken_back,
+            is_signed: true,
+            adjustments: None,
+        }
+    }
+}
+
 /// The payment provider's, in minor units of money.
 pub const PAYMENTS: Ledger = Ledger {
     table: "payments",
