@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 use crate::client::failures::span;
 use crate::client::gateway::{Gateway, TrustArgs};
-use crate::client::output;
+use crate::client::output::{self, Live};
 use crate::client::secret::Secret;
 use crate::numbers::number;
 use crate::store_args::StoreArgs;
@@ -41,8 +41,12 @@ use processes::{Watched, WatchedPid};
 use report::Tally;
 use shop::Shop;
 
-/// How often watched processes are looked at.
-const LOOK_AT_PROCESSES: Duration = Duration::from_secs(1);
+/// How often watched processes are looked at, and the progress is shown on a
+/// terminal, where each line takes the place of the one before.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Of how many lines of progress one is written elsewhere.
+const WRITTEN: usize = 5;
 
 /// How long a customer of a closed loop who was not served stays away.
 const NOT_SERVED: Duration = Duration::from_secs(1);
@@ -185,8 +189,7 @@ async fn load(args: &LoadArgs) -> anyhow::Result<Value> {
     });
     let arriving = tokio::select! {
         arriving = load.run(args, &stopped) => arriving?,
-        never = load.tally.show_progress(load.start) => match never {},
-        never = look_at(&mut watched, load.start) => match never {},
+        never = load.look(&mut watched) => match never {},
     };
     let all = load.start.elapsed();
     watched.iter_mut().for_each(|process| process.look(all));
@@ -234,6 +237,26 @@ impl Load {
         let settle = Duration::from_secs(args.settle_seconds);
         timeout(settle, ending).await.unwrap_or(Ok(()))?;
         Ok(arriving)
+    }
+
+    /// Looks at processes and shows the progress, until it is dropped.
+    async fn look(&self, watched: &mut [Watched]) -> Infallible {
+        let mut live = Live::new();
+        let mut tick = interval(LOOK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first is at once, when there is nothing to show.
+        tick.tick().await;
+        let mut lines = (0..WRITTEN).cycle();
+        loop {
+            tick.tick().await;
+            let since = self.start.elapsed();
+            watched.iter_mut().for_each(|process| process.look(since));
+            let line = self.tally.counts().progress(since);
+            live.draw(&line);
+            if lines.next() == Some(WRITTEN - 1) && !live.is_shown() {
+                output::note(&line);
+            }
+        }
     }
 
     /// Lets orders arrive until there were as many as are wanted: in an open
@@ -312,18 +335,6 @@ async fn ask_for_errors(
         })?;
     }
     Ok(Some(first.number))
-}
-
-/// Looks at the processes until it is dropped.
-async fn look_at(watched: &mut [Watched], start: Instant) -> Infallible {
-    let mut tick = interval(LOOK_AT_PROCESSES);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tick.tick().await;
-        for process in &mut *watched {
-            process.look(start.elapsed());
-        }
-    }
 }
 
 impl LoadArgs {

@@ -2,7 +2,6 @@
 //! each figure means.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,13 +9,12 @@ use hdrhistogram::Histogram;
 use pizza_domain::OrderId;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::plan::Scenario;
 use super::processes::Watched;
 use super::{Load, LoadArgs};
 use crate::audit;
-use crate::client::output::{self, Live};
+use crate::client::output;
 use crate::shown_url::shown;
 
 /// How many orders, or errors, of a kind are kept by name; all are counted.
@@ -41,11 +39,6 @@ pub(super) const LATE: &str = "late";
 /// How late the generator may send an order, at the 99th percentile, before
 /// it says that it did not keep up, in milliseconds.
 const MOST_LATE_MS: f64 = 50.0;
-
-/// How often the progress is shown on a terminal, where each line takes the
-/// place of the one before, and elsewhere.
-const ON_A_TERMINAL: Duration = Duration::from_millis(500);
-const ELSEWHERE: Duration = Duration::from_secs(5);
 
 /// Orders, by what became of them.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -137,6 +130,19 @@ impl Counts {
         times.saturating_record(us.clamp(1, LONGEST_US));
     }
 
+    /// How far the load is.
+    pub(super) fn progress(&self, since: Duration) -> String {
+        let whole = self.took("whole");
+        format!(
+            "{:.0} s; {}, under way {}; whole p50 {:.0} ms, p99 {:.0} ms",
+            since.as_secs_f64(),
+            in_words(&json!(self.orders)),
+            self.under_way.len(),
+            whole.p50,
+            whole.p99
+        )
+    }
+
     fn took(&self, stage: &str) -> Percentiles {
         let Some(times) = self.took.get(stage) else {
             return Percentiles::default();
@@ -161,39 +167,6 @@ impl Tally {
     /// What was counted so far. A panic cannot leave it half counted.
     pub(super) fn counts(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Shows how far the load is until it is dropped.
-    pub(super) async fn show_progress(&self, start: Instant) -> Infallible {
-        let mut live = Live::new();
-        let every = match live.is_shown() {
-            true => ON_A_TERMINAL,
-            false => ELSEWHERE,
-        };
-        let mut tick = interval(every);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first is at once, when there is nothing to say.
-        tick.tick().await;
-        loop {
-            tick.tick().await;
-            let line = {
-                let counts = self.counts();
-                let (orders, whole) = (json!(counts.orders), counts.took("whole"));
-                format!(
-                    "{:.0} s; {}, {} under way; whole p50 {:.0} ms, p99 {:.0} ms",
-                    start.elapsed().as_secs_f64(),
-                    in_words(&orders),
-                    counts.under_way.len(),
-                    whole.p50,
-                    whole.p99
-                )
-            };
-            if live.is_shown() {
-                live.draw(&line);
-            } else {
-                output::note(&line);
-            }
-        }
     }
 }
 
@@ -344,9 +317,12 @@ fn notes(counts: &Counts, is_interrupted: bool, kept_up: bool) -> Vec<String> {
 }
 
 /// Prints a report for a person: a table for figures of the same kind, a line
-/// for anything else.
+/// for anything else, and what it comes to at the end.
 pub(super) fn print(report: &Value) {
-    for (name, value) in report.as_object().into_iter().flatten() {
+    let is_verdict = |name: &str| matches!(name, "ok" | "problems" | "notes");
+    let mut fields: Vec<_> = report.as_object().into_iter().flatten().collect();
+    fields.sort_by_key(|(name, _)| is_verdict(name));
+    for (name, value) in fields {
         match value {
             Value::Object(rows) if rows.values().any(Value::is_object) && name != "generator" => {
                 print_table(name, rows);
