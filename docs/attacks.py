@@ -389,9 +389,9 @@ ATTACKS = {
     "unread-http2": (GATEWAY, "1,000 streams with a window of 0, 10 connections", unread_http2),
     "slow-loris": (GATEWAY, "1,000 headers, of which a byte comes each second", slow_loris),
     "rapid-reset": (GATEWAY, RESETS, rapid_reset),
-    "codec-held": (CODEC_SERVER, "100 sign-ins without their form", held(100, "/sign-in", FORM)),
-    "codec-idle": (CODEC_SERVER, "200 connections that asked once", idle(200, "/sign-in")),
-    "codec-unread": (CODEC_SERVER, "100 connections that read nothing", unread(100, "/sign-in", 20)),
+    "codec-held": (CODEC_SERVER, "100 requests without their body", held(100, "/decode", JSON)),
+    "codec-idle": (CODEC_SERVER, "200 connections that asked once", idle(200, "/decode")),
+    "codec-unread": (CODEC_SERVER, "100 connections that read nothing", unread(100, "/decode", 20)),
     "metrics-idle": (METRICS, "40 connections that asked once", idle(40, "/healthz")),
     "metrics-unread": (METRICS, "40 connections that read nothing", unread(40, "/metrics")),
 }

@@ -22,7 +22,7 @@ fn a_variable_that_is_no_text_is_named_and_its_value_never_repeated() {
         for foreign in foreign_variables() {
             pizza.env_remove(foreign);
         }
-        pizza.args(["deploy", "status"]);
+        pizza.args(["deploy", "check"]);
         pizza.env("TEMPORAL_ADDRESS", "127.0.0.1:1");
         pizza.env("TEMPORAL_DEPLOYMENT_NAME", "a-shop");
         pizza.env(name, OsStr::from_bytes(b"telltale\xff"));

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, WorkflowExecution};
 use temporalio_common::protos::temporal::api::enums::v1::WorkflowTaskFailedCause;
@@ -62,25 +64,20 @@ async fn each_order_ends_on_the_build_that_it_began_with_while_builds_are_promot
         "--every",
         "3s",
     ];
-    let (promoted, ramped) = tokio::join!(new.pizza(&promote), async {
+    let (_, ramped) = tokio::join!(new.ok(&promote), async {
         eventually(SOON, "the new build has a share", async || {
-            let status = status(&old).await;
-            (status["routing"]["ramping"]["build"] == "new").then_some(())
+            let now = routing(&old).await;
+            (now["rampingVersionBuildID"] == "new").then_some(())
         })
         .await;
         place(12).await
     });
-    assert_eq!(promoted.code, Some(0), "{promoted:?}");
     let second = place(4).await;
     // A parked task: it goes on with whichever build is current.
     let parked = gateway.place(json!({ "errorOnStep": 3 })).await;
     gateway.until_ended(&parked).await;
-    old.ok(&["deploy", "rollback"]).await;
-    let again = old.ok(&["deploy", "rollback"]).await;
-    assert!(
-        again.contains("old of shop is current since new"),
-        "{again}"
-    );
+    roll_back_to("old", &old).await;
+    roll_back_to("old", &old).await;
     let third = place(4).await;
     let task = format!("failed-add-loyalty-points-{parked}");
     world.cli().ok(&["failures", "redrive", &task]).await;
@@ -114,19 +111,13 @@ async fn each_order_ends_on_the_build_that_it_began_with_while_builds_are_promot
     );
     world.assert_audit_clean().await;
 
-    let status = eventually(SOON, "nothing is open on the new build", async || {
-        let status = status(&old).await;
-        (of_build(&status, "new")["open"] == 0).then_some(status)
+    // From then on the new build may be stopped.
+    let staying = "TemporalWorkerDeploymentVersion = 'shop:new' \
+                   AND TemporalWorkflowVersioningBehavior = 'Pinned' AND CloseTime IS NULL";
+    eventually(SOON, "nothing stays with the new build", async || {
+        runs.list(staying).await.is_empty().then_some(())
     })
     .await;
-    assert_eq!(of_build(&status, "new")["mayBeStopped"], true, "{status}");
-    assert_eq!(of_build(&status, "old")["state"], "current", "{status}");
-    assert_eq!(of_build(&status, "old")["mayBeStopped"], false, "{status}");
-    assert_eq!(
-        of_build(&status, "new")["pollers"]["failures"],
-        1,
-        "{status}"
-    );
 }
 
 #[tokio::test]
@@ -138,23 +129,14 @@ async fn a_build_whose_workers_died_on_the_way_does_not_get_everything() {
     .await;
     let (old, new) = (build(&world, "old"), build(&world, "new"));
     let _old_worker = worker(&world, "old");
-    let waiting = eventually(SOON, "the first build is known", async || {
-        let told = old.pizza(&["deploy", "status", "--json"]).await;
-        let status: Value = serde_json::from_str(&told.stdout).ok()?;
-        let builds = status["builds"].as_array()?;
-        let old = builds.iter().find(|found| found["build"] == "old")?;
-        (old["pollers"]["orders"] == 1).then_some(old.clone())
-    })
-    .await;
-    assert_eq!(waiting["mayBeStopped"], false, "{waiting}");
     old.ok(&["deploy", "promote", "--first"]).await;
     let new_worker = worker(&world, "new");
     let steps = ["--ramp-steps", "50,100", "--every", "3s"];
     let promote = [&["deploy", "promote"][..], &steps].concat();
     let (promoted, ()) = tokio::join!(new.pizza(&promote), async {
         eventually(SOON, "the new build has a share", async || {
-            let status = status(&old).await;
-            (status["routing"]["ramping"]["build"] == "new").then_some(())
+            let now = routing(&old).await;
+            (now["rampingVersionBuildID"] == "new").then_some(())
         })
         .await;
         // Temporal goes on listing it for a while.
@@ -162,12 +144,7 @@ async fn a_build_whose_workers_died_on_the_way_does_not_get_everything() {
     });
     assert_eq!(promoted.code, Some(1), "{promoted:?}");
     assert!(promoted.stderr.contains("no worker of new"), "{promoted:?}");
-    let now = status(&old).await;
-    assert_eq!(
-        now["routing"],
-        json!({ "current": "old", "ramping": null }),
-        "{now}"
-    );
+    assert_alone(&old, "old").await;
 }
 
 #[tokio::test]
@@ -215,17 +192,13 @@ async fn a_build_that_would_break_what_is_open_is_not_promoted() {
     let refused = new.pizza(&["deploy", "promote", "--json"]).await;
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stderr.contains("was not promoted"), "{refused:?}");
-    let now = status(&new).await;
-    assert_eq!(
-        now["routing"],
-        json!({ "current": "hasty", "ramping": null }),
-        "{now}"
-    );
-    assert_eq!(
-        of_build(&now, "hasty")["note"]["checkSkipped"],
-        reason,
-        "{now}"
-    );
+    assert_alone(&new, "hasty").await;
+    let of_hasty = ["--deployment-name", DEPLOYMENT, "--build-id", "hasty"];
+    let kept = deployment(&new, &[&["describe-version"][..], &of_hasty].concat()).await;
+    let kept = &kept["metadata"]["pizza-promotion"]["data"];
+    let kept = BASE64_STANDARD.decode(kept.as_str().expect("a note"));
+    let kept: Value = serde_json::from_slice(&kept.expect("base64")).expect("JSON");
+    assert_eq!(kept, json!({ "previous": null, "checkSkipped": reason }));
 
     // The order stays with its build, and that may be said.
     let lenient = new
@@ -263,8 +236,8 @@ async fn a_ramp_ends_where_it_began_when_tasks_fail_on_the_new_build() {
     let ramp = [&promote[..], &steps].concat();
     let (ramped, ()) = tokio::join!(bad.pizza(&ramp), async {
         eventually(SOON, "the bad build has a share", async || {
-            let now = status(&hasty).await;
-            (now["routing"]["ramping"]["build"] == "bad").then_some(())
+            let now = routing(&hasty).await;
+            (now["rampingVersionBuildID"] == "bad").then_some(())
         })
         .await;
         for _ in 0..4 {
@@ -276,24 +249,43 @@ async fn a_ramp_ends_where_it_began_when_tasks_fail_on_the_new_build() {
         ramped.stderr.contains("failed since bad got work"),
         "{ramped:?}"
     );
-    let now = status(&hasty).await;
-    assert_eq!(
-        now["routing"],
-        json!({ "current": "hasty", "ramping": null }),
-        "{now}"
-    );
+    assert_alone(&hasty, "hasty").await;
 }
 
-/// What `pizza deploy status` says.
-async fn status(cli: &Cli) -> Value {
-    let text = cli.ok(&["deploy", "status", "--json"]).await;
+/// What the Temporal CLI says of the deployment, as docs/runbook.md asks it.
+async fn deployment(cli: &Cli, command: &[&str]) -> Value {
+    let arguments = [&["worker", "deployment"][..], command, &["-o", "json"]];
+    let text = cli.temporal(&arguments.concat()).await;
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-fn of_build<'a>(status: &'a Value, build: &str) -> &'a Value {
-    let builds = status["builds"].as_array().expect("builds");
-    let found = builds.iter().find(|found| found["build"] == build);
-    found.unwrap_or_else(|| panic!("no {build} in {status}"))
+/// Which build gets what is new.
+async fn routing(cli: &Cli) -> Value {
+    // The server holds those who ask about one deployment to a rate of their own.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let described = deployment(cli, &["describe", "--name", DEPLOYMENT]).await;
+    described["routingConfig"].clone()
+}
+
+/// This build gets all that is new.
+async fn assert_alone(cli: &Cli, build: &str) {
+    let now = routing(cli).await;
+    assert_eq!(now["currentVersionBuildID"], build, "{now}");
+    let ramping = &now["rampingVersionBuildID"];
+    assert!(ramping.as_str().is_none_or(str::is_empty), "{now}");
+}
+
+/// Goes back to this build, as docs/runbook.md says.
+async fn roll_back_to(build: &str, cli: &Cli) {
+    let of = ["--deployment-name", DEPLOYMENT, "--yes"];
+    for command in [
+        &["set-ramping-version", "--delete"][..],
+        &["set-current-version", "--build-id", build],
+    ] {
+        let arguments = [&["temporal", "worker", "deployment"][..], command, &of];
+        cli.ok(&arguments.concat()).await;
+    }
+    assert_alone(cli, build).await;
 }
 
 fn report(output: &Output) -> Value {

@@ -116,7 +116,7 @@ async fn an_empty_variable_is_as_one_that_is_not_set() {
         folder: cli.folder.clone(),
         variables: Vec::new(),
     };
-    for role in ["audit --store-only", "codec-server", "deploy status"] {
+    for role in ["audit --store-only", "codec-server", "deploy promote"] {
         let words: Vec<&str> = role.split(' ').collect();
         let (with, without) = (cli.pizza(&words).await, bare.pizza(&words).await);
         assert_eq!(with.code, without.code, "{role}: {with:?} {without:?}");

@@ -12,6 +12,7 @@ use crate::cost::MOST_EVENTS;
 use crate::harness::temporal::Temporal;
 use crate::harness::world::OPERATOR_KEY;
 use crate::harness::{LATER, SOON, Setup, World, eventually, folder, ports};
+use crate::operator_pages::Browser;
 
 const A: &str = "2026-a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
 const B: &str = "2026-b:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=\n";
@@ -226,6 +227,34 @@ fn a_text_is_found_in_base64_wherever_it_begins() {
     }
 }
 
+/// A browser that signed in at the gateway has its session at the codec server,
+/// too.
+async fn a_browser_decodes_from_the_ui_alone_until_it_signs_out(
+    world: &World,
+    codec_server: &str,
+    ui: &str,
+) {
+    let browser = Browser::signed_in(world).await;
+    let decode = async |origin: Option<&str>, cookie: &str| {
+        let request = browser.http.post(format!("{codec_server}/decode"));
+        let request = request.json(&json!({ "payloads": [] }));
+        let request = request.header("cookie", cookie);
+        let request = match origin {
+            Some(origin) => request.header("origin", origin),
+            None => request,
+        };
+        let answer = request.send().await.expect("an answer");
+        answer.status().as_u16()
+    };
+    let cookie = browser.cookie.as_str();
+    assert_eq!(decode(Some(ui), cookie).await, 200);
+    assert_eq!(decode(Some("http://evil.example"), cookie).await, 403);
+    assert_eq!(decode(None, cookie).await, 401);
+    assert_eq!(decode(Some(ui), "pizza-session=invented").await, 401);
+    browser.sign_out().await;
+    assert_eq!(decode(Some(ui), cookie).await, 401);
+}
+
 #[tokio::test]
 async fn the_temporal_cli_reads_through_the_codec_server_and_replays_read_with_the_keys() {
     let world = World::start(Setup {
@@ -296,6 +325,7 @@ async fn the_temporal_cli_reads_through_the_codec_server_and_replays_read_with_t
         .header("origin", "http://evil.example")
         .json(&json!({ "payloads": [] }));
     assert_eq!(gateway.send(from_elsewhere).await.status, 403);
+    a_browser_decodes_from_the_ui_alone_until_it_signs_out(&world, &url, ui).await;
     let log = server.stderr();
     assert!(
         !log.contains(FLAVOUR) && !log.contains(OPERATOR_KEY),

@@ -10,10 +10,10 @@ use crate::harness::{LATER, SOON, Setup, World, eventually};
 const NASTY: &str = "<script>alert(1)</script> & 🍕 \u{202e}drawkcab שלום";
 
 /// An operator's browser: it keeps its cookie, and follows no redirect.
-struct Browser {
-    http: reqwest::Client,
+pub(crate) struct Browser {
+    pub(crate) http: reqwest::Client,
     base: String,
-    cookie: String,
+    pub(crate) cookie: String,
 }
 
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Answer {
 }
 
 impl Browser {
-    async fn signed_in(world: &World) -> Self {
+    pub(crate) async fn signed_in(world: &World) -> Self {
         temporalio_common::telemetry::ensure_default_crypto_provider();
         let http = reqwest::Client::builder().redirect(Policy::none());
         let http = http.build().expect("a client");
@@ -51,6 +51,14 @@ impl Browser {
         let cookie = answer.headers()["set-cookie"].to_str().expect("text");
         let cookie = cookie.split(';').next().expect("a cookie").to_owned();
         Self { http, base, cookie }
+    }
+
+    /// Ends its session.
+    pub(crate) async fn sign_out(&self) {
+        let page = self.page("/operator").await;
+        let token = page.hidden("action=\"/sign-out\"", "formToken");
+        let answer = self.post("/sign-out", &[("formToken", &token)]).await;
+        assert_eq!(answer.status, 303, "{answer:?}");
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Answer {

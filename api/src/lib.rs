@@ -45,6 +45,7 @@ pub use grpc::proto;
 pub use http::openapi_json;
 pub use limits::Limits;
 pub use listener::Service;
+pub use pages::SessionCookie;
 pub use problem::Problem;
 pub use proxies::{ForwardedHeader, TrustedProxies};
 pub use public_url::{PublicUrl, PublicUrlError};

@@ -35,6 +35,7 @@ pub(crate) use assets::FOR_GOOD;
 pub(crate) use order::page as order_page;
 pub(crate) use problem::{finish, text_page};
 pub(crate) use security::protect;
+pub use session::SessionCookie;
 pub(crate) use session::{Visitor, holder as session_holder};
 pub(crate) use sign_in::WrongKey;
 

@@ -22,7 +22,7 @@ use pizza_app::UseCaseError;
 use pizza_app::access::{KitchenAccess, Operator, Viewer};
 use pizza_app::keys::{KeyHash, Keyring, Principal, Role};
 use pizza_contract::ErrorCode;
-use pizza_store::{Session as KeptSession, now_ms};
+use pizza_store::{Session as KeptSession, Store, StoreError, now_ms};
 use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -47,21 +47,33 @@ pub(crate) struct Visitor {
 
 #[derive(Clone, Debug)]
 struct Session {
-    secret: Secret,
+    cookie: SessionCookie,
     principal: Principal,
 }
 
-/// What a browser shows. Nothing prints it.
+/// The cookie of a session, as a browser shows it to the gateway and to what
+/// else there is under the gateway's host name. Nothing prints it.
 #[derive(Clone)]
-struct Secret(String);
+pub struct SessionCookie(String);
 
-impl std::fmt::Debug for Secret {
+impl std::fmt::Debug for SessionCookie {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(..)")
+        f.write_str("SessionCookie(..)")
     }
 }
 
-impl Secret {
+impl SessionCookie {
+    /// The one of a request, which is made over TLS or not.
+    #[must_use]
+    pub fn of(headers: &HeaderMap, is_over_tls: bool) -> Option<Self> {
+        Self::among(&CookieJar::from_headers(headers), is_over_tls)
+    }
+
+    fn among(cookies: &CookieJar, is_over_tls: bool) -> Option<Self> {
+        let cookie = cookies.get(cookie_name(is_over_tls))?;
+        Some(Self(cookie.value().to_owned()))
+    }
+
     /// `RANDOM.END.ROLE.NAME.TAG`: a new one of the holder of this key.
     fn fresh(key: &KeyHash, holder: &Principal, expires_at_ms: i64) -> Result<Self, Problem> {
         let mut bytes = [0; 32];
@@ -76,8 +88,9 @@ impl Secret {
     }
 
     /// Whose key it was opened with, if a gateway made it and it has not
-    /// expired. It may have been ended since.
-    fn holder<'a>(&self, keys: &'a Keyring) -> Option<&'a Principal> {
+    /// expired. It may have been ended since: this is for counting, not for
+    /// rights.
+    pub fn holder<'a>(&self, keys: &'a Keyring) -> Option<&'a Principal> {
         let (claim, tag) = self.0.rsplit_once('.')?;
         let mut parts = claim.splitn(4, '.');
         let (_, end, role, name) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
@@ -86,6 +99,20 @@ impl Secret {
         let is_ours = key.has_tagged(claim, tag);
         let lasts = end.parse::<i64>().is_ok_and(|end| now_ms() < end);
         (is_ours && lasts).then_some(holder)
+    }
+
+    /// Whose key it was opened with, if the store has the session.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn signed_in<'a>(
+        &self,
+        store: &Store,
+        keys: &'a Keyring,
+    ) -> Result<Option<&'a Principal>, StoreError> {
+        let kept = store.session(&self.id()).await?;
+        let hash = kept.and_then(|kept| KeyHash::from_hex(&kept.key_hash));
+        Ok(hash.and_then(|hash| keys.holder_by_hash(&hash)))
     }
 
     /// What the store knows the session by.
@@ -117,17 +144,12 @@ impl FromRequestParts<AppState> for Visitor {
 impl Visitor {
     /// Whoever shows these cookies.
     pub(super) async fn of(app: &App, cookies: &CookieJar) -> Result<Self, UseCaseError> {
-        let Some(cookie) = cookies.get(cookie_name(app)) else {
+        let Some(cookie) = SessionCookie::among(cookies, app.is_reached_over_tls()) else {
             return Ok(Self::default());
         };
-        let secret = Secret(cookie.value().to_owned());
-        let kept = app.use_cases().store.session(&secret.id()).await?;
-        let hash = kept.and_then(|kept| KeyHash::from_hex(&kept.key_hash));
-        let holder = hash.and_then(|hash| app.gateway.keys.holder_by_hash(&hash));
-        let session = holder.map(|holder| Session {
-            secret,
-            principal: holder.clone(),
-        });
+        let store = &app.use_cases().store;
+        let principal = cookie.signed_in(store, &app.gateway.keys).await?.cloned();
+        let session = principal.map(|principal| Session { cookie, principal });
         Ok(Self { session })
     }
 
@@ -161,7 +183,7 @@ impl Visitor {
         let Some(session) = &self.session else {
             return false;
         };
-        let kept = app.use_cases().store.session(&session.secret.id()).await;
+        let kept = app.use_cases().store.session(&session.cookie.id()).await;
         // A store that is away says nothing about it.
         matches!(kept, Ok(None))
     }
@@ -169,7 +191,7 @@ impl Visitor {
     /// What their forms must carry; none where nobody is signed in, whose
     /// forms say no more than anybody could.
     pub(super) fn form_token(&self) -> Option<String> {
-        self.session.as_ref().map(|it| it.secret.form_token())
+        self.session.as_ref().map(|it| it.cookie.form_token())
     }
 
     /// Whether a form that carries this is one of theirs.
@@ -184,9 +206,7 @@ impl Visitor {
 /// The holder of the key that the request's session was opened with, going by
 /// the cookie alone: for counting, not for rights.
 pub(crate) fn holder<'a>(app: &'a App, headers: &HeaderMap) -> Option<&'a Principal> {
-    let cookies = CookieJar::from_headers(headers);
-    let cookie = cookies.get(cookie_name(app))?;
-    Secret(cookie.value().to_owned()).holder(&app.gateway.keys)
+    SessionCookie::of(headers, app.is_reached_over_tls())?.holder(&app.gateway.keys)
 }
 
 /// Signs the holder of the key with this hash in, and ends the session that
@@ -203,7 +223,7 @@ pub(super) async fn open(
         key_hash: key.hex(),
         expires_at_ms: now_ms().saturating_add(lasts_ms),
     };
-    let secret = Secret::fresh(key, holder, session.expires_at_ms)?;
+    let secret = SessionCookie::fresh(key, holder, session.expires_at_ms)?;
     let store = &app.use_cases().store;
     let opened = store.open_session(&secret.id(), &session).await;
     opened.map_err(UseCaseError::from)?;
@@ -214,7 +234,7 @@ pub(super) async fn open(
 pub(super) async fn close(app: &App, visitor: &Visitor) -> Result<(), Problem> {
     if let Some(session) = &visitor.session {
         let store = &app.use_cases().store;
-        let closed = store.close_session(&session.secret.id()).await;
+        let closed = store.close_session(&session.cookie.id()).await;
         closed.map_err(UseCaseError::from)?;
     }
     Ok(())
@@ -228,7 +248,7 @@ pub(super) fn no_cookie(app: &App) -> Cookie<'static> {
 }
 
 fn cookie(app: &App, value: String) -> Cookie<'static> {
-    Cookie::build((cookie_name(app), value))
+    Cookie::build((cookie_name(app.is_reached_over_tls()), value))
         .path("/")
         .http_only(true)
         .secure(app.is_reached_over_tls())
@@ -238,12 +258,8 @@ fn cookie(app: &App, value: String) -> Cookie<'static> {
         .build()
 }
 
-fn cookie_name(app: &App) -> &'static str {
-    if app.is_reached_over_tls() {
-        COOKIE_OVER_TLS
-    } else {
-        COOKIE
-    }
+const fn cookie_name(is_over_tls: bool) -> &'static str {
+    if is_over_tls { COOKIE_OVER_TLS } else { COOKIE }
 }
 
 #[cfg(test)]
@@ -262,10 +278,10 @@ mod tests {
         }
         let ann = keys.holder_by_hash(&key).expect("ann").clone();
         let in_a_minute = now_ms() + 60_000;
-        let made = Secret::fresh(&key, &ann, in_a_minute).expect("a secret");
+        let made = SessionCookie::fresh(&key, &ann, in_a_minute).expect("a secret");
         assert_eq!(made.holder(&keys), Some(&ann));
-        let forged = Secret::fresh(&other, &ann, in_a_minute).expect("a secret");
-        let expired = Secret::fresh(&key, &ann, now_ms() - 1).expect("a secret");
+        let forged = SessionCookie::fresh(&other, &ann, in_a_minute).expect("a secret");
+        let expired = SessionCookie::fresh(&key, &ann, now_ms() - 1).expect("a secret");
         let of_customer = made.0.replace(".operator.", ".customer.");
         let longer = made.0.replace(&in_a_minute.to_string(), "9999999999999");
         for none in [
@@ -276,7 +292,7 @@ mod tests {
             String::new(),
             "a.b.c.d.e".into(),
         ] {
-            assert_eq!(Secret(none.clone()).holder(&keys), None, "{none}");
+            assert_eq!(SessionCookie(none.clone()).holder(&keys), None, "{none}");
         }
         assert_eq!(made.holder(&Keyring::default()), None);
     }

@@ -5,15 +5,20 @@ use std::sync::Arc;
 use axum::extract::{Extension, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use failure_queue::error_chain;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use pizza_api::{Client, LastAnswer, Problem, Serves, bearer};
-use pizza_app::keys::{Principal, Role};
+use pizza_app::keys::Principal;
 
 use super::app::App;
 use super::origin::Origin;
 
 /// Where probes ask.
 pub(super) const HEALTH: &str = "/healthz";
+
+/// The largest body, in bytes. A page of a history has up to 4 MiB, which
+/// base64 makes a third more.
+pub(super) const LARGEST_BODY: usize = 8 * 1024 * 1024;
 
 /// How long a browser may remember what it may send, in seconds.
 const PREFLIGHT_AGE: &str = "600";
@@ -77,26 +82,25 @@ pub(super) async fn bounded(
 
 /// Who asks: an operator, wherever they are, or an address.
 fn client(app: &App, request: &Request) -> Client {
-    match operator(app, request.headers(), true) {
-        Ok(Operator(name)) => Client::Holder(Principal {
-            name,
-            role: Role::Operator,
-        }),
-        Err(_) => Client::at_peer(request),
-    }
+    let headers = request.headers();
+    let operator = match headers.contains_key(header::AUTHORIZATION) {
+        true => bearer(headers).and_then(|key| app.operator(key)),
+        false => app.counted_as(headers),
+    };
+    operator.map_or_else(|| Client::at_peer(request), |it| Client::Holder(it.clone()))
 }
 
-/// Answers a request once its body, of at most so many bytes, is there, if
-/// there is room for it, and within the time allowed.
+/// Answers a request once its body is there, if there is room for it, and
+/// within the time allowed.
 pub(super) async fn with_room(
-    State((app, body_bytes)): State<(Arc<App>, usize)>,
+    State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
     request: Request,
     next: Next,
 ) -> Response {
     let answer = app
         .exchanges
-        .answer(request, Some(&client), Some(body_bytes), next);
+        .answer(request, Some(&client), Some(LARGEST_BODY), next);
     answer.await.unwrap_or_else(problem)
 }
 
@@ -114,12 +118,12 @@ pub(super) async fn operators_only(
     if request.method() == Method::OPTIONS {
         return preflight(origin);
     }
-    let answer = match operator(&app, request.headers(), origin.is_some()) {
+    let answer = match operator(&app, request.headers(), origin.is_some()).await {
         Ok(operator) => {
             request.extensions_mut().insert(operator);
             next.run(request).await
         }
-        Err(why) => refusal(StatusCode::UNAUTHORIZED, why),
+        Err(refused) => refused,
     };
     shared_with(origin, answer)
 }
@@ -167,16 +171,32 @@ fn shared_with(origin: Option<HeaderValue>, mut answer: Response) -> Response {
 
 /// Who asks. A session counts for a page of the UI alone: a browser sends its
 /// cookie with whatever any page makes it ask.
-fn operator(app: &App, headers: &HeaderMap, is_page: bool) -> Result<Operator, &'static str> {
+async fn operator(app: &App, headers: &HeaderMap, is_page: bool) -> Result<Operator, Response> {
+    let unauthorized = |why: &'static str| refusal(StatusCode::UNAUTHORIZED, why);
+    let operator = |holder: &Principal| Operator(holder.name.clone());
     if headers.contains_key(header::AUTHORIZATION) {
-        return bearer(headers)
-            .and_then(|key| app.operator(key))
-            .map(Operator)
-            .ok_or("this is no operator's key, as `Authorization: Bearer <key>`");
+        let holder = bearer(headers).and_then(|key| app.operator(key));
+        return holder.map(operator).ok_or_else(|| {
+            unauthorized("this is no operator's key, as `Authorization: Bearer <key>`")
+        });
     }
-    let session = is_page.then(|| app.sessions.operator(headers)).flatten();
-    session.map(Operator).ok_or(
-        "an operator's key is needed, as `Authorization: Bearer <key>`; with a browser, sign in \
-         at /sign-in first",
-    )
+    let session = match is_page {
+        true => app.signed_in(headers).await,
+        false => Ok(None),
+    };
+    match session {
+        Ok(Some(holder)) => Ok(operator(holder)),
+        Ok(None) => Err(unauthorized(
+            "an operator's key is needed, as `Authorization: Bearer <key>`; with a browser, sign \
+             in at the gateway first",
+        )),
+        Err(error) => {
+            tracing::warn!(
+                error = error_chain(&error),
+                "a session could not be looked up"
+            );
+            let why = "whether this browser is signed in cannot be told: the store is unavailable";
+            Err(refusal(StatusCode::SERVICE_UNAVAILABLE, why))
+        }
+    }
 }

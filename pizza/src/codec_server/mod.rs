@@ -4,16 +4,17 @@
 //! It speaks Temporal's remote codec protocol: `POST /decode` and `POST
 //! /encode` take and give `{"payloads": [...]}` in proto-JSON. Whoever asks is
 //! an operator: by their key in `Authorization`, as the CLI sends it, or by a
-//! session that their browser began at `/sign-in`, since the UI cannot send a
-//! key ([`sessions`]). A page of another origin than those that were named is
+//! session that their browser began at the gateway. For the UI can send an
+//! access token of its own single sign-on, or the browser's cookies, and
+//! nothing else: without single sign-on that leaves the gateway's cookie, which
+//! the browser sends where the codec server has the gateway's host name,
+//! whatever the port. A page of another origin than those that were named is
 //! refused before anything else is looked at ([`access`]).
 
 mod access;
 mod app;
 mod origin;
 mod payloads;
-mod sessions;
-mod sign_in;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -27,23 +28,20 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use clap::Args;
 use pizza_api::{Exchanges, Limits, Service};
+use pizza_store::Store;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::client::output;
 use crate::keys::OperatorKeysArgs;
+use crate::store_args::StoreArgs;
 use crate::{shutdown, temporal};
 use app::App;
 use origin::Origin;
-use sessions::Sessions;
-
-/// The largest body, in bytes. A page of a history has up to 4 MiB, which
-/// base64 makes a third more.
-const LARGEST_BODY: usize = 8 * 1024 * 1024;
 
 /// Its limits. Operators have connections, exchanges and places that strangers
-/// cannot take; a body is read before one asks for a place for it, and only a
-/// form is read from strangers.
+/// cannot take; a body is read before one asks for a place for it, and no body
+/// is read from strangers.
 fn limits() -> Limits {
     Limits {
         grace: Duration::from_secs(5),
@@ -72,7 +70,8 @@ pub(crate) struct CodecServerArgs {
     )]
     listen: SocketAddr,
     /// Where browsers have the Temporal UI from, `http://127.0.0.1:8233` for example (repeatable,
-    /// or with commas between them). Pages of other origins are refused
+    /// or with commas between them). Pages of other origins are refused. With any, sessions are
+    /// looked up in the gateway's store
     #[arg(
         long = "ui-origin",
         value_name = "ORIGIN",
@@ -88,6 +87,8 @@ pub(crate) struct CodecServerArgs {
     json: bool,
     #[command(flatten)]
     keys: OperatorKeysArgs,
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 /// Serves until a signal stops it.
@@ -97,6 +98,11 @@ pub(crate) async fn run(args: CodecServerArgs) -> anyhow::Result<ExitCode> {
     let cipher = temporal::cipher()?.context(
         "there is nothing to decrypt with: --codec-keys (PIZZA_CODEC_KEYS) names a file",
     )?;
+    // No page may ask where none is named: then no session counts.
+    let sessions = match args.ui_origins.is_empty() {
+        true => None,
+        false => Some(Store::open_existing_read_only(args.store.options()?).await?),
+    };
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
         let address = args.listen;
         format!("the codec server cannot listen on {address}; choose another with --listen")
@@ -112,7 +118,7 @@ pub(crate) async fn run(args: CodecServerArgs) -> anyhow::Result<ExitCode> {
     let app = App {
         cipher,
         operators,
-        sessions: Sessions::new(origin::is_https(&args.ui_origins)),
+        sessions,
         ui_origins: args.ui_origins,
         decode_only: args.decode_only,
         exchanges: Exchanges::new(&limits()),
@@ -127,21 +133,10 @@ fn router(app: App) -> Router {
     let codec = Router::new()
         .route("/decode", post(payloads::decode))
         .route("/encode", post(payloads::encode))
-        .layer(from_fn_with_state(
-            (Arc::clone(&app), LARGEST_BODY),
-            access::with_room,
-        ))
+        .layer(from_fn_with_state(Arc::clone(&app), access::with_room))
         .layer(from_fn_with_state(Arc::clone(&app), access::operators_only));
-    let forms = Router::new()
-        .route("/sign-in", get(sign_in::page).post(sign_in::begin))
-        .route("/sign-out", post(sign_in::end))
-        .layer(from_fn_with_state(
-            (Arc::clone(&app), sign_in::LARGEST_FORM),
-            access::with_room,
-        ));
     Router::new()
         .route(access::HEALTH, get(|| async { "ok" }))
-        .merge(forms)
         .merge(codec)
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(&app), access::bounded))

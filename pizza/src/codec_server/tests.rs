@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::access::LARGEST_BODY;
 use super::*;
 
 const KEY: &str = "pizza_op_an-example";
@@ -37,7 +38,7 @@ fn server_with(decode_only: bool, limits: &Limits) -> Router {
         operators,
         ui_origins: vec![UI.parse().expect("an origin")],
         decode_only,
-        sessions: Sessions::new(false),
+        sessions: None,
         exchanges: Exchanges::new(limits),
     })
 }
@@ -172,62 +173,6 @@ async fn a_page_of_the_ui_may_ask_and_any_other_may_not() {
 }
 
 #[tokio::test]
-async fn a_browser_that_signed_in_decodes_from_the_ui_alone_until_it_signs_out() {
-    let server = server(false);
-    let form = (header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-    let host = (header::HOST, "127.0.0.1:8088");
-    let own = (header::ORIGIN, "http://127.0.0.1:8088");
-    let page = ask(&server, Method::GET, "/sign-in", &[], "").await;
-    assert!(page.body.contains("<form"), "{}", page.body);
-
-    let entered = format!("key={KEY}");
-    let post = async |path: &str, headers: &[_], body: &str| {
-        ask(&server, Method::POST, path, headers, body.to_owned()).await
-    };
-    let wrong = post(
-        "/sign-in",
-        &[form.clone(), host.clone(), own.clone()],
-        "key=oven",
-    )
-    .await;
-    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
-    let foreign = [form.clone(), host.clone(), (header::ORIGIN, ELSEWHERE)];
-    let foreign = post("/sign-in", &foreign, &entered).await;
-    assert_eq!(foreign.status, StatusCode::FORBIDDEN);
-    let signed_in = post("/sign-in", &[form, host.clone(), own.clone()], &entered).await;
-    assert_eq!(signed_in.status, StatusCode::OK, "{}", signed_in.body);
-    let cookie = signed_in
-        .header(header::SET_COOKIE)
-        .expect("a cookie")
-        .to_owned();
-    for part in ["HttpOnly", "SameSite=Strict"] {
-        assert!(cookie.contains(part), "{cookie}");
-    }
-    let (session, _) = cookie.split_once(';').expect("attributes");
-
-    let body = hawaiian().to_string();
-    let with = |origin: Option<&'static str>| {
-        let mut headers = vec![JSON, (header::COOKIE, session)];
-        headers.extend(origin.map(|origin| (header::ORIGIN, origin)));
-        headers
-    };
-    assert_eq!(
-        post("/decode", &with(Some(UI)), &body).await.payloads(),
-        hawaiian()
-    );
-    let foreign = post("/decode", &with(Some(ELSEWHERE)), &body).await;
-    assert_eq!(foreign.status, StatusCode::FORBIDDEN);
-    let no_page = post("/decode", &with(None), &body).await;
-    assert_eq!(no_page.status, StatusCode::UNAUTHORIZED);
-
-    let headers = [host, own, (header::COOKIE, session)];
-    let signed_out = post("/sign-out", &headers, "").await;
-    assert_eq!(signed_out.status, StatusCode::OK);
-    let after = post("/decode", &with(Some(UI)), &body).await;
-    assert_eq!(after.status, StatusCode::UNAUTHORIZED);
-}
-
-#[tokio::test]
 async fn bad_requests_are_told_what_is_wrong_and_nothing_of_what_they_sent() {
     let server = server(true);
     let answer = coded(&server, "/encode", &hawaiian()).await;
@@ -322,10 +267,6 @@ async fn waiting(server: SocketAddr, said: &str) -> TcpStream {
 
 const ENOUGH: Duration = Duration::from_secs(60);
 
-/// The header of a sign-in, and no body.
-const HELD: &str = "POST /sign-in HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\
-                    content-type: application/x-www-form-urlencoded\r\n\r\n";
-
 /// A request for `/decode` with an operator's key.
 fn decode(body: &str) -> String {
     let (length, key) = (body.len(), bearer(KEY));
@@ -335,37 +276,36 @@ fn decode(body: &str) -> String {
     )
 }
 
+/// A stranger's request for `/decode`.
+const STRANGE: &str = "GET /decode HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+
 #[tokio::test]
-async fn sign_ins_whose_body_does_not_come_keep_nobody_out() {
+async fn requests_of_strangers_whose_body_does_not_come_keep_nobody_out() {
     let server = listening(Limits {
-        exchanges_per_client: 20,
         requests: 1,
+        staff_requests: 1,
         ..limits()
     })
     .await;
-    let mut held = Vec::new();
+    let held = decode("{\"payloads\": []}").replace("connection: close\r\n", "");
+    let (held, _) = held.split_once("\r\n\r\n").expect("a header");
+    let strange = format!("{held}\r\n\r\n").replace(KEY, "another");
+    let mut strangers = Vec::new();
     for _ in 0..20 {
-        held.push(waiting(server, HELD).await);
-    }
-    // Once all twenty have come in, the address has its share.
-    let form = "GET /sign-in HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-    let refused = loop {
-        let answer = heard(server, form).await;
-        if !answer.starts_with("HTTP/1.1 200") {
-            break answer;
+        let stranger = waiting(server, &strange).await;
+        // No body is read before it is known who asks.
+        let mut first = [0; 12];
+        let mut seen = 0;
+        while seen < first.len() {
+            stranger.readable().await.expect("an answer");
+            seen = stranger.peek(&mut first).await.expect("an answer");
         }
-    };
-    assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
-    assert!(refused.contains("retry-after: 1"), "{refused}");
-    // An operator at the same address, and a probe, are not the address's.
+        assert_eq!(&first, b"HTTP/1.1 401");
+        strangers.push(stranger);
+    }
+    // An operator at the same address is not the address's.
     let answer = heard(server, &decode("{}")).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    let probe = form.replace("/sign-in", "/healthz");
-    let answer = heard(server, &probe).await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    let body = held.pop().expect("one").write_all(b"key=wrong").await;
-    body.expect("a connection that is open");
-    while !heard(server, form).await.starts_with("HTTP/1.1 200") {}
 }
 
 #[tokio::test]
@@ -375,14 +315,17 @@ async fn an_address_with_too_many_connections_has_some_left_for_operators() {
         ..limits()
     })
     .await;
-    let form = "GET /sign-in HTTP/1.1\r\nhost: a\r\n\r\n";
-    let mut idle = Vec::new();
+    let idle = STRANGE.replace("connection: close\r\n", "");
+    let mut held = Vec::new();
     for _ in 0..3 {
-        idle.push(waiting(server, form).await);
+        held.push(waiting(server, &idle).await);
     }
-    let refused = heard(server, form).await;
+    let refused = heard(server, STRANGE).await;
     assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
     let answer = heard(server, &decode("{}")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let probe = STRANGE.replace("/decode", "/healthz");
+    let answer = heard(server, &probe).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 

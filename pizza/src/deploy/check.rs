@@ -1,20 +1,22 @@
 //! `pizza deploy check`: would this build go on with what is there?
 
-use std::collections::BTreeMap;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use futures::{StreamExt, TryStreamExt};
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use pizza_workflows::names::task_queue;
+use serde::Serialize;
+use serde_json::json;
 use temporal_replay::{Fault, Kind, Replayed};
 use temporalio_client::Client;
 use temporalio_common::worker::WorkerDeploymentVersion;
 use tokio::time::{Instant, timeout};
 
 use super::deployment::version_attribute;
-use super::sample::{Run, Visibility};
+use super::sample::{OPEN, Run, count, queries, runs, spread};
 use crate::client::failures::span;
 use crate::client::output::{self, Live};
 use crate::replay::{ReplayedRun, replay_run, workflow_types};
@@ -24,6 +26,9 @@ const AT_ONCE: usize = 4;
 
 /// Breaks that are printed one by one; of more, the number tells enough.
 const SHOWN: usize = 20;
+
+/// Workflows of unknown types that are looked up, and break the check.
+const UNKNOWN: u8 = 50;
 
 /// Exit code of a check that says nothing about the build: it was cut short,
 /// or histories could not be had.
@@ -59,24 +64,30 @@ fn recent(text: &str) -> Result<Duration, String> {
 }
 
 /// What a check came to.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Verdict {
-    types: BTreeMap<String, Tally>,
+    types: Vec<Tally>,
     /// What would not go on.
     broken: Vec<Break>,
     /// What would not, and need not, since it stays with another build.
+    #[serde(rename = "staysWithItsBuild")]
     stays: Vec<Break>,
     /// Histories that could not be had.
     unreadable: Vec<Break>,
+    /// Open workflows of our types that another deployment works on.
     of_other_deployments: u64,
+    /// Open workflows of other types on other task queues.
     foreign: u64,
     /// Why it ended before all was replayed that was to be.
     cut_short: Option<String>,
 }
 
 /// The histories of one workflow type.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Tally {
+    workflow_type: String,
     /// How many are open in the namespace.
     open: u64,
     open_replayed: u64,
@@ -87,13 +98,15 @@ struct Tally {
 }
 
 /// A history that is not what this build would have done.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Break {
+    #[serde(flatten)]
     run: Run,
     kind: Kind,
     event_id: Option<i64>,
     event: Option<String>,
-    message: String,
+    error: String,
 }
 
 impl Verdict {
@@ -114,7 +127,7 @@ impl Verdict {
 
     /// A check of nothing must not pass for a check.
     fn saw_nothing(&self) -> bool {
-        let sum = |of: fn(&Tally) -> u64| self.types.values().map(of).sum::<u64>();
+        let sum = |of: fn(&Tally) -> u64| self.types.iter().map(of).sum::<u64>();
         sum(|tally| tally.open) > 0
             && sum(|tally| tally.open_replayed + tally.ended_replayed + tally.not_begun) == 0
     }
@@ -123,7 +136,7 @@ impl Verdict {
     pub(super) fn summary(&self) -> String {
         let replayed: u64 = self
             .types
-            .values()
+            .iter()
             .map(|tally| tally.open_replayed + tally.ended_replayed)
             .sum();
         let mut text = format!("{replayed} histories replayed, {} broke", self.broken.len());
@@ -146,7 +159,12 @@ impl Verdict {
     }
 
     fn take(&mut self, run: Run, replayed: ReplayedRun, stays: bool) {
-        let tally = self.types.entry(run.workflow_type.clone()).or_default();
+        let of_type = |it: &Tally| it.workflow_type == run.workflow_type;
+        let place = self.types.iter().position(of_type).unwrap_or_else(|| {
+            self.types.push(Tally::of(&run.workflow_type));
+            self.types.len() - 1
+        });
+        let tally = &mut self.types[place];
         let fault = match replayed.outcome {
             Ok(Replayed::NotBegun) => {
                 tally.not_begun += u64::from(run.is_open);
@@ -154,40 +172,41 @@ impl Verdict {
             }
             outcome => outcome.err(),
         };
-        if let Some(fault) = fault {
-            let is_unreadable = fault.kind.is_bad_input();
-            let found = Break::new(run, fault, replayed.broken_event);
-            if is_unreadable {
-                self.unreadable.push(found);
-                return;
-            }
-            tally.count(found.run.is_open);
-            if stays {
-                self.stays.push(found);
-            } else {
-                tally.broken += 1;
-                self.broken.push(found);
-            }
-        } else {
-            tally.count(run.is_open);
+        if fault.as_ref().is_none_or(|it| !it.kind.is_bad_input()) {
+            tally.open_replayed += u64::from(run.is_open);
+            tally.ended_replayed += u64::from(!run.is_open);
         }
+        let Some(fault) = fault else { return };
+        let breaks = if fault.kind.is_bad_input() {
+            &mut self.unreadable
+        } else if stays {
+            &mut self.stays
+        } else {
+            tally.broken += 1;
+            &mut self.broken
+        };
+        breaks.push(Break::new(run, fault, replayed.broken_event));
     }
 
     /// Prints it: data on stdout, the summary on stderr.
-    pub(super) fn print(&self, as_json: bool) {
+    pub(super) fn print(&self, as_json: bool) -> anyhow::Result<()> {
         if as_json {
-            output::json(&self.to_json());
+            let mut verdict = serde_json::to_value(self)?;
+            verdict["clean"] = json!(self.is_clean());
+            output::json(&verdict);
         } else {
             self.print_lines();
         }
         output::note(&self.summary());
+        Ok(())
     }
 
     fn print_lines(&self) {
-        for (name, tally) in &self.types {
+        for tally in &self.types {
             if tally.open + tally.ended_replayed > 0 {
                 output::data(&format!(
-                    "{name}: {} open ({} replayed, {} not begun), {} ended replayed, {} broke",
+                    "{}: {} open ({} replayed, {} not begun), {} ended replayed, {} broke",
+                    tally.workflow_type,
                     tally.open,
                     tally.open_replayed,
                     tally.not_begun,
@@ -221,42 +240,13 @@ impl Verdict {
             }
         }
     }
-
-    fn to_json(&self) -> Value {
-        let types: Vec<Value> = self
-            .types
-            .iter()
-            .map(|(name, tally)| {
-                json!({
-                    "workflowType": name,
-                    "open": tally.open,
-                    "openReplayed": tally.open_replayed,
-                    "notBegun": tally.not_begun,
-                    "endedReplayed": tally.ended_replayed,
-                    "broken": tally.broken,
-                })
-            })
-            .collect();
-        let told = |breaks: &[Break]| -> Vec<Value> { breaks.iter().map(Break::to_json).collect() };
-        json!({
-            "clean": self.is_clean(),
-            "types": types,
-            "broken": told(&self.broken),
-            "staysWithItsBuild": told(&self.stays),
-            "unreadable": told(&self.unreadable),
-            "ofOtherDeployments": self.of_other_deployments,
-            "foreign": self.foreign,
-            "cutShort": self.cut_short,
-        })
-    }
 }
 
 impl Tally {
-    const fn count(&mut self, is_open: bool) {
-        if is_open {
-            self.open_replayed += 1;
-        } else {
-            self.ended_replayed += 1;
+    fn of(workflow_type: &str) -> Self {
+        Self {
+            workflow_type: workflow_type.to_owned(),
+            ..Self::default()
         }
     }
 }
@@ -268,7 +258,7 @@ impl Break {
             kind: fault.kind,
             event_id: fault.event_id,
             event,
-            message: fault.message,
+            error: fault.message,
         }
     }
 
@@ -280,23 +270,9 @@ impl Break {
         };
         let text = format!(
             "{}  run {}  {}{at}: {}",
-            self.run.workflow_id, self.run.run_id, self.run.workflow_type, self.message
+            self.run.workflow_id, self.run.run_id, self.run.workflow_type, self.error
         );
         output::plain(&text)
-    }
-
-    fn to_json(&self) -> Value {
-        json!({
-            "workflowId": self.run.workflow_id,
-            "runId": self.run.run_id,
-            "workflowType": self.run.workflow_type,
-            "open": self.run.is_open,
-            "pinnedTo": self.run.pinned_to,
-            "kind": self.kind,
-            "eventId": self.event_id,
-            "event": self.event,
-            "error": self.message,
-        })
     }
 }
 
@@ -308,7 +284,7 @@ pub(super) async fn run(
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
     let verdict = check(client, version, args).await?;
-    verdict.print(as_json);
+    verdict.print(as_json)?;
     Ok(ExitCode::from(verdict.code()))
 }
 
@@ -322,36 +298,22 @@ pub(super) async fn check(
     args: &CheckArgs,
 ) -> anyhow::Result<Verdict> {
     let until = Instant::now() + args.deadline;
-    let types = workflow_types()?;
     let deployment = version.map(|version| version.deployment_name.as_str());
-    let mut visibility = Visibility::new(client, deployment);
-    let census = visibility.census(&types).await?;
-    let mut verdict = Verdict {
-        of_other_deployments: census.of_other_deployments,
-        foreign: census.foreign,
-        ..Verdict::default()
-    };
-    for kind in &census.kinds {
-        verdict
-            .types
-            .entry(kind.workflow_type.clone())
-            .or_default()
-            .open = kind.open;
-    }
-    for run in census.unknown {
-        let fault = Fault::new(
-            Kind::UnknownWorkflowType,
-            "it is open on a task queue of ours, and this build has no such workflow",
-        );
-        verdict.broken.push(Break::new(run, fault, None));
-    }
+    let ours = ours(deployment);
+    let mut verdict = census(client, deployment).await?;
     let own = version.map(|v| version_attribute(&v.deployment_name, &v.build_id));
     let stays =
         |run: &Run| args.pinned_may_break && run.pinned_to.is_some() && run.pinned_to != own;
     let most = usize::try_from(args.max_histories).unwrap_or(usize::MAX);
+    let now = Timestamp::now();
+    let queries: Vec<String> = verdict
+        .types
+        .iter()
+        .flat_map(|it| queries(&it.workflow_type, it.open, now, args.recent))
+        .map(|query| format!("{ours}{query}"))
+        .collect();
     let mut replayed = pin!(
-        visibility
-            .spread(&census.kinds, args.recent)
+        spread(client, queries)
             .take(most)
             .map_ok(|run| async move {
                 let replayed = replay_run(client, &run.workflow_id, &run.run_id).await;
@@ -383,6 +345,57 @@ pub(super) async fn check(
     Ok(verdict)
 }
 
+/// What is open, and what of it this build does not know.
+async fn census(client: &Client, deployment: Option<&str>) -> anyhow::Result<Verdict> {
+    let ours = ours(deployment);
+    let mut verdict = Verdict::default();
+    let mut types = workflow_types()?;
+    types.sort();
+    for workflow_type in &types {
+        let query = format!("WorkflowType = '{workflow_type}' AND {ours}{OPEN}");
+        verdict.types.push(Tally {
+            open: count(client, &query).await?,
+            ..Tally::of(workflow_type)
+        });
+    }
+    let (types, queues) = (listed(&types), listed(&task_queue::ALL));
+    if let Some(name) = deployment {
+        let others = format!(
+            "WorkflowType IN ({types}) AND TemporalWorkerDeployment IS NOT NULL \
+             AND TemporalWorkerDeployment != '{name}' AND {OPEN}"
+        );
+        verdict.of_other_deployments = count(client, &others).await?;
+    }
+    let not_known = format!("WorkflowType NOT IN ({types}) AND {OPEN}");
+    let foreign = format!("{not_known} AND TaskQueue NOT IN ({queues})");
+    verdict.foreign = count(client, &foreign).await?;
+    let unknown = format!("{not_known} AND {ours}TaskQueue IN ({queues})");
+    let mut unknown = pin!(runs(client, unknown, UNKNOWN.into()).take(UNKNOWN.into()));
+    while let Some(run) = unknown.try_next().await? {
+        let fault = Fault::new(
+            Kind::UnknownWorkflowType,
+            "it is open on a task queue of ours, and this build has no such workflow",
+        );
+        verdict.broken.push(Break::new(run, fault, None));
+    }
+    Ok(verdict)
+}
+
+/// The beginning of a query that leaves other deployments out.
+fn ours(deployment: Option<&str>) -> String {
+    deployment.map_or_else(String::new, |name| {
+        format!("(TemporalWorkerDeployment IS NULL OR TemporalWorkerDeployment = '{name}') AND ")
+    })
+}
+
+fn listed(names: &[impl AsRef<str>]) -> String {
+    let quoted: Vec<String> = names
+        .iter()
+        .map(|name| format!("'{}'", name.as_ref()))
+        .collect();
+    quoted.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -408,10 +421,10 @@ mod tests {
     fn verdict(open: u64) -> Verdict {
         let tally = Tally {
             open,
-            ..Tally::default()
+            ..Tally::of("PizzaOrder")
         };
         Verdict {
-            types: [("PizzaOrder".to_owned(), tally)].into(),
+            types: vec![tally],
             ..Verdict::default()
         }
     }

@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use failure_queue::client::missing_namespace;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::json;
 use temporalio_client::Client;
 use temporalio_common::protos::temporal::api::common::v1::Payload;
 use temporalio_common::protos::temporal::api::deployment::v1::{
-    RoutingConfig, WorkerDeploymentVersion, worker_deployment_info::WorkerDeploymentVersionSummary,
+    RoutingConfig, WorkerDeploymentVersion,
 };
-use temporalio_common::protos::temporal::api::enums::v1::WorkerDeploymentVersionStatus;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    CountWorkflowExecutionsRequest, DescribeWorkerDeploymentRequest,
-    DescribeWorkerDeploymentVersionRequest, SetWorkerDeploymentCurrentVersionRequest,
+    DescribeWorkerDeploymentRequest, SetWorkerDeploymentCurrentVersionRequest,
     SetWorkerDeploymentRampingVersionRequest, UpdateWorkerDeploymentVersionMetadataRequest,
 };
 use tokio::time::{Instant, sleep};
@@ -34,13 +33,12 @@ const TRIES: u32 = 5;
 const NOTE: &str = "pizza-promotion";
 
 /// What is routed where.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Routing {
     /// The build that gets what is new; none for workers that are not
     /// versioned.
     pub(super) current: Option<String>,
-    /// The build that gets a share of it, and that share in percent.
+    /// The build that gets a share of it.
     pub(super) ramping: Option<Ramp>,
 }
 
@@ -51,76 +49,22 @@ pub(super) struct Ramp {
     pub(super) percent: f32,
 }
 
-/// How a deployment stands.
+/// The state of a deployment.
 #[derive(Clone, Debug)]
-pub(super) struct Standing {
+pub(super) struct State {
     pub(super) routing: Routing,
-    /// All builds that the server knows of, latest first.
-    pub(super) versions: Vec<Version>,
-    /// Who changed the routing last.
-    pub(super) changed_by: String,
-    /// When, in seconds since the Unix epoch.
+    /// When the routing last changed, in seconds since the Unix epoch.
     pub(super) changed_at: i64,
+    /// All builds that the server knows.
+    builds: Vec<String>,
+    /// Who changed it last.
+    changed_by: String,
+    /// A change with an earlier token is refused.
     token: Vec<u8>,
 }
 
-/// A build of the deployment.
-#[derive(Clone, Debug)]
-pub(super) struct Version {
-    pub(super) build: String,
-    pub(super) state: State,
-    /// When it last became current, in milliseconds since the Unix epoch.
-    pub(super) last_current_ms: Option<i64>,
-}
-
-/// How far a build is on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum State {
-    /// Its workers were seen, and nothing is routed to them.
-    Inactive,
-    Current,
-    Ramping,
-    /// It gets nothing new, and workflows that stay with it are open.
-    Draining,
-    /// None is open any more.
-    Drained,
-    Unknown,
-}
-
-impl State {
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Inactive => "inactive",
-            Self::Current => "current",
-            Self::Ramping => "ramping",
-            Self::Draining => "draining",
-            Self::Drained => "drained",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// What is kept with a version about how it became current. The server itself
-/// keeps only when each version last did, which does not tell a promotion from
-/// a rollback.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Note {
-    /// The build that was current before; none for workers that were not
-    /// versioned.
-    #[serde(default)]
-    pub(super) previous: Option<String>,
-    /// Why it was promoted without a check.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) check_skipped: Option<String>,
-    /// The build that was rolled back when this one became current again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) restored_from: Option<String>,
-}
-
 /// A change of the routing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Change<'a> {
     /// All that is new goes to this build; none for workers that are not
     /// versioned.
@@ -151,17 +95,16 @@ pub(super) struct Deployment<'a> {
 }
 
 impl Deployment<'_> {
-    /// How it stands; none when no worker of it was ever seen.
-    pub(super) async fn standing(&self) -> anyhow::Result<Option<Standing>> {
+    /// Its state; none when the server has seen no worker of it.
+    async fn state(&self) -> anyhow::Result<Option<State>> {
         let request = DescribeWorkerDeploymentRequest {
             namespace: self.client.options().namespace.clone(),
             deployment_name: self.name.to_owned(),
         };
         let answer = patiently(Code::ResourceExhausted, async || {
             let mut service = self.client.connection().workflow_service();
-            service
-                .describe_worker_deployment(limited(request.clone()))
-                .await
+            let request = limited(request.clone());
+            service.describe_worker_deployment(request).await
         });
         let answer = match answer.await {
             Ok(answer) => answer.into_inner(),
@@ -170,7 +113,7 @@ impl Deployment<'_> {
             {
                 return Ok(None);
             }
-            Err(status) => return Err(asked("how the deployment stands", status)),
+            Err(status) => return Err(asked("for the state of the deployment", status)),
         };
         let info = answer.worker_deployment_info.unwrap_or_default();
         let config = info.routing_config.unwrap_or_default();
@@ -178,50 +121,38 @@ impl Deployment<'_> {
             config.current_version_changed_time,
             config.ramping_version_percentage_changed_time,
         ];
-        Ok(Some(Standing {
-            versions: info.version_summaries.into_iter().map(version).collect(),
-            changed_by: info.last_modifier_identity,
+        let build = |version: Option<WorkerDeploymentVersion>| version.unwrap_or_default().build_id;
+        Ok(Some(State {
             changed_at: changes
                 .iter()
                 .flatten()
                 .map(|at| at.seconds)
                 .max()
                 .unwrap_or_default(),
-            token: answer.conflict_token,
             routing: routing(config),
+            builds: info
+                .version_summaries
+                .into_iter()
+                .map(|summary| build(summary.deployment_version))
+                .collect(),
+            changed_by: info.last_modifier_identity,
+            token: answer.conflict_token,
         }))
     }
 
-    /// How it stands.
-    ///
-    /// # Errors
-    /// Also when no worker of it was ever seen.
-    pub(super) async fn known(&self) -> anyhow::Result<Standing> {
-        self.standing().await?.with_context(|| {
-            format!(
-                "no worker of the deployment {} was ever seen; start one with \
-                 TEMPORAL_DEPLOYMENT_NAME={}",
-                self.name, self.name
-            )
-        })
-    }
-
-    /// How it stands, once the server knows this build of it: it takes note of
-    /// one a moment after its first worker asked for work.
+    /// Its state, once the server knows this build of it: it takes note of one
+    /// a moment after its first worker asked for work.
     pub(super) async fn with_build(
         &self,
         build: &str,
         patience: Duration,
-    ) -> anyhow::Result<Standing> {
+    ) -> anyhow::Result<State> {
         let given_up = Instant::now() + patience;
         loop {
-            if let Some(standing) = self.standing().await?
-                && standing
-                    .versions
-                    .iter()
-                    .any(|version| version.build == build)
+            if let Some(state) = self.state().await?
+                && state.builds.iter().any(|known| known == build)
             {
-                return Ok(standing);
+                return Ok(state);
             }
             ensure!(
                 Instant::now() < given_up,
@@ -237,38 +168,33 @@ impl Deployment<'_> {
     /// tried again, otherwise refused. To make a change that is made already
     /// is well.
     ///
-    /// Gives how the deployment stands from then on.
+    /// Returns the state from then on.
     pub(super) async fn change(
         &self,
         change: Change<'_>,
-        seen: &Standing,
+        seen: &State,
         force: bool,
-    ) -> anyhow::Result<Standing> {
+    ) -> anyhow::Result<State> {
         let mut token = seen.token.clone();
         for _ in 0..TRIES {
             let done = self.try_change(change, token, force).await;
             // Whatever was answered, or got lost: what counts is what is.
-            let now = self.known().await?;
+            let now = self.state().await?.context("the deployment is gone")?;
             if change.is_made(&now.routing) {
                 return Ok(now);
             }
-            match done {
-                Err(status) if status.code() != Code::FailedPrecondition => {
-                    return Err(asked("for another routing", status));
-                }
-                Err(status) if now.token == seen.token => {
-                    return Err(asked("for another routing", status));
-                }
-                _ => {}
+            if let Err(status) = done
+                && (status.code() != Code::FailedPrecondition || now.token == seen.token)
+            {
+                return Err(asked("for another routing", status));
             }
-            if now.routing != seen.routing {
-                bail!(
-                    "somebody else ({}) changed the deployment {} meanwhile; look at \
-                     `pizza deploy status`, and decide anew",
-                    now.changed_by,
-                    self.name
-                );
-            }
+            ensure!(
+                now.routing == seen.routing,
+                "somebody else ({}) changed the deployment {1} meanwhile; look at \
+                 `pizza temporal worker deployment describe --name {1}`, and decide anew",
+                now.changed_by,
+                self.name
+            );
             token = now.token;
         }
         bail!(
@@ -289,7 +215,7 @@ impl Deployment<'_> {
         let mut service = self.client.connection().workflow_service();
         let (build_id, percentage) = match change {
             Change::Current(build) => {
-                let request = SetWorkerDeploymentCurrentVersionRequest {
+                let request = limited(SetWorkerDeploymentCurrentVersionRequest {
                     namespace,
                     deployment_name,
                     build_id: build.unwrap_or_default().to_owned(),
@@ -298,17 +224,14 @@ impl Deployment<'_> {
                     ignore_missing_task_queues: force,
                     allow_no_pollers: force,
                     ..Default::default()
-                };
-                let request = limited(request);
-                service
-                    .set_worker_deployment_current_version(request)
-                    .await?;
-                return Ok(());
+                });
+                let done = service.set_worker_deployment_current_version(request);
+                return done.await.map(drop);
             }
             Change::Ramp { build, percent } => (build.to_owned(), percent),
             Change::NoRamp => (String::new(), 0.0),
         };
-        let request = SetWorkerDeploymentRampingVersionRequest {
+        let request = limited(SetWorkerDeploymentRampingVersionRequest {
             namespace,
             deployment_name,
             build_id,
@@ -318,48 +241,35 @@ impl Deployment<'_> {
             ignore_missing_task_queues: force,
             allow_no_pollers: force,
             ..Default::default()
-        };
-        let request = limited(request);
-        service
-            .set_worker_deployment_ramping_version(request)
-            .await?;
-        Ok(())
+        });
+        let done = service.set_worker_deployment_ramping_version(request);
+        done.await.map(drop)
     }
 
-    /// What is kept about how a build became current; none for one that
-    /// another tool promoted.
-    pub(super) async fn note(&self, build: &str) -> anyhow::Result<Option<Note>> {
-        let request = DescribeWorkerDeploymentVersionRequest {
-            namespace: self.client.options().namespace.clone(),
-            deployment_version: Some(self.version(build)),
-            ..Default::default()
-        };
-        let answer = patiently(Code::ResourceExhausted, async || {
-            let mut service = self.client.connection().workflow_service();
-            service
-                .describe_worker_deployment_version(limited(request.clone()))
-                .await
-        })
-        .await
-        .map_err(|status| asked("about a build", status))?;
-        let entry = answer
-            .into_inner()
-            .worker_deployment_version_info
-            .and_then(|info| info.metadata)
-            .and_then(|mut metadata| metadata.entries.remove(NOTE));
-        Ok(entry.and_then(|entry| serde_json::from_slice(&entry.data).ok()))
-    }
-
-    /// Keeps a note with a build.
-    pub(super) async fn keep(&self, build: &str, note: &Note) -> anyhow::Result<()> {
+    /// Keeps with a build which one was current before it, and why it was not
+    /// checked. The server itself keeps only when each build last became
+    /// current, which does not tell a promotion from a rollback.
+    pub(super) async fn note_promotion(
+        &self,
+        build: &str,
+        previous: Option<&str>,
+        check_skipped: Option<&str>,
+    ) -> anyhow::Result<()> {
+        let mut note = json!({ "previous": previous });
+        if let Some(reason) = check_skipped {
+            note["checkSkipped"] = json!(reason);
+        }
         let entry = Payload {
             metadata: [("encoding".to_owned(), b"json/plain".to_vec())].into(),
-            data: serde_json::to_vec(note)?,
+            data: note.to_string().into_bytes(),
             ..Default::default()
         };
         let request = UpdateWorkerDeploymentVersionMetadataRequest {
             namespace: self.client.options().namespace.clone(),
-            deployment_version: Some(self.version(build)),
+            deployment_version: Some(WorkerDeploymentVersion {
+                build_id: build.to_owned(),
+                deployment_name: self.name.to_owned(),
+            }),
             upsert_entries: [(NOTE.to_owned(), entry)].into(),
             identity: self.client.connection().identity().to_owned(),
             ..Default::default()
@@ -367,25 +277,19 @@ impl Deployment<'_> {
         // A build is listed a moment before there is a place for notes on it.
         patiently(Code::NotFound, async || {
             let mut service = self.client.connection().workflow_service();
-            service
-                .update_worker_deployment_version_metadata(limited(request.clone()))
-                .await
+            let request = limited(request.clone());
+            let kept = service.update_worker_deployment_version_metadata(request);
+            kept.await
         })
         .await
         .map_err(|status| asked("to keep a note", status))?;
         Ok(())
     }
-
-    fn version(&self, build: &str) -> WorkerDeploymentVersion {
-        WorkerDeploymentVersion {
-            build_id: build.to_owned(),
-            deployment_name: self.name.to_owned(),
-        }
-    }
 }
 
 /// Asks again while the answer is this error, and gives up after [`ANSWER`]:
-/// the server holds those who ask for one deployment to a rate of their own.
+/// the server holds those who ask about one deployment to a rate of their own,
+/// for which the client alone has too little patience.
 async fn patiently<T>(
     passing: Code,
     ask: impl AsyncFn() -> Result<T, Status>,
@@ -399,21 +303,6 @@ async fn patiently<T>(
             answer => return answer,
         }
     }
-}
-
-/// How many workflows match a visibility query. What Temporal counts is a
-/// moment behind what it does.
-pub(super) async fn count(client: &Client, query: &str) -> anyhow::Result<u64> {
-    let request = CountWorkflowExecutionsRequest {
-        namespace: client.options().namespace.clone(),
-        query: query.to_owned(),
-    };
-    let mut service = client.connection().workflow_service();
-    let answer = service
-        .count_workflow_executions(limited(request))
-        .await
-        .map_err(|status| asked(&format!("to count {query}"), status))?;
-    Ok(u64::try_from(answer.into_inner().count).unwrap_or_default())
 }
 
 /// The search attribute `TemporalWorkerDeploymentVersion` of what a build
@@ -445,24 +334,5 @@ fn routing(config: RoutingConfig) -> Routing {
             build: version.build_id,
             percent,
         }),
-    }
-}
-
-fn version(summary: WorkerDeploymentVersionSummary) -> Version {
-    use WorkerDeploymentVersionStatus as Status;
-    let state = match summary.status() {
-        Status::Inactive | Status::Created => State::Inactive,
-        Status::Current => State::Current,
-        Status::Ramping => State::Ramping,
-        Status::Draining => State::Draining,
-        Status::Drained => State::Drained,
-        Status::Unspecified => State::Unknown,
-    };
-    Version {
-        build: summary.deployment_version.unwrap_or_default().build_id,
-        state,
-        last_current_ms: summary
-            .last_current_time
-            .map(|time| time.seconds * 1000 + i64::from(time.nanos) / 1_000_000),
     }
 }

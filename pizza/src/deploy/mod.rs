@@ -2,19 +2,17 @@
 //!
 //! Workers of a deployment say which build they are. Temporal hands new
 //! workflows to the current build, a share of them to the one that is ramped
-//! up, and those that are under way to the build that they stay with. What
-//! follows reads and changes that, and asks first whether a build can go on
-//! with what is there. Why it is so: docs/decisions/0009.
+//! up, and those that are under way to the build that they stay with. `promote`
+//! changes that, and `check` finds out first whether a build can go on with
+//! what is there. To show the builds and to go back, there is Temporal's own
+//! command line: `pizza temporal worker deployment`. Why it is so:
+//! docs/decisions/0009.
 
 mod check;
 mod deployment;
 mod health;
-mod outcome;
-mod pollers;
 mod promote;
-mod rollback;
 mod sample;
-mod status;
 
 use std::process::ExitCode;
 
@@ -41,40 +39,23 @@ enum DeployCommand {
     Check(check::CheckArgs),
     /// Give a build what is new, at once or in steps, if the check is clean
     Promote(promote::PromoteArgs),
-    /// Go back to the build that was current before, and end a ramp
-    Rollback(rollback::RollbackArgs),
-    /// List the builds, their workers, and what is open on each
-    Status,
 }
 
 /// Runs the subcommand.
 pub(crate) async fn run(args: DeployArgs) -> anyhow::Result<ExitCode> {
     let version = args.versioning.version();
-    let needed = || {
-        version.as_ref().context(
-            "there is no deployment: name it with --deployment-name or TEMPORAL_DEPLOYMENT_NAME",
-        )
-    };
     match &args.command {
         DeployCommand::Check(check) => {
             let client = temporal::connect().await?;
             Box::pin(check::run(&client, version.as_ref(), check, args.json)).await
         }
         DeployCommand::Promote(promote) => {
-            let version = needed()?;
+            let version = version.as_ref().context(
+                "there is no deployment: name it with --deployment-name or TEMPORAL_DEPLOYMENT_NAME",
+            )?;
             promote.decide(version)?;
             let client = temporal::connect().await?;
             Box::pin(promote::run(&client, version, promote, args.json)).await
-        }
-        DeployCommand::Rollback(rollback) => {
-            let version = needed()?;
-            let client = temporal::connect().await?;
-            Box::pin(rollback::run(&client, version, rollback, args.json)).await
-        }
-        DeployCommand::Status => {
-            let version = needed()?;
-            let client = temporal::connect().await?;
-            Box::pin(status::run(&client, version, args.json)).await
         }
     }
 }

@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use clap::Args;
+use serde_json::json;
 use temporalio_client::Client;
 use temporalio_common::worker::WorkerDeploymentVersion;
 use tokio_util::sync::CancellationToken;
 
 use super::check::{CheckArgs, check};
-use super::deployment::{Change, Deployment, Note, Standing};
-use super::health::{Health, Watch};
-use super::outcome::{done, named};
-use super::pollers;
+use super::deployment::{Change, Deployment, State};
+use super::health::{Health, Watch, missing};
 use crate::client::failures::span;
 use crate::client::output;
 use crate::shutdown;
@@ -80,27 +79,22 @@ impl PromoteArgs {
         self.build.as_deref().unwrap_or(&version.build_id)
     }
 
-    /// The shares to give one after the other; 100 makes it current, unless it
-    /// is asked for as a ramp.
-    fn steps(&self) -> Vec<Step> {
+    /// The changes to make one after the other. 100 makes the build current,
+    /// unless it is asked for as a ramp.
+    fn steps<'a>(&self, build: &'a str) -> Vec<Change<'a>> {
+        let ramp = |percent| Change::Ramp { build, percent };
         if let Some(percent) = self.ramp {
-            return vec![Step::Ramp(percent)];
+            return vec![ramp(percent)];
         }
         if self.ramp_steps.is_empty() {
-            return vec![Step::Current];
+            return vec![Change::Current(Some(build))];
         }
         let step = |percent: &f32| match *percent {
-            100.0 => Step::Current,
-            percent => Step::Ramp(percent),
+            100.0 => Change::Current(Some(build)),
+            percent => ramp(percent),
         };
         self.ramp_steps.iter().map(step).collect()
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Step {
-    Ramp(f32),
-    Current,
 }
 
 fn percent(text: &str) -> Result<f32, String> {
@@ -125,13 +119,13 @@ pub(super) async fn run(
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
     let build = args.build(version);
-    let name = named(version, Some(build));
     let deployment = Deployment {
         client,
         name: &version.deployment_name,
     };
+    let name = format!("{build} of {}", deployment.name);
     if !args.force {
-        let missing = pollers::missing(client, deployment.name, Some(build), args.wait).await?;
+        let missing = missing(&deployment, build, args.wait).await?;
         ensure!(
             missing.is_empty(),
             "no worker of {name} is there for {}; start them, or --force",
@@ -139,21 +133,20 @@ pub(super) async fn run(
         );
     }
     let before = deployment.with_build(build, args.wait).await?;
-    if before.routing.current.as_deref() == Some(build) && before.routing.ramping.is_none() {
-        return Ok(done(
-            &format!("{name} is current already"),
-            &before,
-            as_json,
-        ));
+    let current = before.routing.current.as_deref();
+    if current == Some(build) && before.routing.ramping.is_none() {
+        done(&format!("{name} is current already"), &before, as_json);
+        return Ok(ExitCode::SUCCESS);
     }
-    if let (true, Some(current)) = (args.first, &before.routing.current) {
+    if let (true, Some(current)) = (args.first, current) {
         let text = format!("{current} is current: {name} is not the first build");
-        return Ok(done(&text, &before, as_json));
+        done(&text, &before, as_json);
+        return Ok(ExitCode::SUCCESS);
     }
     if args.skip_check.is_none() {
         let verdict = Box::pin(check(client, Some(version), &args.check)).await?;
         if !verdict.is_clean() {
-            verdict.print(as_json);
+            verdict.print(as_json)?;
             output::note(&format!("{name} was not promoted, and nothing was changed"));
             return Ok(ExitCode::FAILURE);
         }
@@ -164,8 +157,18 @@ pub(super) async fn run(
         args,
         build,
         name,
+        before,
     };
-    promotion.run(before, as_json).await
+    promotion.run(as_json).await
+}
+
+/// Prints what became of the deployment.
+fn done(text: &str, state: &State, as_json: bool) {
+    if as_json {
+        output::json(&json!({ "outcome": text, "routing": state.routing }));
+    } else {
+        output::data(text);
+    }
 }
 
 struct Promotion<'a> {
@@ -173,28 +176,34 @@ struct Promotion<'a> {
     args: &'a PromoteArgs,
     build: &'a str,
     name: String,
+    before: State,
 }
 
 impl Promotion<'_> {
     /// Goes through the steps, and back when one does not go well.
-    async fn run(&self, before: Standing, as_json: bool) -> anyhow::Result<ExitCode> {
+    async fn run(&self, as_json: bool) -> anyhow::Result<ExitCode> {
         let stop = match self.args.every {
             Some(_) => shutdown::on_signal(),
             None => CancellationToken::new(),
         };
-        let mut standing = before.clone();
+        let mut state = self.before.clone();
         let mut watch = None;
-        let steps = self.args.steps();
+        let steps = self.args.steps(self.build);
         for (at, &step) in steps.iter().enumerate() {
-            standing = self.take(step, &before, &standing).await?;
-            output::note(&self.told(step));
+            state = self.take(step, &state).await?;
+            let share = match step {
+                Change::Ramp { percent, .. } => format!("{percent}% of what is new"),
+                _ => "all that is new".to_owned(),
+            };
+            output::note(&format!("{}: {share}", self.name));
             let Some(every) = self.args.every else {
                 continue;
             };
             let watch = match &mut watch {
                 Some(watch) => watch,
-                none => none
-                    .insert(Watch::new(&self.deployment, self.build, standing.changed_at).await?),
+                none => {
+                    none.insert(Watch::new(&self.deployment, self.build, state.changed_at).await?)
+                }
             };
             let mut health = watch.until(every, &stop).await?;
             // What follows gives it everything, so by then its workers have
@@ -211,76 +220,52 @@ impl Promotion<'_> {
                 }
                 Health::Bad(why) => {
                     output::note(&why);
-                    let now = self.go_back(&before, &standing).await?;
-                    let text = format!("{} was rolled back", self.name);
-                    done(&text, &now, as_json);
+                    let now = self.go_back(&state).await?;
+                    done(&format!("{} was rolled back", self.name), &now, as_json);
                     return Ok(ExitCode::FAILURE);
                 }
             }
         }
-        let text = match standing.routing.ramping {
+        let text = match &state.routing.ramping {
             Some(ramp) => format!("{} has {}% of what is new", self.name, ramp.percent),
             None => format!("{} is current", self.name),
         };
-        Ok(done(&text, &self.deployment.known().await?, as_json))
+        done(&text, &state, as_json);
+        Ok(ExitCode::SUCCESS)
     }
 
-    fn told(&self, step: Step) -> String {
-        match step {
-            Step::Ramp(percent) => format!("{}: {percent}% of what is new", self.name),
-            Step::Current => format!("{}: all that is new", self.name),
-        }
-    }
-
-    async fn take(
-        &self,
-        step: Step,
-        before: &Standing,
-        standing: &Standing,
-    ) -> anyhow::Result<Standing> {
+    async fn take(&self, step: Change<'_>, state: &State) -> anyhow::Result<State> {
         let force = self.args.force;
-        match step {
-            Step::Ramp(percent) => {
-                if before.routing.current.as_deref() == Some(self.build) {
-                    bail!("{} is current already, and cannot be ramped up", self.name);
-                }
-                let change = Change::Ramp {
-                    build: self.build,
-                    percent,
-                };
-                self.deployment.change(change, standing, force).await
+        let previous = self.before.routing.current.as_deref();
+        let was_current = previous == Some(self.build);
+        if let Change::Ramp { .. } = step {
+            if was_current {
+                bail!("{} is current already, and cannot be ramped up", self.name);
             }
-            Step::Current => {
-                // Before the change: one that is cut off leaves a note that
-                // says what is true.
-                let note = Note {
-                    previous: before.routing.current.clone(),
-                    check_skipped: self.args.skip_check.clone(),
-                    restored_from: None,
-                };
-                if before.routing.current.as_deref() != Some(self.build) {
-                    self.deployment.keep(self.build, &note).await?;
-                }
-                let change = Change::Current(Some(self.build));
-                let now = self.deployment.change(change, standing, force).await?;
-                // A share that another build had is not asked for any more.
-                match now.routing.ramping {
-                    None => Ok(now),
-                    Some(_) => self.deployment.change(Change::NoRamp, &now, force).await,
-                }
-            }
+            return self.deployment.change(step, state, force).await;
+        }
+        // Before the change: one that is cut off leaves a note that says what
+        // is true.
+        if !was_current {
+            let reason = self.args.skip_check.as_deref();
+            let noted = self.deployment.note_promotion(self.build, previous, reason);
+            noted.await?;
+        }
+        let now = self.deployment.change(step, state, force).await?;
+        // A share that another build had is not asked for any more.
+        match now.routing.ramping {
+            None => Ok(now),
+            Some(_) => self.deployment.change(Change::NoRamp, &now, force).await,
         }
     }
 
     /// Makes the routing again what it was before the first step.
-    async fn go_back(&self, before: &Standing, now: &Standing) -> anyhow::Result<Standing> {
+    async fn go_back(&self, now: &State) -> anyhow::Result<State> {
         let now = self.deployment.change(Change::NoRamp, now, true).await?;
-        let current = before.routing.current.as_deref();
+        let current = Change::Current(self.before.routing.current.as_deref());
         // Whether the old workers are there is not asked: those that fail are
         // no better.
-        self.deployment
-            .change(Change::Current(current), &now, true)
-            .await
+        self.deployment.change(current, &now, true).await
     }
 }
 
@@ -309,12 +294,17 @@ mod tests {
 
     #[test]
     fn a_build_is_promoted_at_once_by_a_share_or_in_steps() {
-        let steps = |args: &[&str]| parse(args).map(|args| args.steps()).ok();
-        assert_eq!(steps(&[]), Some(vec![Step::Current]));
-        assert_eq!(steps(&["--ramp", "100"]), Some(vec![Step::Ramp(100.0)]));
+        let steps = |args: &[&str]| parse(args).map(|args| args.steps("2")).ok();
+        let ramp = |percent| Change::Ramp {
+            build: "2",
+            percent,
+        };
+        let current = Change::Current(Some("2"));
+        assert_eq!(steps(&[]), Some(vec![current]));
+        assert_eq!(steps(&["--ramp", "100"]), Some(vec![ramp(100.0)]));
         assert_eq!(
             steps(&["--ramp-steps", "5,25,100", "--every", "1m"]),
-            Some(vec![Step::Ramp(5.0), Step::Ramp(25.0), Step::Current])
+            Some(vec![ramp(5.0), ramp(25.0), current])
         );
         for wrong in [
             &["--ramp", "0"][..],

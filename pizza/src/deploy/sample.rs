@@ -4,18 +4,19 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use futures::{Stream, stream};
+use anyhow::Context;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use pizza_workflows::names::task_queue;
-use temporalio_client::Client;
+use serde::Serialize;
+use temporalio_client::{Client, WorkflowCountOptions};
 use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionInfo;
 use temporalio_common::protos::temporal::api::workflowservice::v1::ListWorkflowExecutionsRequest;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::sleep;
 
-use super::deployment::{asked, count, limited};
+use super::deployment::{asked, limited};
 
-/// Between one question to the visibility store and the next: gateways and
-/// reconciliations ask it as well.
+/// The pause before each request to the visibility store: gateways and
+/// reconciliations use it as well.
 const BETWEEN_QUERIES: Duration = Duration::from_millis(50);
 
 /// Workflows on a page of a list.
@@ -39,203 +40,101 @@ const ENDS: [&str; 3] = [
     "'Terminated', 'Canceled', 'TimedOut', 'ContinuedAsNew'",
 ];
 
-/// A run that is to be replayed.
-#[derive(Clone, Debug)]
+/// What is open, in a visibility query, also while somebody has paused it.
+pub(super) const OPEN: &str = "CloseTime IS NULL";
+
+/// A run of a workflow.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Run {
     pub(super) workflow_id: String,
     pub(super) run_id: String,
     pub(super) workflow_type: String,
+    #[serde(rename = "open")]
     pub(super) is_open: bool,
     /// The version, `deployment:build`, that this run stays with.
     pub(super) pinned_to: Option<String>,
 }
 
-/// What there is of one workflow type.
-#[derive(Clone, Debug)]
-pub(super) struct Kind {
-    pub(super) workflow_type: String,
-    pub(super) open: u64,
-}
-
-/// What there is in a namespace.
-pub(super) struct Census {
-    pub(super) kinds: Vec<Kind>,
-    /// Open workflows of our types that another deployment works on.
-    pub(super) of_other_deployments: u64,
-    /// Open workflows of other types on other task queues.
-    pub(super) foreign: u64,
-    /// Open workflows on our task queues whose type this build does not know.
-    pub(super) unknown: Vec<Run>,
-}
-
-/// Asks the visibility store, not too often.
-pub(super) struct Visibility<'a> {
-    client: &'a Client,
-    deployment: Option<&'a str>,
-    pace: Interval,
-}
-
-impl<'a> Visibility<'a> {
-    /// With a deployment, what other deployments work on is left out.
-    pub(super) fn new(client: &'a Client, deployment: Option<&'a str>) -> Self {
-        let mut pace = interval(BETWEEN_QUERIES);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self {
-            client,
-            deployment,
-            pace,
-        }
-    }
-
-    /// Counts what is open.
-    pub(super) async fn census(&mut self, types: &[String]) -> anyhow::Result<Census> {
-        let ours = self.ours();
-        let mut kinds = Vec::new();
-        for workflow_type in types {
-            let query = format!("{} AND {ours}{OPEN}", of_type(workflow_type));
-            kinds.push(Kind {
-                workflow_type: workflow_type.clone(),
-                open: self.count(&query).await?,
-            });
-        }
-        let of_other_deployments = match self.deployment {
-            None => 0,
-            Some(name) => {
-                let others = format!(
-                    "WorkflowType IN ({}) AND TemporalWorkerDeployment IS NOT NULL \
-                     AND TemporalWorkerDeployment != '{name}' AND {OPEN}",
-                    listed(types)
-                );
-                self.count(&others).await?
-            }
-        };
-        let not_known = format!("WorkflowType NOT IN ({}) AND {OPEN}", listed(types));
-        let queues = listed(&task_queue::ALL.map(str::to_owned));
-        let foreign = format!("{not_known} AND TaskQueue NOT IN ({queues})");
-        let foreign = self.count(&foreign).await?;
-        let unknown = format!("{not_known} AND {ours}TaskQueue IN ({queues})");
-        let (unknown, _) = self.page(&unknown, Vec::new()).await?;
-        Ok(Census {
-            kinds,
-            of_other_deployments,
-            foreign,
-            unknown,
-        })
-    }
-
-    /// Runs of these kinds, one of each kind, age and end in turn, until there
-    /// are no more.
-    pub(super) fn spread(
-        self,
-        kinds: &[Kind],
-        recent: Duration,
-    ) -> impl Stream<Item = anyhow::Result<Run>> + use<'a> {
-        let now = Timestamp::now();
-        let ours = self.ours();
-        let buckets: VecDeque<Bucket> = kinds
-            .iter()
-            .flat_map(|kind| queries(kind, now, recent))
-            .map(|query| Bucket::new(format!("{ours}{query}")))
-            .collect();
-        stream::try_unfold((self, buckets), |(mut visibility, mut buckets)| async {
-            while let Some(mut bucket) = buckets.pop_front() {
-                if let Some(run) = bucket.next(&mut visibility).await? {
-                    buckets.push_back(bucket);
-                    return Ok(Some((run, (visibility, buckets))));
-                }
-            }
-            Ok(None)
-        })
-    }
-
-    /// The beginning of a query that leaves other deployments out.
-    fn ours(&self) -> String {
-        self.deployment.map_or_else(String::new, |name| {
-            format!(
-                "(TemporalWorkerDeployment IS NULL OR TemporalWorkerDeployment = '{name}') AND "
-            )
-        })
-    }
-
-    async fn count(&mut self, query: &str) -> anyhow::Result<u64> {
-        self.pace.tick().await;
-        count(self.client, query).await
-    }
-
-    async fn page(
-        &mut self,
-        query: &str,
-        next_page_token: Vec<u8>,
-    ) -> anyhow::Result<(Vec<Run>, Vec<u8>)> {
-        self.pace.tick().await;
-        list(self.client, query, next_page_token, PAGE).await
-    }
-}
-
-/// A page of the runs that match, latest first, and where the next begins.
-pub(super) async fn list(
-    client: &Client,
-    query: &str,
-    next_page_token: Vec<u8>,
-    page_size: i32,
-) -> anyhow::Result<(Vec<Run>, Vec<u8>)> {
-    let request = ListWorkflowExecutionsRequest {
-        namespace: client.options().namespace.clone(),
-        page_size,
-        next_page_token,
-        query: query.to_owned(),
-    };
-    let mut service = client.connection().workflow_service();
-    let answer = service
-        .list_workflow_executions(limited(request))
+/// How many workflows match a visibility query. What Temporal counts is a
+/// moment behind what it does.
+pub(super) async fn count(client: &Client, query: &str) -> anyhow::Result<u64> {
+    sleep(BETWEEN_QUERIES).await;
+    let found = client
+        .count_workflows(query, WorkflowCountOptions::default())
         .await
-        .map_err(|status| asked(&format!("to list {query}"), status))?
-        .into_inner();
-    let runs = answer.executions.into_iter().map(run).collect();
-    Ok((runs, answer.next_page_token))
+        .with_context(|| format!("Temporal was asked to count {query}"))?;
+    Ok(found.count() as u64)
 }
 
-/// What is open, in a visibility query, also while somebody has paused it.
-pub(super) const OPEN: &str = "CloseTime IS NULL";
-
-/// Runs that one query finds, page by page.
-struct Bucket {
+/// The runs that match a visibility query, latest first. The client's own list
+/// reads pages of a thousand.
+pub(super) fn runs(
+    client: &Client,
     query: String,
-    found: VecDeque<Run>,
-    /// Where the next page begins; none after the last.
-    token: Option<Vec<u8>>,
+    page_size: i32,
+) -> impl Stream<Item = anyhow::Result<Run>> + Send + use<> {
+    let client = client.clone();
+    let pages = stream::try_unfold(Some(Vec::new()), move |token| {
+        let request = token.map(|next_page_token| ListWorkflowExecutionsRequest {
+            namespace: client.options().namespace.clone(),
+            page_size,
+            next_page_token,
+            query: query.clone(),
+        });
+        let mut service = client.connection().workflow_service();
+        async move {
+            let Some(request) = request else {
+                return Ok(None);
+            };
+            sleep(BETWEEN_QUERIES).await;
+            let what = format!("to list {}", request.query);
+            let answer = service
+                .list_workflow_executions(limited(request))
+                .await
+                .map_err(|status| asked(&what, status))?
+                .into_inner();
+            let token = answer.next_page_token;
+            let found = stream::iter(answer.executions).map(|info| anyhow::Ok(run(info)));
+            anyhow::Ok(Some((found, (!token.is_empty()).then_some(token))))
+        }
+    });
+    pages.try_flatten()
 }
 
-impl Bucket {
-    const fn new(query: String) -> Self {
-        Self {
-            query,
-            found: VecDeque::new(),
-            token: Some(Vec::new()),
+/// Runs that match these queries, one of each in turn, until there are no more.
+pub(super) fn spread(
+    client: &Client,
+    queries: impl IntoIterator<Item = String>,
+) -> impl Stream<Item = anyhow::Result<Run>> {
+    let lists: VecDeque<_> = queries
+        .into_iter()
+        .map(|query| runs(client, query, PAGE).boxed())
+        .collect();
+    stream::try_unfold(lists, |mut lists| async {
+        while let Some(mut list) = lists.pop_front() {
+            if let Some(run) = list.try_next().await? {
+                lists.push_back(list);
+                return Ok(Some((run, lists)));
+            }
         }
-    }
-
-    async fn next(&mut self, visibility: &mut Visibility<'_>) -> anyhow::Result<Option<Run>> {
-        while self.found.is_empty()
-            && let Some(token) = self.token.take()
-        {
-            let (runs, next) = visibility.page(&self.query, token).await?;
-            self.found = runs.into();
-            self.token = (!next.is_empty()).then_some(next);
-        }
-        Ok(self.found.pop_front())
-    }
+        Ok(None)
+    })
 }
 
-/// The queries that share out the runs of one kind.
-fn queries(kind: &Kind, now: Timestamp, recent: Duration) -> Vec<String> {
-    let of_type = of_type(&kind.workflow_type);
-    let mut open: Vec<String> = match kind.open {
+/// The queries that share out the runs of a type, of which so many are open.
+pub(super) fn queries(
+    workflow_type: &str,
+    open: u64,
+    now: Timestamp,
+    recent: Duration,
+) -> Vec<String> {
+    let before = |age: Duration| now.checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
+    let mut queries: Vec<String> = match open {
         0 => Vec::new(),
         1..=FEW => vec![OPEN.to_owned()],
         _ => {
-            let since = |age: Duration| before(now, age);
-            let [hour, day, week] = AGES.map(since);
+            let [hour, day, week] = AGES.map(before);
             vec![
                 format!("{OPEN} AND StartTime >= '{hour}'"),
                 format!("{OPEN} AND StartTime < '{hour}' AND StartTime >= '{day}'"),
@@ -245,27 +144,15 @@ fn queries(kind: &Kind, now: Timestamp, recent: Duration) -> Vec<String> {
         }
     };
     if !recent.is_zero() {
-        let since = before(now, recent);
-        open.extend(
+        let since = before(recent);
+        queries.extend(
             ENDS.map(|ends| format!("ExecutionStatus IN ({ends}) AND CloseTime >= '{since}'")),
         );
     }
-    open.into_iter()
-        .map(|query| format!("{of_type} AND {query}"))
+    queries
+        .into_iter()
+        .map(|query| format!("WorkflowType = '{workflow_type}' AND {query}"))
         .collect()
-}
-
-fn before(now: Timestamp, age: Duration) -> Timestamp {
-    now.checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-fn of_type(workflow_type: &str) -> String {
-    format!("WorkflowType = '{workflow_type}'")
-}
-
-fn listed(names: &[String]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
-    quoted.join(", ")
 }
 
 fn run(info: WorkflowExecutionInfo) -> Run {
@@ -291,17 +178,10 @@ fn run(info: WorkflowExecutionInfo) -> Run {
 mod tests {
     use super::*;
 
-    fn kind(open: u64) -> Kind {
-        Kind {
-            workflow_type: "PizzaOrder".to_owned(),
-            open,
-        }
-    }
-
     #[test]
     fn many_open_workflows_are_told_apart_by_age_and_none_is_left_out() {
         let now: Timestamp = "2026-01-31T12:00:00Z".parse().expect("a time");
-        let of = |open, recent| queries(&kind(open), now, Duration::from_secs(recent));
+        let of = |open, recent| queries("PizzaOrder", open, now, Duration::from_secs(recent));
         assert!(of(0, 0).is_empty());
         assert_eq!(
             of(FEW, 0),

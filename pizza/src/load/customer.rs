@@ -10,13 +10,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pizza_contract::{Order, OrderChange};
 use pizza_domain::OrderId;
-use tokio::time::{Instant, sleep, timeout};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
 
-use super::ends::{Asked, has_right_status, wrong_end};
-use super::mix::Scenario;
-use super::plan::Planned;
-use super::shop::{Reply, Shop};
-use super::tally::{Outcome, Stage, Tally, Told};
+use super::Load;
+use super::ends::{Asked, wrong_end};
+use super::plan::{Planned, Scenario};
+use super::report::{KEPT, LATE, WrongEnd};
+use super::shop::Why;
 
 use crate::client::gateway::with_code;
 
@@ -30,181 +31,201 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long a watch that was cut off is left alone.
 const CUT_PAUSE: Duration = Duration::from_millis(250);
 
-/// How far two clocks may differ before it is told.
+/// How far two clocks may differ before the report says so.
 const CLOCKS: Duration = Duration::from_millis(50);
 
-/// When an order was due.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Due {
-    pub(super) at: Instant,
-    /// The same by the clock on the wall, which the shop's times are held
-    /// against.
-    pub(super) on_the_wall: Timestamp,
-    /// Whether its times count. Those of an order that was placed ahead of
-    /// its time do not.
-    pub(super) is_timed: bool,
-}
+/// The status of an order's end, with its code where there is one, and how it
+/// should have ended where it did not.
+type Ended = (String, Option<WrongEnd>);
 
-/// Places an order and follows it to its end. Whether it came to one.
-pub(super) async fn order(shop: &Shop, tally: &Tally, planned: &Planned, due: Due) -> bool {
-    let outcome = lived(shop, tally, planned, due).await;
-    let has_ended = matches!(outcome, Outcome::Ended { .. });
-    tally.tell(Told::Over(planned.number, planned.scenario, outcome));
-    has_ended
-}
-
-async fn lived(shop: &Shop, tally: &Tally, planned: &Planned, due: Due) -> Outcome {
-    let sent = Timestamp::now();
-    tally.tell(Told::Sent(due.at.elapsed()));
-    let id = match shop.place(planned, tally).await {
-        Reply::Done(id) => id,
-        Reply::Refused => return Outcome::Refused,
-        Reply::TooLate => return Outcome::Failed("an order was answered with 409".to_owned()),
-        Reply::Unanswered(error) | Reply::Failed(error) => return Outcome::Failed(error),
-    };
-    let answered = Timestamp::now();
-    tally.tell(Told::Accepted(planned.number, planned.scenario, id));
-    if due.is_timed {
-        tally.tell(Told::Took(Stage::Accepted, due.at.elapsed()));
-    }
-    let asked = match ask_for_change(shop, planned, id, tally).await {
-        Ok(asked) => asked,
-        Err(error) => return Outcome::Failed(error),
-    };
-    let ended = async {
-        let changes = follow(shop, id, tally).await?;
-        let order = last_look(shop, planned, asked, id, tally).await?;
-        Ok((changes, order))
-    };
-    let (changes, order) = match ended.await {
-        Ok(ended) => ended,
-        Err(error) => return Outcome::Failed(error),
-    };
-    if due.is_timed {
-        note_times(&order, &changes, due, tally);
-        if differs(&order, sent, answered) {
-            tally.tell(Told::ClocksDiffer);
-        }
-    }
-    Outcome::Ended {
-        end: with_code(&order.status, order.cancelled.as_ref()),
-        wrong: wrong_end(planned, asked, &order),
-    }
-}
-
-/// Cancels or amends the order, where the scenario says so.
-async fn ask_for_change(
-    shop: &Shop,
-    planned: &Planned,
-    id: OrderId,
-    tally: &Tally,
-) -> Result<Asked, String> {
-    let scenario = planned.scenario;
-    let reply = match scenario {
-        Scenario::Fails(_) => return Ok(Asked::Nothing),
-        Scenario::Cancel => shop.cancel(id, tally).await,
-        Scenario::Amend => shop.amend(id, planned, tally).await,
-    };
-    let taken = match reply {
-        Reply::Done(()) => true,
-        Reply::TooLate => false,
-        // Whether it will be is not known: either end is right.
-        Reply::Refused | Reply::Unanswered(_) => return Ok(Asked::Unanswered),
-        Reply::Failed(error) => return Err(error),
-    };
-    tally.tell(Told::Change { scenario, taken });
-    Ok(if taken { Asked::Taken } else { Asked::TooLate })
-}
-
-/// Follows the order to its last status, however often the watch is cut off.
-async fn follow(shop: &Shop, id: OrderId, tally: &Tally) -> Result<Vec<OrderChange>, String> {
-    let mut seen: Vec<OrderChange> = Vec::new();
-    loop {
-        let after = seen.last().map_or(0, |change| change.version);
-        match shop.changes(id, after, tally).await {
-            Reply::Done(None) => return Ok(seen),
-            Reply::Done(Some(mut changes)) => {
-                while let Some(change) = changes.next().await.map_err(|error| error.to_string())? {
-                    let is_last = change.is_final();
-                    seen.push(change);
-                    if is_last {
-                        return Ok(seen);
+impl Load {
+    /// Places an order that is due so long after the start, and follows it to
+    /// its end. Whether it came to one.
+    pub(super) async fn order(&self, number: u64, at: Duration) -> bool {
+        let planned = self.plan.order(number);
+        let ended = self.follow(&planned, at).await;
+        let mut counts = self.tally.counts();
+        counts.under_way.remove(&number);
+        let error = match ended {
+            Ok((end, wrong)) => {
+                counts.orders.ended += 1;
+                *counts.ends.entry(end).or_default() += 1;
+                let of = counts.scenarios.entry(planned.scenario.name()).or_default();
+                of.as_expected += u64::from(wrong.is_none());
+                of.otherwise += u64::from(wrong.is_some());
+                if let Some(wrong) = wrong {
+                    counts.orders.wrong += 1;
+                    if counts.wrong_ends.len() < KEPT {
+                        counts.wrong_ends.push(wrong);
                     }
                 }
+                return true;
             }
-            Reply::Refused | Reply::Unanswered(_) => {}
-            Reply::TooLate => return Err(format!("order {id} cannot be watched")),
-            Reply::Failed(error) => return Err(error),
+            Err(Why::Refused) => {
+                counts.orders.refused += 1;
+                return false;
+            }
+            Err(Why::TooLate) => "a request that cannot be too late was answered with 409".into(),
+            Err(Why::Unanswered(error) | Why::Failed(error)) => error,
+        };
+        counts.orders.failed += 1;
+        if counts.errors.len() < KEPT {
+            counts.errors.push(error);
         }
-        tally.tell(Told::Cut);
-        sleep(CUT_PAUSE).await;
+        false
     }
-}
 
-/// The order once it is as it should be, or when it has had time to be.
-async fn last_look(
-    shop: &Shop,
-    planned: &Planned,
-    asked: Asked,
-    id: OrderId,
-    tally: &Tally,
-) -> Result<Order, String> {
-    let mut order = look(shop, id, tally).await?;
-    let settling = async {
-        while wrong_end(planned, asked, &order).is_some()
-            && has_right_status(planned, asked, &order)
-        {
-            sleep(LOOK_EVERY).await;
-            order = look(shop, id, tally).await?;
+    async fn follow(&self, planned: &Planned, at: Duration) -> Result<Ended, Why> {
+        let (number, scenario, due) = (planned.number, planned.scenario, self.start + at);
+        // That of an order that was placed before the start does not count.
+        let is_timed = self.ahead != Some(number);
+        let sent = Timestamp::now();
+        self.tally.counts().note(LATE, due.elapsed());
+        let placed = self.shop.ask(&self.tally, |gateway| async move {
+            gateway.place(&planned.body, Some(&planned.key)).await
+        });
+        let id = placed.await?.view.order_id;
+        let answered = Timestamp::now();
+        self.accepted(planned, id, is_timed.then_some(due));
+        let asked = self.ask_for_change(planned, id).await?;
+        if asked == Asked::Taken || asked == Asked::TooLate {
+            let mut counts = self.tally.counts();
+            let changes = counts.changes.entry(scenario.name()).or_default();
+            changes.taken += u64::from(asked == Asked::Taken);
+            changes.too_late += u64::from(asked == Asked::TooLate);
         }
-        Ok(())
-    };
-    match timeout(LAST_WRITES, settling).await {
-        Ok(Err(error)) => Err(error),
-        Ok(Ok(())) | Err(_) => Ok(order),
-    }
-}
-
-/// Looks at an order, as long as it takes.
-async fn look(shop: &Shop, id: OrderId, tally: &Tally) -> Result<Order, String> {
-    loop {
-        match shop.order(id, tally).await {
-            Reply::Done(order) => return Ok(order),
-            // The store is away, or its gateways: the order is not over.
-            Reply::Refused | Reply::Unanswered(_) => {}
-            Reply::TooLate => return Err(format!("order {id} cannot be looked at")),
-            Reply::Failed(error) => return Err(error),
+        let changes = self.changes(id).await?;
+        let (order, wrong) = self.last_look(planned, asked, id).await?;
+        if is_timed {
+            self.note_times(&order, &changes, self.started_at + at);
+            let placed = order.accepted_at();
+            // Before it was sent, or after that was answered.
+            let differ = placed.is_some_and(|it| it < sent - CLOCKS || it > answered + CLOCKS);
+            self.tally.counts().clocks_differ += u64::from(differ);
         }
+        Ok((with_code(&order.status, order.cancelled.as_ref()), wrong))
     }
-}
 
-/// Takes note of how long each stage took, by the shop's own times.
-fn note_times(order: &Order, changes: &[OrderChange], due: Due, tally: &Tally) {
-    let at = |status: &str| {
-        let change = changes.iter().find(|change| change.status == status)?;
-        change.came_at()
-    };
-    let placed = order.accepted_at();
-    let (charged, cooking) = (at("PaymentComplete"), at("CookingStarted"));
-    let delivered = at("DeliveryConfirmed");
-    for (stage, from, to) in [
-        (Stage::Charged, placed, charged),
-        (Stage::Cooking, charged, cooking),
-        (Stage::Delivered, cooking, delivered),
-        (Stage::Whole, Some(due.on_the_wall), delivered),
-        (Stage::Cancelled, Some(due.on_the_wall), at("Cancelled")),
-    ] {
-        if let (Some(from), Some(to)) = (from, to) {
-            // Below zero only where clocks differ, which is told.
-            let took = Duration::try_from(to.duration_since(from)).unwrap_or_default();
-            tally.tell(Told::Took(stage, took));
+    fn accepted(&self, planned: &Planned, id: OrderId, due: Option<Instant>) {
+        let (number, scenario) = (planned.number, planned.scenario);
+        let mut counts = self.tally.counts();
+        counts.orders.accepted += 1;
+        counts
+            .scenarios
+            .entry(scenario.name())
+            .or_default()
+            .accepted += 1;
+        counts.under_way.insert(number, (scenario, Some(id)));
+        if let Some(due) = due {
+            counts.note("accepted", due.elapsed());
         }
     }
-}
 
-/// Whether the gateway's clock is not this machine's: it accepted the order
-/// before that was sent, or after that was answered.
-fn differs(order: &Order, sent: Timestamp, answered: Timestamp) -> bool {
-    let placed = order.accepted_at();
-    placed.is_some_and(|placed| placed < sent - CLOCKS || placed > answered + CLOCKS)
+    /// Cancels or amends the order, where the scenario says so.
+    async fn ask_for_change(&self, planned: &Planned, id: OrderId) -> Result<Asked, Why> {
+        let (shop, tally) = (&self.shop, &self.tally);
+        let done = match planned.scenario {
+            Scenario::Fails(_) => return Ok(Asked::Nothing),
+            Scenario::Cancel => {
+                let cancel = shop.ask(tally, |gateway| async move { gateway.cancel(id).await });
+                cancel.await.map(drop)
+            }
+            Scenario::Amend => {
+                let wanted = &json!({ "quantity": planned.amended_quantity() });
+                let amend = shop.ask(tally, |gateway| async move {
+                    gateway.amend(id, wanted, Some(&planned.key)).await
+                });
+                amend.await.map(drop)
+            }
+        };
+        match done {
+            Ok(()) => Ok(Asked::Taken),
+            Err(Why::TooLate) => Ok(Asked::TooLate),
+            // Whether it will be is not known: either end is right.
+            Err(Why::Refused | Why::Unanswered(_)) => Ok(Asked::Unanswered),
+            Err(why) => Err(why),
+        }
+    }
+
+    /// The order's changes up to its last status, however often the watch is
+    /// cut off.
+    async fn changes(&self, id: OrderId) -> Result<Vec<OrderChange>, Why> {
+        let mut seen: Vec<OrderChange> = Vec::new();
+        loop {
+            let after = seen.last().map_or(0, |change| change.version);
+            let watch = self.shop.ask(&self.tally, |gateway| async move {
+                Ok(gateway.changes(id, after).await?)
+            });
+            match watch.await {
+                Ok(None) => return Ok(seen),
+                Ok(Some(mut changes)) => {
+                    let failed = |error| Why::Failed(format!("{error:#}"));
+                    while let Some(change) = changes.next().await.map_err(failed)? {
+                        let is_last = change.is_final();
+                        seen.push(change);
+                        if is_last {
+                            return Ok(seen);
+                        }
+                    }
+                }
+                Err(Why::Refused | Why::Unanswered(_)) => {}
+                Err(why) => return Err(why),
+            }
+            self.tally.counts().watches_cut += 1;
+            sleep(CUT_PAUSE).await;
+        }
+    }
+
+    /// The order once it is as it should be, or when it has had time to be.
+    async fn last_look(
+        &self,
+        planned: &Planned,
+        asked: Asked,
+        id: OrderId,
+    ) -> Result<(Order, Option<WrongEnd>), Why> {
+        let mut given_up = None;
+        loop {
+            let order = self.shop.ask(&self.tally, |gateway| async move {
+                Ok(gateway.order(id).await?.view)
+            });
+            match order.await {
+                Ok(order) => {
+                    let wrong = wrong_end(planned, asked, &order);
+                    let may_change = wrong.as_ref().is_some_and(|it| it.has_right_status);
+                    let now = Instant::now();
+                    if !may_change || now >= *given_up.get_or_insert(now + LAST_WRITES) {
+                        return Ok((order, wrong));
+                    }
+                    sleep(LOOK_EVERY).await;
+                }
+                // The store is away, or its gateways: the order is not over.
+                Err(Why::Refused | Why::Unanswered(_)) => sleep(CUT_PAUSE).await,
+                Err(why) => return Err(why),
+            }
+        }
+    }
+
+    /// Takes note of how long each stage took, by the shop's own times.
+    fn note_times(&self, order: &Order, changes: &[OrderChange], due: Timestamp) {
+        let at = |status: &str| {
+            let change = changes.iter().find(|change| change.status == status)?;
+            change.came_at()
+        };
+        let (charged, cooking) = (at("PaymentComplete"), at("CookingStarted"));
+        let delivered = at("DeliveryConfirmed");
+        let mut counts = self.tally.counts();
+        for (stage, from, to) in [
+            ("charged", order.accepted_at(), charged),
+            ("cooking", charged, cooking),
+            ("delivered", cooking, delivered),
+            ("whole", Some(due), delivered),
+            ("cancelled", Some(due), at("Cancelled")),
+        ] {
+            if let (Some(from), Some(to)) = (from, to) {
+                // Below zero only where clocks differ, which is told.
+                let took = Duration::try_from(to.duration_since(from)).unwrap_or_default();
+                counts.note(stage, took);
+            }
+        }
+    }
 }

@@ -6,12 +6,11 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use pizza_domain::Size;
+use pizza_domain::{ErrorOnStep, Size};
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::mix::{Mix, Scenario};
 use crate::chance::fraction;
 
 /// What customers like. Two of them get the discount.
@@ -27,15 +26,79 @@ const FLAVOURS: [&str; 6] = [
 /// The most pizzas of an order.
 const MOST: u32 = 5;
 
+/// By how many customers orders are placed.
+const CUSTOMERS: u32 = 100;
+
+/// The greatest weight.
+const MAX_WEIGHT: u32 = 1_000_000;
+
+/// What an order is to go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scenario {
+    /// A step fails for good, or none does.
+    Fails(ErrorOnStep),
+    /// The customer cancels it as soon as it is placed.
+    Cancel,
+    /// The customer wants another quantity as soon as it is placed.
+    Amend,
+}
+
+impl Scenario {
+    /// Its name on the command line and in the report.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Fails(step) => step.as_str(),
+            Self::Cancel => "cancel",
+            Self::Amend => "amend",
+        }
+    }
+
+    /// Whether it needs a gateway that simulates errors.
+    const fn is_simulated(self) -> bool {
+        matches!(self, Self::Fails(ErrorOnStep::Step(_)))
+    }
+}
+
+/// Reads a scenario and its weight.
+pub(super) fn share(text: &str) -> Result<(Scenario, u32), String> {
+    let (name, weight) = text
+        .split_once('=')
+        .ok_or_else(|| format!("{text:?} is not SCENARIO=WEIGHT"))?;
+    let name = name.trim();
+    let by_number = || ErrorOnStep::from_number(name.parse().ok()?).ok();
+    let scenario = match name {
+        "cancel" => Some(Scenario::Cancel),
+        "amend" => Some(Scenario::Amend),
+        _ => by_number()
+            .or_else(|| name.parse().ok())
+            .map(Scenario::Fails),
+    };
+    let scenario = scenario.ok_or_else(|| {
+        format!(
+            "{name:?} is no scenario: none, createOrder, processPayment, addLoyaltyPoints, \
+             prepareOrder, processOrder, refundPayment, reclaimLoyaltyPoints or their numbers 0 to \
+             7, cancel, amend"
+        )
+    })?;
+    let weight = weight.trim().parse().ok();
+    let weight = weight.filter(|weight| (1..=MAX_WEIGHT).contains(weight));
+    let weight = weight.ok_or_else(|| {
+        format!("the weight of {name} must be a whole number from 1 to {MAX_WEIGHT}")
+    })?;
+    Ok((scenario, weight))
+}
+
 /// The plan of a run.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) seed: u64,
-    pub(super) mix: Mix,
+    /// Scenarios, each with its weight.
+    pub(super) mix: Vec<(Scenario, u32)>,
     /// The wait after each status change, in seconds.
     pub(super) pace_seconds: f64,
-    /// How many customers order; 0 leaves it to the gateway who does.
-    pub(super) customers: u32,
+    /// Whether orders name their customers: without a customer's key, which
+    /// does.
+    pub(super) names_customers: bool,
     /// Keeps this run's idempotency keys apart from those of another run of
     /// the same seed, whose orders would be answered again.
     pub(super) run: Uuid,
@@ -57,7 +120,7 @@ impl Plan {
     /// The order with this number, from 0 on.
     pub(super) fn order(&self, number: u64) -> Planned {
         let choose = |what: &str| fraction(&format!("{} {number} {what}", self.seed));
-        let scenario = self.mix.choose(choose("scenario"));
+        let scenario = self.scenario(choose("scenario"));
         let quantity = 1 + up_to(choose("quantity"), MOST);
         let size = Size::ALL[up_to(choose("size"), Size::ALL.len() as u32) as usize];
         let mut body = json!({
@@ -65,17 +128,15 @@ impl Plan {
             "size": size.as_str(),
             "quantity": quantity,
         });
-        if self.customers > 0 {
-            let customer = up_to(choose("customer"), self.customers);
+        if self.names_customers {
+            let customer = up_to(choose("customer"), CUSTOMERS);
             body["customerId"] = json!(format!("load-{customer}"));
         }
         if self.pace_seconds > 0.0 {
             body["perStepDelaySeconds"] = json!(self.pace_seconds);
         }
-        if let Scenario::Fails(step) = scenario
-            && scenario.is_simulated()
-        {
-            body["errorOnStep"] = json!(step.as_str());
+        if scenario.is_simulated() {
+            body["errorOnStep"] = json!(scenario.name());
         }
         Planned {
             number,
@@ -86,13 +147,32 @@ impl Plan {
         }
     }
 
+    /// The scenario that a number from 0 to 1, without 1, chooses.
+    fn scenario(&self, fraction: f64) -> Scenario {
+        let weights = self.mix.iter().map(|(_, weight)| f64::from(*weight));
+        let mut left = fraction * weights.sum::<f64>();
+        let chosen = self.mix.iter().find(|(_, weight)| {
+            left -= f64::from(*weight);
+            left < 0.0
+        });
+        chosen.unwrap_or(&self.mix[self.mix.len() - 1]).0
+    }
+
     /// The first order that needs a gateway that simulates errors.
     pub(super) fn first_simulated(&self) -> Option<Planned> {
+        let is_simulated = self.mix.iter().any(|(it, _)| it.is_simulated());
         // By far enough for any weight that is not one in a million.
         (0..100_000)
-            .take_while(|_| self.mix.is_simulated())
+            .take_while(|_| is_simulated)
             .map(|number| self.order(number))
             .find(|order| order.scenario.is_simulated())
+    }
+
+    /// The mix as it is read.
+    pub(super) fn mix_in_words(&self) -> String {
+        let part = |(scenario, weight): &(Scenario, u32)| format!("{}={weight}", scenario.name());
+        let parts: Vec<String> = self.mix.iter().map(part).collect();
+        parts.join(",")
     }
 }
 
@@ -119,57 +199,38 @@ pub(super) enum Arrivals {
     Even,
 }
 
-/// When orders arrive in an open loop, counted from the start.
-#[derive(Clone, Debug)]
-pub(super) struct Schedule {
+/// When the orders of an open loop arrive, counted from the start.
+pub(super) fn schedule(
     seed: u64,
     arrivals: Arrivals,
     per_second: f64,
-    number: u64,
-    at_seconds: f64,
-}
-
-impl Schedule {
-    pub(super) const fn new(seed: u64, arrivals: Arrivals, per_second: f64) -> Self {
-        Self {
-            seed,
-            arrivals,
-            per_second,
-            number: 0,
-            at_seconds: 0.0,
-        }
-    }
-}
-
-impl Iterator for Schedule {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        let gap = match self.arrivals {
-            Arrivals::Even if self.number == 0 => 0.0,
+) -> impl Iterator<Item = Duration> {
+    let mut at_seconds = 0.0;
+    (0_u64..).map(move |number| {
+        let gap = match arrivals {
+            Arrivals::Even if number == 0 => 0.0,
             Arrivals::Even => 1.0,
             // The inverse of the exponential distribution; 1 - u is above 0.
-            Arrivals::Poisson => {
-                let u = fraction(&format!("{} {} arrival", self.seed, self.number));
-                -(1.0 - u).ln()
-            }
+            Arrivals::Poisson => -(1.0 - fraction(&format!("{seed} {number} arrival"))).ln(),
         };
-        self.number += 1;
-        self.at_seconds += gap / self.per_second;
-        Duration::try_from_secs_f64(self.at_seconds).ok()
-    }
+        at_seconds += gap / per_second;
+        Duration::from_secs_f64(at_seconds)
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     fn plan(seed: u64) -> Plan {
+        let mix = "none=90, 2=4,prepareOrder=3,cancel=2,amend=1";
         Plan {
             seed,
-            mix: "none=5,4=1,cancel=1,amend=1".parse().expect("a mix"),
+            mix: mix.split(',').map(|it| share(it).expect(it)).collect(),
             pace_seconds: 0.5,
-            customers: 10,
+            names_customers: true,
             run: Uuid::new_v4(),
         }
     }
@@ -178,68 +239,69 @@ mod tests {
     fn the_same_seed_plans_the_same_orders_under_keys_of_the_runs_own() {
         let bodies = |seed| {
             let plan = plan(seed);
-            (0..200)
-                .map(|number| {
-                    let order = plan.order(number);
-                    (order.scenario, order.body)
-                })
-                .collect::<Vec<_>>()
+            let orders = (0..200).map(|number| plan.order(number));
+            orders.map(|it| (it.scenario, it.body)).collect::<Vec<_>>()
         };
         assert_eq!(bodies(7), bodies(7));
         assert_ne!(bodies(7), bodies(8));
-        let (one, other) = (plan(7).order(3), plan(7).order(3));
-        assert_ne!(one.key, other.key);
-        assert!(one.key.len() <= 64, "{}", one.key);
+        assert_ne!(plan(7).order(3).key, plan(7).order(3).key);
     }
 
     #[test]
-    fn what_is_planned_is_what_a_gateway_takes() {
-        let plan = plan(1);
-        for number in 0..500 {
-            let order = plan.order(number);
-            let body = &order.body;
-            assert!((1..=MOST).contains(&order.quantity), "{body}");
+    fn scenarios_come_as_often_as_their_weights_say() {
+        let plan = plan(3);
+        let text = "none=90,processPayment=4,prepareOrder=3,cancel=2,amend=1";
+        assert_eq!(plan.mix_in_words(), text);
+        let mut counts = HashMap::new();
+        for order in (0..10_000).map(|number| plan.order(number)) {
+            *counts.entry(order.scenario.name()).or_insert(0_u32) += 1;
+            assert!((1..=MOST).contains(&order.quantity), "{order:?}");
             assert_ne!(order.amended_quantity(), order.quantity);
             assert!((1..=MOST).contains(&order.amended_quantity()));
-            assert_eq!(body["quantity"], order.quantity);
-            assert_eq!(body["perStepDelaySeconds"], 0.5);
-            let simulated = body.get("errorOnStep").is_some();
-            assert_eq!(simulated, order.scenario.is_simulated(), "{body}");
+            let simulated = order.body.get("errorOnStep").is_some();
+            assert_eq!(simulated, order.scenario.is_simulated(), "{order:?}");
         }
-        let first = plan.first_simulated().expect("one in eight");
-        assert_eq!(first.body["errorOnStep"], "prepareOrder");
-    }
-
-    fn schedule(arrivals: Arrivals, seed: u64) -> Vec<f64> {
-        Schedule::new(seed, arrivals, 20.0)
-            .take(20_000)
-            .map(|at| at.as_secs_f64())
-            .collect()
+        for (scenario, weight) in &plan.mix {
+            let (count, wanted) = (counts[scenario.name()], weight * 100);
+            assert!(count.abs_diff(wanted) < 60, "{scenario:?}: {count}");
+        }
     }
 
     #[test]
-    fn even_arrivals_keep_their_distance() {
-        let at = schedule(Arrivals::Even, 1);
-        assert_eq!(at[0], 0.0);
-        assert!(
+    fn a_bad_mix_names_what_is_bad() {
+        for (text, part) in [
+            ("", "is not SCENARIO=WEIGHT"),
+            ("8=1", "\"8\" is no scenario"),
+            ("notifyCustomer=1", "is no scenario"),
+            ("\u{1b}[2J=1", "\"\\u{1b}[2J\" is no scenario"),
+            ("none=0", "the weight of none must be"),
+            ("none=1000001", "from 1 to 1000000"),
+            ("4=1=2", "the weight of 4"),
+        ] {
+            let error = share(text).expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn arrivals_have_the_rate_and_the_spread_that_was_asked_for() {
+        let gaps = |arrivals| {
+            let at: Vec<f64> = schedule(1, arrivals, 20.0)
+                .take(20_000)
+                .map(|at| at.as_secs_f64())
+                .collect();
             at.windows(2)
-                .all(|pair| (pair[1] - pair[0] - 0.05).abs() < 1e-6)
-        );
-    }
-
-    #[test]
-    fn poisson_arrivals_have_the_rate_and_the_spread_of_one() {
-        let at = schedule(Arrivals::Poisson, 1);
-        assert_eq!(at, schedule(Arrivals::Poisson, 1));
-        assert_ne!(at, schedule(Arrivals::Poisson, 2));
-        let gaps: Vec<f64> = at.windows(2).map(|pair| pair[1] - pair[0]).collect();
+                .map(|pair| pair[1] - pair[0])
+                .collect::<Vec<_>>()
+        };
+        let even = gaps(Arrivals::Even);
+        assert!(even.iter().all(|gap| (gap - 0.05).abs() < 1e-6));
+        let gaps = gaps(Arrivals::Poisson);
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
         let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
         assert!((mean * 20.0 - 1.0).abs() < 0.03, "{mean}");
         // Of the exponential distribution, both are the same.
-        assert!(
-            (variance.sqrt() / mean - 1.0).abs() < 0.05,
-            "{variance} {mean}"
-        );
+        let spread = variance.sqrt() / mean;
+        assert!((spread - 1.0).abs() < 0.05, "{spread}");
     }
 }

@@ -1,394 +1,395 @@
-//! What a load came to. `docs/load.md` says what each figure means.
+//! What was seen so far, and what a load came to. `docs/load.md` says what
+//! each figure means.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use hdrhistogram::Histogram;
+use pizza_domain::OrderId;
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
-use super::course::Course;
-use super::plan::Plan;
-use super::processes::Usage;
-use super::tally::{Counts, OfChange, OfScenario, Percentiles, Stage, Unfinished, WrongEnd};
+use super::plan::Scenario;
+use super::processes::Watched;
+use super::{Load, LoadArgs};
 use crate::audit;
-use crate::client::output::{self, plain};
+use crate::client::output;
+use crate::shown_url::shown;
+
+/// How many orders, or errors, of a kind are kept by name; all are counted.
+pub(super) const KEPT: usize = 100;
+
+/// The parts of an order's time.
+const STAGES: [&str; 6] = [
+    "accepted",
+    "charged",
+    "cooking",
+    "delivered",
+    "whole",
+    "cancelled",
+];
+
+/// The longest time that is told from longer ones: a day, in microseconds.
+const LONGEST_US: u64 = 24 * 3600 * 1_000_000;
+
+/// What is noted of how late orders are sent.
+pub(super) const LATE: &str = "late";
 
 /// How late the generator may send an order, at the 99th percentile, before
-/// it says that it did not keep up.
-const LATE: Duration = Duration::from_millis(50);
+/// it says that it did not keep up, in milliseconds.
+const MOST_LATE_MS: f64 = 50.0;
 
-/// All of it, as `--json` prints it.
-#[derive(Serialize)]
+/// Orders, by what became of them.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Report {
-    /// Whether there is nothing in `problems`.
-    ok: bool,
-    /// What was not as it should be, each in a sentence.
-    problems: Vec<String>,
-    /// What is to be known about the figures, each in a sentence.
-    notes: Vec<String>,
-    started_at: String,
-    plan: PlanOf,
-    seconds: Seconds,
-    orders: Orders,
-    per_second: Rates,
-    latency_ms: BTreeMap<&'static str, Percentiles>,
-    refusals: BTreeMap<String, u64>,
-    ends: BTreeMap<String, u64>,
-    scenarios: BTreeMap<&'static str, OfScenario>,
-    changes: BTreeMap<&'static str, OfChange>,
-    wrong_ends: Vec<WrongEnd>,
-    unfinished: Vec<Unfinished>,
-    errors: Vec<String>,
-    generator: Generator,
-    processes: Vec<Usage>,
-    audit: Audited,
+pub(super) struct Orders {
+    /// They were due.
+    pub(super) offered: u64,
+    /// They were not sent: as many as may be were under way.
+    pub(super) over_cap: u64,
+    pub(super) accepted: u64,
+    /// They were turned away for now.
+    pub(super) refused: u64,
+    pub(super) ended: u64,
+    /// Of these, otherwise than they should have.
+    pub(super) wrong: u64,
+    /// They were not placed, or could not be followed.
+    pub(super) failed: u64,
+    pub(super) unfinished: usize,
 }
 
-/// What was planned.
-#[derive(Serialize)]
+/// The orders of a scenario.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PlanOf {
-    seed: u64,
-    mix: String,
-    #[serde(flatten)]
-    course: Course,
-    pace_seconds: f64,
-    customers: u32,
-    gateways: Vec<String>,
+pub(super) struct OfScenario {
+    pub(super) accepted: u64,
+    pub(super) as_expected: u64,
+    pub(super) otherwise: u64,
 }
 
-#[derive(Serialize)]
+/// How often a change was taken, or came too late.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Seconds {
-    /// From the first arrival to the last.
-    arriving: f64,
-    /// From the first arrival until nothing was waited for any more.
-    all: f64,
+pub(super) struct OfChange {
+    pub(super) taken: u64,
+    pub(super) too_late: u64,
 }
 
-#[derive(Serialize)]
+/// An order that ended otherwise than it should have.
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Orders {
-    offered: u64,
-    over_cap: u64,
-    accepted: u64,
-    refused: u64,
-    ended: u64,
-    wrong: u64,
-    unfinished: usize,
-    failed: u64,
+pub(super) struct WrongEnd {
+    pub(super) order_id: OrderId,
+    pub(super) scenario: &'static str,
+    pub(super) expected: String,
+    pub(super) seen: String,
+    /// What differs besides may still be written.
+    #[serde(skip)]
+    pub(super) has_right_status: bool,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Rates {
-    offered: f64,
-    accepted: f64,
-    ended: f64,
+/// What was counted.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) orders: Orders,
+    pub(super) retries: u64,
+    pub(super) watches_cut: u64,
+    pub(super) clocks_differ: u64,
+    pub(super) refusals: BTreeMap<String, u64>,
+    pub(super) ends: BTreeMap<String, u64>,
+    pub(super) scenarios: BTreeMap<&'static str, OfScenario>,
+    pub(super) changes: BTreeMap<&'static str, OfChange>,
+    pub(super) wrong_ends: Vec<WrongEnd>,
+    pub(super) errors: Vec<String>,
+    /// Of each stage, and how late orders were sent, in microseconds.
+    took: BTreeMap<&'static str, Histogram<u64>>,
+    /// Orders under way, with their ids once they have them.
+    pub(super) under_way: BTreeMap<u64, (Scenario, Option<OrderId>)>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Generator {
-    /// How much later than due requests were sent.
-    late_ms: Percentiles,
-    kept_up: bool,
-    retries: u64,
-    watches_cut: u64,
+/// Of times, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Percentiles {
+    count: u64,
+    p50: f64,
+    p90: f64,
+    p99: f64,
+    #[serde(rename = "p99.9")]
+    p99_9: f64,
+    max: f64,
 }
 
-/// What the audit said.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Audited {
-    /// `clean`, `violations`, `not audited` or `failed`.
-    verdict: &'static str,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    summary: Option<audit::Verdict>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
+impl Counts {
+    /// A stage of an order took so long; or it was sent so [`LATE`].
+    pub(super) fn note(&mut self, stage: &'static str, took: Duration) {
+        let histogram = || Histogram::new_with_bounds(1, LONGEST_US, 3);
+        let times = self.took.entry(stage);
+        let times = times.or_insert_with(|| histogram().expect("three digits up to a day"));
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        times.saturating_record(us.clamp(1, LONGEST_US));
+    }
 
-/// How a load went, besides what was counted.
-pub(super) struct Run {
-    pub(super) plan: Plan,
-    pub(super) course: Course,
-    pub(super) gateways: Vec<String>,
-    pub(super) started_at: Timestamp,
-    pub(super) arriving: Duration,
-    pub(super) all: Duration,
-    pub(super) interrupted: bool,
-    pub(super) processes: Vec<Usage>,
-    /// None when none was asked for.
-    pub(super) audit: Option<anyhow::Result<audit::Verdict>>,
-}
+    /// How far the load is.
+    pub(super) fn progress(&self, since: Duration) -> String {
+        let whole = self.took("whole");
+        format!(
+            "{:.0} s; {}, under way {}; whole p50 {:.0} ms, p99 {:.0} ms",
+            since.as_secs_f64(),
+            in_words(&json!(self.orders)),
+            self.under_way.len(),
+            whole.p50,
+            whole.p99
+        )
+    }
 
-impl Report {
-    pub(super) fn new(run: Run, counts: &Counts) -> Self {
-        let unfinished = unfinished(&run.plan, counts);
-        let rate =
-            |count: u64, time: Duration| rounded(count as f64 / time.as_secs_f64().max(0.001));
-        let late = counts.late.percentiles();
-        let mut report = Self {
-            ok: false,
-            problems: Vec::new(),
-            notes: Vec::new(),
-            started_at: format!("{:.3}", run.started_at),
-            seconds: Seconds {
-                arriving: rounded(run.arriving.as_secs_f64()),
-                all: rounded(run.all.as_secs_f64()),
-            },
-            orders: Orders {
-                offered: counts.offered,
-                over_cap: counts.over_cap,
-                accepted: counts.accepted,
-                refused: counts.refused,
-                ended: counts.ended,
-                wrong: counts.wrong,
-                unfinished: unfinished.len(),
-                failed: counts.failed,
-            },
-            per_second: Rates {
-                offered: rate(counts.offered, run.arriving),
-                accepted: rate(counts.accepted, run.arriving),
-                ended: rate(counts.ended, run.all),
-            },
-            latency_ms: Stage::ALL
-                .map(|stage| (stage.name(), counts.took[&stage].percentiles()))
-                .into(),
-            refusals: counts.refusals.clone(),
-            ends: counts.ends.clone(),
-            scenarios: counts.scenarios.clone(),
-            changes: counts.changes.clone(),
-            wrong_ends: counts.wrong_ends.clone(),
-            unfinished,
-            errors: counts.failures.clone(),
-            generator: Generator {
-                late_ms: late,
-                kept_up: late.p99 <= LATE.as_secs_f64() * 1000.0,
-                retries: counts.retries,
-                watches_cut: counts.cut,
-            },
-            processes: run.processes,
-            audit: Audited::of(run.audit),
-            plan: PlanOf {
-                seed: run.plan.seed,
-                mix: run.plan.mix.to_string(),
-                course: run.course,
-                pace_seconds: run.plan.pace_seconds,
-                customers: run.plan.customers,
-                gateways: run.gateways,
-            },
+    fn took(&self, stage: &str) -> Percentiles {
+        let Some(times) = self.took.get(stage) else {
+            return Percentiles::default();
         };
-        report.judge();
-        report.take_note(counts, run.interrupted);
-        report
-    }
-
-    /// Whether all went as it should.
-    pub(super) const fn is_ok(&self) -> bool {
-        self.ok
-    }
-
-    fn judge(&mut self) {
-        let orders = &self.orders;
-        let audit = &self.audit;
-        let violations = audit.summary.as_ref().map_or(0, audit::Verdict::violations);
-        let ended = self.processes.iter().filter(|process| process.has_ended);
-        let counted = [
-            (orders.wrong, "ended otherwise than they should have"),
-            (orders.unfinished as u64, "did not end in time"),
-            (orders.failed, "could not be placed or followed"),
-        ];
-        let counted = counted.into_iter().filter(|(count, _)| *count > 0);
-        self.problems = counted
-            .map(|(count, what)| format!("{count} orders {what}"))
-            .chain((orders.accepted == 0).then(|| "no order was accepted".to_owned()))
-            .chain((violations > 0).then(|| format!("the audit found {violations} violations")))
-            .chain(
-                audit
-                    .error
-                    .iter()
-                    .map(|error| format!("the audit failed: {error}")),
-            )
-            .chain(ended.map(|process| format!("{} ended meanwhile", process.name)))
-            .collect();
-        self.ok = self.problems.is_empty();
-    }
-
-    fn take_note(&mut self, counts: &Counts, interrupted: bool) {
-        let generator = &self.generator;
-        let late = (!generator.kept_up).then(|| {
-            format!(
-                "the generator did not keep up: it sent orders up to {:.0} ms late (p99 {:.0} ms), \
-                 which their times include",
-                generator.late_ms.max, generator.late_ms.p99
-            )
-        });
-        let cap = (counts.over_cap > 0).then(|| {
-            format!(
-                "{} orders were never sent: as many as --max-in-flight allows were under way",
-                counts.over_cap
-            )
-        });
-        let clocks = (counts.clocks_differ > 0).then(|| {
-            format!(
-                "the gateway's clock is not this machine's, as {} orders show: `whole` and \
-                 `cancelled` are wrong by the difference",
-                counts.clocks_differ
-            )
-        });
-        let cut = interrupted.then(|| "stopped before its time".to_owned());
-        self.notes = [cut, late, cap, clocks].into_iter().flatten().collect();
-    }
-
-    /// Prints it for a person.
-    pub(super) fn print(&self) {
-        self.print_latencies();
-        self.print_scenarios();
-        self.print_processes();
-        let orders = &self.orders;
-        let rates = &self.per_second;
-        output::data(&format!(
-            "{} orders offered in {:.0} s ({:.1}/s), {} accepted ({:.1}/s), {} ended ({:.1}/s)",
-            orders.offered,
-            self.seconds.arriving,
-            rates.offered,
-            orders.accepted,
-            rates.accepted,
-            orders.ended,
-            rates.ended
-        ));
-        print_counts("ended", &self.ends);
-        print_counts("turned away", &self.refusals);
-        for (name, changes) in &self.changes {
-            let OfChange { taken, too_late } = changes;
-            output::data(&format!("{name}: {taken} taken, {too_late} too late"));
-        }
-        for wrong in &self.wrong_ends {
-            output::data(&format!(
-                "wrong end: order {} ({}) is {}, expected {}",
-                wrong.order_id,
-                wrong.scenario,
-                plain(&wrong.seen),
-                wrong.expected
-            ));
-        }
-        for order in &self.unfinished {
-            let id = order.order_id.map(|id| id.to_string());
-            let key = || format!("never accepted, key {}", order.idempotency_key);
-            output::data(&format!(
-                "unfinished: {} ({})",
-                id.unwrap_or_else(key),
-                order.scenario
-            ));
-        }
-        for error in &self.errors {
-            output::data(&format!("error: {}", plain(error)));
-        }
-        for note in &self.notes {
-            output::data(&format!("note: {note}"));
-        }
-        output::data(&format!("audit: {}", self.audit.verdict));
-        for problem in &self.problems {
-            output::data(&format!("FAILED: {}", plain(problem)));
-        }
-        if self.ok {
-            output::data("ok");
-        }
-    }
-
-    fn print_latencies(&self) {
-        let mut table = output::table(&["ms", "orders", "p50", "p90", "p99", "p99.9", "max"]);
-        for stage in Stage::ALL {
-            let times = &self.latency_ms[stage.name()];
-            if times.count == 0 {
-                continue;
-            }
-            let figures = [times.p50, times.p90, times.p99, times.p99_9, times.max];
-            let figures = figures.map(|ms| format!("{ms:.1}"));
-            let names = [stage.name().to_owned(), times.count.to_string()];
-            table.add_row(names.into_iter().chain(figures));
-        }
-        output::lines(&table.to_string());
-    }
-
-    fn print_scenarios(&self) {
-        let mut table = output::table(&["scenario", "accepted", "as expected", "otherwise"]);
-        for (name, of) in &self.scenarios {
-            let counts = [of.accepted, of.as_expected, of.otherwise];
-            let counts = counts.map(|count| count.to_string());
-            table.add_row(std::iter::once((*name).to_owned()).chain(counts));
-        }
-        output::lines(&table.to_string());
-    }
-
-    fn print_processes(&self) {
-        if self.processes.is_empty() {
-            return;
-        }
-        let columns = [
-            "process",
-            "start",
-            "end",
-            "most",
-            "growth",
-            "CPU",
-            "of a core",
-        ];
-        let mut table = output::table(&columns);
-        for process in &self.processes {
-            let mib = |kib: u64| format!("{:.1} MiB", kib as f64 / 1024.0);
-            table.add_row([
-                process.name.clone(),
-                mib(process.start_kib),
-                mib(process.end_kib),
-                mib(process.max_kib),
-                format!("{:+.1} %", process.growth_percent),
-                format!("{:.1} s", process.cpu_seconds),
-                format!("{:.1} %", process.cpu_percent),
-            ]);
-        }
-        output::lines(&table.to_string());
-    }
-}
-
-impl Audited {
-    fn of(audit: Option<anyhow::Result<audit::Verdict>>) -> Self {
-        let (verdict, summary, error) = match audit {
-            None => ("not audited", None, None),
-            Some(Err(error)) => ("failed", None, Some(format!("{error:#}"))),
-            Some(Ok(summary)) if summary.violations() == 0 => ("clean", Some(summary), None),
-            Some(Ok(summary)) => ("violations", Some(summary), None),
-        };
-        Self {
-            verdict,
-            summary,
-            error,
+        let at = |share| times.value_at_quantile(share) as f64 / 1000.0;
+        Percentiles {
+            count: times.len(),
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p99_9: at(0.999),
+            max: times.max() as f64 / 1000.0,
         }
     }
 }
 
-fn unfinished(plan: &Plan, counts: &Counts) -> Vec<Unfinished> {
-    let mut orders: Vec<_> = counts.under_way.iter().collect();
-    orders.sort_by_key(|(number, _)| **number);
-    orders
-        .into_iter()
-        .map(|(number, (scenario, order_id))| Unfinished {
-            order_id: *order_id,
-            scenario: scenario.name(),
-            idempotency_key: plan.order(*number).key,
+/// Counts that many orders change at once.
+#[derive(Default)]
+pub(super) struct Tally(Mutex<Counts>);
+
+impl Tally {
+    /// What was counted so far. A panic cannot leave it half counted.
+    pub(super) fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a load came to, where orders arrived for so long and all of it took so
+/// long.
+pub(super) fn report(
+    args: &LoadArgs,
+    load: &Load,
+    [arriving, all]: [Duration; 2],
+    is_interrupted: bool,
+    processes: &[Watched],
+    audit: Option<anyhow::Result<audit::Verdict>>,
+) -> anyhow::Result<Value> {
+    let counts = load.tally.counts();
+    let orders = Orders {
+        unfinished: counts.under_way.len(),
+        ..counts.orders
+    };
+    let (audit, audit_problem) = audited(audit)?;
+    let problems = problems(&orders, processes, audit_problem);
+    let late = counts.took(LATE);
+    let kept_up = late.p99 <= MOST_LATE_MS;
+    let mut plan = match args.rate {
+        Some(rate) => json!({
+            "loop": "open",
+            "rate": rate,
+            "arrivals": args.arrivals,
+            "maxInFlight": args.max_in_flight,
+        }),
+        None => json!({ "loop": "closed", "concurrency": args.concurrency }),
+    };
+    plan["seed"] = json!(args.seed);
+    plan["mix"] = json!(load.plan.mix_in_words());
+    plan["paceSeconds"] = json!(args.pace);
+    plan["gateways"] = args.gateways.iter().map(shown).collect();
+    let rate = |count: u64, time: Duration| rounded(count as f64 / time.as_secs_f64().max(0.001));
+    let latency: BTreeMap<_, _> = STAGES.map(|stage| (stage, counts.took(stage))).into();
+    let unfinished = counts.under_way.iter().map(|(number, (scenario, id))| {
+        json!({
+            // None where no gateway said that it was accepted.
+            "orderId": id,
+            "scenario": scenario.name(),
+            "idempotencyKey": load.plan.order(*number).key,
         })
+    });
+    Ok(json!({
+        "ok": problems.is_empty(),
+        "problems": problems,
+        "notes": notes(&counts, is_interrupted, kept_up),
+        "startedAt": format!("{:.3}", load.started_at),
+        "plan": plan,
+        "seconds": {
+            "arriving": rounded(arriving.as_secs_f64()),
+            "all": rounded(all.as_secs_f64()),
+        },
+        "orders": orders,
+        "perSecond": {
+            "offered": rate(orders.offered, arriving),
+            "accepted": rate(orders.accepted, arriving),
+            "ended": rate(orders.ended, all),
+        },
+        "latencyMs": latency,
+        "refusals": counts.refusals,
+        "ends": counts.ends,
+        "scenarios": counts.scenarios,
+        "changes": counts.changes,
+        "wrongEnds": counts.wrong_ends,
+        "unfinished": unfinished.collect::<Vec<_>>(),
+        "errors": counts.errors,
+        "generator": {
+            "lateMs": late,
+            "keptUp": kept_up,
+            "retries": counts.retries,
+            "watchesCut": counts.watches_cut,
+        },
+        "processes": processes.iter().map(Watched::usage).collect::<Vec<_>>(),
+        "audit": audit,
+    }))
+}
+
+/// What the audit said, and what was wrong by it.
+fn audited(
+    audit: Option<anyhow::Result<audit::Verdict>>,
+) -> anyhow::Result<(Value, Option<String>)> {
+    let (verdict, mut audit, problem) = match audit {
+        None => ("not audited", json!({}), None),
+        Some(Err(error)) => {
+            let error = format!("{error:#}");
+            let problem = format!("the audit failed: {error}");
+            ("failed", json!({ "error": error }), Some(problem))
+        }
+        Some(Ok(audit)) => match audit.violations() {
+            0 => ("clean", serde_json::to_value(audit)?, None),
+            count => {
+                let problem = format!("the audit found {count} violations");
+                ("violations", serde_json::to_value(audit)?, Some(problem))
+            }
+        },
+    };
+    audit["verdict"] = json!(verdict);
+    Ok((audit, problem))
+}
+
+/// What was not as it should be, each in a sentence.
+fn problems(orders: &Orders, processes: &[Watched], audit: Option<String>) -> Vec<String> {
+    let counted = [
+        (orders.wrong, "ended otherwise than they should have"),
+        (orders.unfinished as u64, "did not end in time"),
+        (orders.failed, "could not be placed or followed"),
+    ];
+    let counted = counted.into_iter().filter(|(count, _)| *count > 0);
+    let ended = processes.iter().filter_map(Watched::ended);
+    counted
+        .map(|(count, what)| format!("{count} orders {what}"))
+        .chain((orders.accepted == 0).then(|| "no order was accepted".to_owned()))
+        .chain(audit)
+        .chain(ended.map(|name| format!("{name} ended meanwhile")))
         .collect()
 }
 
-fn print_counts(what: &str, counts: &BTreeMap<String, u64>) {
-    for (name, count) in counts {
-        output::data(&format!("{what}: {count} {}", plain(name)));
+/// What is to be known about the figures, each in a sentence.
+fn notes(counts: &Counts, is_interrupted: bool, kept_up: bool) -> Vec<String> {
+    let (late, over_cap) = (counts.took(LATE), counts.orders.over_cap);
+    let mut notes = Vec::new();
+    if is_interrupted {
+        notes.push("stopped before its time".to_owned());
+    }
+    if !kept_up {
+        notes.push(format!(
+            "the generator did not keep up: it sent orders up to {:.0} ms late (p99 {:.0} ms), \
+             which their times include",
+            late.max, late.p99
+        ));
+    }
+    if over_cap > 0 {
+        notes.push(format!(
+            "{over_cap} orders were never sent: as many as --max-in-flight allows were under way"
+        ));
+    }
+    if counts.clocks_differ > 0 {
+        notes.push(format!(
+            "the gateway's clock is not this machine's, as {} orders show: `whole` and `cancelled` \
+             are wrong by the difference",
+            counts.clocks_differ
+        ));
+    }
+    notes
+}
+
+/// Prints a report for a person: a table for figures of the same kind, a line
+/// for anything else, and what it comes to at the end.
+pub(super) fn print(report: &Value) {
+    let is_verdict = |name: &str| matches!(name, "ok" | "problems" | "notes");
+    let mut fields: Vec<_> = report.as_object().into_iter().flatten().collect();
+    fields.sort_by_key(|(name, _)| is_verdict(name));
+    for (name, value) in fields {
+        match value {
+            Value::Object(rows) if rows.values().any(Value::is_object) && name != "generator" => {
+                print_table(name, rows);
+            }
+            Value::Array(entries) => entries
+                .iter()
+                .for_each(|entry| output::data(&format!("{name}: {}", in_words(entry)))),
+            value if value.as_object().is_some_and(Map::is_empty) => {}
+            value => output::data(&format!("{name}: {}", in_words(value))),
+        }
+    }
+}
+
+fn print_table(name: &str, rows: &Map<String, Value>) {
+    let columns = rows.values().filter_map(Value::as_object);
+    let columns = columns.flat_map(Map::keys).map(String::as_str);
+    let columns: BTreeSet<&str> = columns.collect();
+    let header: Vec<&str> = std::iter::once(name)
+        .chain(columns.iter().copied())
+        .collect();
+    let mut table = output::table(&header);
+    for (row, cells) in rows {
+        let cells = columns.iter().map(|column| in_words(&cells[*column]));
+        table.add_row(std::iter::once(row.clone()).chain(cells));
+    }
+    output::lines(&table.to_string());
+}
+
+/// A value on a line. Lists within it are left to `--json`.
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(_, value)| !value.is_array());
+            let fields = fields.map(|(name, value)| format!("{name} {}", in_words(value)));
+            fields.collect::<Vec<_>>().join(", ")
+        }
+        value => value.to_string(),
     }
 }
 
 fn rounded(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_those_of_what_was_noted() {
+        let mut counts = Counts::default();
+        for ms in 1..=1000 {
+            counts.note("whole", Duration::from_millis(ms));
+        }
+        counts.note("whole", Duration::from_secs(100_000));
+        let seen = counts.took("whole");
+        assert_eq!((seen.count, counts.took("charged").count), (1001, 0));
+        // Three digits: a thousandth of what is noted.
+        for (seen, wanted) in [
+            (seen.p50, 501.0),
+            (seen.p90, 901.0),
+            (seen.p99, 991.0),
+            (seen.p99_9, 1000.0),
+            (seen.max, 86_400_000.0),
+        ] {
+            assert!((seen - wanted).abs() <= wanted / 500.0, "{seen} {wanted}");
+        }
+    }
 }

@@ -3,17 +3,13 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pizza_contract::Order;
-use pizza_domain::OrderId;
 use reqwest::StatusCode;
 use serde::de::IgnoredAny;
-use serde_json::json;
 use tokio::time::sleep;
 
-use super::plan::Planned;
-use super::tally::{Tally, Told};
+use super::report::Tally;
 
-use crate::client::gateway::{CallError, Changes, Gateway, Problem};
+use crate::client::gateway::{CallError, Gateway};
 
 /// How often a request is sent at most.
 const TRIES: u32 = 5;
@@ -23,20 +19,18 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The gateways.
 pub(super) struct Shop {
-    gateways: Vec<Gateway>,
+    pub(super) gateways: Vec<Gateway>,
     next: AtomicUsize,
 }
 
-/// What became of a request.
+/// Why a request was not done.
 #[derive(Debug)]
-pub(super) enum Reply<T> {
-    /// It was done.
-    Done(T),
-    /// It was turned away for now, by a limit or by what is away.
+pub(super) enum Why {
+    /// It was turned away for now, by a limit or since something is away.
     Refused,
     /// Too late: the order has gone on.
     TooLate,
-    /// Nobody answered. It may have been done.
+    /// No gateway answered. It may have been done.
     Unanswered(String),
     /// Anything else: an error.
     Failed(String),
@@ -50,201 +44,91 @@ impl Shop {
         }
     }
 
-    /// All of them.
-    pub(super) fn gateways(&self) -> &[Gateway] {
-        &self.gateways
-    }
-
     /// The gateway whose turn it is.
-    fn gateway(&self) -> &Gateway {
+    fn gateway(&self) -> Gateway {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        &self.gateways[turn % self.gateways.len()]
+        self.gateways[turn % self.gateways.len()].clone()
     }
 
     /// Every gateway answers, and to this customer.
     pub(super) async fn check(&self) -> anyhow::Result<()> {
         for gateway in &self.gateways {
-            gateway
-                .orders::<IgnoredAny>(&[("limit", "1".to_owned())])
-                .await?;
+            let first = [("limit", "1".to_owned())];
+            gateway.orders::<IgnoredAny>(&first).await?;
         }
         Ok(())
     }
 
-    /// Places an order, under its key.
-    pub(super) async fn place(&self, order: &Planned, tally: &Tally) -> Reply<OrderId> {
-        let mut patience = Patience::new(tally);
-        loop {
-            let placed = self.gateway().place(&order.body, Some(&order.key)).await;
-            if let Some(reply) = patience.judge(placed).await {
-                return reply.map(|placed| placed.view.order_id);
-            }
-        }
-    }
-
-    /// Asks for another quantity.
-    pub(super) async fn amend(&self, id: OrderId, order: &Planned, tally: &Tally) -> Reply<()> {
-        let wanted = json!({ "quantity": order.amended_quantity() });
-        let mut patience = Patience::new(tally);
-        loop {
-            let amended = self.gateway().amend(id, &wanted, Some(&order.key)).await;
-            if let Some(reply) = patience.judge(amended).await {
-                return reply.map(drop);
-            }
-        }
-    }
-
-    /// Cancels an order.
-    pub(super) async fn cancel(&self, id: OrderId, tally: &Tally) -> Reply<()> {
-        let mut patience = Patience::new(tally);
-        loop {
-            let cancelled = self.gateway().cancel(id).await;
-            if let Some(reply) = patience.judge(cancelled).await {
-                return reply.map(drop);
-            }
-        }
-    }
-
-    /// Looks at an order.
-    pub(super) async fn order(&self, id: OrderId, tally: &Tally) -> Reply<Order> {
-        let mut patience = Patience::new(tally);
-        loop {
-            let order = self.gateway().order(id).await.map(|sent| sent.view);
-            if let Some(reply) = patience.judge(order).await {
-                return reply;
-            }
-        }
-    }
-
-    /// The changes of an order after a version; none when it has ended.
-    pub(super) async fn changes(
+    /// Asks the gateway whose turn it is, and the next ones where another try
+    /// may help. A request has one effect at most, however often it is sent.
+    pub(super) async fn ask<T, F>(
         &self,
-        id: OrderId,
-        after: i64,
         tally: &Tally,
-    ) -> Reply<Option<Changes>> {
-        let mut patience = Patience::new(tally);
-        loop {
-            let changes = self.gateway().changes(id, after).await;
-            let changes = changes.map_err(anyhow::Error::from);
-            if let Some(reply) = patience.judge(changes).await {
-                return reply;
-            }
+        call: impl Fn(Gateway) -> F,
+    ) -> Result<T, Why>
+    where
+        F: Future<Output = anyhow::Result<T>>,
+    {
+        let mut pause = FIRST_PAUSE;
+        for tried in 1.. {
+            let error = match call(self.gateway()).await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let (why, wait) = meaning(&error, tally);
+            // Perhaps too late for what an earlier try brought about.
+            let why = match why {
+                Why::TooLate if tried > 1 => Why::Unanswered(format!("{error:#}")),
+                why => why,
+            };
+            let Some(wait) = wait.filter(|_| tried < TRIES) else {
+                return Err(why);
+            };
+            tally.counts().retries += 1;
+            sleep(wait.max(pause)).await;
+            pause *= 2;
         }
-    }
-}
-
-impl<T> Reply<T> {
-    fn map<U>(self, with: impl FnOnce(T) -> U) -> Reply<U> {
-        match self {
-            Self::Done(done) => Reply::Done(with(done)),
-            Self::Refused => Reply::Refused,
-            Self::TooLate => Reply::TooLate,
-            Self::Unanswered(error) => Reply::Unanswered(error),
-            Self::Failed(error) => Reply::Failed(error),
-        }
-    }
-}
-
-/// How often a request was sent, and may be sent again. Whatever is asked has
-/// one effect at most, however often it is sent.
-struct Patience<'a> {
-    tally: &'a Tally,
-    tries: u32,
-    pause: Duration,
-    /// Whether a try may have had its effect although nobody said so.
-    may_be_done: bool,
-}
-
-impl<'a> Patience<'a> {
-    const fn new(tally: &'a Tally) -> Self {
-        Self {
-            tally,
-            tries: 1,
-            pause: FIRST_PAUSE,
-            may_be_done: false,
-        }
-    }
-
-    /// The answer, if another try would not change it; else waits until there
-    /// may be one.
-    async fn judge<T>(&mut self, answer: anyhow::Result<T>) -> Option<Reply<T>> {
-        let error = match answer {
-            Ok(answer) => return Some(Reply::Done(answer)),
-            Err(error) => error,
-        };
-        let (reply, wait) = meaning(&error);
-        let reply = match reply {
-            // Perhaps for what an earlier try brought about.
-            Reply::TooLate if self.may_be_done => Reply::Unanswered(format!("{error:#}")),
-            reply => reply,
-        };
-        self.may_be_done |= matches!(reply, Reply::Unanswered(_)) || was_away(&error);
-        if let Some(code) = turned_away(&error) {
-            self.tally.tell(Told::Refusal(code));
-        }
-        let Some(wait) = wait.filter(|_| self.tries < TRIES) else {
-            return Some(reply);
-        };
-        self.tally.tell(Told::Retry);
-        sleep(wait.max(self.pause)).await;
-        self.pause *= 2;
-        self.tries += 1;
-        None
+        unreachable!("the last try returns")
     }
 }
 
 /// What an error means, and, where another try may help, how long to wait at
 /// least.
-fn meaning<T>(error: &anyhow::Error) -> (Reply<T>, Option<Duration>) {
+fn meaning(error: &anyhow::Error, tally: &Tally) -> (Why, Option<Duration>) {
     let call = error.downcast_ref::<CallError>();
+    let text = || format!("{error:#}");
     match call.and_then(CallError::problem) {
-        Some(problem) if is_turned_away(problem) => (Reply::Refused, wait_for(problem)),
-        Some(problem) if problem.status == StatusCode::CONFLICT => (Reply::TooLate, None),
-        // Nobody answered, or not to the end: whether it was done, only
-        // asking again tells.
-        None if call.is_some_and(CallError::is_unanswered) => {
-            let unanswered = Reply::Unanswered(format!("{error:#}"));
-            (unanswered, Some(Duration::ZERO))
+        Some(problem)
+            if matches!(
+                problem.status,
+                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+            ) =>
+        {
+            let mut counts = tally.counts();
+            *counts.refusals.entry(problem.code.clone()).or_default() += 1;
+            // A customer who is turned away because there is too much to do
+            // stays away: the load is what is measured.
+            let too_much =
+                problem.status == StatusCode::TOO_MANY_REQUESTS || problem.code == "overloaded";
+            let wait = (!too_much).then(|| problem.retry_after.unwrap_or_default());
+            (Why::Refused, wait)
         }
-        _ => (Reply::Failed(format!("{error:#}")), None),
+        Some(problem) if problem.status == StatusCode::CONFLICT => (Why::TooLate, None),
+        // Without an answer, or a whole one, only asking again tells whether
+        // it was done.
+        None if call.is_some_and(CallError::is_unanswered) => {
+            (Why::Unanswered(text()), Some(Duration::ZERO))
+        }
+        _ => (Why::Failed(text()), None),
     }
-}
-
-/// Whether something was away that may have done it all the same.
-fn was_away(error: &anyhow::Error) -> bool {
-    let problem = error.downcast_ref().and_then(CallError::problem);
-    problem.is_some_and(|problem| is_turned_away(problem) && wait_for(problem).is_some())
-}
-
-/// The code of a refusal that is for now.
-fn turned_away(error: &anyhow::Error) -> Option<String> {
-    let problem = error.downcast_ref().and_then(CallError::problem)?;
-    is_turned_away(problem).then(|| problem.code.clone())
-}
-
-fn is_turned_away(problem: &Problem) -> bool {
-    matches!(
-        problem.status,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-    )
-}
-
-/// Who is turned away because there is too much to do stays away: the load
-/// is what is measured. What was away may have done it all the same.
-fn wait_for(problem: &Problem) -> Option<Duration> {
-    let too_much = problem.status == StatusCode::TOO_MANY_REQUESTS || problem.code == "overloaded";
-    (!too_much).then(|| problem.retry_after.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-    use uuid::Uuid;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::client::stub::{Answer, Stub};
-    use crate::load::plan::Plan;
 
     const ID: &str = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
 
@@ -258,84 +142,58 @@ mod tests {
         (201, Vec::new(), body)
     }
 
-    fn planned() -> Planned {
-        let plan = Plan {
-            seed: 1,
-            mix: "none=1".parse().expect("a mix"),
-            pace_seconds: 0.0,
-            customers: 0,
-            run: Uuid::new_v4(),
-        };
-        plan.order(0)
+    async fn place(shop: &Shop, tally: &Tally) -> Result<String, Why> {
+        let placed = shop.ask(tally, |gateway| async move {
+            gateway.place(&json!({}), Some("a key")).await
+        });
+        Ok(placed.await?.view.order_id.to_string())
     }
 
-    /// What placing an order came to, the keys that it was sent under, and
-    /// the refusals that were counted.
-    async fn place(answers: Vec<Answer>) -> (Reply<OrderId>, Vec<String>, Vec<(String, u64)>) {
+    /// What placing an order came to, how often it was sent, and the refusals
+    /// that were counted.
+    async fn placed_at(answers: Vec<Answer>) -> (Result<String, Why>, usize, Vec<(String, u64)>) {
         let stub = Stub::start(answers).await;
-        let shop = Shop::new(vec![
-            Gateway::new(stub.url.clone())
-                .expect("a gateway")
-                .impatient(),
-        ]);
-        let tally = Tally::new();
-        let reply = shop.place(&planned(), &tally).await;
+        let gateway = Gateway::new(stub.url.clone()).expect("a gateway");
+        let shop = Shop::new(vec![gateway.impatient()]);
+        let tally = Tally::default();
+        let reply = place(&shop, &tally).await;
         let asked = stub.asked();
-        let keys = asked
-            .iter()
-            .map(|it| it.header("idempotency-key").to_owned());
+        assert!(
+            asked
+                .iter()
+                .all(|it| it.header("idempotency-key") == "a key")
+        );
         let refusals = tally.counts().refusals.clone();
-        (reply, keys.collect(), refusals.into_iter().collect())
+        (reply, asked.len(), refusals.into_iter().collect())
     }
 
     #[tokio::test]
-    async fn who_is_turned_away_by_a_limit_stays_away_and_is_counted() {
-        for (status, code) in [(429, "rate-limited"), (503, "overloaded")] {
-            let (reply, keys, refusals) = place(vec![problem(status, code), placed()]).await;
-            assert!(matches!(reply, Reply::Refused), "{reply:?}");
-            assert_eq!(keys.len(), 1);
-            assert_eq!(refusals, [(code.to_owned(), 1)]);
+    async fn what_another_try_would_not_help_is_sent_once() {
+        for (status, code, is_refusal) in [
+            (429, "rate-limited", true),
+            (503, "overloaded", true),
+            (422, "out-of-range", false),
+        ] {
+            let (reply, sent, refusals) = placed_at(vec![problem(status, code), placed()]).await;
+            assert_eq!(matches!(reply, Err(Why::Refused)), is_refusal, "{reply:?}");
+            assert_eq!(matches!(reply, Err(Why::Failed(_))), !is_refusal);
+            assert_eq!((sent, refusals.len()), (1, usize::from(is_refusal)));
         }
     }
 
     #[tokio::test]
     async fn what_was_away_is_asked_again_under_the_same_key() {
-        let away = problem(503, "temporal-unavailable");
-        let (reply, keys, refusals) = place(vec![away, placed()]).await;
-        assert!(
-            matches!(reply, Reply::Done(id) if id.to_string() == ID),
-            "{reply:?}"
-        );
-        assert_eq!(keys.len(), 2);
-        assert!(!keys[0].is_empty() && keys[0] == keys[1], "{keys:?}");
+        let away = || problem(503, "temporal-unavailable");
+        let (reply, sent, refusals) = placed_at(vec![away(), placed()]).await;
+        assert_eq!(reply.expect("placed"), ID);
+        assert_eq!(sent, 2);
         assert_eq!(refusals, [("temporal-unavailable".to_owned(), 1)]);
-    }
-
-    #[tokio::test]
-    async fn a_change_that_is_too_late_after_an_unanswered_try_may_have_been_made_by_that() {
+        // What is too late then may be so for what the first try did.
         let late = || problem(409, "order-delivered");
-        for (answers, may_be_done) in [
-            (vec![late()], false),
-            (vec![problem(503, "temporal-unavailable"), late()], true),
-        ] {
-            let stub = Stub::start(answers).await;
-            let gateway = Gateway::new(stub.url.clone()).expect("a gateway");
-            let shop = Shop::new(vec![gateway.impatient()]);
-            let id = ID.parse().expect("an id");
-            let reply = shop.amend(id, &planned(), &Tally::new()).await;
-            let is_unanswered = matches!(reply, Reply::Unanswered(_));
-            assert_eq!(is_unanswered, may_be_done, "{reply:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_bad_request_is_an_error_at_once_and_no_refusal() {
-        let (reply, keys, refusals) = place(vec![problem(422, "out-of-range")]).await;
-        assert!(
-            matches!(&reply, Reply::Failed(error) if error.contains("out-of-range")),
-            "{reply:?}"
-        );
-        assert_eq!((keys.len(), refusals.len()), (1, 0));
+        let (reply, ..) = placed_at(vec![away(), late()]).await;
+        assert!(matches!(reply, Err(Why::Unanswered(_))), "{reply:?}");
+        let (reply, ..) = placed_at(vec![late()]).await;
+        assert!(matches!(reply, Err(Why::TooLate)), "{reply:?}");
     }
 
     #[tokio::test]
@@ -347,12 +205,11 @@ mod tests {
         let urls = [nobody.parse().expect("a URL"), stub.url.clone()];
         let gateways = urls.map(|url| Gateway::new(url).expect("a gateway"));
         let shop = Shop::new(gateways.into());
-        let tally = Tally::new();
+        let tally = Tally::default();
         // Nobody, then an answer that is none, then nobody again, then yes.
-        let reply = shop.place(&planned(), &tally).await;
-        assert!(matches!(&reply, Reply::Failed(_)), "{reply:?}");
-        let reply = shop.place(&planned(), &tally).await;
-        assert!(matches!(&reply, Reply::Done(_)), "{reply:?}");
+        let reply = place(&shop, &tally).await;
+        assert!(matches!(&reply, Err(Why::Failed(_))), "{reply:?}");
+        assert_eq!(place(&shop, &tally).await.expect("placed"), ID);
         assert!(tally.counts().retries >= 2);
     }
 }

@@ -28,7 +28,6 @@ use super::secret::Secret;
 use crate::shown_url::{is_bare, shown};
 
 pub(crate) use error::{CallError, Problem};
-pub(crate) use events::Changes;
 pub(crate) use failures::FailureQueues;
 pub(crate) use kitchen::{KitchenDoor, ReportAnswer, SimulationView, TicketView, TicketsView};
 pub(crate) use sent::Sent;
@@ -189,11 +188,6 @@ impl Gateway {
             patience: Duration::ZERO,
             ..self
         }
-    }
-
-    /// Where it is.
-    pub(crate) const fn url(&self) -> &Url {
-        &self.url
     }
 
     /// The menu, as it was sent.
