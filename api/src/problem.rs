@@ -6,8 +6,8 @@ use failure_queue::error_chain;
 use http::StatusCode;
 use pizza_domain::OrderStatus;
 
-use pizza_app::access::AccessError;
 use pizza_app::UseCaseError;
+use pizza_app::access::AccessError;
 use pizza_contract::ErrorCode;
 use pizza_contract::IDEMPOTENCY_KEY;
 

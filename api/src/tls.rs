@@ -168,7 +168,9 @@ impl Tls {
         let contents = match files.read() {
             Ok(contents) => contents,
             // Between the removal of one and the arrival of the next.
-            Err(error) => return tracing::debug!(error = error_chain(&error), "no certificate is read"),
+            Err(error) => {
+                return tracing::debug!(error = error_chain(&error), "no certificate is read");
+            }
         };
         let read = contents.fingerprint();
         let mut current = self

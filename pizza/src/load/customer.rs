@@ -18,7 +18,7 @@ use super::plan::Planned;
 use super::shop::{Reply, Shop};
 use super::tally::{Outcome, Stage, Tally, Told};
 
-use crate::client::gateway::with_code;
+use crate::client::status::with_code;
 
 /// How long an order that looks wrong after its last status may take until it
 /// is as it should be: points and parked tasks may be noted a moment later.

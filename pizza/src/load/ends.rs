@@ -6,8 +6,8 @@ use super::mix::Scenario;
 use super::plan::Planned;
 use super::tally::WrongEnd;
 
-use crate::client::gateway::with_code;
 use crate::client::scenarios::expected;
+use crate::client::status::with_code;
 
 /// What was said to the change that a customer asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,8 +132,9 @@ impl End {
 
 #[cfg(test)]
 mod tests {
+    use pizza_contract::PlaceOrder;
     use pizza_domain::ErrorOnStep;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -142,7 +143,7 @@ mod tests {
             number: 0,
             scenario,
             quantity: 2,
-            body: Value::Null,
+            body: PlaceOrder::default(),
             key: String::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! `pizza load`: many orders at gateways, as their customers would place them,
 //! and what came of it.
 //!
-//! It is a client of the gateways' door and knows no more than its clients
+//! It is a client of the gateways' API and knows no more than their clients
 //! do, but for `--audit` and `--watch-pid`, which look at the store, at
 //! Temporal and at processes, where those are at hand.
 
@@ -24,16 +24,15 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
+use pizza_client::{Gateway, Secret, shown};
 use pizza_domain::Pace;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use url::Url;
 use uuid::Uuid;
 
-use crate::client::gateway::{CallError, Gateway, TrustArgs};
+use crate::client::gateway_args::TrustArgs;
 use crate::client::output;
-use crate::client::secret::Secret;
 use crate::numbers::number;
-use crate::shown_url::shown;
 use crate::store_args::StoreArgs;
 use crate::{audit, open_files, shutdown};
 use course::{Course, Load, Until};
@@ -235,7 +234,7 @@ async fn ask_for_errors(
         let Err(error) = gateway.place(&first.body, Some(&first.key)).await else {
             continue;
         };
-        let problem = error.downcast_ref().and_then(CallError::problem);
+        let problem = error.problem();
         if problem.is_some_and(|problem| problem.code == "fault-injection-disabled") {
             bail!(
                 "--mix: {} needs a gateway that simulates errors, which {} does not: start it with \
@@ -244,7 +243,7 @@ async fn ask_for_errors(
                 shown(gateway.url())
             );
         }
-        return Err(error);
+        return Err(error.into());
     }
     Ok(Some(first.number))
 }
@@ -263,17 +262,9 @@ async fn look_at(watched: &mut [Watched], start: Instant) -> Infallible {
 
 impl LoadArgs {
     fn connect(&self) -> anyhow::Result<Vec<Gateway>> {
-        if let Some(key) = &self.key {
-            key.check("customer's", "PIZZA_KEY or --key")?;
-        }
-        let connect = |url: &Url| {
-            let gateway = self.trust.connect(url)?.impatient();
-            Ok(match &self.key {
-                Some(key) => gateway.with_key(key.clone()),
-                None => gateway,
-            })
-        };
-        self.gateways.iter().map(connect).collect()
+        let connect = |url| self.trust.connect(url, self.key.as_ref());
+        let gateways = self.gateways.iter().map(connect);
+        gateways.map(|it| Ok(it?.impatient())).collect()
     }
 
     fn plan(&self) -> Plan {
@@ -374,7 +365,9 @@ mod tests {
     async fn a_gateway_that_simulates_no_errors_is_told_before_the_start() {
         let refusal = json!({ "code": "fault-injection-disabled", "detail": "no" });
         let stub = Stub::start([(403, Vec::new(), refusal)]).await;
-        let shop = Shop::new(vec![Gateway::new(stub.url.clone()).expect("a gateway")]);
+        let shop = Shop::new(vec![
+            Gateway::new(stub.url.clone(), None).expect("a gateway"),
+        ]);
         let plan = |mix: &str| Plan {
             mix: mix.parse().expect("a mix"),
             ..read("--rate 1 --orders 1").expect("flags").plan()

@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
+use pizza_contract::{ErrorOnStep, PlaceOrder};
 use pizza_domain::Size;
 use serde::Serialize;
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::mix::{Mix, Scenario};
@@ -48,7 +48,7 @@ pub(super) struct Planned {
     pub(super) scenario: Scenario,
     pub(super) quantity: u32,
     /// What is sent.
-    pub(super) body: Value,
+    pub(super) body: PlaceOrder,
     /// Under this key it is placed once, however often it is sent.
     pub(super) key: String,
 }
@@ -60,23 +60,21 @@ impl Plan {
         let scenario = self.mix.choose(choose("scenario"));
         let quantity = 1 + up_to(choose("quantity"), MOST);
         let size = Size::ALL[up_to(choose("size"), Size::ALL.len() as u32) as usize];
-        let mut body = json!({
-            "flavour": FLAVOURS[up_to(choose("flavour"), FLAVOURS.len() as u32) as usize],
-            "size": size.as_str(),
-            "quantity": quantity,
-        });
-        if self.customers > 0 {
-            let customer = up_to(choose("customer"), self.customers);
-            body["customerId"] = json!(format!("load-{customer}"));
-        }
-        if self.pace_seconds > 0.0 {
-            body["perStepDelaySeconds"] = json!(self.pace_seconds);
-        }
-        if let Scenario::Fails(step) = scenario
-            && scenario.is_simulated()
-        {
-            body["errorOnStep"] = json!(step.as_str());
-        }
+        let flavour = FLAVOURS[up_to(choose("flavour"), FLAVOURS.len() as u32) as usize];
+        let customer = |customers| format!("load-{}", up_to(choose("customer"), customers));
+        let body = PlaceOrder {
+            flavour: Some(flavour.to_owned()),
+            per_step_delay_seconds: Some(self.pace_seconds).filter(|pace| *pace > 0.0),
+            error_on_step: match scenario {
+                Scenario::Fails(step) if scenario.is_simulated() => {
+                    Some(ErrorOnStep::Name(step.as_str().to_owned()))
+                }
+                _ => None,
+            },
+            size: Some(size.as_str().to_owned()),
+            quantity: Some(quantity.into()),
+            customer_id: Some(self.customers).filter(|it| *it > 0).map(customer),
+        };
         Planned {
             number,
             scenario,
@@ -198,16 +196,17 @@ mod tests {
         for number in 0..500 {
             let order = plan.order(number);
             let body = &order.body;
-            assert!((1..=MOST).contains(&order.quantity), "{body}");
+            assert!((1..=MOST).contains(&order.quantity), "{body:?}");
             assert_ne!(order.amended_quantity(), order.quantity);
             assert!((1..=MOST).contains(&order.amended_quantity()));
-            assert_eq!(body["quantity"], order.quantity);
-            assert_eq!(body["perStepDelaySeconds"], 0.5);
-            let simulated = body.get("errorOnStep").is_some();
-            assert_eq!(simulated, order.scenario.is_simulated(), "{body}");
+            assert_eq!(body.quantity, Some(order.quantity.into()));
+            assert_eq!(body.per_step_delay_seconds, Some(0.5));
+            let simulated = body.error_on_step.is_some();
+            assert_eq!(simulated, order.scenario.is_simulated(), "{body:?}");
         }
         let first = plan.first_simulated().expect("one in eight");
-        assert_eq!(first.body["errorOnStep"], "prepareOrder");
+        let step = ErrorOnStep::Name("prepareOrder".to_owned());
+        assert_eq!(first.body.error_on_step, Some(step));
     }
 
     fn schedule(arrivals: Arrivals, seed: u64) -> Vec<f64> {

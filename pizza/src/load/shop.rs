@@ -3,17 +3,15 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pizza_contract::Order;
+use failure_queue::error_chain;
+use pizza_client::{CallError, Changes, Gateway, Problem};
+use pizza_contract::{AmendOrder, Order};
 use pizza_domain::OrderId;
 use reqwest::StatusCode;
-use serde::de::IgnoredAny;
-use serde_json::json;
 use tokio::time::sleep;
 
 use super::plan::Planned;
 use super::tally::{Tally, Told};
-
-use crate::client::gateway::{CallError, Changes, Gateway, Problem};
 
 /// How often a request is sent at most.
 const TRIES: u32 = 5;
@@ -64,9 +62,7 @@ impl Shop {
     /// Every gateway answers, and to this customer.
     pub(super) async fn check(&self) -> anyhow::Result<()> {
         for gateway in &self.gateways {
-            gateway
-                .orders::<IgnoredAny>(&[("limit", "1".to_owned())])
-                .await?;
+            gateway.orders(&[("limit", "1".to_owned())]).await?;
         }
         Ok(())
     }
@@ -84,7 +80,10 @@ impl Shop {
 
     /// Asks for another quantity.
     pub(super) async fn amend(&self, id: OrderId, order: &Planned, tally: &Tally) -> Reply<()> {
-        let wanted = json!({ "quantity": order.amended_quantity() });
+        let wanted = AmendOrder {
+            quantity: Some(order.amended_quantity().into()),
+            ..AmendOrder::default()
+        };
         let mut patience = Patience::new(tally);
         loop {
             let amended = self.gateway().amend(id, &wanted, Some(&order.key)).await;
@@ -126,7 +125,6 @@ impl Shop {
         let mut patience = Patience::new(tally);
         loop {
             let changes = self.gateway().changes(id, after).await;
-            let changes = changes.map_err(anyhow::Error::from);
             if let Some(reply) = patience.judge(changes).await {
                 return reply;
             }
@@ -168,7 +166,7 @@ impl<'a> Patience<'a> {
 
     /// The answer, if another try would not change it; else waits until there
     /// may be one.
-    async fn judge<T>(&mut self, answer: anyhow::Result<T>) -> Option<Reply<T>> {
+    async fn judge<T>(&mut self, answer: Result<T, CallError>) -> Option<Reply<T>> {
         let error = match answer {
             Ok(answer) => return Some(Reply::Done(answer)),
             Err(error) => error,
@@ -176,7 +174,7 @@ impl<'a> Patience<'a> {
         let (reply, wait) = meaning(&error);
         let reply = match reply {
             // Perhaps for what an earlier try brought about.
-            Reply::TooLate if self.may_be_done => Reply::Unanswered(format!("{error:#}")),
+            Reply::TooLate if self.may_be_done => Reply::Unanswered(error_chain(&error)),
             reply => reply,
         };
         self.may_be_done |= matches!(reply, Reply::Unanswered(_)) || was_away(&error);
@@ -196,30 +194,29 @@ impl<'a> Patience<'a> {
 
 /// What an error means, and, where another try may help, how long to wait at
 /// least.
-fn meaning<T>(error: &anyhow::Error) -> (Reply<T>, Option<Duration>) {
-    let call = error.downcast_ref::<CallError>();
-    match call.and_then(CallError::problem) {
+fn meaning<T>(error: &CallError) -> (Reply<T>, Option<Duration>) {
+    match error.problem() {
         Some(problem) if is_turned_away(problem) => (Reply::Refused, wait_for(problem)),
         Some(problem) if problem.status == StatusCode::CONFLICT => (Reply::TooLate, None),
         // Nobody answered, or not to the end: whether it was done, only
         // asking again tells.
-        None if call.is_some_and(CallError::is_unanswered) => {
-            let unanswered = Reply::Unanswered(format!("{error:#}"));
+        None if error.is_unanswered() => {
+            let unanswered = Reply::Unanswered(error_chain(error));
             (unanswered, Some(Duration::ZERO))
         }
-        _ => (Reply::Failed(format!("{error:#}")), None),
+        _ => (Reply::Failed(error_chain(error)), None),
     }
 }
 
 /// Whether something was away that may have done it all the same.
-fn was_away(error: &anyhow::Error) -> bool {
-    let problem = error.downcast_ref().and_then(CallError::problem);
+fn was_away(error: &CallError) -> bool {
+    let problem = error.problem();
     problem.is_some_and(|problem| is_turned_away(problem) && wait_for(problem).is_some())
 }
 
 /// The code of a refusal that is for now.
-fn turned_away(error: &anyhow::Error) -> Option<String> {
-    let problem = error.downcast_ref().and_then(CallError::problem)?;
+fn turned_away(error: &CallError) -> Option<String> {
+    let problem = error.problem()?;
     is_turned_away(problem).then(|| problem.code.clone())
 }
 
@@ -239,7 +236,7 @@ fn wait_for(problem: &Problem) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
     use uuid::Uuid;
 
     use super::*;
@@ -274,7 +271,7 @@ mod tests {
     async fn place(answers: Vec<Answer>) -> (Reply<OrderId>, Vec<String>, Vec<(String, u64)>) {
         let stub = Stub::start(answers).await;
         let shop = Shop::new(vec![
-            Gateway::new(stub.url.clone())
+            Gateway::new(stub.url.clone(), None)
                 .expect("a gateway")
                 .impatient(),
         ]);
@@ -319,7 +316,7 @@ mod tests {
             (vec![problem(503, "temporal-unavailable"), late()], true),
         ] {
             let stub = Stub::start(answers).await;
-            let gateway = Gateway::new(stub.url.clone()).expect("a gateway");
+            let gateway = Gateway::new(stub.url.clone(), None).expect("a gateway");
             let shop = Shop::new(vec![gateway.impatient()]);
             let id = ID.parse().expect("an id");
             let reply = shop.amend(id, &planned(), &Tally::new()).await;
@@ -345,7 +342,7 @@ mod tests {
         let nobody = format!("http://{}", away.local_addr().expect("an address"));
         drop(away);
         let urls = [nobody.parse().expect("a URL"), stub.url.clone()];
-        let gateways = urls.map(|url| Gateway::new(url).expect("a gateway"));
+        let gateways = urls.map(|url| Gateway::new(url, None).expect("a gateway"));
         let shop = Shop::new(gateways.into());
         let tally = Tally::new();
         // Nobody, then an answer that is none, then nobody again, then yes.
