@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use jiff::Timestamp;
 use pizza_domain::{OrderId, OrderStatus};
-use serde::de::{Error, Visitor};
+use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 #[cfg(feature = "schema")]
 use utoipa::ToSchema;
@@ -398,8 +398,12 @@ impl<'de> Deserialize<'de> for ErrorOnStep {
                 Ok(ErrorOnStep::Number(number.into()))
             }
 
-            fn visit_i128<E: Error>(self, number: i128) -> Result<ErrorOnStep, E> {
-                Ok(ErrorOnStep::Number(number))
+            fn visit_f64<E: Error>(self, number: f64) -> Result<ErrorOnStep, E> {
+                // One that may have lost digits is far beyond all that are allowed.
+                if number.fract() == 0.0 {
+                    return Ok(ErrorOnStep::Number(number as Integer));
+                }
+                Err(E::invalid_type(Unexpected::Float(number), &self))
             }
 
             fn visit_str<E: Error>(self, name: &str) -> Result<ErrorOnStep, E> {

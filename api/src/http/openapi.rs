@@ -7,7 +7,7 @@ use http::header;
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::schema::{AdditionalProperties, Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr};
 use utoipa::{Modify, OpenApi, PartialSchema};
@@ -111,6 +111,7 @@ pub fn openapi_json() -> String {
     let (_, mut document) = routes().split_for_parts();
     describe_rate_limits(&mut document);
     leave_out_instead_of_null(&mut document);
+    close(&mut document, "AutoRedrive");
     // A document that was built from types can be serialized.
     let mut json = document.to_pretty_json().unwrap_or_default();
     json.push('\n');
@@ -145,6 +146,15 @@ fn leave_out_instead_of_null(document: &mut utoipa::openapi::OpenApi) {
                 }
             }
         }
+    }
+}
+
+/// Says that an object of this schema has no other fields: requests hold it as
+/// well as answers, and of answers the contract's types read what they know.
+fn close(document: &mut utoipa::openapi::OpenApi, name: &str) {
+    let schemas = document.components.as_mut().map(|it| &mut it.schemas);
+    if let Some(RefOr::T(Schema::Object(object))) = schemas.and_then(|it| it.get_mut(name)) {
+        object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
     }
 }
 

@@ -2,11 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use pizza_contract::ErrorCode;
+use pizza_contract::{self as contract, ErrorCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
 
@@ -32,7 +31,7 @@ pub(super) async fn healthz() -> Json<ProbeBody> {
     get, path = "/readyz", operation_id = "readyz", tag = "operations",
     responses(
         (status = 200, description = "They can.", body = ProbeBody),
-        (status = 503, description = "The store or Temporal is away, or the store takes nothing; the detail says which.", body = ProblemBody, content_type = "application/problem+json",
+        (status = 503, description = "The store or Temporal is away, or the store takes nothing; the detail says which.", body = contract::Problem, content_type = "application/problem+json",
          headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
     )
 )]
