@@ -17,10 +17,7 @@ use crate::problem::Problem;
     get, path = "/failure-queues", operation_id = "listFailureQueues", tag = "failures",
     responses(
         (status = 200, description = "The queues.", body = contract::FailureQueues),
-        (status = 401, description = "An operator's key is needed.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "This gateway has no operators.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Nobody can tell right now.", body = contract::Problem, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 503, description = "Nobody can tell right now."),
     ),
     security(("operatorKey" = [])),
 )]

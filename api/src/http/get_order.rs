@@ -23,12 +23,11 @@ use crate::problem::Problem;
     responses(
         (status = 200, description = "The order, as the store has it, whether or not anything else is there.", body = contract::Order,
          headers(("Age" = u64, description = "How many whole seconds ago the order last changed."))),
-        (status = 400, description = "The id is not one.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "A customer's key is needed.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key is the kitchen's.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such order.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Nobody can tell right now.", body = contract::Problem, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 400, description = "The id is not one."),
+        (status = 401, description = "A customer's key is needed."),
+        (status = 403, description = "The key is the kitchen's."),
+        (status = 404, description = "There is no such order."),
+        (status = 503, description = "Nobody can tell right now."),
     ),
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]

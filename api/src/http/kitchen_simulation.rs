@@ -15,10 +15,7 @@ use crate::problem::Problem;
     get, path = "/kitchen/simulation", operation_id = "getKitchenSimulation", tag = "kitchen",
     responses(
         (status = 200, description = "How they are to behave.", body = contract::KitchenSimulation),
-        (status = 401, description = "A kitchen's key is needed.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "This gateway has no kitchens, or the key is not one's.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store cannot tell right now.", body = contract::Problem, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 503, description = "The store cannot tell right now."),
     ),
     security(("kitchenKey" = [])),
 )]
@@ -38,15 +35,10 @@ pub(super) async fn kitchen_simulation(
     request_body(content = Option<contract::SetKitchenSimulation>, description = "How; may be empty."),
     responses(
         (status = 200, description = "How they are to behave now.", body = contract::KitchenSimulation),
-        (status = 400, description = "The body cannot be read.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "A kitchen's key is needed.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "This gateway has no kitchens, the key is not one's, or errors are not simulated here.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A field is unknown or not allowed.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store did not answer in time.", body = contract::Problem, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 400, description = "The body cannot be read."),
+        (status = 403, description = "This gateway has no kitchens, the key is not one's, or errors are not simulated here."),
+        (status = 422, description = "A field is unknown or not allowed."),
+        (status = 503, description = "The store did not answer in time."),
     ),
     security(("kitchenKey" = [])),
 )]

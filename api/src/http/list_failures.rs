@@ -62,12 +62,9 @@ pub(super) struct ListFailuresQuery {
     params(ListFailuresQuery),
     responses(
         (status = 200, description = "A page of parked tasks.", body = contract::Failures),
-        (status = 400, description = "The query cannot be read.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "An operator's key is needed.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "This gateway has no operators.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A value is not allowed.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Temporal cannot tell right now.", body = contract::Problem, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 400, description = "The query cannot be read."),
+        (status = 422, description = "A value is not allowed."),
+        (status = 503, description = "Temporal cannot tell right now."),
     ),
     security(("operatorKey" = [])),
 )]

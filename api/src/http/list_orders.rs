@@ -56,12 +56,11 @@ pub(super) struct ListOrdersQuery {
     params(ListOrdersQuery),
     responses(
         (status = 200, description = "A page of orders.", body = contract::Orders),
-        (status = 400, description = "The query cannot be read.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "This gateway knows its customers, and no known key was given.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key is not a customer's.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A value is not allowed.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Nobody can tell right now.", body = contract::Problem, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 400, description = "The query cannot be read."),
+        (status = 401, description = "This gateway knows its customers, and no known key was given."),
+        (status = 403, description = "The key is not a customer's."),
+        (status = 422, description = "A value is not allowed."),
+        (status = 503, description = "Nobody can tell right now."),
     ),
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]

@@ -34,12 +34,9 @@ pub(super) struct ListTicketsQuery {
     params(ListTicketsQuery),
     responses(
         (status = 200, description = "A page of open tickets.", body = contract::Tickets),
-        (status = 400, description = "The query cannot be read.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "A kitchen's key is needed.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "This gateway has no kitchens, or the key is not one's.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A value is not allowed.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store cannot tell right now.", body = contract::Problem, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 400, description = "The query cannot be read."),
+        (status = 422, description = "A value is not allowed."),
+        (status = 503, description = "The store cannot tell right now."),
     ),
     security(("kitchenKey" = [])),
 )]

@@ -18,12 +18,11 @@ use crate::problem::Problem;
     params(("id" = String, Path, format = "uuid", description = "The order's id.")),
     responses(
         (status = 200, description = "The workflows.", body = contract::OrderWorkflows),
-        (status = 400, description = "The id is not one.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "A customer's key is needed.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key is the kitchen's.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such order.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Temporal cannot tell right now.", body = contract::Problem, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 400, description = "The id is not one."),
+        (status = 401, description = "A customer's key is needed."),
+        (status = 403, description = "The key is the kitchen's."),
+        (status = 404, description = "There is no such order."),
+        (status = 503, description = "Temporal cannot tell right now."),
     ),
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]

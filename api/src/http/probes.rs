@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use pizza_contract::{self as contract, ErrorCode};
+use pizza_contract::ErrorCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -31,8 +31,7 @@ pub(super) async fn healthz() -> Json<ProbeBody> {
     get, path = "/readyz", operation_id = "readyz", tag = "operations",
     responses(
         (status = 200, description = "They can.", body = ProbeBody),
-        (status = 503, description = "The store or Temporal is away, or the store takes nothing; the detail says which.", body = contract::Problem, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 503, description = "The store or Temporal is away, or the store takes nothing; the detail says which."),
     )
 )]
 pub(super) async fn readyz(State(app): State<AppState>) -> Result<Json<ProbeBody>, Problem> {

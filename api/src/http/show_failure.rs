@@ -22,11 +22,8 @@ use crate::problem::Problem;
     params(("id" = String, Path, description = "The task's id.")),
     responses(
         (status = 200, description = "The task.", body = contract::Failure),
-        (status = 401, description = "An operator's key is needed.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "This gateway has no operators.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such task.", body = contract::Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Nobody can tell right now.", body = contract::Problem, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 404, description = "There is no such task."),
+        (status = 503, description = "Nobody can tell right now."),
     ),
     security(("operatorKey" = [])),
 )]
