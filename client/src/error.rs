@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use pizza_contract as contract;
+use pizza_contract::{self as contract, ErrorCode};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
@@ -115,8 +115,8 @@ impl CallError {
         )
     }
 
-    /// Whether the same call may well succeed later: nobody answered, or
-    /// nobody who could.
+    /// Whether the same call may well succeed later: no answer came, or one
+    /// that says that something is away.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
@@ -147,8 +147,8 @@ impl CallError {
                 let wait = problem.retry_after.unwrap_or(A_SECOND);
                 Some(wait.min(LONGEST_RETRY_AFTER))
             }
-            // Asked and not answered. Where nobody listens, a person should
-            // hear of it at once.
+            // Asked and not answered. Where nothing listens, a person should
+            // learn of it at once.
             Self::Unreachable { source, .. } if !source.is_connect() && !source.is_builder() => {
                 Some(A_SECOND)
             }
@@ -174,6 +174,12 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Whether it is an error of this code.
+    #[must_use]
+    pub fn is(&self, code: ErrorCode) -> bool {
+        self.code == code.as_str()
+    }
+
     /// Reads an answer that is not a good one.
     pub(crate) async fn of(response: Response) -> Self {
         let status = response.status();

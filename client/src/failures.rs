@@ -40,34 +40,22 @@ impl FailureQueues {
     }
 
     /// The queues.
-    ///
-    /// # Errors
-    /// As [`FailureQueues`] says.
     pub async fn queues(&self) -> Result<Sent<Queues>, CallError> {
         self.get(&["failure-queues"]).await
     }
 
     /// A page of tasks.
-    ///
-    /// # Errors
-    /// As [`FailureQueues`] says.
     pub async fn list(&self, query: &[(&str, String)]) -> Result<Sent<Failures>, CallError> {
         let request = self.0.request(Method::GET, &["failures"])?;
         self.0.ask(request.query(query)).await
     }
 
     /// A task.
-    ///
-    /// # Errors
-    /// As [`FailureQueues`] says.
     pub async fn show(&self, id: &str) -> Result<Sent<Failure>, CallError> {
         self.get(&["failures", id]).await
     }
 
     /// Runs a task again, once for each `request_id`.
-    ///
-    /// # Errors
-    /// As [`FailureQueues`] says.
     pub async fn redrive(
         &self,
         id: &str,
@@ -80,9 +68,6 @@ impl FailureQueues {
     }
 
     /// Closes a task for good, once for each `request_id`.
-    ///
-    /// # Errors
-    /// As [`FailureQueues`] says.
     pub async fn discard(
         &self,
         id: &str,
@@ -95,18 +80,12 @@ impl FailureQueues {
     }
 
     /// When a queue's tasks are run again by themselves.
-    ///
-    /// # Errors
-    /// As [`FailureQueues`] says.
     pub async fn policy(&self, queue: &str) -> Result<Sent<QueuePolicy>, CallError> {
         self.get(&["failure-queues", queue, "policy"]).await
     }
 
     /// Changes that. Not tried again: each time is a change of its own in the
     /// audit trail.
-    ///
-    /// # Errors
-    /// As [`FailureQueues`] says.
     pub async fn set_policy(
         &self,
         queue: &str,
@@ -118,9 +97,6 @@ impl FailureQueues {
     }
 
     /// Starts a bulk operation, once for each `request_id`.
-    ///
-    /// # Errors
-    /// As [`FailureQueues`] says.
     pub async fn start_bulk(
         &self,
         bulk: &StartBulk,
@@ -132,9 +108,6 @@ impl FailureQueues {
     }
 
     /// What a bulk operation would reach.
-    ///
-    /// # Errors
-    /// As [`FailureQueues`] says.
     pub async fn preview_bulk(&self, bulk: &StartBulk) -> Result<Sent<BulkPreview>, CallError> {
         let preview = StartBulk {
             dry_run: Some(true),
@@ -145,18 +118,12 @@ impl FailureQueues {
     }
 
     /// How far a bulk operation is.
-    ///
-    /// # Errors
-    /// As [`FailureQueues`] says.
     pub async fn bulk(&self, id: &str) -> Result<Sent<BulkProgress>, CallError> {
         self.get(&["failures", "bulk", id]).await
     }
 
     /// Stops a bulk operation. One that is stopped stays stopped, so this may
     /// be asked for twice.
-    ///
-    /// # Errors
-    /// As [`FailureQueues`] says.
     pub async fn stop_bulk(&self, id: &str) -> Result<Sent<BulkProgress>, CallError> {
         let path = ["failures", "bulk", id, "stop"];
         self.ask(self.0.request(Method::POST, &path)?).await

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use pizza_contract::timeline::Timeline;
 use pizza_contract::{
-    AmendOrder, IDEMPOTENCY_KEY, Menu, Order, OrderAmended, OrderCancelled, OrderPlaced,
+    AmendOrder, ErrorCode, IDEMPOTENCY_KEY, Menu, Order, OrderAmended, OrderCancelled, OrderPlaced,
     OrderWorkflows, Orders, PlaceOrder,
 };
 use pizza_domain::OrderId;
@@ -109,17 +110,11 @@ impl Gateway {
     }
 
     /// The menu.
-    ///
-    /// # Errors
-    /// As [`Gateway`] says.
     pub async fn menu(&self) -> Result<Sent<Menu>, CallError> {
         self.get(&["menu"]).await
     }
 
     /// Places an order; under a key, once, however often that is asked for.
-    ///
-    /// # Errors
-    /// As [`Gateway`] says.
     pub async fn place(
         &self,
         order: &PlaceOrder,
@@ -130,26 +125,17 @@ impl Gateway {
     }
 
     /// An order.
-    ///
-    /// # Errors
-    /// As [`Gateway`] says.
     pub async fn order(&self, id: OrderId) -> Result<Sent<Order>, CallError> {
         self.get(&["orders", &id.to_string()]).await
     }
 
     /// Cancels an order. To cancel again is safe.
-    ///
-    /// # Errors
-    /// As [`Gateway`] says.
     pub async fn cancel(&self, id: OrderId) -> Result<Sent<OrderCancelled>, CallError> {
         let path = ["orders", &id.to_string()];
         self.ask(self.request(Method::DELETE, &path)?).await
     }
 
     /// Amends an order; under a key, once, however often that is asked for.
-    ///
-    /// # Errors
-    /// As [`Gateway`] says.
     pub async fn amend(
         &self,
         id: OrderId,
@@ -161,19 +147,12 @@ impl Gateway {
         self.ask(under_key(request, idempotency_key)).await
     }
 
-    /// What happened to an order, as a type of the caller's: the contract has
-    /// none for it.
-    ///
-    /// # Errors
-    /// As [`Gateway`] says.
-    pub async fn timeline<T: DeserializeOwned>(&self, id: OrderId) -> Result<Sent<T>, CallError> {
+    /// What happened to an order.
+    pub async fn timeline(&self, id: OrderId) -> Result<Sent<Timeline>, CallError> {
         self.get(&["orders", &id.to_string(), "timeline"]).await
     }
 
     /// A page of orders.
-    ///
-    /// # Errors
-    /// As [`Gateway`] says.
     pub async fn orders(
         &self,
         query: &[(&'static str, String)],
@@ -183,9 +162,6 @@ impl Gateway {
     }
 
     /// The workflows of an order, its parked tasks among them.
-    ///
-    /// # Errors
-    /// As [`Gateway`] says.
     pub async fn workflows(&self, id: OrderId) -> Result<Sent<OrderWorkflows>, CallError> {
         self.get(&["orders", &id.to_string(), "workflows"]).await
     }
@@ -225,13 +201,14 @@ impl Gateway {
 
     /// A refusal, with what to do where the key is the trouble.
     pub(crate) fn refusal(&self, problem: Problem) -> CallError {
-        let problem = Box::new(problem);
-        let advice = match problem.code.as_str() {
-            _ if problem.status == StatusCode::UNAUTHORIZED => &self.key.if_unknown,
-            "forbidden" => &self.key.if_forbidden,
-            _ => &None,
+        let advice = if problem.status == StatusCode::UNAUTHORIZED {
+            self.key.if_unknown.clone()
+        } else {
+            let advice = self.key.if_forbidden.clone();
+            advice.filter(|_| problem.is(ErrorCode::Forbidden))
         };
-        match advice.clone() {
+        let problem = Box::new(problem);
+        match advice {
             Some(advice) => CallError::NotAllowed { problem, advice },
             None => CallError::Refused(problem),
         }

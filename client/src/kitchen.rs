@@ -33,9 +33,6 @@ impl KitchenApi {
     }
 
     /// A page of the open tickets.
-    ///
-    /// # Errors
-    /// As [`KitchenApi`] says.
     pub async fn tickets(
         &self,
         limit: u32,
@@ -49,9 +46,6 @@ impl KitchenApi {
 
     /// Makes a report under an id of its own. A refusal that another try does
     /// not change is an answer.
-    ///
-    /// # Errors
-    /// As [`KitchenApi`] says.
     pub async fn report(
         &self,
         ticket: OrderId,
@@ -71,9 +65,6 @@ impl KitchenApi {
     }
 
     /// Makes a report.
-    ///
-    /// # Errors
-    /// As [`KitchenApi`] says.
     pub async fn make(
         &self,
         ticket: OrderId,
@@ -85,17 +76,11 @@ impl KitchenApi {
     }
 
     /// How simulated kitchens are to behave.
-    ///
-    /// # Errors
-    /// As [`KitchenApi`] says.
     pub async fn simulation(&self) -> Result<Sent<KitchenSimulation>, CallError> {
         self.0.get(&["kitchen", "simulation"]).await
     }
 
     /// Changes how they are to behave, and gives how they are to now.
-    ///
-    /// # Errors
-    /// As [`KitchenApi`] says.
     pub async fn set_simulation(
         &self,
         simulation: &SetKitchenSimulation,

@@ -12,6 +12,7 @@ mod problem;
 mod queue_policy;
 #[cfg(feature = "schema")]
 pub mod schemas;
+pub mod timeline;
 mod times;
 mod workflows;
 

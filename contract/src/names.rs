@@ -14,15 +14,18 @@ pub type Integer = i128;
 /// Declares names that answers hold: an enum, and the name of each variant.
 macro_rules! names {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
-        $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = "camelCase")]
         #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+        $(#[$meta])*
         pub enum $name {
             $($(#[$doc])* $variant,)+
         }
 
         impl $name {
+            /// All that this version knows.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
             /// Its name.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

@@ -25,6 +25,7 @@ use anyhow::bail;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use pizza_client::{Gateway, Secret, shown};
+use pizza_contract::ErrorCode;
 use pizza_domain::Pace;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use url::Url;
@@ -235,7 +236,7 @@ async fn ask_for_errors(
             continue;
         };
         let problem = error.problem();
-        if problem.is_some_and(|problem| problem.code == "fault-injection-disabled") {
+        if problem.is_some_and(|problem| problem.is(ErrorCode::FaultInjectionDisabled)) {
             bail!(
                 "--mix: {} needs a gateway that simulates errors, which {} does not: start it with \
                  --fault-injection (PIZZA_FAULT_INJECTION=true), or leave that out",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use failure_queue::error_chain;
 use pizza_client::{CallError, Changes, Gateway, Problem};
-use pizza_contract::{AmendOrder, Order};
+use pizza_contract::{AmendOrder, ErrorCode, Order};
 use pizza_domain::OrderId;
 use reqwest::StatusCode;
 use tokio::time::sleep;
@@ -230,7 +230,8 @@ fn is_turned_away(problem: &Problem) -> bool {
 /// Who is turned away because there is too much to do stays away: the load
 /// is what is measured. What was away may have done it all the same.
 fn wait_for(problem: &Problem) -> Option<Duration> {
-    let too_much = problem.status == StatusCode::TOO_MANY_REQUESTS || problem.code == "overloaded";
+    let is_limit = problem.status == StatusCode::TOO_MANY_REQUESTS;
+    let too_much = is_limit || problem.is(ErrorCode::Overloaded);
     (!too_much).then(|| problem.retry_after.unwrap_or_default())
 }
 

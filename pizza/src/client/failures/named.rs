@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use pizza_client::{CallError, FailureQueues, Redriven, Sent};
-use pizza_contract::{Failure, FailureDiscarded, FailureRedriven, Name, RedriveOutcome, StepError};
+use pizza_contract::{ErrorCode, Failure, FailureDiscarded, FailureRedriven, Name, RedriveOutcome};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -54,7 +54,8 @@ impl Fate {
 
     /// What an answer says; none while the task is being redriven.
     fn of_answer(answer: &Answer) -> Option<Self> {
-        match (&*answer.state, answer.outcome.as_deref()) {
+        let outcome = answer.redriven.as_ref().map(|it| &*it.outcome);
+        match (&*answer.state, outcome) {
             ("redriving", _) => None,
             ("done", _) => Some(Self::Done),
             ("discarded", _) => Some(Self::Discarded),
@@ -65,8 +66,9 @@ impl Fate {
 
     /// What a refusal says.
     fn of_error(error: &CallError) -> Self {
-        match error.problem().map(|problem| problem.code.as_str()) {
-            Some("failure-resolved" | "failure-busy") => Self::Skipped,
+        let was_first = [ErrorCode::FailureResolved, ErrorCode::FailureBusy];
+        match error.problem() {
+            Some(problem) if was_first.iter().any(|code| problem.is(*code)) => Self::Skipped,
             _ => Self::Refused,
         }
     }
@@ -76,46 +78,30 @@ impl Fate {
 struct Answer {
     json: Value,
     state: Name,
-    outcome: Option<Name>,
-    attempts: Option<u32>,
-    error: Option<StepError>,
-}
-
-impl From<Sent<FailureRedriven>> for Answer {
-    fn from(Sent { json, view }: Sent<FailureRedriven>) -> Self {
-        Self {
-            json,
-            state: view.state,
-            outcome: Some(view.outcome),
-            attempts: Some(view.attempts),
-            error: view.error,
-        }
-    }
+    /// How a redrive ended.
+    redriven: Option<FailureRedriven>,
 }
 
 impl From<Sent<Redriven>> for Answer {
     fn from(Sent { json, view }: Sent<Redriven>) -> Self {
-        match view {
-            Redriven::Ended(view) => Sent { json, view }.into(),
-            Redriven::UnderWay(view) => Self::without_outcome(json, view.state),
+        let (state, redriven) = match view {
+            Redriven::Ended(ended) => (ended.state.clone(), Some(ended)),
+            Redriven::UnderWay(task) => (task.state, None),
+        };
+        Self {
+            json,
+            state,
+            redriven,
         }
     }
 }
 
 impl From<Sent<FailureDiscarded>> for Answer {
-    fn from(sent: Sent<FailureDiscarded>) -> Self {
-        Self::without_outcome(sent.json, sent.view.state)
-    }
-}
-
-impl Answer {
-    const fn without_outcome(json: Value, state: Name) -> Self {
+    fn from(Sent { json, view }: Sent<FailureDiscarded>) -> Self {
         Self {
             json,
-            state,
-            outcome: None,
-            attempts: None,
-            error: None,
+            state: view.state,
+            redriven: None,
         }
     }
 }
@@ -220,14 +206,15 @@ fn answer_of(task: Failure, request_id: &str) -> Option<Answer> {
         (_, "discarded") => ("discarded", RedriveOutcome::FailedAgain),
         _ => ("waiting", RedriveOutcome::FailedAgain),
     };
-    let view = FailureRedriven {
+    let ended = FailureRedriven {
         id: task.id,
         state: state.into(),
         outcome: outcome.into(),
         attempts: task.attempts,
         error: (outcome == RedriveOutcome::FailedAgain).then_some(task.error),
     };
-    let json = json!(view);
+    let json = json!(ended);
+    let view = Redriven::Ended(ended);
     Some(Sent { json, view }.into())
 }
 
@@ -276,10 +263,11 @@ fn in_words(fate: Fate, answer: &Answer) -> String {
             "has not ended in time; it goes on, look with `pizza failures show`".to_owned()
         }
         _ => {
-            let error = describe::after_colon(answer.error.as_ref().map(describe::failure));
-            let attempts = answer
-                .attempts
-                .map_or_else(String::new, |attempts| format!(" ({attempts} attempts)"));
+            let ended = answer.redriven.as_ref();
+            let error = ended.and_then(|it| it.error.as_ref());
+            let error = describe::after_colon(error.map(describe::failure));
+            let attempts =
+                ended.map_or_else(String::new, |it| format!(" ({} attempts)", it.attempts));
             format!("failed again{error}{attempts}")
         }
     }

@@ -24,7 +24,7 @@ pub(super) async fn of_order(
     id: OrderId,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let answer = gateway.timeline::<Timeline>(id).await?;
+    let answer = gateway.timeline(id).await?;
     if json {
         output::json(&answer.json);
     } else {
