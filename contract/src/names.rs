@@ -23,9 +23,6 @@ macro_rules! names {
         }
 
         impl $name {
-            /// All that this version knows.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-
             /// Its name.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
