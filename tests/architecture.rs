@@ -155,6 +155,21 @@ fn the_gateway_does_without_the_sdk_of_workers_and_its_use_cases_without_a_serve
 }
 
 #[test]
+fn a_client_of_the_gateway_is_built_without_its_server_and_without_the_command_line() {
+    let reached = dependencies("pizza-client");
+    let foreign = [
+        "axum",
+        "tonic",
+        "sqlx",
+        "clap",
+        "utoipa",
+        "temporalio-client",
+    ];
+    let mut foreign = foreign.into_iter().filter(|name| reached.contains(*name));
+    assert_eq!(foreign.next(), None, "{reached:?}");
+}
+
+#[test]
 fn no_circle_of_files_is_large() {
     let mut files = 0;
     let mut large = Vec::new();

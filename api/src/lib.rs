@@ -30,6 +30,7 @@ mod request;
 mod routes;
 mod server;
 mod streams;
+mod strict;
 mod times;
 mod tls;
 mod trace;

@@ -1,5 +1,6 @@
 //! Amends an order, if it can be.
 
+use pizza_contract::AmendOrder;
 use pizza_domain::{
     Amendment, Flavour, InvalidField, Money, OrderId, OrderStatus, PricedFlavour, Quantity, Size,
 };
@@ -12,17 +13,6 @@ use super::idempotency_key::IdempotencyKey;
 use super::temporal::Changed;
 use super::use_cases::UseCases;
 use crate::access::Viewer;
-
-/// What a customer wants instead, not checked yet. What is none stays.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct AmendOrder {
-    /// What is on it.
-    pub flavour: Option<String>,
-    /// How large.
-    pub size: Option<String>,
-    /// How many.
-    pub quantity: Option<i128>,
-}
 
 /// An order that was amended.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use super::error::UseCaseError;
 use super::histories::Runs;
 use super::use_cases::UseCases;
 use crate::access::Viewer;
-use crate::timeline::{Placed, SourceState, Sources, Timeline, merged};
+use crate::timeline::{Placed, SourceState, Sources, Timeline, hide_operations, merged};
 
 impl UseCases {
     /// What happened to an order, from the store and from the histories of its
@@ -52,7 +52,7 @@ impl UseCases {
         let placed = placed(order, &books);
         let mut timeline = merged(&placed, &books, &steps.histories, sources, steps.truncated);
         if !viewer.sees_operations() {
-            timeline.hide_operations();
+            hide_operations(&mut timeline);
         }
         Ok(timeline)
     }

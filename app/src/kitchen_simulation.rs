@@ -1,42 +1,10 @@
 //! How simulated kitchens are to behave.
 
+use pizza_contract::SetKitchenSimulation;
 use pizza_domain::{InvalidField, KitchenSimulation};
 
 use super::error::{UseCaseError, Violation};
 use super::use_cases::UseCases;
-
-/// How simulated kitchens are to behave, as a client says it, not checked yet.
-/// What is missing is as in a kitchen that behaves.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct SetKitchenSimulation {
-    /// Nothing is reported.
-    pub paused: Option<bool>,
-    /// The wait before each report, in seconds.
-    pub delay_seconds: Option<f64>,
-    /// How likely it is that a report is never made.
-    pub lose_rate: Option<f64>,
-    /// How likely it is that it is made twice.
-    pub repeat_rate: Option<f64>,
-    /// How likely it is that it comes after the one that should follow it.
-    pub reorder_rate: Option<f64>,
-    /// What the choice of those reports follows from.
-    pub seed: Option<i128>,
-}
-
-impl SetKitchenSimulation {
-    fn check(&self) -> Result<KitchenSimulation, InvalidField> {
-        let ppm =
-            |field, rate: Option<f64>| KitchenSimulation::ppm_from(field, rate.unwrap_or_default());
-        Ok(KitchenSimulation {
-            paused: self.paused.unwrap_or_default(),
-            delay_ms: KitchenSimulation::delay_ms_from(self.delay_seconds.unwrap_or_default())?,
-            lose_ppm: ppm("loseRate", self.lose_rate)?,
-            repeat_ppm: ppm("repeatRate", self.repeat_rate)?,
-            reorder_ppm: ppm("reorderRate", self.reorder_rate)?,
-            seed: KitchenSimulation::seed_from(self.seed.unwrap_or_default())?,
-        })
-    }
-}
 
 impl UseCases {
     /// How simulated kitchens are to behave. Where errors are not simulated
@@ -74,8 +42,7 @@ impl UseCases {
         &self,
         request: SetKitchenSimulation,
     ) -> Result<KitchenSimulation, UseCaseError> {
-        let simulation = request
-            .check()
+        let simulation = checked(&request)
             .map_err(|field| UseCaseError::invalid(Violation::OutOfRange, field))?;
         if let Some(field) = simulation.fault_field()
             && !self.settings.fault_injection
@@ -87,6 +54,20 @@ impl UseCases {
     }
 }
 
+/// What is missing is as in a kitchen that behaves.
+fn checked(request: &SetKitchenSimulation) -> Result<KitchenSimulation, InvalidField> {
+    let ppm =
+        |field, rate: Option<f64>| KitchenSimulation::ppm_from(field, rate.unwrap_or_default());
+    Ok(KitchenSimulation {
+        paused: request.paused.unwrap_or_default(),
+        delay_ms: KitchenSimulation::delay_ms_from(request.delay_seconds.unwrap_or_default())?,
+        lose_ppm: ppm("loseRate", request.lose_rate)?,
+        repeat_ppm: ppm("repeatRate", request.repeat_rate)?,
+        reorder_ppm: ppm("reorderRate", request.reorder_rate)?,
+        seed: KitchenSimulation::seed_from(request.seed.unwrap_or_default())?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,7 +75,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_as_in_a_kitchen_that_behaves() {
         let nothing = SetKitchenSimulation::default();
-        assert_eq!(nothing.check(), Ok(KitchenSimulation::default()));
+        assert_eq!(checked(&nothing), Ok(KitchenSimulation::default()));
     }
 
     #[test]
@@ -138,7 +119,7 @@ mod tests {
             ),
         ];
         for (name, bad) in named {
-            assert_eq!(bad.check().expect_err(name).field, name);
+            assert_eq!(checked(&bad).expect_err(name).field, name);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Places an order, or, for `ALL`, one for each scenario.
 
 use futures::future::join_all;
+use pizza_contract as contract;
 use pizza_domain::{
     CustomerId, ErrorOnStep, Flavour, InvalidField, Order, OrderId, OrderRequest, Pace, Quantity,
     Simulation, Size,
@@ -24,7 +25,7 @@ pub struct PlaceOrder {
     /// The wait after each status change, in seconds.
     pub per_step_delay_seconds: Option<f64>,
     /// The step that is to fail.
-    pub error_on_step: Option<ScenarioChoice>,
+    pub error_on_step: Option<contract::ErrorOnStep>,
     /// How large.
     pub size: Option<String>,
     /// How many. Wider than what is allowed, so that the rule is told in one
@@ -44,15 +45,6 @@ impl PlaceOrder {
         // There are eight.
         u32::try_from(scenarios.len()).unwrap_or(1)
     }
-}
-
-/// A scenario, the way the client named it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ScenarioChoice {
-    /// 0 to 7, or 100 for `ALL`.
-    Number(i128),
-    /// A step's name, `none` or `ALL`.
-    Name(String),
 }
 
 /// The orders that Temporal has taken.
@@ -252,19 +244,19 @@ fn customer(viewer: &Viewer, named: Option<String>) -> Result<CustomerId, UseCas
 
 const NO_ERROR: [ErrorOnStep; 1] = [ErrorOnStep::None];
 
-fn scenarios(choice: ScenarioChoice) -> Result<&'static [ErrorOnStep], UseCaseError> {
+fn scenarios(choice: contract::ErrorOnStep) -> Result<&'static [ErrorOnStep], UseCaseError> {
     let (scenario, violation) = match choice {
-        ScenarioChoice::Number(number) => {
+        contract::ErrorOnStep::Number(number) => {
             let number = u64::try_from(number).unwrap_or(u64::MAX);
             if number == ErrorOnStep::ALL_NUMBER {
                 return Ok(&ErrorOnStep::SCENARIOS);
             }
             (ErrorOnStep::from_number(number), Violation::OutOfRange)
         }
-        ScenarioChoice::Name(name) if name == ErrorOnStep::ALL_NAME => {
+        contract::ErrorOnStep::Name(name) if name == ErrorOnStep::ALL_NAME => {
             return Ok(&ErrorOnStep::SCENARIOS);
         }
-        ScenarioChoice::Name(name) => (name.parse(), Violation::InvalidValue),
+        contract::ErrorOnStep::Name(name) => (name.parse(), Violation::InvalidValue),
     };
     let scenario = scenario.map_err(|field| UseCaseError::invalid(violation, field))?;
     Ok(std::slice::from_ref(
@@ -302,7 +294,7 @@ mod tests {
     use pizza_contract::ErrorCode;
     use uuid::Uuid;
 
-    fn parse_scenario(choice: ScenarioChoice) -> Result<Vec<u8>, ErrorCode> {
+    fn parse_scenario(choice: contract::ErrorOnStep) -> Result<Vec<u8>, ErrorCode> {
         let request = PlaceOrder {
             error_on_step: Some(choice),
             ..PlaceOrder::default()
@@ -348,15 +340,18 @@ mod tests {
     fn a_scenario_is_chosen_by_number_or_name() {
         for number in 0..8 {
             let scenario = ErrorOnStep::SCENARIOS[usize::from(number)];
-            let by_number = ScenarioChoice::Number(number.into());
+            let by_number = contract::ErrorOnStep::Number(number.into());
             assert_eq!(parse_scenario(by_number), Ok(vec![number]));
-            let by_name = ScenarioChoice::Name(scenario.as_str().to_owned());
+            let by_name = contract::ErrorOnStep::Name(scenario.as_str().to_owned());
             assert_eq!(parse_scenario(by_name), Ok(vec![number]));
         }
         let all: Vec<u8> = (0..8).collect();
-        assert_eq!(parse_scenario(ScenarioChoice::Number(100)), Ok(all.clone()));
         assert_eq!(
-            parse_scenario(ScenarioChoice::Name("ALL".to_owned())),
+            parse_scenario(contract::ErrorOnStep::Number(100)),
+            Ok(all.clone())
+        );
+        assert_eq!(
+            parse_scenario(contract::ErrorOnStep::Name("ALL".to_owned())),
             Ok(all)
         );
     }
@@ -364,11 +359,11 @@ mod tests {
     #[test]
     fn any_other_scenario_is_refused() {
         for number in [-1, 8, 99, 101, i128::MAX, i128::MIN] {
-            let refused = parse_scenario(ScenarioChoice::Number(number));
+            let refused = parse_scenario(contract::ErrorOnStep::Number(number));
             assert_eq!(refused, Err(ErrorCode::OutOfRange), "{number}");
         }
         for name in ["", "3", "all", "notifyCustomer", "None"] {
-            let refused = parse_scenario(ScenarioChoice::Name(name.to_owned()));
+            let refused = parse_scenario(contract::ErrorOnStep::Name(name.to_owned()));
             assert_eq!(refused, Err(ErrorCode::InvalidValue), "{name}");
         }
     }

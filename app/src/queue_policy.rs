@@ -1,37 +1,20 @@
 //! When the tasks of a queue are run again by themselves.
 
 use failure_queue::{AutoRedrive, PolicyRequest, QueuePolicy};
+use pizza_contract as contract;
 
 use super::error::UseCaseError;
 use super::failures::{check_visible, queue_in_path};
 use super::use_cases::UseCases;
 
-/// A policy of automatic redrive as a client says it, not checked yet.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AutoRedriveInSeconds {
-    /// The wait from a task's last failure to its first automatic redrive.
-    pub first_wait_seconds: f64,
-    /// What each wait is multiplied by to make the next.
-    pub backoff: f64,
-    /// The longest wait.
-    pub longest_wait_seconds: f64,
-    /// How often a task is redriven by itself at most. Wider than what is
-    /// allowed, so that the rule is told in one place.
-    pub max_attempts: i128,
-    /// From this age on a task is left alone.
-    pub max_age_seconds: f64,
-}
-
-impl From<AutoRedriveInSeconds> for AutoRedrive {
-    fn from(policy: AutoRedriveInSeconds) -> Self {
-        Self {
-            first_wait_ms: milliseconds(policy.first_wait_seconds),
-            backoff: policy.backoff,
-            longest_wait_ms: milliseconds(policy.longest_wait_seconds),
-            // What does not fit is beyond the limit, and 0 below it.
-            max_attempts: u32::try_from(policy.max_attempts.max(0)).unwrap_or(u32::MAX),
-            max_age_ms: milliseconds(policy.max_age_seconds),
-        }
+fn in_milliseconds(policy: contract::AutoRedrive) -> AutoRedrive {
+    AutoRedrive {
+        first_wait_ms: milliseconds(policy.first_wait_seconds),
+        backoff: policy.backoff,
+        longest_wait_ms: milliseconds(policy.longest_wait_seconds),
+        // What does not fit is beyond the limit, and 0 below it.
+        max_attempts: u32::try_from(policy.max_attempts.max(0)).unwrap_or(u32::MAX),
+        max_age_ms: milliseconds(policy.max_age_seconds),
     }
 }
 
@@ -62,13 +45,13 @@ impl UseCases {
         queue: &str,
         principal: String,
         reason: Option<String>,
-        auto_redrive: Option<AutoRedriveInSeconds>,
+        auto_redrive: Option<contract::AutoRedrive>,
     ) -> Result<QueuePolicy, UseCaseError> {
         let queue = queue_in_path(queue)?;
         let request = PolicyRequest {
             principal,
             reason,
-            auto_redrive: auto_redrive.map(Into::into),
+            auto_redrive: auto_redrive.map(in_milliseconds),
         };
         request.check()?;
         check_visible("reason", request.reason.as_deref())?;
@@ -84,7 +67,7 @@ impl UseCases {
 mod tests {
     use super::*;
 
-    const POLICY: AutoRedriveInSeconds = AutoRedriveInSeconds {
+    const POLICY: contract::AutoRedrive = contract::AutoRedrive {
         first_wait_seconds: 0.5,
         backoff: 2.0,
         longest_wait_seconds: 60.0,
@@ -92,16 +75,18 @@ mod tests {
         max_age_seconds: 86_400.0,
     };
 
-    fn refused(change: fn(&mut AutoRedriveInSeconds)) -> Option<String> {
+    fn refused(change: fn(&mut contract::AutoRedrive)) -> Option<String> {
         let mut policy = POLICY;
         change(&mut policy);
-        let policy: AutoRedrive = policy.into();
-        policy.check().err().map(|invalid| invalid.field)
+        in_milliseconds(policy)
+            .check()
+            .err()
+            .map(|invalid| invalid.field)
     }
 
     #[test]
     fn seconds_become_milliseconds() {
-        let policy = AutoRedrive::from(POLICY);
+        let policy = in_milliseconds(POLICY);
         assert_eq!(
             (
                 policy.first_wait_ms,
@@ -116,7 +101,7 @@ mod tests {
     #[test]
     fn what_is_no_time_or_no_count_is_beyond_every_limit() {
         for bad in [
-            (|p| p.first_wait_seconds = -1.0) as fn(&mut AutoRedriveInSeconds),
+            (|p| p.first_wait_seconds = -1.0) as fn(&mut contract::AutoRedrive),
             |p| p.first_wait_seconds = f64::NAN,
             |p| p.first_wait_seconds = f64::INFINITY,
             |p| p.first_wait_seconds = 1e300,
@@ -124,7 +109,7 @@ mod tests {
             assert_eq!(refused(bad).as_deref(), Some("firstWaitMs"));
         }
         for bad in [
-            (|p| p.max_attempts = -1) as fn(&mut AutoRedriveInSeconds),
+            (|p| p.max_attempts = -1) as fn(&mut contract::AutoRedrive),
             |p| p.max_attempts = 0,
             |p| p.max_attempts = i128::MAX,
         ] {

@@ -1,18 +1,32 @@
 //! What clients of the gateway may rely on: the JSON of its HTTP API, each
 //! concept declared once for the gateway and its clients, and the error codes.
 
+mod bulk;
 mod error_code;
+mod failures;
+mod kitchen;
+mod menu;
+mod names;
 mod orders;
-mod times;
-
-pub use error_code::{ErrorCode, GrpcStatus};
+mod problem;
+mod queue_policy;
 #[cfg(feature = "schema")]
-pub use orders::schemas;
-pub use orders::{
-    CancelReason, CancellationOutcome, Name, Order, OrderAmended, OrderCancelled, OrderChange,
-    OrderPlaced, OrderSummary, Orders, Owed, PlacedOrder, Size,
-};
+pub mod schemas;
+pub mod timeline;
+mod times;
+mod workflows;
+
+pub use bulk::*;
+pub use error_code::{ErrorCode, GrpcStatus};
+pub use failures::*;
+pub use kitchen::*;
+pub use menu::*;
+pub use names::{Integer, Name};
+pub use orders::*;
+pub use problem::Problem;
+pub use queue_policy::*;
 pub use times::rfc_3339;
+pub use workflows::*;
 
 /// What a customer is told whose order was taken.
 pub const ORDER_PLACED: &str =

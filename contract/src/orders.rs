@@ -1,19 +1,19 @@
-//! Orders, as the gateway answers with them.
-//!
-//! States and sizes are texts, so that a client can read what a later gateway
-//! has added; their schemas list those that this version knows.
+//! Orders: what is asked of the gateway, and its answers.
 
-use std::borrow::Cow;
+use std::fmt;
 use std::ops::Deref;
 
 use jiff::Timestamp;
 use pizza_domain::{OrderId, OrderStatus};
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 #[cfg(feature = "schema")]
 use utoipa::ToSchema;
 
-/// The name of a state, a size or a step.
-pub type Name = Cow<'static, str>;
+use crate::names::names;
+#[cfg(feature = "schema")]
+use crate::schemas;
+use crate::{Integer, Name};
 
 /// An order as an observer sees it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -275,25 +275,13 @@ pub struct OrderCancelled {
     pub status: Name,
 }
 
-/// How far a cancellation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "schema", derive(ToSchema))]
-pub enum CancellationOutcome {
-    /// It is decided; what was given is being taken back.
-    Cancelling,
-    /// It is done.
-    Cancelled,
-}
-
-impl CancellationOutcome {
-    /// Its name in an answer.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Cancelling => "cancelling",
-            Self::Cancelled => "cancelled",
-        }
+names! {
+    /// How far a cancellation is.
+    CancellationOutcome {
+        /// It is decided; what was given is being taken back.
+        Cancelling = "cancelling",
+        /// It is done.
+        Cancelled = "cancelled",
     }
 }
 
@@ -308,51 +296,121 @@ pub enum Size {
     Large,
 }
 
-/// Schemas of the domain's enums, which know nothing of schemas.
-#[cfg(feature = "schema")]
-pub mod schemas {
-    use utoipa::ToSchema;
+/// What a customer asks for. Every field may be left out, and so may the
+/// whole body; none may be `null`, and there are no others.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(ToSchema))]
+pub struct PlaceOrder {
+    /// What is on the pizza, without control characters, with at least one
+    /// character that is visible.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schema(default = "plain", min_length = 1, max_length = 64, nullable = false)
+    )]
+    pub flavour: Option<String>,
+    /// The wait after each status change, in seconds, to the millisecond. The
+    /// operator of a gateway may allow less: the error then names the limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schema(default = 0, minimum = 0, maximum = 3600, nullable = false)
+    )]
+    pub per_step_delay_seconds: Option<f64>,
+    /// The step that is to fail for good, or `ALL` (100): one order for each
+    /// of 0 to 7. Other than 0 only where the gateway simulates errors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<schemas::ErrorOnStep>, nullable = false))]
+    pub error_on_step: Option<ErrorOnStep>,
+    /// How large.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Size>, nullable = false))]
+    pub size: Option<String>,
+    /// How many pizzas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(
+        value_type = Option<u32>, default = 1, minimum = 1, maximum = 20, nullable = false
+    ))]
+    pub quantity: Option<Integer>,
+    /// An opaque key, never a name or an address. By default the holder of
+    /// the customer's key, or `guest` where customers have none; never another
+    /// than the holder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schema(pattern = "^[A-Za-z0-9._-]{1,64}$", nullable = false)
+    )]
+    pub customer_id: Option<String>,
+}
 
-    macro_rules! schema_of {
-        ($($(#[doc = $doc:literal])+ $name:ident of $type:ty;)+) => {$(
-            $(#[doc = $doc])+
-            #[derive(Debug)]
-            pub struct $name;
+/// What is wanted instead; what is left out stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(ToSchema))]
+pub struct AmendOrder {
+    /// What is on the pizza: any text, without control characters, with at
+    /// least one character that is visible.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schema(min_length = 1, max_length = 64, nullable = false)
+    )]
+    pub flavour: Option<String>,
+    /// How large.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Size>, nullable = false))]
+    pub size: Option<String>,
+    /// How many pizzas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(
+        value_type = Option<u32>, minimum = 1, maximum = 20, nullable = false
+    ))]
+    pub quantity: Option<Integer>,
+}
 
-            impl utoipa::PartialSchema for $name {
-                fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                    utoipa::openapi::schema::ObjectBuilder::new()
-                        .description(Some(concat!($($doc),+).trim()))
-                        .schema_type(utoipa::openapi::schema::Type::String)
-                        .enum_values(Some(<$type>::ALL.iter().map(|value| value.as_str())))
-                        .into()
-                }
+/// The step that is to fail, as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ErrorOnStep {
+    /// By its number.
+    Number(Integer),
+    /// By its name.
+    Name(String),
+}
+
+impl<'de> Deserialize<'de> for ErrorOnStep {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct NumberOrName;
+
+        impl Visitor<'_> for NumberOrName {
+            type Value = ErrorOnStep;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an integer or a string")
             }
 
-            impl ToSchema for $name {
-                fn name() -> std::borrow::Cow<'static, str> {
-                    stringify!($name).into()
-                }
+            fn visit_i64<E: Error>(self, number: i64) -> Result<ErrorOnStep, E> {
+                Ok(ErrorOnStep::Number(number.into()))
             }
-        )+};
-    }
 
-    schema_of! {
-        /// Where an order stands. `DeliveryConfirmed` and `Cancelled` are final.
-        OrderStatus of pizza_domain::OrderStatus;
-        /// What became of the money.
-        MoneyState of pizza_domain::MoneyState;
-        /// What became of the points.
-        PointsState of pizza_domain::PointsState;
-    }
+            fn visit_u64<E: Error>(self, number: u64) -> Result<ErrorOnStep, E> {
+                Ok(ErrorOnStep::Number(number.into()))
+            }
 
-    /// Where a task stands that owes something.
-    #[derive(Debug, serde::Serialize, ToSchema)]
-    #[serde(rename_all = "camelCase")]
-    pub enum OwedState {
-        /// It waits for an operator.
-        Parked,
-        /// An operator let it go; it is owed all the same.
-        Discarded,
+            fn visit_f64<E: Error>(self, number: f64) -> Result<ErrorOnStep, E> {
+                // One that may have lost digits is far beyond all that are allowed.
+                if number.fract() == 0.0 {
+                    return Ok(ErrorOnStep::Number(number as Integer));
+                }
+                Err(E::invalid_type(Unexpected::Float(number), &self))
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<ErrorOnStep, E> {
+                Ok(ErrorOnStep::Name(name.to_owned()))
+            }
+        }
+
+        from.deserialize_any(NumberOrName)
     }
 }

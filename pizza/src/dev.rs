@@ -13,6 +13,7 @@ use anyhow::Context;
 use clap::Args;
 use pizza_app::keys::{Keyring, Role};
 use pizza_app::{TemporalGateway, register_search_attributes};
+use pizza_client::{Gateway, KitchenApi};
 use pizza_store::Store;
 use pizza_workflows::names::{search_attribute, task_queue};
 use serde_json::json;
@@ -22,7 +23,6 @@ use tokio_util::sync::CancellationToken;
 use trusted_files::{open_own, own_folder};
 use url::Url;
 
-use crate::client::gateway::{Gateway, KitchenDoor};
 use crate::client::output;
 use crate::client::shown_key::ShownKey;
 use crate::gateway::{self, Checked, SettingsArgs, reached_at};
@@ -132,7 +132,7 @@ async fn serve(
     let door = gateway::serve(listener, gateway, &args.settings, checked, shutdown.clone());
     let door = Box::pin(door);
     let key = ShownKey::known(Role::Kitchen, kept.kitchen.secret());
-    let at_the_door = KitchenDoor::new(Gateway::new(url.clone())?, key);
+    let at_the_door = KitchenApi::new(Gateway::new(url.clone(), None)?.with_key(key.into()));
     let cook = tokio::spawn(cook(at_the_door, shutdown.clone()));
     let queues = task_queue::ALL.map(str::to_owned).to_vec();
     // Nobody promotes builds here, and each `cargo run` may make another one.

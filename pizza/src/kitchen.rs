@@ -1,5 +1,5 @@
-//! The simulated kitchen: looks at the list of open tickets at the gateway's
-//! door and reports on them there, as a real kitchen would.
+//! The simulated kitchen: looks at the gateway's list of open tickets and
+//! reports on them there, as a real kitchen would.
 //!
 //! It keeps nothing: what there is to do stands in the list, and a report's id
 //! follows from what it says. So it may be killed at any moment, and any
@@ -15,14 +15,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clap::Args;
+use pizza_client::{CallError, KitchenApi};
+use pizza_contract::{KitchenSimulation, Ticket};
 use pizza_domain::{KitchenReport, OrderId};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::client::gateway::{CallError, KitchenDoor, SimulationView, TicketView, TicketsView};
-use crate::client::kitchen_key::KitchenDoorArgs;
+use crate::client::kitchen_key::KitchenApiArgs;
 use crate::shutdown;
 use work::{Job, Station, TROUBLED, place};
 
@@ -44,21 +45,21 @@ const PAGE: u32 = 100;
 #[derive(Args, Debug)]
 pub(crate) struct KitchenArgs {
     #[command(flatten)]
-    door: KitchenDoorArgs,
+    api: KitchenApiArgs,
 }
 
 /// Cooks until a signal stops it.
 pub(crate) async fn run(args: KitchenArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal();
-    let door = args.door.connect()?;
-    tracing::info!(gateway = %args.door.gateway.gateway, "cooking");
-    cook(door, shutdown).await;
+    let api = args.api.connect()?;
+    tracing::info!(gateway = %args.api.gateway.gateway, "cooking");
+    cook(api, shutdown).await;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Cooks until `shutdown`.
-pub(crate) async fn cook(door: KitchenDoor, shutdown: CancellationToken) {
-    let mut kitchen = Kitchen::new(door);
+pub(crate) async fn cook(api: KitchenApi, shutdown: CancellationToken) {
+    let mut kitchen = Kitchen::new(api);
     tokio::select! {
         () = kitchen.run() => {}
         () = shutdown.cancelled() => {}
@@ -67,7 +68,7 @@ pub(crate) async fn cook(door: KitchenDoor, shutdown: CancellationToken) {
 
 struct Kitchen {
     station: Station,
-    simulation: watch::Sender<SimulationView>,
+    simulation: watch::Sender<KitchenSimulation>,
     /// When it was last asked how to behave.
     asked: Option<Instant>,
     in_hand: HashMap<OrderId, Work>,
@@ -83,11 +84,11 @@ struct Work {
 }
 
 impl Kitchen {
-    fn new(door: KitchenDoor) -> Self {
-        let (simulation, receiver) = watch::channel(SimulationView::default());
+    fn new(api: KitchenApi) -> Self {
+        let (simulation, receiver) = watch::channel(KitchenSimulation::default());
         Self {
             station: Station {
-                door,
+                api,
                 simulation: receiver,
                 hands: Arc::new(Semaphore::new(HANDS)),
             },
@@ -121,7 +122,8 @@ impl Kitchen {
         let mut open = HashSet::new();
         let mut cursor: Option<String> = None;
         loop {
-            let page: TicketsView = self.station.door.tickets(PAGE, cursor.as_deref()).await?;
+            let page = self.station.api.tickets(PAGE, cursor.as_deref()).await?;
+            let page = page.view;
             // What was said before an order came holds for that order.
             if page.tickets.iter().any(|ticket| self.is_new(ticket)) {
                 self.ask_how_to_behave().await?;
@@ -139,18 +141,18 @@ impl Kitchen {
         Ok(())
     }
 
-    fn is_new(&self, ticket: &TicketView) -> bool {
+    fn is_new(&self, ticket: &Ticket) -> bool {
         !ticket.simulation.silent && !self.in_hand.contains_key(&ticket.ticket_id)
     }
 
     async fn ask_how_to_behave(&mut self) -> Result<(), CallError> {
-        let simulation = self.station.door.simulation().await?;
+        let simulation = self.station.api.simulation().await?;
         self.behave(simulation.view);
         self.asked = Some(Instant::now());
         Ok(())
     }
 
-    fn behave(&self, wished: SimulationView) {
+    fn behave(&self, wished: KitchenSimulation) {
         let changed = self.simulation.send_if_modified(|now| {
             let differs = *now != wished;
             *now = wished;
@@ -171,7 +173,7 @@ impl Kitchen {
 
     /// Begins to work on a ticket, unless that is under way, or came to its
     /// end at the stage that the ticket is still at.
-    fn take_up(&mut self, ticket: &TicketView) {
+    fn take_up(&mut self, ticket: &Ticket) {
         let Some(next) = next_report(ticket) else {
             return;
         };
@@ -214,7 +216,7 @@ impl Kitchen {
 
 /// The report that brings a ticket on. One that this version knows nothing of
 /// is for others to make.
-fn next_report(ticket: &TicketView) -> Option<KitchenReport> {
+fn next_report(ticket: &Ticket) -> Option<KitchenReport> {
     let next = ticket.next_reports.first()?.parse().ok()?;
     KitchenReport::WAY.contains(&next).then_some(next)
 }

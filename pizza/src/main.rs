@@ -22,7 +22,6 @@ mod open_files;
 mod reconciliation;
 mod replay;
 mod secret_file;
-mod shown_url;
 mod shutdown;
 mod store_args;
 mod streams;

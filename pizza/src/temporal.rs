@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use payload_codec::Cipher;
 use pizza_app::register_search_attributes;
+use pizza_client::shown;
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::shown_url::shown;
 use crate::{codec_keys, telemetry, temporal_settings};
 
 /// How long a connection may take to come up.

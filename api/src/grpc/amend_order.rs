@@ -1,7 +1,8 @@
 //! `OrderService/AmendOrder`.
 
+use pizza_app::UseCaseError;
 use pizza_app::access::Viewer;
-use pizza_app::{AmendOrder, UseCaseError};
+use pizza_contract::AmendOrder;
 
 use super::convert::key;
 use super::place_order::size;

@@ -1,6 +1,7 @@
 //! `KitchenService/GetKitchenSimulation` and `SetKitchenSimulation`.
 
-use pizza_app::{SetKitchenSimulation, UseCaseError, Violation};
+use pizza_app::{UseCaseError, Violation};
+use pizza_contract::SetKitchenSimulation;
 use pizza_domain::{InvalidField, KitchenSimulation};
 
 use super::proto::{

@@ -1,8 +1,8 @@
 //! `OrderService/PlaceOrder`.
 
 use pizza_app::access::Viewer;
-use pizza_app::{IdempotencyKey, PlaceOrder, PlacedOrder, ScenarioChoice, UseCaseError, Violation};
-use pizza_contract::ORDER_PLACED;
+use pizza_app::{IdempotencyKey, PlaceOrder, PlacedOrder, UseCaseError, Violation};
+use pizza_contract::{self as contract, ORDER_PLACED};
 use pizza_domain::{InvalidField, Size};
 
 use super::proto::place_order_request::ErrorOnStep;
@@ -50,8 +50,8 @@ fn parse(
         flavour: request.flavour,
         per_step_delay_seconds: request.per_step_delay_seconds,
         error_on_step: request.error_on_step.map(|choice| match choice {
-            ErrorOnStep::ErrorOnStepNumber(number) => ScenarioChoice::Number(number.into()),
-            ErrorOnStep::ErrorOnStepName(name) => ScenarioChoice::Name(name),
+            ErrorOnStep::ErrorOnStepNumber(number) => contract::ErrorOnStep::Number(number.into()),
+            ErrorOnStep::ErrorOnStepName(name) => contract::ErrorOnStep::Name(name),
         }),
         quantity: request.quantity.map(i128::from),
         customer_id: request.customer_id,

@@ -2,40 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use pizza_app::AmendOrder;
 use pizza_app::access::Viewer;
 use pizza_contract as contract;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
-use super::json::Fields;
+use super::json::Body;
 use super::orders::order;
-use super::problem::ProblemBody;
 use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
 use crate::idempotency_key::Key;
 use crate::problem::Problem;
-
-/// What is wanted instead; what is left out stays as it is.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = AmendOrder)]
-#[expect(
-    dead_code,
-    reason = "only its schema is used: `Fields` says more about what is wrong"
-)]
-struct AmendOrderBody {
-    /// What is on the pizza: any text, without control characters, with at
-    /// least one character that is visible.
-    #[schema(min_length = 1, max_length = 64, nullable = false)]
-    flavour: Option<String>,
-    /// How large.
-    #[schema(nullable = false)]
-    size: Option<contract::Size>,
-    /// How many pizzas.
-    #[schema(minimum = 1, maximum = 20, nullable = false)]
-    quantity: Option<u32>,
-}
 
 /// Amend an order that the kitchen has not accepted.
 ///
@@ -49,20 +24,16 @@ struct AmendOrderBody {
         ("id" = String, Path, format = "uuid", description = "The order's id."),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'."),
     ),
-    request_body = AmendOrderBody,
+    request_body = contract::AmendOrder,
     responses(
         (status = 200, description = "The order was amended.", body = contract::OrderAmended),
-        (status = 400, description = "The id or the body cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "A customer's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The key is not a customer's.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such order.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It is too late, or the difference was declined.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A field is unknown or not allowed, or the key was used for another request.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The saga or the payment provider did not answer in time.", body = ProblemBody, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 400, description = "The id or the body cannot be read."),
+        (status = 401, description = "A customer's key is needed."),
+        (status = 403, description = "The key is not a customer's."),
+        (status = 404, description = "There is no such order."),
+        (status = 409, description = "It is too late, or the difference was declined."),
+        (status = 422, description = "A field is unknown or not allowed, or the key was used for another request."),
+        (status = 503, description = "The saga or the payment provider did not answer in time."),
     ),
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]
@@ -71,14 +42,8 @@ pub(super) async fn amend_order(
     viewer: Viewer,
     OrderIdInPath(id): OrderIdInPath,
     Key(key): Key,
-    fields: Fields,
+    Body(request): Body<contract::AmendOrder>,
 ) -> Result<Json<contract::OrderAmended>, Problem> {
-    let mut fields = fields.only(&["flavour", "size", "quantity"])?;
-    let request = AmendOrder {
-        flavour: fields.text("flavour")?,
-        size: fields.text("size")?,
-        quantity: fields.integer("quantity")?,
-    };
     let amended = app
         .use_cases()
         .amend_order(&viewer, id, request, key)

@@ -6,7 +6,6 @@ use pizza_app::access::Viewer;
 use pizza_contract as contract;
 use pizza_domain::OrderStatus;
 
-use super::problem::ProblemBody;
 use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
 use crate::problem::Problem;
@@ -20,13 +19,12 @@ use crate::problem::Problem;
     params(("id" = String, Path, format = "uuid", description = "The order's id.")),
     responses(
         (status = 200, description = "The order is cancelled, or will be whatever comes.", body = contract::OrderCancelled),
-        (status = 400, description = "The id is not one.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "A customer's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The key is not a customer's.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such order.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The order is on its way, or delivered.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The saga did not answer in time; ask again.", body = ProblemBody, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 400, description = "The id is not one."),
+        (status = 401, description = "A customer's key is needed."),
+        (status = 403, description = "The key is not a customer's."),
+        (status = 404, description = "There is no such order."),
+        (status = 409, description = "The order is on its way, or delivered."),
+        (status = 503, description = "The saga did not answer in time; ask again."),
     ),
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]
@@ -43,7 +41,6 @@ pub(super) async fn cancel_order(
         } else {
             contract::CancellationOutcome::Cancelling
         }
-        .as_str()
         .into(),
         status: status.as_str().into(),
     }))

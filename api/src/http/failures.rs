@@ -9,13 +9,12 @@ use axum::extract::{FromRequestParts, Path};
 use failure_queue::client::ListedTask;
 use failure_queue::{AutoRedrive, StepFailure};
 use http::request::Parts;
-use pizza_app::{FailureFilter, FailureId, order_and_customer};
-use pizza_contract::{ErrorCode, rfc_3339};
+use pizza_app::{FailureId, order_and_customer};
+use pizza_contract::{self as contract, ErrorCode, rfc_3339};
 use serde::de::{DeserializeOwned, Error};
-use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
+use serde::{Deserialize, Deserializer};
 
-use super::json::{Fields, truncated};
+use super::json::truncated;
 use crate::numbers::integer_in;
 use crate::problem::Problem;
 
@@ -90,151 +89,39 @@ fn repeated(query: &str) -> Option<String> {
     repeated.map(Cow::into_owned)
 }
 
-/// The names of the fields that say which tasks are meant.
-pub(super) const FILTER: [&str; 7] = [
-    "queue",
-    "messageType",
-    "errorCode",
-    "olderThanSeconds",
-    "newerThanSeconds",
-    "orderId",
-    "customerId",
-];
-
-/// Takes them from a body.
-pub(super) fn filter(fields: &mut Fields) -> Result<FailureFilter, Problem> {
-    let [
-        queue,
-        message_type,
-        error_code,
-        older,
-        newer,
-        order,
-        customer,
-    ] = FILTER;
-    Ok(FailureFilter {
-        queue: fields.text(queue)?,
-        message_type: fields.text(message_type)?,
-        error_code: fields.text(error_code)?,
-        older_than_seconds: fields.integer(older)?,
-        newer_than_seconds: fields.integer(newer)?,
-        order_id: fields.text(order)?,
-        customer_id: fields.text(customer)?,
-    })
-}
-
 /// A parked task as a list shows it.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = ListedFailure)]
-pub(super) struct ListedFailureBody {
-    /// The id of its workflow in Temporal.
-    id: String,
-    /// The queue that it is in.
-    queue: String,
-    /// What it is about: `RefundPaymentFailed` for example.
-    message_type: String,
-    /// The code of its last error.
-    error_code: String,
-    /// The order that it belongs to.
-    #[schema(format = "uuid")]
-    order_id: String,
-    /// Whose order it is.
-    customer_id: String,
-    /// Since when it is parked.
-    #[schema(format = DateTime)]
-    parked_at: String,
-    /// Where it stands. A list cannot tell which are being redriven.
-    #[schema(value_type = ListedStateBody)]
-    state: &'static str,
-}
-
-/// Where a listed task stands.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = ListedFailureState)]
-#[expect(dead_code, reason = "only its schema is used")]
-enum ListedStateBody {
-    Waiting,
-    Done,
-    Discarded,
-}
-
-impl From<ListedTask> for ListedFailureBody {
-    fn from(task: ListedTask) -> Self {
-        let (order_id, customer_id) = order_and_customer(&task.subject);
-        Self {
-            order_id,
-            customer_id,
-            id: task.id,
-            queue: task.queue,
-            message_type: task.message_type,
-            error_code: task.error_code,
-            parked_at: rfc_3339(task.parked_at_ms),
-            state: task.state.as_str(),
-        }
+pub(super) fn listed(task: ListedTask) -> contract::ListedFailure {
+    let (order_id, customer_id) = order_and_customer(&task.subject);
+    contract::ListedFailure {
+        order_id,
+        customer_id,
+        id: task.id,
+        queue: task.queue,
+        message_type: task.message_type,
+        error_code: task.error_code,
+        parked_at: rfc_3339(task.parked_at_ms),
+        state: task.state.as_str().into(),
     }
 }
 
 /// How a step failed.
-#[derive(Serialize, ToSchema)]
-#[schema(as = StepError)]
-pub(super) struct StepErrorBody {
-    /// A stable code for programs.
-    code: String,
-    /// A sentence for people.
-    message: String,
-    /// What caused it, outermost first.
-    causes: Vec<String>,
-    /// Whether the outside party said no. Otherwise it met a fault, and what
-    /// it did may be unknown.
-    refused: bool,
-}
-
-impl From<StepFailure> for StepErrorBody {
-    fn from(failure: StepFailure) -> Self {
-        Self {
-            code: failure.code,
-            message: failure.message,
-            causes: failure.causes,
-            refused: failure.refused,
-        }
+pub(super) fn step_error(failure: StepFailure) -> contract::StepError {
+    contract::StepError {
+        code: failure.code,
+        message: failure.message,
+        causes: failure.causes,
+        refused: failure.refused,
     }
 }
 
 /// When tasks are run again by themselves.
-#[derive(Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = AutoRedrive)]
-pub(super) struct AutoRedriveBody {
-    /// The wait from a task's last failure, or from the policy's arrival if
-    /// that is later, to its first automatic redrive: 0.1 to 2592000, to the
-    /// millisecond.
-    #[schema(minimum = 0.1, maximum = 2_592_000)]
-    first_wait_seconds: f64,
-    /// What each wait is multiplied by to make the next.
-    #[schema(minimum = 1, maximum = 10)]
-    backoff: f64,
-    /// The longest wait, at least the first.
-    #[schema(minimum = 0.1, maximum = 2_592_000)]
-    longest_wait_seconds: f64,
-    /// How often a task is redriven by itself at most.
-    #[schema(minimum = 1, maximum = 1000)]
-    max_attempts: u32,
-    /// From this age on, counted from its parking, a task is left alone.
-    #[schema(minimum = 0.001, maximum = 315_360_000)]
-    max_age_seconds: f64,
-}
-
-impl From<AutoRedrive> for AutoRedriveBody {
-    fn from(policy: AutoRedrive) -> Self {
-        Self {
-            first_wait_seconds: seconds(policy.first_wait_ms),
-            backoff: policy.backoff,
-            longest_wait_seconds: seconds(policy.longest_wait_ms),
-            max_attempts: policy.max_attempts,
-            max_age_seconds: seconds(policy.max_age_ms),
-        }
+pub(super) fn auto_redrive(policy: AutoRedrive) -> contract::AutoRedrive {
+    contract::AutoRedrive {
+        first_wait_seconds: seconds(policy.first_wait_ms),
+        backoff: policy.backoff,
+        longest_wait_seconds: seconds(policy.longest_wait_ms),
+        max_attempts: policy.max_attempts.into(),
+        max_age_seconds: seconds(policy.max_age_ms),
     }
 }
 

@@ -9,7 +9,6 @@ use pizza_app::access::Viewer;
 use pizza_contract as contract;
 
 use super::orders::order;
-use super::problem::ProblemBody;
 use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
 use crate::pages::{self, Visitor};
@@ -24,12 +23,11 @@ use crate::problem::Problem;
     responses(
         (status = 200, description = "The order, as the store has it, whether or not anything else is there.", body = contract::Order,
          headers(("Age" = u64, description = "How many whole seconds ago the order last changed."))),
-        (status = 400, description = "The id is not one.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "A customer's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The key is the kitchen's.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such order.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Nobody can tell right now.", body = ProblemBody, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 400, description = "The id is not one."),
+        (status = 401, description = "A customer's key is needed."),
+        (status = 403, description = "The key is the kitchen's."),
+        (status = 404, description = "There is no such order."),
+        (status = 503, description = "Nobody can tell right now."),
     ),
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]

@@ -5,7 +5,6 @@ use axum::extract::State;
 use pizza_app::access::Viewer;
 use pizza_app::timeline::Timeline;
 
-use super::problem::ProblemBody;
 use crate::extract::OrderIdInPath;
 use crate::gateway::AppState;
 use crate::problem::Problem;
@@ -22,12 +21,11 @@ use crate::problem::Problem;
     params(("id" = String, Path, format = "uuid", description = "The order's id.")),
     responses(
         (status = 200, description = "What happened.", body = Timeline),
-        (status = 400, description = "The id is not one.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "This gateway knows its customers, and no known key was given.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The key is not a customer's.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such order.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Nobody can tell right now.", body = ProblemBody, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 400, description = "The id is not one."),
+        (status = 401, description = "This gateway knows its customers, and no known key was given."),
+        (status = 403, description = "The key is not a customer's."),
+        (status = 404, description = "There is no such order."),
+        (status = 503, description = "Nobody can tell right now."),
     ),
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]

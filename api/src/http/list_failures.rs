@@ -4,13 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use failure_queue::client::StateFilter;
 use pizza_app::access::Operator;
-use pizza_app::{FailureFilter, Failures, ListFailures, UseCaseError, Violation};
+use pizza_app::{FailureFilter, ListFailures, UseCaseError, Violation};
+use pizza_contract as contract;
 use pizza_domain::InvalidField;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
-use super::failures::{ListedFailureBody, StrictQuery, integer_in_query};
-use super::problem::ProblemBody;
+use super::failures::{StrictQuery, integer_in_query, listed};
 use crate::gateway::AppState;
 use crate::problem::Problem;
 
@@ -54,18 +54,6 @@ pub(super) struct ListFailuresQuery {
     cursor: Option<String>,
 }
 
-/// A page of parked tasks.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Failures)]
-pub(super) struct FailuresBody {
-    /// The page, latest first.
-    failures: Vec<ListedFailureBody>,
-    /// Asks for the next page; `null` after the last.
-    #[schema(required = true)]
-    next_cursor: Option<String>,
-}
-
 /// List parked tasks.
 ///
 /// Temporal's list is a moment behind what it does.
@@ -73,13 +61,10 @@ pub(super) struct FailuresBody {
     get, path = "/failures", operation_id = "listFailures", tag = "failures",
     params(ListFailuresQuery),
     responses(
-        (status = 200, description = "A page of parked tasks.", body = FailuresBody),
-        (status = 400, description = "The query cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "An operator's key is needed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "This gateway has no operators.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A value is not allowed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Temporal cannot tell right now.", body = ProblemBody, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 200, description = "A page of parked tasks.", body = contract::Failures),
+        (status = 400, description = "The query cannot be read."),
+        (status = 422, description = "A value is not allowed."),
+        (status = 503, description = "Temporal cannot tell right now."),
     ),
     security(("operatorKey" = [])),
 )]
@@ -87,9 +72,12 @@ pub(super) async fn list_failures(
     _: Operator,
     State(app): State<AppState>,
     StrictQuery(query): StrictQuery<ListFailuresQuery>,
-) -> Result<Json<FailuresBody>, Problem> {
+) -> Result<Json<contract::Failures>, Problem> {
     let page = app.use_cases().list_failures(query.try_into()?).await?;
-    Ok(Json(page.into()))
+    Ok(Json(contract::Failures {
+        failures: page.failures.into_iter().map(listed).collect(),
+        next_cursor: page.next_cursor,
+    }))
 }
 
 impl TryFrom<ListFailuresQuery> for ListFailures {
@@ -127,15 +115,6 @@ fn state(name: &str) -> Result<StateFilter, UseCaseError> {
                 expected: "must be open, done or discarded".to_owned(),
             };
             Err(UseCaseError::invalid(Violation::InvalidValue, field))
-        }
-    }
-}
-
-impl From<Failures> for FailuresBody {
-    fn from(page: Failures) -> Self {
-        Self {
-            failures: page.failures.into_iter().map(Into::into).collect(),
-            next_cursor: page.next_cursor,
         }
     }
 }

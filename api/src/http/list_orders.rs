@@ -12,7 +12,6 @@ use utoipa::IntoParams;
 
 use super::failures::{StrictQuery, integer_in_query};
 use super::orders::summary;
-use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
 use crate::times::instant;
@@ -57,12 +56,11 @@ pub(super) struct ListOrdersQuery {
     params(ListOrdersQuery),
     responses(
         (status = 200, description = "A page of orders.", body = contract::Orders),
-        (status = 400, description = "The query cannot be read.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "This gateway knows its customers, and no known key was given.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The key is not a customer's.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A value is not allowed.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Nobody can tell right now.", body = ProblemBody, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 400, description = "The query cannot be read."),
+        (status = 401, description = "This gateway knows its customers, and no known key was given."),
+        (status = 403, description = "The key is not a customer's."),
+        (status = 422, description = "A value is not allowed."),
+        (status = 503, description = "Nobody can tell right now."),
     ),
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]

@@ -1,13 +1,14 @@
-//! The description of the HTTP door, generated from its handlers.
+//! The description of the HTTP API, generated from its handlers.
 
 use std::sync::LazyLock;
 
 use axum::response::{IntoResponse, Response};
 use http::header;
+use pizza_contract as contract;
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::schema::{AdditionalProperties, Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr};
 use utoipa::{Modify, OpenApi, PartialSchema};
@@ -22,11 +23,34 @@ use super::{
 };
 use crate::gateway::AppState;
 
-/// The name of the answer to whoever asks too often.
+/// The name of the answer to a client that asks too often.
 const TOO_OFTEN: &str = "TooManyRequests";
+
+/// The errors that all operations with a body may answer with.
+const OF_BODIES: [(&str, &str); 3] = [
+    ("408", "The body did not arrive in time."),
+    ("413", "The body is too large."),
+    ("415", "The body is not JSON."),
+];
+
+/// Those of all operations for operators.
+const OF_OPERATORS: [(&str, &str); 2] = [
+    ("401", "An operator's key is needed."),
+    ("403", "This gateway has no operators."),
+];
+
+/// Those of all operations for kitchens.
+const OF_KITCHENS: [(&str, &str); 2] = [
+    ("401", "A kitchen's key is needed."),
+    (
+        "403",
+        "This gateway has no kitchens, or the key is not one's.",
+    ),
+];
 
 #[derive(OpenApi)]
 #[openapi(
+    components(schemas(contract::Problem)),
     info(
         title = "cloud-pizza",
         description = "Orders of pizza, each a durable saga. Errors are RFC 9457 problems with a stable `code`.",
@@ -42,7 +66,7 @@ const TOO_OFTEN: &str = "TooManyRequests";
 )]
 struct Document;
 
-/// How whoever calls shows who they are.
+/// How a caller is known.
 struct Keys;
 
 impl Modify for Keys {
@@ -109,8 +133,10 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 #[must_use]
 pub fn openapi_json() -> String {
     let (_, mut document) = routes().split_for_parts();
+    describe_errors(&mut document);
     describe_rate_limits(&mut document);
     leave_out_instead_of_null(&mut document);
+    close(&mut document, "AutoRedrive");
     // A document that was built from types can be serialized.
     let mut json = document.to_pretty_json().unwrap_or_default();
     json.push('\n');
@@ -148,6 +174,15 @@ fn leave_out_instead_of_null(document: &mut utoipa::openapi::OpenApi) {
     }
 }
 
+/// Says that an object of this schema has no other fields: requests hold it as
+/// well as answers, and of answers the contract's types read what they know.
+fn close(document: &mut utoipa::openapi::OpenApi, name: &str) {
+    let schemas = document.components.as_mut().map(|it| &mut it.schemas);
+    if let Some(RefOr::T(Schema::Object(object))) = schemas.and_then(|it| it.get_mut(name)) {
+        object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+    }
+}
+
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [
         &mut item.get,
@@ -163,14 +198,9 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 /// Adds what every operation but the probes may answer.
 fn describe_rate_limits(document: &mut utoipa::openapi::OpenApi) {
     let answer: RefOr<utoipa::openapi::Response> = RefOr::Ref(Ref::from_response_name(TOO_OFTEN));
-    let mut wait = Header::new(u32::schema());
-    wait.description = Some("Seconds to wait before another try.".to_owned());
-    let problem = Content::new(Some(Ref::from_schema_name("Problem")));
-    let described = ResponseBuilder::new()
-        .description("This client asks too often; nothing of the request was looked at.")
-        .header("Retry-After", wait)
-        .content("application/problem+json", problem)
-        .build();
+    let mut described =
+        response("This client asks too often; nothing of the request was looked at.");
+    describe_error(&mut described, true);
     let components = document.components.get_or_insert_default();
     components
         .responses
@@ -183,6 +213,47 @@ fn describe_rate_limits(document: &mut utoipa::openapi::OpenApi) {
             let responses = &mut operation.responses.responses;
             responses.insert("429".to_owned(), answer.clone());
         }
+    }
+}
+
+/// Adds the errors that all operations of a kind may answer with, where an
+/// operation says nothing else of them, and what holds for every error.
+fn describe_errors(document: &mut utoipa::openapi::OpenApi) {
+    let operations = document.paths.paths.values_mut().flat_map(operations);
+    for operation in operations {
+        let is_tagged = |tag: &str| operation.tags.iter().flatten().any(|it| it == tag);
+        let kinds = [
+            (is_tagged("failures"), &OF_OPERATORS[..]),
+            (is_tagged("kitchen"), &OF_KITCHENS[..]),
+            (operation.request_body.is_some(), &OF_BODIES[..]),
+        ];
+        let responses = &mut operation.responses.responses;
+        for (status, description) in kinds.iter().filter(|it| it.0).flat_map(|it| it.1) {
+            let answer = responses.entry((*status).to_owned());
+            answer.or_insert_with(|| response(description).into());
+        }
+        for (status, answer) in responses {
+            let RefOr::T(answer) = answer else { continue };
+            if status.starts_with(['4', '5']) {
+                describe_error(answer, status == "503");
+            }
+        }
+    }
+}
+
+fn response(description: &str) -> utoipa::openapi::Response {
+    ResponseBuilder::new().description(description).build()
+}
+
+/// Adds an error's document and, where another try may help, how long to wait.
+fn describe_error(answer: &mut utoipa::openapi::Response, may_pass: bool) {
+    let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+    let media_type = "application/problem+json".to_owned();
+    answer.content.insert(media_type, problem.into());
+    if may_pass {
+        let mut wait = Header::new(u32::schema());
+        wait.description = Some("Seconds to wait before another try.".to_owned());
+        answer.headers.insert("Retry-After".to_owned(), wait.into());
     }
 }
 

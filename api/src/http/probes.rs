@@ -6,7 +6,6 @@ use pizza_contract::ErrorCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::problem::ProblemBody;
 use crate::gateway::AppState;
 use crate::problem::Problem;
 
@@ -32,8 +31,7 @@ pub(super) async fn healthz() -> Json<ProbeBody> {
     get, path = "/readyz", operation_id = "readyz", tag = "operations",
     responses(
         (status = 200, description = "They can.", body = ProbeBody),
-        (status = 503, description = "The store or Temporal is away, or the store takes nothing; the detail says which.", body = ProblemBody, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 503, description = "The store or Temporal is away, or the store takes nothing; the detail says which."),
     )
 )]
 pub(super) async fn readyz(State(app): State<AppState>) -> Result<Json<ProbeBody>, Problem> {

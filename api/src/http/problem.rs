@@ -3,46 +3,10 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use pizza_contract::ErrorCode;
-use serde::Serialize;
-use utoipa::ToSchema;
+use pizza_contract::{self as contract, ErrorCode};
 
 use crate::problem::Problem;
 use crate::request::RequestId;
-
-/// An error.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Problem)]
-pub(crate) struct ProblemBody<'a> {
-    /// The address of a page on errors of this code: an absolute one where the
-    /// gateway knows its own, else one at the gateway, `/errors/` and the code.
-    #[serde(rename = "type")]
-    #[schema(format = "uri-reference", example = "/errors/out-of-range")]
-    kind: String,
-    /// A few words for people, the same for each error of this code.
-    title: &'a str,
-    /// The HTTP status.
-    #[schema(minimum = 400, maximum = 599)]
-    status: u16,
-    /// What went wrong this time, for people.
-    detail: &'a str,
-    /// The path that was asked for.
-    instance: &'a str,
-    /// The stable code, for programs.
-    #[schema(example = "out-of-range")]
-    code: &'a str,
-    /// What the request is called in the gateway's logs.
-    request_id: String,
-    /// The field that is meant, where one is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    field: Option<&'a str>,
-    /// Where the order stands that a refused report was about, where known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    order_status: Option<&'a str>,
-}
 
 impl IntoResponse for Problem {
     /// An answer that [`finish`] gives its body, once it is known what the
@@ -73,16 +37,16 @@ pub(crate) fn finish(
     path: &str,
     request_id: &RequestId,
 ) -> Response {
-    let body = ProblemBody {
+    let body = contract::Problem {
         kind: format!("{pages}{}", problem.code.as_str()),
-        title: problem.code.title(),
+        title: problem.code.title().into(),
         status: problem.code.status().as_u16(),
-        detail: &problem.detail,
-        instance: path,
-        code: problem.code.as_str(),
+        detail: problem.detail.clone(),
+        instance: path.to_owned(),
+        code: problem.code.as_str().into(),
         request_id: request_id.to_string(),
-        field: problem.field.as_deref(),
-        order_status: problem.order_status.map(|status| status.as_str()),
+        field: problem.field.clone(),
+        order_status: problem.order_status.map(|status| status.as_str().into()),
     };
     let json = serde_json::to_vec(&body).unwrap_or_default();
     let headers = response.headers_mut();

@@ -15,7 +15,6 @@ use pizza_contract::ErrorCode;
 use pizza_store::OrderChange;
 
 use super::orders;
-use super::problem::ProblemBody;
 use crate::client::Client;
 use crate::connection::Closing;
 use crate::extract::OrderIdInPath;
@@ -73,12 +72,11 @@ fn version(id: &HeaderValue) -> Option<i64> {
         (status = 200, description = "The changes, as they come: events `change` with this as their data.",
          body = contract::OrderChange, content_type = "text/event-stream"),
         (status = 204, description = "The order had ended with that event or before; there is nothing more to watch."),
-        (status = 400, description = "The id is not one, or `Last-Event-ID` is no event's.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "This gateway knows its customers, and no known key was given.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The key is not a customer's.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such order.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Nobody can tell right now, or too many orders are being watched.", body = ProblemBody, content_type = "application/problem+json",
-         headers(("Retry-After" = u32, description = "Seconds to wait before another try."))),
+        (status = 400, description = "The id is not one, or `Last-Event-ID` is no event's."),
+        (status = 401, description = "This gateway knows its customers, and no known key was given."),
+        (status = 403, description = "The key is not a customer's."),
+        (status = 404, description = "There is no such order."),
+        (status = 503, description = "Nobody can tell right now, or too many orders are being watched."),
     ),
     security((), ("customerKey" = []), ("operatorKey" = [])),
 )]

@@ -10,8 +10,8 @@ use futures::stream::{self, SelectAll};
 use futures::{Stream, StreamExt};
 use maud::{Markup, html};
 use pizza_app::access::Viewer;
-use pizza_app::{IdempotencyKey, OrderNow, PlaceOrder, ScenarioChoice};
-use pizza_contract::ErrorCode;
+use pizza_app::{IdempotencyKey, OrderNow, PlaceOrder};
+use pizza_contract::{self as contract, ErrorCode};
 use pizza_domain::{CustomerId, ErrorOnStep, OrderId, Pace, Quantity, Size};
 use pizza_store::now_ms;
 use uuid::Uuid;
@@ -85,7 +85,7 @@ impl Typed {
         Ok(PlaceOrder {
             flavour: self.flavour.clone(),
             per_step_delay_seconds: pace.transpose()?,
-            error_on_step: self.error_on_step.clone().map(ScenarioChoice::Name),
+            error_on_step: self.error_on_step.clone().map(contract::ErrorOnStep::Name),
             size: self.size.clone(),
             quantity: self.quantity.as_deref().map(whole_number).transpose()?,
             customer_id: self.customer_id.clone(),

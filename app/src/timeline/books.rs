@@ -6,7 +6,7 @@ use pizza_store::{
     ParkedTaskEvent, PizzaThen, ReportEvent,
 };
 
-use super::{Detail, Entry, Kind, Outcome};
+use super::{Detail, Entry, Kind, Outcome, of_store};
 
 /// Everything that the store tells.
 pub(super) fn entries(history: &BusinessHistory) -> Vec<Entry> {
@@ -36,16 +36,14 @@ pub(super) fn pizza(pizza: &PizzaThen) -> String {
     )
 }
 
-impl Detail {
-    /// Says what the order was about.
-    pub(super) fn of_pizza(pizza: &PizzaThen) -> Self {
-        Self {
-            flavour: Some(pizza.flavour.clone()),
-            size: Some(pizza.size.clone()),
-            quantity: Some(pizza.quantity),
-            total: Some(pizza.total),
-            ..Self::default()
-        }
+/// What the order was about.
+pub(super) fn of_pizza(pizza: &PizzaThen) -> Detail {
+    Detail {
+        flavour: Some(pizza.flavour.clone()),
+        size: Some(pizza.size.clone()),
+        quantity: Some(pizza.quantity),
+        total: Some(pizza.total),
+        ..Detail::default()
     }
 }
 
@@ -84,23 +82,23 @@ fn change(before: &ChangeEvent, after: &ChangeEvent) -> Entry {
         Some(_) => Kind::Status,
         None => Kind::Change,
     };
-    let mut entry = Entry::of_store(kind, after.at_ms, words.join(", "));
+    let mut entry = of_store(kind, after.at_ms, words.join(", "));
     entry.detail = Detail {
         version: Some(after.version),
         status,
         money,
         points,
-        ..pizza.map(Detail::of_pizza).unwrap_or_default()
+        ..pizza.map(of_pizza).unwrap_or_default()
     };
     entry
 }
 
 fn amendment(amendment: &AmendmentEvent) -> Entry {
     let what = self::pizza(&amendment.pizza);
-    let mut entry = Entry::of_store(Kind::Amendment, amendment.at_ms, what);
+    let mut entry = of_store(Kind::Amendment, amendment.at_ms, what);
     entry.detail = Detail {
         amendment: Some(amendment.amendment),
-        ..Detail::of_pizza(&amendment.pizza)
+        ..of_pizza(&amendment.pizza)
     };
     entry
 }
@@ -114,7 +112,7 @@ fn ledger(kind: Kind, booked: &LedgerEvent) -> Entry {
         Some(amendment) => format!("{} {amount} (amendment {amendment})", booked.entry),
         None => format!("{} {amount}", booked.entry),
     };
-    let mut entry = Entry::of_store(kind, booked.at_ms, what);
+    let mut entry = of_store(kind, booked.at_ms, what);
     entry.detail = Detail {
         entry: Some(booked.entry.clone()),
         amount: Some(booked.amount),
@@ -129,7 +127,7 @@ fn report(report: &ReportEvent) -> Entry {
         Some(reason) => format!("{}: {reason}", report.event),
         None => report.event.clone(),
     };
-    let mut entry = Entry::of_store(Kind::Report, report.at_ms, what);
+    let mut entry = of_store(Kind::Report, report.at_ms, what);
     entry.detail = Detail {
         event: Some(report.event.clone()),
         report_id: report.report_id.clone(),
@@ -140,7 +138,7 @@ fn report(report: &ReportEvent) -> Entry {
 }
 
 fn notification(told: &NotificationEvent) -> Entry {
-    let mut entry = Entry::of_store(Kind::Notification, told.at_ms, told.message.clone());
+    let mut entry = of_store(Kind::Notification, told.at_ms, told.message.clone());
     entry.detail.message = Some(told.message.clone());
     entry
 }
@@ -174,7 +172,7 @@ fn task(task: &ParkedTaskEvent) -> impl Iterator<Item = Entry> {
 }
 
 fn task_entry(task: &ParkedTaskEvent, at_ms: i64, what: String, state: FailedTaskState) -> Entry {
-    let mut entry = Entry::of_store(Kind::ParkedTask, at_ms, what);
+    let mut entry = of_store(Kind::ParkedTask, at_ms, what);
     entry.detail = Detail {
         task_id: Some(task.task_id.clone()),
         queue: Some(task.queue.clone()),

@@ -243,7 +243,7 @@ impl Reader {
         if let Some(step) = self.activities.remove(&scheduled) {
             let entry = &mut self.entries[step.entry];
             entry.duration_ms = Some(span_ms(step.began_at, at));
-            entry.ends(fault.as_ref());
+            end(entry, fault.as_ref());
         }
     }
 
@@ -294,15 +294,13 @@ impl Reader {
     }
 }
 
-impl Entry {
-    /// It ended: well, or with a fault. What was said of an earlier attempt is
-    /// forgotten.
-    fn ends(&mut self, fault: Option<&Fault>) {
-        self.outcome = Some(fault.map_or(Outcome::Ok, |fault| fault.outcome));
-        self.detail.code = None;
-        self.detail.message = None;
-        if let Some(fault) = fault {
-            self.detail.blame(fault);
-        }
+/// Says that it ended: well, or with a fault. What was said of an earlier
+/// attempt is forgotten.
+fn end(entry: &mut Entry, fault: Option<&Fault>) {
+    entry.outcome = Some(fault.map_or(Outcome::Ok, |fault| fault.outcome));
+    entry.detail.code = None;
+    entry.detail.message = None;
+    if let Some(fault) = fault {
+        fault.tell(&mut entry.detail);
     }
 }

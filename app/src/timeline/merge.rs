@@ -11,7 +11,7 @@ use temporalio_common::protos::temporal::api::history::v1::{
 };
 
 use super::payload::value;
-use super::{Detail, Entry, Kind, Outcome, SourceState, Sources, Timeline, books, entries_of};
+use super::{Entry, Kind, Outcome, SourceState, Sources, Timeline, books, entries_of, of_store};
 
 /// An order as it was accepted.
 pub struct Placed {
@@ -138,8 +138,8 @@ fn order_id_of(workflow_id: &str) -> Option<OrderId> {
 
 fn placed_entry(placed: &Placed) -> Entry {
     let what = books::pizza(&placed.pizza);
-    let mut entry = Entry::of_store(Kind::Placed, placed.at_ms, what);
-    entry.detail = Detail::of_pizza(&placed.pizza);
+    let mut entry = of_store(Kind::Placed, placed.at_ms, what);
+    entry.detail = books::of_pizza(&placed.pizza);
     entry
 }
 
@@ -181,7 +181,7 @@ mod tests {
     use pizza_store::{ChangeEvent, LedgerEvent, ParkedTaskEvent, ReportEvent};
 
     use super::*;
-    use crate::timeline::Source;
+    use crate::timeline::{Detail, Source, hide_operations};
 
     const ID: &str = "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11";
 
@@ -374,7 +374,7 @@ mod tests {
             entry.detail = detail;
             timeline.entries.push(entry);
         }
-        timeline.hide_operations();
+        hide_operations(&mut timeline);
         let json = serde_json::to_string(&timeline).expect("JSON");
         for hidden in [
             "ann",

@@ -112,11 +112,11 @@ pub(super) fn cancel_reason(failure: &Failure) -> Option<Fault> {
     })
 }
 
-impl Detail {
+impl Fault {
     /// Says how it failed.
-    pub(super) fn blame(&mut self, fault: &Fault) {
-        self.code = Some(fault.code.clone());
-        self.message = Some(fault.message.clone());
+    pub(super) fn tell(&self, detail: &mut Detail) {
+        detail.code = Some(self.code.clone());
+        detail.message = Some(self.message.clone());
     }
 }
 

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use pizza_contract::AmendOrder;
 use pizza_domain::{Money, OrderId};
-use serde_json::{Map, Value, json};
 
 use super::customer_key::CustomerArgs;
 use super::output;
@@ -41,17 +41,13 @@ struct Wanted {
     quantity: Option<u64>,
 }
 
-impl Wanted {
-    fn body(&self) -> Value {
-        let fields = [
-            ("flavour", self.flavour.as_ref().map(|text| json!(text))),
-            ("size", self.size.as_ref().map(|text| json!(text))),
-            ("quantity", self.quantity.map(|number| json!(number))),
-        ];
-        let given = fields
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        Value::Object(given.collect::<Map<_, _>>())
+impl From<Wanted> for AmendOrder {
+    fn from(wanted: Wanted) -> Self {
+        Self {
+            flavour: wanted.flavour,
+            size: wanted.size,
+            quantity: wanted.quantity.map(Into::into),
+        }
     }
 }
 
@@ -59,7 +55,7 @@ impl Wanted {
 pub(crate) async fn run(args: AmendArgs) -> anyhow::Result<ExitCode> {
     let gateway = args.gateway.connect()?;
     let key = args.idempotency_key.as_deref();
-    let amended = gateway.amend(args.id, &args.wanted.body(), key).await?;
+    let amended = gateway.amend(args.id, &args.wanted.into(), key).await?;
     if args.json {
         output::json(&amended.json);
         return Ok(ExitCode::SUCCESS);

@@ -2,8 +2,9 @@
 
 use clap::Args;
 
-use super::gateway::{Gateway, GatewayUrl};
-use super::secret::Secret;
+use pizza_client::{Gateway, Secret};
+
+use super::gateway_args::GatewayUrl;
 
 /// Which gateway to ask, and by what right.
 #[derive(Args, Clone, Debug)]
@@ -21,13 +22,6 @@ pub(crate) struct CustomerArgs {
 impl CustomerArgs {
     /// A client of the gateway that shows the key. Nothing is sent yet.
     pub(crate) fn connect(&self) -> anyhow::Result<Gateway> {
-        let gateway = self.gateway.connect()?;
-        match self.key.clone() {
-            Some(key) => {
-                key.check("customer's", "PIZZA_KEY or --key")?;
-                Ok(gateway.with_key(key))
-            }
-            None => Ok(gateway),
-        }
+        self.gateway.connect_with(self.key.as_ref())
     }
 }

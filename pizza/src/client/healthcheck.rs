@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
+use pizza_client::shown;
 use reqwest::{Client, redirect};
 use url::Url;
-
-use crate::shown_url::shown;
 
 /// How long the other side may take: what runs health checks gives up on its
 /// own soon after.

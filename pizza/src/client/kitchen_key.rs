@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use pizza_app::keys::Role;
+use pizza_client::{KitchenApi, Secret};
 
-use super::gateway::{GatewayUrl, KitchenDoor};
-use super::secret::Secret;
-use super::shown_key::ShownKey;
+use super::gateway_args::GatewayUrl;
+use super::shown_key::{self, ShownKey};
 use crate::store_args::data_folder;
 
-/// Which gateway's kitchen door, and by what right.
+/// Which gateway's kitchens, and by what right.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct KitchenDoorArgs {
+pub(crate) struct KitchenApiArgs {
     #[command(flatten)]
     pub(crate) gateway: GatewayUrl,
     /// The kitchen's key, or an operator's; better given in the variable
@@ -38,22 +38,24 @@ pub(crate) struct KitchenDoorArgs {
     key_file: Option<PathBuf>,
 }
 
-impl KitchenDoorArgs {
-    /// A client of the kitchen's door. Nothing is sent yet.
-    pub(crate) fn connect(&self) -> anyhow::Result<KitchenDoor> {
+impl KitchenApiArgs {
+    /// A client of the gateway's API for kitchens. Nothing is sent yet.
+    pub(crate) fn connect(&self) -> anyhow::Result<KitchenApi> {
         let given = match &self.key_file {
             Some(file) => Some(read(file)?),
             None => self.key.clone(),
         };
         let key = ShownKey::find(Role::Kitchen, given, &self.gateway.gateway, &data_folder())?;
-        Ok(KitchenDoor::new(self.gateway.connect()?, key))
+        Ok(KitchenApi::new(
+            self.gateway.connect()?.with_key(key.into()),
+        ))
     }
 }
 
 /// The key in a file that was named. One without a key in it is a mistake.
 fn read(file: &Path) -> anyhow::Result<Secret> {
     let source = format!("{} (--key-file, PIZZA_KITCHEN_KEY_FILE)", file.display());
-    let key = Secret::read(file).with_context(|| format!("{source} cannot be read"))?;
+    let key = shown_key::read(file).with_context(|| format!("{source} cannot be read"))?;
     key.check("kitchen's", &source)?;
     Ok(key)
 }

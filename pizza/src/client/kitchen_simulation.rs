@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::gateway::SimulationView;
-use super::kitchen_key::KitchenDoorArgs;
+use pizza_contract::KitchenSimulation;
+
+use super::kitchen_key::KitchenApiArgs;
 use super::output;
 
 /// What is not named stays as it is.
@@ -33,13 +34,13 @@ pub(crate) struct KitchenSimulationArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    door: KitchenDoorArgs,
+    kitchen: KitchenApiArgs,
 }
 
 impl KitchenSimulationArgs {
     /// What is wished for, from what is.
-    fn change(&self, now: SimulationView) -> SimulationView {
-        SimulationView {
+    fn change(&self, now: KitchenSimulation) -> KitchenSimulation {
+        KitchenSimulation {
             paused: self.paused.unwrap_or(now.paused),
             delay_seconds: self.delay_seconds.unwrap_or(now.delay_seconds),
             lose_rate: self.lose.unwrap_or(now.lose_rate),
@@ -53,11 +54,11 @@ impl KitchenSimulationArgs {
 /// Shows how simulated kitchens are to behave, after changing it where a flag
 /// says so.
 pub(crate) async fn run(args: KitchenSimulationArgs) -> anyhow::Result<ExitCode> {
-    let door = args.door.connect()?;
-    let mut simulation = door.simulation().await?;
+    let kitchen = args.kitchen.connect()?;
+    let mut simulation = kitchen.simulation().await?;
     let wished = args.change(simulation.view);
     if wished != simulation.view {
-        simulation = door.set_simulation(&wished).await?;
+        simulation = kitchen.set_simulation(&wished.into()).await?;
     }
     if args.json {
         output::json(&simulation.json);
@@ -68,7 +69,7 @@ pub(crate) async fn run(args: KitchenSimulationArgs) -> anyhow::Result<ExitCode>
 }
 
 /// In lines for a person.
-fn describe(simulation: &SimulationView) -> String {
+fn describe(simulation: &KitchenSimulation) -> String {
     [
         format!("paused    {}", if simulation.paused { "yes" } else { "no" }),
         format!(
@@ -97,10 +98,10 @@ mod tests {
 
     #[test]
     fn what_is_not_named_stays_as_it_is() {
-        let now = SimulationView {
+        let now = KitchenSimulation {
             lose_rate: 0.5,
             seed: 7,
-            ..SimulationView::default()
+            ..KitchenSimulation::default()
         };
         let bare = Line::parse_from(["pizza"]).args.change(now);
         assert_eq!(bare, now);
@@ -114,7 +115,7 @@ mod tests {
             "0",
         ];
         let changed = Line::parse_from(flags).args.change(now);
-        let expected = SimulationView {
+        let expected = KitchenSimulation {
             paused: true,
             delay_seconds: 0.5,
             lose_rate: 0.0,

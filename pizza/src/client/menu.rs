@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use pizza_contract::{Menu, Prices};
 use pizza_domain::Money;
-use serde::Deserialize;
 
-use super::gateway::GatewayUrl;
+use super::gateway_args::GatewayUrl;
 use super::output;
 
 #[derive(Args, Debug)]
@@ -18,48 +18,22 @@ pub(crate) struct MenuArgs {
     gateway: GatewayUrl,
 }
 
-/// A menu as the gateway shows it.
-#[derive(Deserialize)]
-struct MenuView {
-    flavours: Vec<FlavourView>,
-    custom: PricesView,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FlavourView {
-    flavour: String,
-    prices: PricesView,
-    discount_percent: u8,
-    discount_reason: Option<String>,
-}
-
-/// Prices in minor units.
-#[derive(Deserialize)]
-struct PricesView {
-    small: i64,
-    medium: i64,
-    large: i64,
-}
-
-impl PricesView {
-    fn cells(&self) -> [String; 3] {
-        [self.small, self.medium, self.large].map(|minor| Money::from_minor(minor).to_string())
-    }
+fn cells(prices: Prices) -> [String; 3] {
+    [prices.small, prices.medium, prices.large].map(|minor| Money::from_minor(minor).to_string())
 }
 
 /// Shows the menu.
 pub(crate) async fn run(args: MenuArgs) -> anyhow::Result<ExitCode> {
     let menu = args.gateway.connect()?.menu().await?;
     if args.json {
-        output::json(&menu);
+        output::json(&menu.json);
     } else {
-        output::lines(&table(&serde_json::from_value(menu)?));
+        output::lines(&table(&menu.view));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(menu: &MenuView) -> String {
+fn table(menu: &Menu) -> String {
     let mut table = output::table(&["flavour", "small", "medium", "large", "discount"]);
     for item in &menu.flavours {
         let discount = match &item.discount_reason {
@@ -67,12 +41,12 @@ fn table(menu: &MenuView) -> String {
             None => String::new(),
         };
         let mut row = vec![item.flavour.clone()];
-        row.extend(item.prices.cells());
+        row.extend(cells(item.prices));
         row.push(discount);
         table.add_row(row);
     }
     let mut custom = vec!["any other".to_owned()];
-    custom.extend(menu.custom.cells());
+    custom.extend(cells(menu.custom));
     custom.push(String::new());
     table.add_row(custom);
     table.to_string()

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use pizza_app::keys::Role;
+use pizza_client::{FailureQueues, Secret};
 
-use super::gateway::{FailureQueues, GatewayUrl};
-use super::secret::Secret;
+use super::gateway_args::GatewayUrl;
 use super::shown_key::ShownKey;
 use crate::store_args::data_folder;
 
@@ -36,6 +36,8 @@ impl OperatorArgs {
             &self.gateway.gateway,
             &data_folder(),
         )?;
-        Ok(FailureQueues::new(self.gateway.connect()?, key))
+        Ok(FailureQueues::new(
+            self.gateway.connect()?.with_key(key.into()),
+        ))
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use pizza_app::IdempotencyKey;
-use serde_json::{Map, Value, json};
+use pizza_contract::{ErrorOnStep, PlaceOrder};
 
 use super::customer_key::CustomerArgs;
 use super::status::describe;
@@ -51,26 +51,22 @@ fn idempotency_key(text: &str) -> Result<String, String> {
 }
 
 impl OrderArgs {
-    fn body(&self) -> Value {
+    fn order(&self) -> PlaceOrder {
         let error_on_step = self.error_on_step.as_ref().map(|step| {
-            step.parse::<u64>()
-                .map_or_else(|_| json!(step), |number| json!(number))
+            let number = step.parse::<u64>();
+            number.map_or_else(
+                |_| ErrorOnStep::Name(step.clone()),
+                |number| ErrorOnStep::Number(number.into()),
+            )
         });
-        let fields = [
-            ("flavour", self.flavour.as_ref().map(|text| json!(text))),
-            ("size", self.size.as_ref().map(|text| json!(text))),
-            ("quantity", self.quantity.map(|number| json!(number))),
-            ("customerId", self.customer.as_ref().map(|text| json!(text))),
-            (
-                "perStepDelaySeconds",
-                self.per_step_delay_seconds.map(|number| json!(number)),
-            ),
-            ("errorOnStep", error_on_step),
-        ];
-        let given = fields
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        Value::Object(given.collect::<Map<_, _>>())
+        PlaceOrder {
+            flavour: self.flavour.clone(),
+            per_step_delay_seconds: self.per_step_delay_seconds,
+            error_on_step,
+            size: self.size.clone(),
+            quantity: self.quantity.map(Into::into),
+            customer_id: self.customer.clone(),
+        }
     }
 }
 
@@ -78,7 +74,7 @@ impl OrderArgs {
 pub(crate) async fn run(args: OrderArgs) -> anyhow::Result<ExitCode> {
     let gateway = args.gateway.connect()?;
     let key = args.idempotency_key.as_deref();
-    let placed = gateway.place(&args.body(), key).await?;
+    let placed = gateway.place(&args.order(), key).await?;
     if args.json {
         output::json(&placed.json);
     }

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use pizza_contract::ReportKitchenEvent;
 use pizza_domain::{KitchenReport, OrderId};
-use serde_json::json;
 
-use super::kitchen_key::KitchenDoorArgs;
+use super::kitchen_key::KitchenApiArgs;
 use super::output;
 
 #[derive(Args, Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct ReportArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    door: KitchenDoorArgs,
+    kitchen: KitchenApiArgs,
 }
 
 fn events() -> PossibleValuesParser {
@@ -36,18 +36,17 @@ fn events() -> PossibleValuesParser {
 
 /// Reports on a ticket; fails, and says why, when the report is not taken.
 pub(crate) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
-    let mut report = json!({ "event": args.event });
-    for (field, value) in [("reportId", &args.report_id), ("reason", &args.reason)] {
-        if let Some(value) = value {
-            report[field] = json!(value);
-        }
-    }
-    let answer = args.door.connect()?.make(args.ticket, &report).await?;
-    output::data(&if args.json {
-        answer.to_string()
+    let report = ReportKitchenEvent {
+        event: args.event.into(),
+        report_id: args.report_id,
+        reason: args.reason,
+    };
+    let answer = args.kitchen.connect()?.make(args.ticket, &report).await?;
+    if args.json {
+        output::json(&answer.json);
     } else {
-        let text = |field: &str| answer[field].as_str().unwrap_or_default();
-        format!("{} {}: {}", text("event"), text("outcome"), text("status"))
-    });
+        let told = answer.view;
+        output::data(&format!("{} {}: {}", told.event, told.outcome, told.status));
+    }
     Ok(ExitCode::SUCCESS)
 }

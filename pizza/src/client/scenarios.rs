@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 use futures::future::try_join_all;
+use pizza_client::Gateway;
+use pizza_contract::{ErrorOnStep as Asked, PlaceOrder};
 use pizza_domain::{ErrorOnStep, OrderId};
 use pizza_workflows::names::workflow_type;
 use pizza_workflows::steps::ExpectedEnd;
@@ -13,7 +15,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::customer_key::CustomerArgs;
-use super::gateway::Gateway;
 use super::output::{self, Live};
 
 /// How often the orders are looked at.
@@ -102,10 +103,11 @@ impl Run {
 /// Runs the scenarios; exits non-zero unless each ends as expected.
 pub(crate) async fn run(args: ScenariosArgs) -> anyhow::Result<ExitCode> {
     let gateway = args.gateway.connect()?;
-    let order = json!({
-        "errorOnStep": ErrorOnStep::ALL_NUMBER,
-        "perStepDelaySeconds": args.per_step_delay_seconds,
-    });
+    let order = PlaceOrder {
+        error_on_step: Some(Asked::Number(ErrorOnStep::ALL_NUMBER.into())),
+        per_step_delay_seconds: Some(args.per_step_delay_seconds),
+        ..PlaceOrder::default()
+    };
     let placed = gateway.place(&order, None).await?;
     let mut runs = placed
         .view
@@ -160,11 +162,11 @@ async fn look(gateway: &Gateway, run: &mut Run) -> anyhow::Result<()> {
     if !ended {
         return Ok(());
     }
-    let workflows = gateway.workflows(run.id).await?.workflows;
+    let workflows = gateway.workflows(run.id).await?.view.workflows;
     run.end.workflow = workflows
         .iter()
-        .find(|workflow| workflow.workflow_type == workflow_type::ORDER)
-        .map(|workflow| workflow.status.clone())
+        .find(|workflow| workflow.r#type == workflow_type::ORDER)
+        .map(|workflow| workflow.status.to_string())
         .unwrap_or_default();
     run.end.parked = workflows
         .iter()

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use pizza_app::keys::Role;
+use pizza_client::{Key, MAX_KEY, Secret};
 use url::{Host, Url};
 
-use super::secret::Secret;
-use crate::keys;
+use crate::{keys, secret_file};
 
 /// The key that is shown to the gateway, with where it comes from.
 #[derive(Clone, Debug)]
@@ -40,8 +40,7 @@ const fn sources(role: Role) -> (&'static str, &'static str) {
 impl ShownKey {
     /// A key that this process knows.
     pub(crate) fn known(role: Role, key: &str) -> Self {
-        // Any text is a secret.
-        let origin = key.parse().map_or(Origin::Missing, Origin::Given);
+        let origin = Origin::Given(secret(key));
         Self { role, origin }
     }
 
@@ -57,16 +56,15 @@ impl ShownKey {
         Ok(Self { role, origin })
     }
 
-    /// The key itself, to be sent.
-    pub(crate) fn secret(&self) -> Option<&str> {
+    fn secret(&self) -> Option<&Secret> {
         match &self.origin {
-            Origin::Given(secret) | Origin::Found(secret, _) => Some(secret.text()),
+            Origin::Given(secret) | Origin::Found(secret, _) => Some(secret),
             Origin::Missing => None,
         }
     }
 
     /// What to do when the gateway does not know who asks.
-    pub(crate) fn advice_unknown(&self) -> String {
+    fn advice_unknown(&self) -> String {
         let holder = keys::holder(self.role);
         let (variable, flag) = sources(self.role);
         match &self.origin {
@@ -86,13 +84,23 @@ impl ShownKey {
     }
 
     /// What to do when the gateway knows who asks and says no.
-    pub(crate) fn advice_forbidden(&self) -> String {
+    fn advice_forbidden(&self) -> String {
         let holder = keys::holder(self.role);
         let (_, variable) = keys::setting(self.role);
         format!(
             "the gateway knows no {holder}'s key (it is told of them with {variable}), or this one \
              is none"
         )
+    }
+}
+
+impl From<ShownKey> for Key {
+    fn from(key: ShownKey) -> Self {
+        Self {
+            secret: key.secret().cloned(),
+            if_unknown: Some(key.advice_unknown()),
+            if_forbidden: Some(key.advice_forbidden()),
+        }
     }
 }
 
@@ -108,8 +116,8 @@ impl Origin {
             return Ok(Self::Missing);
         }
         let file = data.join(keys::file(role));
-        let found =
-            read(&file).with_context(|| format!("the key in {} cannot be read", file.display()))?;
+        let found = read_own(&file)
+            .with_context(|| format!("the key in {} cannot be read", file.display()))?;
         match found {
             Some(secret) => {
                 secret.check(&whose, &file.display().to_string())?;
@@ -130,13 +138,25 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// Reads a key; none when there is no such file.
-fn read(file: &Path) -> io::Result<Option<Secret>> {
-    match Secret::read_own(file) {
-        Ok(secret) => Ok(Some(secret)),
+/// The key that stands alone in a file which a person has named.
+pub(super) fn read(file: &Path) -> io::Result<Secret> {
+    Ok(secret(&secret_file::read(file, MAX_KEY)?))
+}
+
+/// The key that stands alone in a file which `pizza dev` has made; none when
+/// there is no such file.
+fn read_own(file: &Path) -> io::Result<Option<Secret>> {
+    match secret_file::read_own(file, MAX_KEY) {
+        Ok(text) => Ok(Some(secret(&text))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Any text is a secret.
+fn secret(text: &str) -> Secret {
+    let Ok(secret) = text.parse();
+    secret
 }
 
 #[cfg(test)]
@@ -149,8 +169,8 @@ mod tests {
         text.parse().expect("a URL")
     }
 
-    fn secret(text: &str) -> Option<Secret> {
-        text.parse().ok()
+    fn given(text: &str) -> Option<Secret> {
+        Some(secret(text))
     }
 
     /// A data folder with the dev server's key in it.
@@ -163,7 +183,7 @@ mod tests {
     fn found(given: Option<Secret>, gateway: &str, folder: &Path) -> Option<String> {
         let key =
             ShownKey::find(Role::Operator, given, &url(gateway), folder).expect("it is looked for");
-        key.secret().map(str::to_owned)
+        key.secret().map(|secret| secret.text().to_owned())
     }
 
     #[test]
@@ -196,14 +216,14 @@ mod tests {
     fn a_given_key_comes_before_one_that_is_found() {
         let folder = folder(KEY);
         let here = "http://127.0.0.1:8080";
-        let given = found(secret("pizza_op_given"), here, folder.path());
-        assert_eq!(given.as_deref(), Some("pizza_op_given"));
-        let given = found(
-            secret("pizza_op_given"),
+        let key = found(given("pizza_op_given"), here, folder.path());
+        assert_eq!(key.as_deref(), Some("pizza_op_given"));
+        let key = found(
+            given("pizza_op_given"),
             "https://far.example",
             folder.path(),
         );
-        assert_eq!(given.as_deref(), Some("pizza_op_given"));
+        assert_eq!(key.as_deref(), Some("pizza_op_given"));
         let nowhere = folder.path().join("nowhere");
         assert_eq!(found(None, here, &nowhere), None);
     }
@@ -226,7 +246,7 @@ mod tests {
         let here = url("http://127.0.0.1:8080");
         let nowhere = Path::new("nowhere");
         for bad in [" ", "with a space", "line\nline", "ключ"] {
-            let error = ShownKey::find(Role::Operator, secret(bad), &here, nowhere).expect_err(bad);
+            let error = ShownKey::find(Role::Operator, given(bad), &here, nowhere).expect_err(bad);
             let told = format!("{error:#}");
             assert!(bad == " " || !told.contains(bad), "{told}");
         }
@@ -253,11 +273,11 @@ mod tests {
         let folder = folder(KEY);
         let here = url("http://localhost:8080");
         let missing = ShownKey::find(Role::Kitchen, None, &here, folder.path()).expect("looked");
-        assert_eq!(missing.secret(), None);
+        assert!(missing.secret().is_none());
         assert!(missing.advice_unknown().contains("PIZZA_KITCHEN_KEY"));
         let file = folder.path().join(keys::file(Role::Kitchen));
         std::fs::write(file, "pizza_ki_kept\n").expect("a file");
         let kept = ShownKey::find(Role::Kitchen, None, &here, folder.path()).expect("looked");
-        assert_eq!(kept.secret(), Some("pizza_ki_kept"));
+        assert_eq!(kept.secret().map(Secret::text), Some("pizza_ki_kept"));
     }
 }

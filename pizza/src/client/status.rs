@@ -48,6 +48,14 @@ pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where an order stands, with the code of its cancellation if there is one.
+pub(crate) fn with_code(status: &str, cancelled: Option<&CancelReason>) -> String {
+    match cancelled {
+        Some(reason) => format!("{status} ({})", reason.code),
+        None => status.to_owned(),
+    }
+}
+
 /// An order in lines for a person.
 pub(crate) fn describe(order: &Order) -> String {
     let mut lines = vec![

@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::Value;
+use pizza_contract::Ticket;
 
-use super::gateway::{TicketView, TicketsView};
-use super::kitchen_key::KitchenDoorArgs;
+use super::kitchen_key::KitchenApiArgs;
 use super::output::{self, Table};
 
 #[derive(Args, Debug)]
@@ -21,31 +20,30 @@ pub(crate) struct TicketsArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    door: KitchenDoorArgs,
+    kitchen: KitchenApiArgs,
 }
 
 /// Lists a page of the tickets that the kitchen is to work on.
 pub(crate) async fn run(args: TicketsArgs) -> anyhow::Result<ExitCode> {
-    let door = args.door.connect()?;
-    let cursor = args.cursor.as_deref();
+    let kitchen = args.kitchen.connect()?;
+    let page = kitchen.tickets(args.limit, args.cursor.as_deref()).await?;
     if args.json {
-        output::json(&door.tickets::<Value>(args.limit, cursor).await?);
-        return Ok(ExitCode::SUCCESS);
+        output::json(&page.json);
+    } else {
+        output::page(&table(&page.view.tickets), page.view.next_cursor);
     }
-    let page: TicketsView = door.tickets(args.limit, cursor).await?;
-    output::page(&table(&page.tickets), page.next_cursor);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Tickets for a person.
-fn table(tickets: &[TicketView]) -> Table {
+fn table(tickets: &[Ticket]) -> Table {
     let mut table = output::table(&["ticket", "pizza", "stage", "next", "left"]);
     for ticket in tickets {
         let pizza = format!("{} x {}, {}", ticket.quantity, ticket.flavour, ticket.size);
         table.add_row([
             ticket.ticket_id.to_string(),
             pizza,
-            ticket.stage.clone(),
+            ticket.stage.to_string(),
             ticket.next_reports.join(" or "),
             left(ticket.seconds_left),
         ]);
@@ -68,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_ticket_says_what_comes_next_and_by_when() {
-        let page: TicketsView = serde_json::from_value(serde_json::json!({
+        let page: pizza_contract::Tickets = serde_json::from_value(serde_json::json!({
             "tickets": [{
                 "ticketId": "6f1b6c1e-3a0a-4c55-8a55-0d9f6f0e9b11", "flavour": "hawaiian\u{1b}[31m",
                 "size": "large", "quantity": 2, "stage": "cooked",

@@ -8,9 +8,9 @@ use pizza_domain::OrderId;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
+use pizza_client::{CallError, Gateway, Sent};
 use pizza_contract::{Order, OrderChange};
 
-use super::gateway::{Gateway, Sent};
 use super::output::{self, Live, plain};
 
 /// How long watched orders may take before watching is given up. The orders
@@ -108,22 +108,17 @@ async fn follow(
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
-    ended(gateway, id).await
+    Ok(ended(gateway, id).await?)
 }
 
 /// The order as it ended.
-async fn ended(gateway: &Gateway, id: OrderId) -> anyhow::Result<Sent<Order>> {
+async fn ended(gateway: &Gateway, id: OrderId) -> Result<Sent<Order>, CallError> {
     loop {
         match gateway.order(id).await {
-            Err(error) if may_pass(&error) => sleep(LONGEST_PAUSE).await,
+            Err(error) if error.may_pass() => sleep(LONGEST_PAUSE).await,
             order => return order,
         }
     }
-}
-
-fn may_pass(error: &anyhow::Error) -> bool {
-    let call = error.downcast_ref::<super::gateway::CallError>();
-    call.is_some_and(super::gateway::CallError::may_pass)
 }
 
 /// What is known of the orders, as it is shown.
@@ -293,7 +288,7 @@ mod tests {
     async fn one_who_may_not_watch_is_told_at_once() {
         let refused = json!({ "code": "order-not-found", "detail": "there is none" });
         let stub = Stub::start([(404, Vec::new(), refused)]).await;
-        let gateway = Gateway::new(stub.url.clone()).expect("a gateway");
+        let gateway = Gateway::new(stub.url.clone(), None).expect("a gateway");
         let id = OrderId::from_uuid(Uuid::nil());
         let error = to_the_end(&gateway, &[id]).await.expect_err("refused");
         assert!(error.to_string().contains("order-not-found"), "{error:#}");
@@ -313,7 +308,7 @@ mod tests {
             (200, Vec::new(), order),
         ];
         let stub = Stub::start(answers).await;
-        let gateway = Gateway::new(stub.url.clone()).expect("a gateway");
+        let gateway = Gateway::new(stub.url.clone(), None).expect("a gateway");
         let id = OrderId::from_uuid(Uuid::nil());
         let ends = to_the_end(&gateway, &[id]).await.expect("an end");
         assert_eq!(ends[0].json["version"], 9);

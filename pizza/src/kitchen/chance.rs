@@ -7,7 +7,7 @@
 use pizza_domain::{KitchenReport, OrderId};
 
 use crate::chance::fraction;
-use crate::client::gateway::SimulationView;
+use pizza_contract::KitchenSimulation;
 
 /// What goes wrong with one report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,11 @@ pub(super) struct Mishap {
 
 impl Mishap {
     /// What goes wrong with this report.
-    pub(super) fn of(simulation: &SimulationView, ticket: OrderId, report: KitchenReport) -> Self {
+    pub(super) fn of(
+        simulation: &KitchenSimulation,
+        ticket: OrderId,
+        report: KitchenReport,
+    ) -> Self {
         let happens = |what: &str, rate: f64| {
             let text = format!("{} {ticket} {report} {what}", simulation.seed);
             fraction(&text) < rate
@@ -41,17 +45,17 @@ mod tests {
 
     use super::*;
 
-    fn simulation(rate: f64, seed: u64) -> SimulationView {
-        SimulationView {
+    fn simulation(rate: f64, seed: u64) -> KitchenSimulation {
+        KitchenSimulation {
             lose_rate: rate,
             repeat_rate: rate,
             reorder_rate: rate,
             seed,
-            ..SimulationView::default()
+            ..KitchenSimulation::default()
         }
     }
 
-    fn mishaps(simulation: &SimulationView) -> Vec<Mishap> {
+    fn mishaps(simulation: &KitchenSimulation) -> Vec<Mishap> {
         (0..2_000)
             .map(|number| {
                 let ticket = OrderId::from_uuid(Uuid::from_u128(number));

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use pizza_client::{KitchenApi, ReportAnswer};
+use pizza_contract::KitchenSimulation;
 use pizza_domain::{KitchenReport, OrderId};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::chance::Mishap;
-use crate::client::gateway::{KitchenDoor, ReportAnswer, SimulationView};
 
 /// How long the kitchen waits when the gateway does not answer.
 pub(super) const TROUBLED: Duration = Duration::from_millis(500);
@@ -17,9 +18,9 @@ pub(super) const TROUBLED: Duration = Duration::from_millis(500);
 /// What all tickets share.
 #[derive(Clone)]
 pub(super) struct Station {
-    pub(super) door: KitchenDoor,
+    pub(super) api: KitchenApi,
     /// How the kitchen is to behave.
-    pub(super) simulation: watch::Receiver<SimulationView>,
+    pub(super) simulation: watch::Receiver<KitchenSimulation>,
     /// One permit for each report that may be under way.
     pub(super) hands: Arc<Semaphore>,
 }
@@ -100,7 +101,7 @@ impl Station {
         loop {
             // It is never closed.
             let hand = self.hands.acquire().await;
-            let answer = self.door.report(ticket, report, &report_id).await;
+            let answer = self.api.report(ticket, report, &report_id).await;
             drop(hand);
             match answer {
                 Ok(answer) => return answer,

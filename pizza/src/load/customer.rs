@@ -7,10 +7,10 @@
 
 use std::time::Duration;
 
+use failure_queue::error_chain;
 use jiff::Timestamp;
-use pizza_contract::{Order, OrderChange};
+use pizza_contract::{AmendOrder, Order, OrderChange};
 use pizza_domain::OrderId;
-use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::Load;
@@ -19,7 +19,7 @@ use super::plan::{Planned, Scenario};
 use super::report::{KEPT, LATE, WrongEnd};
 use super::shop::Why;
 
-use crate::client::gateway::with_code;
+use crate::client::status::with_code;
 
 /// How long an order that looks wrong after its last status may take until it
 /// is as it should be: points and parked tasks may be noted a moment later.
@@ -131,7 +131,10 @@ impl Load {
                 cancel.await.map(drop)
             }
             Scenario::Amend => {
-                let wanted = &json!({ "quantity": planned.amended_quantity() });
+                let wanted = &AmendOrder {
+                    quantity: Some(planned.amended_quantity().into()),
+                    ..AmendOrder::default()
+                };
                 let amend = shop.ask(tally, |gateway| async move {
                     gateway.amend(id, wanted, Some(&planned.key)).await
                 });
@@ -154,12 +157,12 @@ impl Load {
         loop {
             let after = seen.last().map_or(0, |change| change.version);
             let watch = self.shop.ask(&self.tally, |gateway| async move {
-                Ok(gateway.changes(id, after).await?)
+                gateway.changes(id, after).await
             });
             match watch.await {
                 Ok(None) => return Ok(seen),
                 Ok(Some(mut changes)) => {
-                    let failed = |error| Why::Failed(format!("{error:#}"));
+                    let failed = |error| Why::Failed(error_chain(&error));
                     while let Some(change) = changes.next().await.map_err(failed)? {
                         let is_last = change.is_final();
                         seen.push(change);

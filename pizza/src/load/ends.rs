@@ -5,8 +5,8 @@ use pizza_contract::Order;
 use super::plan::{Planned, Scenario};
 use super::report::WrongEnd;
 
-use crate::client::gateway::with_code;
 use crate::client::scenarios::expected;
+use crate::client::status::with_code;
 
 /// What was answered to the change that a customer asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,8 +84,9 @@ fn end(status: &str, money: &str, points: &str, quantity: i64, parked: &[&str]) 
 
 #[cfg(test)]
 mod tests {
+    use pizza_contract::PlaceOrder;
     use pizza_domain::ErrorOnStep;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -94,7 +95,7 @@ mod tests {
             number: 0,
             scenario,
             quantity: 2,
-            body: Value::Null,
+            body: PlaceOrder::default(),
             key: String::new(),
         }
     }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use jiff::Timestamp;
+use pizza_client::{Gateway, Secret};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -30,9 +31,8 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::client::failures::span;
-use crate::client::gateway::{Gateway, TrustArgs};
+use crate::client::gateway_args::TrustArgs;
 use crate::client::output::{self, Live};
-use crate::client::secret::Secret;
 use crate::numbers::number;
 use crate::store_args::StoreArgs;
 use crate::{audit, open_files, shutdown};
@@ -339,17 +339,9 @@ async fn ask_for_errors(
 
 impl LoadArgs {
     fn connect(&self) -> anyhow::Result<Vec<Gateway>> {
-        if let Some(key) = &self.key {
-            key.check("customer's", "PIZZA_KEY or --key")?;
-        }
-        let connect = |url: &Url| {
-            let gateway = self.trust.connect(url)?.impatient();
-            Ok(match &self.key {
-                Some(key) => gateway.with_key(key.clone()),
-                None => gateway,
-            })
-        };
-        self.gateways.iter().map(connect).collect()
+        let connect = |url| self.trust.connect(url, self.key.as_ref());
+        let gateways = self.gateways.iter().map(connect);
+        gateways.map(|it| Ok(it?.impatient())).collect()
     }
 
     fn plan(&self) -> Plan {
@@ -415,7 +407,9 @@ mod tests {
     async fn a_gateway_that_simulates_no_errors_is_found_before_the_start() {
         let refusal = json!({ "code": "fault-injection-disabled", "detail": "no" });
         let stub = Stub::start([(403, Vec::new(), refusal)]).await;
-        let shop = Shop::new(vec![Gateway::new(stub.url.clone()).expect("a gateway")]);
+        let shop = Shop::new(vec![
+            Gateway::new(stub.url.clone(), None).expect("a gateway"),
+        ]);
         for (mix, asked) in [("none=3,cancel=1", 0), ("none=3,6=1", 1)] {
             let plan = read(&format!("--rate 1 --orders 1 --mix {mix}"));
             let plan = plan.expect("flags").plan();

@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
+use pizza_contract::PlaceOrder;
 use pizza_domain::{ErrorOnStep, Size};
 use serde::Serialize;
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::chance::fraction;
@@ -111,7 +111,7 @@ pub(super) struct Planned {
     pub(super) scenario: Scenario,
     pub(super) quantity: u32,
     /// What is sent.
-    pub(super) body: Value,
+    pub(super) body: PlaceOrder,
     /// Under this key it is placed once, however often it is sent.
     pub(super) key: String,
 }
@@ -123,21 +123,17 @@ impl Plan {
         let scenario = self.scenario(choose("scenario"));
         let quantity = 1 + up_to(choose("quantity"), MOST);
         let size = Size::ALL[up_to(choose("size"), Size::ALL.len() as u32) as usize];
-        let mut body = json!({
-            "flavour": FLAVOURS[up_to(choose("flavour"), FLAVOURS.len() as u32) as usize],
-            "size": size.as_str(),
-            "quantity": quantity,
-        });
-        if self.names_customers {
-            let customer = up_to(choose("customer"), CUSTOMERS);
-            body["customerId"] = json!(format!("load-{customer}"));
-        }
-        if self.pace_seconds > 0.0 {
-            body["perStepDelaySeconds"] = json!(self.pace_seconds);
-        }
-        if scenario.is_simulated() {
-            body["errorOnStep"] = json!(scenario.name());
-        }
+        let flavour = FLAVOURS[up_to(choose("flavour"), FLAVOURS.len() as u32) as usize];
+        let customer = || format!("load-{}", up_to(choose("customer"), CUSTOMERS));
+        let error = || pizza_contract::ErrorOnStep::Name(scenario.name().to_string());
+        let body = PlaceOrder {
+            flavour: Some(flavour.to_owned()),
+            size: Some(size.as_str().to_owned()),
+            quantity: Some(quantity.into()),
+            customer_id: self.names_customers.then(customer),
+            per_step_delay_seconds: Some(self.pace_seconds).filter(|pace| *pace > 0.0),
+            error_on_step: scenario.is_simulated().then(error),
+        };
         Planned {
             number,
             scenario,
@@ -258,7 +254,7 @@ mod tests {
             assert!((1..=MOST).contains(&order.quantity), "{order:?}");
             assert_ne!(order.amended_quantity(), order.quantity);
             assert!((1..=MOST).contains(&order.amended_quantity()));
-            let simulated = order.body.get("errorOnStep").is_some();
+            let simulated = order.body.error_on_step.is_some();
             assert_eq!(simulated, order.scenario.is_simulated(), "{order:?}");
         }
         for (scenario, weight) in &plan.mix {

@@ -15,7 +15,7 @@ use super::processes::Watched;
 use super::{Load, LoadArgs};
 use crate::audit;
 use crate::client::output;
-use crate::shown_url::shown;
+use pizza_client::shown;
 
 /// How many orders, or errors, of a kind are kept by name; all are counted.
 pub(super) const KEPT: usize = 100;

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use failure_queue::error_chain;
+use pizza_client::{CallError, Gateway};
+use pizza_contract::ErrorCode;
 use reqwest::StatusCode;
-use serde::de::IgnoredAny;
 use tokio::time::sleep;
 
 use super::report::Tally;
-
-use crate::client::gateway::{CallError, Gateway};
 
 /// How often a request is sent at most.
 const TRIES: u32 = 5;
@@ -54,7 +54,7 @@ impl Shop {
     pub(super) async fn check(&self) -> anyhow::Result<()> {
         for gateway in &self.gateways {
             let first = [("limit", "1".to_owned())];
-            gateway.orders::<IgnoredAny>(&first).await?;
+            gateway.orders(&first).await?;
         }
         Ok(())
     }
@@ -67,7 +67,7 @@ impl Shop {
         call: impl Fn(Gateway) -> F,
     ) -> Result<T, Why>
     where
-        F: Future<Output = anyhow::Result<T>>,
+        F: Future<Output = Result<T, CallError>>,
     {
         let mut pause = FIRST_PAUSE;
         for tried in 1.. {
@@ -78,7 +78,7 @@ impl Shop {
             let (why, wait) = meaning(&error, tally);
             // Perhaps too late for what an earlier try brought about.
             let why = match why {
-                Why::TooLate if tried > 1 => Why::Unanswered(format!("{error:#}")),
+                Why::TooLate if tried > 1 => Why::Unanswered(error_chain(&error)),
                 why => why,
             };
             let Some(wait) = wait.filter(|_| tried < TRIES) else {
@@ -94,10 +94,9 @@ impl Shop {
 
 /// What an error means, and, where another try may help, how long to wait at
 /// least.
-fn meaning(error: &anyhow::Error, tally: &Tally) -> (Why, Option<Duration>) {
-    let call = error.downcast_ref::<CallError>();
-    let text = || format!("{error:#}");
-    match call.and_then(CallError::problem) {
+fn meaning(error: &CallError, tally: &Tally) -> (Why, Option<Duration>) {
+    let text = || error_chain(error);
+    match error.problem() {
         Some(problem)
             if matches!(
                 problem.status,
@@ -108,23 +107,22 @@ fn meaning(error: &anyhow::Error, tally: &Tally) -> (Why, Option<Duration>) {
             *counts.refusals.entry(problem.code.clone()).or_default() += 1;
             // A customer who is turned away because there is too much to do
             // stays away: the load is what is measured.
-            let too_much =
-                problem.status == StatusCode::TOO_MANY_REQUESTS || problem.code == "overloaded";
+            let too_much = problem.status == StatusCode::TOO_MANY_REQUESTS
+                || problem.is(ErrorCode::Overloaded);
             let wait = (!too_much).then(|| problem.retry_after.unwrap_or_default());
             (Why::Refused, wait)
         }
         Some(problem) if problem.status == StatusCode::CONFLICT => (Why::TooLate, None),
         // Without an answer, or a whole one, only asking again tells whether
         // it was done.
-        None if call.is_some_and(CallError::is_unanswered) => {
-            (Why::Unanswered(text()), Some(Duration::ZERO))
-        }
+        None if error.is_unanswered() => (Why::Unanswered(text()), Some(Duration::ZERO)),
         _ => (Why::Failed(text()), None),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use pizza_contract::PlaceOrder;
     use serde_json::{Value, json};
 
     use super::*;
@@ -144,7 +142,7 @@ mod tests {
 
     async fn place(shop: &Shop, tally: &Tally) -> Result<String, Why> {
         let placed = shop.ask(tally, |gateway| async move {
-            gateway.place(&json!({}), Some("a key")).await
+            gateway.place(&PlaceOrder::default(), Some("a key")).await
         });
         Ok(placed.await?.view.order_id.to_string())
     }
@@ -153,7 +151,7 @@ mod tests {
     /// that were counted.
     async fn placed_at(answers: Vec<Answer>) -> (Result<String, Why>, usize, Vec<(String, u64)>) {
         let stub = Stub::start(answers).await;
-        let gateway = Gateway::new(stub.url.clone()).expect("a gateway");
+        let gateway = Gateway::new(stub.url.clone(), None).expect("a gateway");
         let shop = Shop::new(vec![gateway.impatient()]);
         let tally = Tally::default();
         let reply = place(&shop, &tally).await;
@@ -203,7 +201,7 @@ mod tests {
         let nobody = format!("http://{}", away.local_addr().expect("an address"));
         drop(away);
         let urls = [nobody.parse().expect("a URL"), stub.url.clone()];
-        let gateways = urls.map(|url| Gateway::new(url).expect("a gateway"));
+        let gateways = urls.map(|url| Gateway::new(url, None).expect("a gateway"));
         let shop = Shop::new(gateways.into());
         let tally = Tally::default();
         // Nobody, then an answer that is none, then nobody again, then yes.

@@ -4,8 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use failure_queue::{AutoRedrive, PolicyChange, QueuePolicy};
 use maud::{Markup, html};
-use pizza_app::AutoRedriveInSeconds;
-use pizza_contract::ErrorCode;
+use pizza_contract::{self as contract, ErrorCode};
 use pizza_store::now_ms;
 
 use super::super::layout::Site;
@@ -214,7 +213,7 @@ pub(super) async fn set(
 /// nothing is switched off by a slip.
 fn read<'a>(
     text: impl Fn(&str) -> Option<&'a str>,
-) -> Result<Option<AutoRedriveInSeconds>, Problem> {
+) -> Result<Option<contract::AutoRedrive>, Problem> {
     match text("auto") {
         Some("off") => return Ok(None),
         Some("on") => {}
@@ -223,7 +222,7 @@ fn read<'a>(
             return Err(Problem::new(ErrorCode::InvalidValue, detail).field("auto"));
         }
     }
-    Ok(Some(AutoRedriveInSeconds {
+    Ok(Some(contract::AutoRedrive {
         first_wait_seconds: number("firstWaitSeconds", &text, any)?,
         backoff: number("backoff", &text, any)?,
         longest_wait_seconds: number("longestWaitSeconds", &text, any)?,
@@ -270,7 +269,14 @@ mod tests {
             })
         };
         let read = read(text).expect("a policy").expect("switched on");
-        assert_eq!(AutoRedrive::from(read), policy);
+        let as_shown = contract::AutoRedrive {
+            first_wait_seconds: 1.5,
+            backoff: 2.0,
+            longest_wait_seconds: 60.0,
+            max_attempts: 10,
+            max_age_seconds: 86_400.0,
+        };
+        assert_eq!(read, as_shown);
     }
 
     #[test]

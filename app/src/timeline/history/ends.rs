@@ -66,7 +66,7 @@ impl Reader {
 fn blamed(fault: Option<&Fault>) -> Detail {
     let mut detail = Detail::default();
     if let Some(fault) = fault {
-        detail.blame(fault);
+        fault.tell(&mut detail);
     }
     detail
 }

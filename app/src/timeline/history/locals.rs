@@ -14,7 +14,7 @@ use temporalio_common::protos::temporal::api::history::v1::{
 
 use super::super::Outcome;
 use super::super::payload::{Nanos, fault, nanos, short, span_ms, summary};
-use super::{Reader, Step};
+use super::{Reader, Step, end};
 
 /// The steps of one workflow task.
 #[derive(Default)]
@@ -66,7 +66,7 @@ impl Reader {
         entry.attempts = Some(data.attempt);
         entry.duration_ms = took.map(|took| span_ms(0, took));
         let fault = marker.failure.as_ref().map(fault);
-        entry.ends(fault.as_ref());
+        end(&mut entry, fault.as_ref());
         let step = Step {
             entry: self.push(entry),
             began_at: at,

@@ -13,7 +13,7 @@ use temporalio_common::protos::temporal::api::update::v1::outcome::Value as Answ
 
 use super::super::payload::{Fault, Nanos, fault, first, short, span_ms, text};
 use super::super::{Detail, Entry, Kind, Outcome};
-use super::Reader;
+use super::{Reader, end};
 
 /// What an operator's cancellation of a workflow is called here.
 const CANCEL_WORKFLOW: &str = "cancelWorkflow";
@@ -88,7 +88,7 @@ impl Reader {
         };
         let entry = &mut self.entries[place];
         entry.duration_ms = Some(span_ms(asked_at, at));
-        entry.ends(fault.as_ref());
+        end(entry, fault.as_ref());
     }
 }
 

@@ -1,23 +1,28 @@
 //! What an operator does to tasks: a redrive or a discard.
 
-use serde_json::{Map, Value, json};
+use pizza_contract::{BulkAction, DiscardFailure, RedriveFailure};
 
 /// What is done to the tasks.
 #[derive(Debug)]
-pub(super) struct Action {
-    /// `redrive` or `discard`.
-    pub(super) name: &'static str,
-    /// What is said with it.
-    pub(super) body: Map<String, Value>,
+pub(super) enum Action {
+    Redrive(RedriveFailure),
+    Discard(DiscardFailure),
 }
 
 impl Action {
-    /// An action, with its reason if there is one.
-    pub(super) fn new(name: &'static str, reason: Option<&str>) -> Self {
-        let body = reason
-            .map(|reason| ("reason".to_owned(), json!(reason)))
-            .into_iter()
-            .collect();
-        Self { name, body }
+    /// What a bulk operation calls it.
+    pub(super) const fn of_bulk(&self) -> BulkAction {
+        match self {
+            Self::Redrive(_) => BulkAction::Redrive,
+            Self::Discard(_) => BulkAction::Discard,
+        }
+    }
+
+    /// Why it is done.
+    pub(super) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Redrive(how) => how.reason.as_deref(),
+            Self::Discard(why) => Some(&why.reason),
+        }
     }
 }

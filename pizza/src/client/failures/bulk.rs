@@ -5,14 +5,13 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Map, Value, json};
+use pizza_client::{CallError, FailureQueues, Sent};
+use pizza_contract::{BulkPreview, BulkProgress, StartBulk};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::answer::{DryRun, Progress, Started, read};
 use super::ending::{EXIT_CODES, Ending};
 use super::{arguments, describe};
-use crate::client::gateway::{CallError, FailureQueues};
 use crate::client::operator_key::OperatorArgs;
 use crate::client::output::{self, Live};
 use crate::shutdown;
@@ -56,60 +55,40 @@ pub(super) async fn run(args: BulkArgs) -> anyhow::Result<Ending> {
             None => return Ok(left_alone(&args.id)),
         };
     }
-    print(&answer, args.json)?;
+    print(&answer, args.json);
     // Stopped is what was wished for.
     if args.stop {
         return Ok(Ending::AsWished);
     }
-    Ok(verdict(&read(&answer)?))
+    Ok(verdict(&answer.view))
 }
 
-/// What an operation would reach.
-pub(super) async fn dry_run(
-    queues: &FailureQueues,
-    request: &Map<String, Value>,
-) -> Result<Value, CallError> {
-    let mut request = request.clone();
-    request.insert("dryRun".to_owned(), json!(true));
-    let id = Uuid::new_v4().to_string();
-    queues.start_bulk(&Value::Object(request), &id).await
-}
-
-/// How many tasks a dry run found.
-pub(super) fn matching(dry_run: &Value) -> Result<u64, CallError> {
-    Ok(read::<DryRun>(dry_run)?.matching)
-}
-
-/// Shows what a dry run found.
-pub(super) fn print_dry_run(answer: &Value, as_json: bool) -> Result<(), CallError> {
+/// Shows what an operation would reach.
+pub(super) fn print_preview(found: &Sent<BulkPreview>, as_json: bool) {
     if as_json {
-        output::json(answer);
-        return Ok(());
+        output::json(&found.json);
+        return;
     }
-    let found: DryRun = read(answer)?;
+    let found = &found.view;
     output::data(&format!("{} tasks match", found.matching));
     if !found.sample.is_empty() {
         output::lines(&describe::tasks(&found.sample).to_string());
     }
-    Ok(())
 }
 
 /// Starts an operation and follows it, unless nobody wants to wait.
 pub(super) async fn run_to_its_end(
     queues: &FailureQueues,
-    request: &Map<String, Value>,
+    request: &StartBulk,
     no_wait: bool,
     as_json: bool,
 ) -> anyhow::Result<Ending> {
     let request_id = Uuid::new_v4().to_string();
-    let answer = queues
-        .start_bulk(&Value::Object(request.clone()), &request_id)
-        .await?;
-    let started: Started = read(&answer)?;
-    let id = started.bulk_id.as_str();
+    let started = queues.start_bulk(request, &request_id).await?;
+    let id = started.view.bulk_id.as_str();
     if no_wait {
         if as_json {
-            output::json(&answer);
+            output::json(&started.json);
         } else {
             output::data(id);
         }
@@ -118,13 +97,13 @@ pub(super) async fn run_to_its_end(
     output::note(&format!(
         "bulk operation {id}: {} tasks; Ctrl-C leaves it alone, `pizza failures bulk {id} --stop` \
          stops it",
-        started.matching
+        started.view.matching
     ));
     let Some(answer) = follow(queues, id).await? else {
         return Ok(left_alone(id));
     };
-    print(&answer, as_json)?;
-    Ok(verdict(&read(&answer)?))
+    print(&answer, as_json);
+    Ok(verdict(&answer.view))
 }
 
 /// Says how to come back to an operation.
@@ -138,7 +117,7 @@ fn left_alone(id: &str) -> Ending {
 
 /// Follows an operation to its end; none when the person at the terminal has
 /// seen enough.
-async fn follow(queues: &FailureQueues, id: &str) -> Result<Option<Value>, CallError> {
+async fn follow(queues: &FailureQueues, id: &str) -> Result<Option<Sent<BulkProgress>>, CallError> {
     let enough = shutdown::on_signal();
     tokio::select! {
         ended = watch(queues, id) => ended.map(Some),
@@ -148,16 +127,15 @@ async fn follow(queues: &FailureQueues, id: &str) -> Result<Option<Value>, CallE
 
 /// Looks at an operation until it has ended. The gateway may be away for a
 /// while: it is not the gateway that the operation lives in.
-async fn watch(queues: &FailureQueues, id: &str) -> Result<Value, CallError> {
+async fn watch(queues: &FailureQueues, id: &str) -> Result<Sent<BulkProgress>, CallError> {
     let mut live = Live::new();
     let mut last_seen = Instant::now();
     loop {
         match queues.bulk(id).await {
             Ok(answer) => {
                 last_seen = Instant::now();
-                let progress: Progress = read(&answer)?;
-                live.draw(&counts(&progress));
-                if !progress.running {
+                live.draw(&counts(&answer.view));
+                if !answer.view.running {
                     return Ok(answer);
                 }
             }
@@ -173,7 +151,7 @@ fn may_pass(error: &CallError) -> bool {
 }
 
 /// What an operation's end, or its being under way, comes to.
-fn verdict(progress: &Progress) -> Ending {
+fn verdict(progress: &BulkProgress) -> Ending {
     let left = progress.failed_again + progress.skipped + progress.unanswered;
     if left > 0 || progress.stopped {
         Ending::Partly
@@ -182,16 +160,15 @@ fn verdict(progress: &Progress) -> Ending {
     }
 }
 
-fn print(answer: &Value, as_json: bool) -> Result<(), CallError> {
+fn print(answer: &Sent<BulkProgress>, as_json: bool) {
     if as_json {
-        output::json(answer);
+        output::json(&answer.json);
     } else {
-        output::lines(&in_words(&read(answer)?));
+        output::lines(&in_words(&answer.view));
     }
-    Ok(())
 }
 
-fn counts(progress: &Progress) -> String {
+fn counts(progress: &BulkProgress) -> String {
     let reached = progress.done
         + progress.discarded
         + progress.failed_again
@@ -211,7 +188,7 @@ fn counts(progress: &Progress) -> String {
     line
 }
 
-fn in_words(progress: &Progress) -> String {
+fn in_words(progress: &BulkProgress) -> String {
     let state = match (progress.running, progress.stopped) {
         (true, false) => "running",
         (true, true) => "stopping",
@@ -227,23 +204,23 @@ fn in_words(progress: &Progress) -> String {
     if let Some(reason) = &progress.reason {
         lines.push(format!("reason    {reason}"));
     }
-    if let Some(started) = &progress.started_at {
-        lines.push(format!("started   {started}"));
-    }
+    lines.push(format!("started   {}", progress.started_at));
     if let Some(ended) = &progress.ended_at {
         lines.push(format!("ended     {ended}"));
     }
     for problem in &progress.problems {
         lines.push(format!("problem   {}: {}", problem.id, problem.problem));
     }
-    lines.join("\n")
+    describe::lines(&lines)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
-    fn progress(changes: Value) -> Progress {
+    fn progress(changes: Value) -> BulkProgress {
         let mut progress = json!({
             "bulkId": "b-1", "action": "redrive", "principal": "alice", "reason": null,
             "startedAt": "2026-01-01T00:00:00Z", "endedAt": "2026-01-01T00:00:09Z",
@@ -253,7 +230,7 @@ mod tests {
         if let (Some(progress), Value::Object(changes)) = (progress.as_object_mut(), changes) {
             progress.extend(changes);
         }
-        read(&progress).expect("progress")
+        serde_json::from_value(progress).expect("progress")
     }
 
     #[test]

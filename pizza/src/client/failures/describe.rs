@@ -1,22 +1,22 @@
 //! What several commands show of failed tasks, in words.
 
-use super::answer::{AutoRedrive, Failure, Listed, Text};
+use pizza_contract::{AutoRedrive, ListedFailure, StepError};
+
 use super::span;
-use crate::client::output::{self, Table};
+use crate::client::output::{self, Table, plain};
 
 /// A table of tasks.
-pub(super) fn tasks(tasks: &[Listed]) -> Table {
+pub(super) fn tasks(tasks: &[ListedFailure]) -> Table {
     let mut table = output::table(&["task", "what", "error", "customer", "parked at", "state"]);
     for task in tasks {
-        let cells = [
-            &task.id,
+        table.add_row([
+            task.id.as_str(),
             &task.message_type,
             &task.error_code,
             &task.customer_id,
             &task.parked_at,
             &task.state,
-        ];
-        table.add_row(cells.map(Text::as_str));
+        ]);
     }
     table.keep_whole(0);
     table
@@ -37,8 +37,17 @@ pub(super) fn auto_redrive(policy: Option<&AutoRedrive>) -> String {
     )
 }
 
+/// Lines for a person. What comes from the gateway makes none of its own.
+pub(super) fn lines(lines: &[String]) -> String {
+    lines
+        .iter()
+        .map(|line| plain(line))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 /// How a step failed.
-pub(super) fn failure(error: &Failure) -> String {
+pub(super) fn failure(error: &StepError) -> String {
     format!("{}: {}", error.code, error.message)
 }
 

@@ -1,6 +1,7 @@
 //! `pizza failures discard`.
 
 use clap::Args;
+use pizza_contract::DiscardFailure;
 
 use super::action::Action;
 use super::arguments;
@@ -19,8 +20,10 @@ pub(super) struct DiscardArgs {
 
 /// Lets tasks go for good.
 pub(super) async fn run(args: DiscardArgs) -> anyhow::Result<Ending> {
-    let action = Action::new("discard", Some(&args.reason));
-    args.target.act(action).await
+    let why = DiscardFailure {
+        reason: args.reason,
+    };
+    args.target.act(Action::Discard(why)).await
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use pizza_contract::StartBulk;
 use pizza_domain::{CustomerId, OrderId};
 use pizza_workflows::steps::Parked;
-use serde_json::{Map, Value, json};
 
+use super::action::Action;
 use super::{arguments, span};
 
 /// Filters, all of which a task has to pass.
@@ -46,45 +47,49 @@ fn message_types() -> PossibleValuesParser {
 }
 
 impl FilterArgs {
-    /// The filters that were given, by the names that the gateway knows.
-    fn given(&self) -> Vec<(&'static str, Value)> {
-        let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
+    /// Whether every task passes.
+    pub(super) fn is_empty(&self) -> bool {
+        self.query().is_empty()
+    }
+
+    /// The filters that were given, as the query of a URL.
+    pub(super) fn query(&self) -> Vec<(&'static str, String)> {
+        let seconds = |age: Option<Duration>| age.map(|age| age.as_secs().to_string());
         [
-            ("queue", text(&self.queue)),
-            ("messageType", text(&self.message_type)),
-            ("errorCode", text(&self.error_code)),
-            ("olderThanSeconds", self.older_than.map(span::seconds)),
-            ("newerThanSeconds", self.newer_than.map(span::seconds)),
-            ("orderId", self.order.map(|id| json!(id))),
-            ("customerId", self.customer.as_ref().map(|id| json!(id))),
+            ("queue", self.queue.clone()),
+            ("messageType", self.message_type.clone()),
+            ("errorCode", self.error_code.clone()),
+            ("olderThanSeconds", seconds(self.older_than)),
+            ("newerThanSeconds", seconds(self.newer_than)),
+            ("orderId", self.order.map(|id| id.to_string())),
+            (
+                "customerId",
+                self.customer.as_ref().map(|id| id.to_string()),
+            ),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
         .collect()
     }
 
-    /// Whether every task passes.
-    pub(super) fn is_empty(&self) -> bool {
-        self.given().is_empty()
-    }
-
-    /// As the query of a URL.
-    pub(super) fn query(&self) -> Vec<(&'static str, String)> {
-        self.given()
-            .into_iter()
-            .map(|(name, value)| match value {
-                Value::String(text) => (name, text),
-                other => (name, other.to_string()),
-            })
-            .collect()
-    }
-
-    /// As fields of a JSON object.
-    pub(super) fn fields(&self) -> Map<String, Value> {
-        self.given()
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+    /// A bulk operation on the tasks that pass.
+    pub(super) fn bulk(&self, action: &Action, tasks_per_second: f64) -> StartBulk {
+        let seconds = |age: Option<Duration>| age.map(|age| age.as_secs().into());
+        StartBulk {
+            action: action.of_bulk(),
+            // Spelled out, since a request without a filter is a mistake.
+            all: self.is_empty().then_some(true),
+            queue: self.queue.clone(),
+            message_type: self.message_type.clone(),
+            error_code: self.error_code.clone(),
+            older_than_seconds: seconds(self.older_than),
+            newer_than_seconds: seconds(self.newer_than),
+            order_id: self.order.map(|id| id.to_string()),
+            customer_id: self.customer.as_ref().map(|id| id.to_string()),
+            reason: action.reason().map(str::to_owned),
+            rate_per_second: Some(tasks_per_second),
+            dry_run: None,
+        }
     }
 
     /// For a person.

@@ -2,7 +2,6 @@
 
 use clap::{Args, ValueEnum};
 
-use super::answer::{Page, read};
 use super::describe;
 use super::ending::{EXIT_CODES, Ending};
 use super::filter::FilterArgs;
@@ -60,10 +59,10 @@ impl ListArgs {
 pub(super) async fn run(args: ListArgs) -> anyhow::Result<Ending> {
     let answer = args.operator.connect()?.list(&args.query()).await?;
     if args.json {
-        output::json(&answer);
+        output::json(&answer.json);
         return Ok(Ending::AsWished);
     }
-    let page: Page = read(&answer)?;
+    let page = answer.view;
     output::page(&describe::tasks(&page.failures), page.next_cursor);
     Ok(Ending::AsWished)
 }

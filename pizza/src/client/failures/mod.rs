@@ -1,7 +1,6 @@
 //! `pizza failures`: the failure queues, for whoever looks after them.
 
 mod action;
-mod answer;
 mod arguments;
 mod bulk;
 mod describe;

@@ -3,16 +3,15 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use serde::Deserialize;
+use pizza_client::{CallError, FailureQueues, Redriven, Sent};
+use pizza_contract::{ErrorCode, Failure, FailureDiscarded, FailureRedriven, Name, RedriveOutcome};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::action::Action;
-use super::answer::{Acted, read};
 use super::describe;
 use super::ending::Ending;
-use crate::client::gateway::{CallError, FailureQueues};
 use crate::client::output;
 
 /// How often a task that is being redriven is looked at.
@@ -54,21 +53,55 @@ impl Fate {
     }
 
     /// What an answer says; none while the task is being redriven.
-    fn of_answer(answer: &Acted) -> Option<Self> {
-        match (answer.state.as_str(), answer.outcome.as_ref()) {
+    fn of_answer(answer: &Answer) -> Option<Self> {
+        let outcome = answer.redriven.as_ref().map(|it| &*it.outcome);
+        match (&*answer.state, outcome) {
             ("redriving", _) => None,
             ("done", _) => Some(Self::Done),
             ("discarded", _) => Some(Self::Discarded),
-            (_, Some(outcome)) if outcome.as_str() == "done" => Some(Self::Done),
+            (_, Some("done")) => Some(Self::Done),
             _ => Some(Self::FailedAgain),
         }
     }
 
     /// What a refusal says.
     fn of_error(error: &CallError) -> Self {
-        match error.problem().map(|problem| problem.code.as_str()) {
-            Some("failure-resolved" | "failure-busy") => Self::Skipped,
+        let was_first = [ErrorCode::FailureResolved, ErrorCode::FailureBusy];
+        match error.problem() {
+            Some(problem) if was_first.iter().any(|code| problem.is(*code)) => Self::Skipped,
             _ => Self::Refused,
+        }
+    }
+}
+
+/// What the gateway says of a task that was acted on.
+struct Answer {
+    json: Value,
+    state: Name,
+    /// How a redrive ended.
+    redriven: Option<FailureRedriven>,
+}
+
+impl From<Sent<Redriven>> for Answer {
+    fn from(Sent { json, view }: Sent<Redriven>) -> Self {
+        let (state, redriven) = match view {
+            Redriven::Ended(ended) => (ended.state.clone(), Some(ended)),
+            Redriven::UnderWay(task) => (task.state, None),
+        };
+        Self {
+            json,
+            state,
+            redriven,
+        }
+    }
+}
+
+impl From<Sent<FailureDiscarded>> for Answer {
+    fn from(Sent { json, view }: Sent<FailureDiscarded>) -> Self {
+        Self {
+            json,
+            state: view.state,
+            redriven: None,
         }
     }
 }
@@ -85,7 +118,7 @@ pub(super) async fn act(
     let mut ending = Ending::AsWished;
     for id in ids.iter().filter(|id| seen.insert(*id)) {
         let told = act_on_one(queues, id, action, limit).await?;
-        print(id, &told, as_json)?;
+        print(id, &told, as_json);
         ending = ending.max(told.fate.ending());
     }
     Ok(ending)
@@ -94,7 +127,7 @@ pub(super) async fn act(
 /// What became of a task, and the words for it.
 struct Told {
     fate: Fate,
-    answer: Result<Value, CallError>,
+    answer: Result<Answer, CallError>,
 }
 
 /// Fails only with what the next task would meet as well.
@@ -107,8 +140,13 @@ async fn act_on_one(
     let deadline = Instant::now() + limit;
     // A request whose answer got lost is sent again, and acts once.
     let request_id = Uuid::new_v4().to_string();
-    let body = Value::Object(action.body.clone());
-    let answer = match queues.act(id, action.name, &body, &request_id).await {
+    let answer = match action {
+        Action::Redrive(how) => queues.redrive(id, how, &request_id).await.map(Answer::from),
+        Action::Discard(why) => queues.discard(id, why, &request_id).await.map(Answer::from),
+    };
+    let answer = match answer {
+        // Not an answer that this version knows.
+        Err(error @ CallError::Unexpected(_)) => return Err(error),
         Err(error) if error.concerns_all_calls() => return Err(error),
         Err(error) => {
             let fate = Fate::of_error(&error);
@@ -117,16 +155,15 @@ async fn act_on_one(
         }
         Ok(answer) => answer,
     };
-    let told = |fate, answer| Told {
+    let (fate, answer) = match Fate::of_answer(&answer) {
+        Some(fate) => (fate, answer),
+        None => wait(queues, id, &request_id, deadline)
+            .await?
+            .unwrap_or((Fate::Unanswered, answer)),
+    };
+    Ok(Told {
         fate,
         answer: Ok(answer),
-    };
-    if let Some(fate) = Fate::of_answer(&read(&answer)?) {
-        return Ok(told(fate, answer));
-    }
-    Ok(match wait(queues, id, &request_id, deadline).await? {
-        Some((fate, answer)) => told(fate, answer),
-        None => told(Fate::Unanswered, answer),
     })
 }
 
@@ -137,17 +174,19 @@ async fn wait(
     id: &str,
     request_id: &str,
     deadline: Instant,
-) -> Result<Option<(Fate, Value)>, CallError> {
+) -> Result<Option<(Fate, Answer)>, CallError> {
     while Instant::now() < deadline {
         sleep(LOOK_EVERY).await;
         match queues.show(id).await {
             Ok(task) => {
-                let answer = answer_of(&read(&task)?, request_id, &task);
-                if let Some(fate) = Fate::of_answer(&read(&answer)?) {
-                    return Ok(Some((fate, answer)));
+                let answer = answer_of(task.view, request_id);
+                if let Some(ended) = answer.and_then(|it| Some((Fate::of_answer(&it)?, it))) {
+                    return Ok(Some(ended));
                 }
             }
-            Err(error @ CallError::NotAllowed { .. }) => return Err(error),
+            Err(error @ (CallError::NotAllowed { .. } | CallError::Unexpected(_))) => {
+                return Err(error);
+            }
             // It is being redriven all the same.
             Err(_) => {}
         }
@@ -155,54 +194,37 @@ async fn wait(
     Ok(None)
 }
 
-/// Where a task stands, as far as the end of a redrive shows in it.
-#[derive(Deserialize)]
-struct Standing {
-    state: String,
-    #[serde(default)]
-    audit: Vec<Line>,
-}
-
-/// A line of the audit trail.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Line {
-    request_id: String,
-    outcome: String,
-}
-
-/// What the gateway would have answered, had it waited. The audit trail tells
-/// our redrive from one that followed it.
-fn answer_of(standing: &Standing, request_id: &str, task: &Value) -> Value {
-    let ours = standing
-        .audit
-        .iter()
-        .find(|line| line.request_id == request_id)
-        .map(|line| line.outcome.as_str());
-    let (state, outcome) = match (ours, standing.state.as_str()) {
-        (Some("failedAgain"), _) => ("waiting", "failedAgain"),
-        (Some("done"), _) | (_, "done") => ("done", "done"),
-        (Some("pending"), _) | (_, "redriving") => ("redriving", "pending"),
-        (_, "discarded") => ("discarded", "failedAgain"),
-        _ => ("waiting", "failedAgain"),
+/// What the gateway would have answered, had it waited; none while our redrive
+/// is under way. The audit trail tells it from one that followed it.
+fn answer_of(task: Failure, request_id: &str) -> Option<Answer> {
+    let mut lines = task.audit.iter();
+    let ours = lines.find(|line| line.request_id == request_id);
+    let (state, outcome) = match (ours.map(|line| &*line.outcome), &*task.state) {
+        (Some("failedAgain"), _) => ("waiting", RedriveOutcome::FailedAgain),
+        (Some("done"), _) | (_, "done") => ("done", RedriveOutcome::Done),
+        (Some("pending"), _) | (_, "redriving") => return None,
+        (_, "discarded") => ("discarded", RedriveOutcome::FailedAgain),
+        _ => ("waiting", RedriveOutcome::FailedAgain),
     };
-    let failed = outcome == "failedAgain";
-    json!({
-        "id": task["id"],
-        "state": state,
-        "outcome": outcome,
-        "attempts": task["attempts"],
-        "error": if failed { task["error"].clone() } else { Value::Null },
-    })
+    let ended = FailureRedriven {
+        id: task.id,
+        state: state.into(),
+        outcome: outcome.into(),
+        attempts: task.attempts,
+        error: (outcome == RedriveOutcome::FailedAgain).then_some(task.error),
+    };
+    let json = json!(ended);
+    let view = Redriven::Ended(ended);
+    Some(Sent { json, view }.into())
 }
 
-fn print(id: &str, told: &Told, as_json: bool) -> Result<(), CallError> {
+fn print(id: &str, told: &Told, as_json: bool) {
     if as_json {
         output::json(&line_of_json(id, told));
-        return Ok(());
+        return;
     }
     match &told.answer {
-        Ok(answer) => output::data(&format!("{id}  {}", in_words(told.fate, &read(answer)?))),
+        Ok(answer) => output::data(&format!("{id}  {}", in_words(told.fate, answer))),
         Err(error) if told.fate == Fate::Refused => {
             output::note(&format!("error: {id}: {error}"));
         }
@@ -210,13 +232,12 @@ fn print(id: &str, told: &Told, as_json: bool) -> Result<(), CallError> {
             output::data(&format!("{id}  skipped: {error}"));
         }
     }
-    Ok(())
 }
 
 /// The gateway's answer and the verdict, or the error and the verdict.
 fn line_of_json(id: &str, told: &Told) -> Value {
     let mut line = match &told.answer {
-        Ok(answer) => answer.clone(),
+        Ok(answer) => answer.json.clone(),
         Err(error) => match error.problem() {
             Some(problem) if problem.document.is_object() => problem.document.clone(),
             Some(problem) => json!({
@@ -234,7 +255,7 @@ fn line_of_json(id: &str, told: &Told) -> Value {
     line
 }
 
-fn in_words(fate: Fate, answer: &Acted) -> String {
+fn in_words(fate: Fate, answer: &Answer) -> String {
     match fate {
         Fate::Done => "done".to_owned(),
         Fate::Discarded => "discarded".to_owned(),
@@ -242,10 +263,11 @@ fn in_words(fate: Fate, answer: &Acted) -> String {
             "has not ended in time; it goes on, look with `pizza failures show`".to_owned()
         }
         _ => {
-            let error = describe::after_colon(answer.error.as_ref().map(describe::failure));
-            let attempts = answer
-                .attempts
-                .map_or_else(String::new, |attempts| format!(" ({attempts} attempts)"));
+            let ended = answer.redriven.as_ref();
+            let error = ended.and_then(|it| it.error.as_ref());
+            let error = describe::after_colon(error.map(describe::failure));
+            let attempts =
+                ended.map_or_else(String::new, |it| format!(" ({} attempts)", it.attempts));
             format!("failed again{error}{attempts}")
         }
     }
@@ -254,21 +276,24 @@ fn in_words(fate: Fate, answer: &Acted) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::failures::tests::task;
 
     fn told(state: &str, audit: Value) -> Option<Fate> {
-        let task =
-            json!({ "id": "a", "state": state, "audit": audit, "attempts": 7, "error": null });
-        let answer = answer_of(&read(&task).expect("a task"), "ours", &task);
-        Fate::of_answer(&read(&answer).expect("an answer"))
+        let mut task = task();
+        task["state"] = json!(state);
+        task["audit"] = audit;
+        let task = serde_json::from_value(task).expect("a task");
+        Fate::of_answer(&answer_of(task, "ours")?)
     }
 
     #[test]
     fn the_end_of_our_redrive_is_told_from_that_of_another() {
         let trail = |outcome: &str| {
-            json!([
-                { "requestId": "ours", "outcome": outcome },
-                { "requestId": "another", "outcome": "pending" },
-            ])
+            let line = |id, outcome| {
+                json!({ "at": "", "principal": "alice", "action": "redrive", "reason": null,
+                        "requestId": id, "outcome": outcome })
+            };
+            json!([line("ours", outcome), line("another", "pending")])
         };
         assert_eq!(told("redriving", trail("pending")), None);
         assert_eq!(

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use serde_json::{Value, json};
+use pizza_client::{CallError, FailureQueues, Sent};
+use pizza_contract::{AutoRedrive, QueuePolicy, SetQueuePolicy};
 use tokio::time::{Instant, sleep};
 
-use super::answer::{Policy, read};
 use super::ending::{EXIT_CODES, Ending};
 use super::{arguments, describe, filter, span};
-use crate::client::gateway::{CallError, FailureQueues};
 use crate::client::operator_key::OperatorArgs;
 use crate::client::output;
 use crate::numbers::number;
@@ -112,7 +111,7 @@ fn backoff(text: &str) -> Result<f64, String> {
 
 impl PolicyArgs {
     /// The change to make; none to show the policy only.
-    fn change(&self) -> Result<Option<Value>, &'static str> {
+    fn change(&self) -> Result<Option<SetQueuePolicy>, &'static str> {
         if !self.on && !self.off {
             return match self.reason {
                 Some(_) => Err("--reason goes with --on or --off"),
@@ -123,20 +122,16 @@ impl PolicyArgs {
         if self.on && waits.longest_wait < waits.first_wait {
             return Err("--longest-wait must not be shorter than --first-wait");
         }
-        let policy = self.on.then(|| {
-            json!({
-                "firstWaitSeconds": span::seconds(waits.first_wait),
-                "backoff": waits.backoff,
-                "longestWaitSeconds": span::seconds(waits.longest_wait),
-                "maxAttempts": waits.max_attempts,
-                "maxAgeSeconds": span::seconds(waits.max_age),
-            })
-        });
-        let mut change = json!({ "autoRedrive": policy });
-        if let Some(reason) = &self.reason {
-            change["reason"] = json!(reason);
-        }
-        Ok(Some(change))
+        Ok(Some(SetQueuePolicy {
+            auto_redrive: self.on.then(|| AutoRedrive {
+                first_wait_seconds: waits.first_wait.as_secs_f64(),
+                backoff: waits.backoff,
+                longest_wait_seconds: waits.longest_wait.as_secs_f64(),
+                max_attempts: waits.max_attempts.into(),
+                max_age_seconds: waits.max_age.as_secs_f64(),
+            }),
+            reason: self.reason.clone(),
+        }))
     }
 }
 
@@ -162,13 +157,12 @@ pub(super) async fn run(args: PolicyArgs) -> anyhow::Result<Ending> {
             .await
             .context("the change was taken; how many parked tasks know of it is not known")?;
     }
-    let policy: Policy = read(&answer)?;
     if args.json {
-        output::json(&answer);
+        output::json(&answer.json);
     } else {
-        output::lines(&in_words(&policy));
+        output::lines(&in_words(&answer.view));
     }
-    if changed && policy.spreading {
+    if changed && answer.view.spreading {
         output::note("not every parked task knows of the change yet; it goes on by itself");
         return Ok(Ending::Partly);
     }
@@ -179,18 +173,18 @@ pub(super) async fn run(args: PolicyArgs) -> anyhow::Result<Ending> {
 async fn until_spread(
     queues: &FailureQueues,
     queue: &str,
-    mut answer: Value,
+    mut answer: Sent<QueuePolicy>,
     limit: Duration,
-) -> Result<Value, CallError> {
+) -> Result<Sent<QueuePolicy>, CallError> {
     let deadline = Instant::now() + limit;
-    while read::<Policy>(&answer)?.spreading && Instant::now() < deadline {
+    while answer.view.spreading && Instant::now() < deadline {
         sleep(LOOK_EVERY).await;
         answer = queues.policy(queue).await?;
     }
     Ok(answer)
 }
 
-fn in_words(policy: &Policy) -> String {
+fn in_words(policy: &QueuePolicy) -> String {
     let mut lines = vec![
         format!("queue              {}", policy.queue),
         format!(
@@ -199,7 +193,7 @@ fn in_words(policy: &Policy) -> String {
         ),
     ];
     if policy.version == 0 {
-        return lines.join("\n");
+        return describe::lines(&lines);
     }
     let spreading = if policy.spreading { ", so far" } else { "" };
     lines.push(format!("version            {}", policy.version));
@@ -217,12 +211,13 @@ fn in_words(policy: &Policy) -> String {
             describe::auto_redrive(change.auto_redrive.as_ref()),
         ));
     }
-    lines.join("\n")
+    describe::lines(&lines)
 }
 
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -238,15 +233,16 @@ mod tests {
     }
 
     fn change(line: &str) -> Result<Option<Value>, &'static str> {
-        parse(line).expect("a command line").change()
+        let change = parse(line).expect("a command line").change()?;
+        Ok(change.map(|change| json!(change)))
     }
 
     #[test]
     fn on_has_defaults_and_off_is_null() {
         let on = change("--on").expect("a change").expect("a change");
         let policy = json!({
-            "firstWaitSeconds": 60, "backoff": 2.0, "longestWaitSeconds": 3600,
-            "maxAttempts": 20, "maxAgeSeconds": 259_200,
+            "firstWaitSeconds": 60.0, "backoff": 2.0, "longestWaitSeconds": 3600.0,
+            "maxAttempts": 20, "maxAgeSeconds": 259_200.0,
         });
         assert_eq!(on, json!({ "autoRedrive": policy }));
         let off = change("--off --reason done").expect("a change");

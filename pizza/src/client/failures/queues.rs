@@ -1,8 +1,8 @@
 //! `pizza failures queues`.
 
 use clap::Args;
+use pizza_contract::FailureQueue;
 
-use super::answer::{Queue, Queues, read};
 use super::describe;
 use super::ending::{EXIT_CODES, Ending};
 use super::span::in_words;
@@ -23,14 +23,14 @@ pub(super) struct QueuesArgs {
 pub(super) async fn run(args: QueuesArgs) -> anyhow::Result<Ending> {
     let answer = args.operator.connect()?.queues().await?;
     if args.json {
-        output::json(&answer);
+        output::json(&answer.json);
     } else {
-        output::lines(&table(&read::<Queues>(&answer)?.queues));
+        output::lines(&table(&answer.view.queues));
     }
     Ok(Ending::AsWished)
 }
 
-fn table(queues: &[Queue]) -> String {
+fn table(queues: &[FailureQueue]) -> String {
     let mut table = output::table(&[
         "queue",
         "what",
@@ -45,7 +45,10 @@ fn table(queues: &[Queue]) -> String {
             queue.queue.to_string(),
             queue.message_type.to_string(),
             queue.depth.to_string(),
-            queue.oldest_age_seconds.map(in_words).unwrap_or_default(),
+            queue
+                .oldest_age_seconds
+                .map(|age| in_words(age as f64))
+                .unwrap_or_default(),
             queue.arrived_last_hour.to_string(),
             queue.resolved_last_hour.to_string(),
             describe::auto_redrive(queue.auto_redrive.as_ref()),

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use serde_json::{Map, Value, json};
+use pizza_contract::RedriveFailure;
+use serde_json::{Map, Value};
 
 use super::action::Action;
 use super::arguments;
@@ -44,16 +45,15 @@ pub(super) async fn run(args: RedriveArgs) -> anyhow::Result<Ending> {
         output::note("error: --input and --original-input are for one task at a time");
         return Ok(Ending::Misused);
     }
-    let mut action = Action::new("redrive", args.reason.as_deref());
-    if let Some(file) = &args.input {
-        let input = read_input(file)
-            .with_context(|| format!("the input in {} cannot be taken", file.display()))?;
-        action.body.insert("input".to_owned(), Value::Object(input));
-    }
-    if args.original_input {
-        action.body.insert("originalInput".to_owned(), json!(true));
-    }
-    args.target.act(action).await
+    let input = args.input.as_deref().map(|file| {
+        read_input(file).with_context(|| format!("the input in {} cannot be taken", file.display()))
+    });
+    let how = RedriveFailure {
+        reason: args.reason,
+        input: input.transpose()?,
+        original_input: args.original_input.then_some(true),
+    };
+    args.target.act(Action::Redrive(how)).await
 }
 
 fn read_input(file: &Path) -> anyhow::Result<Map<String, Value>> {

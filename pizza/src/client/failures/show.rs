@@ -1,15 +1,15 @@
 //! `pizza failures show`.
 
 use clap::Args;
+use pizza_contract::{AuditEntry, Failure, Redrive, StepInput};
 use pizza_workflows::steps::Parked;
 use serde_json::Value;
 
-use super::answer::{Audit, Input, Redrive, Task, read};
 use super::ending::{EXIT_CODES, Ending};
 use super::span::in_words;
 use super::{arguments, describe};
 use crate::client::operator_key::OperatorArgs;
-use crate::client::output;
+use crate::client::output::{self, plain};
 
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
@@ -28,14 +28,14 @@ pub(super) struct ShowArgs {
 pub(super) async fn run(args: ShowArgs) -> anyhow::Result<Ending> {
     let answer = args.operator.connect()?.show(&args.id).await?;
     if args.json {
-        output::json(&answer);
+        output::json(&answer.json);
     } else {
-        output::lines(&task_in_words(&read(&answer)?)?);
+        output::lines(&task_in_words(&answer.view)?);
     }
     Ok(Ending::AsWished)
 }
 
-fn task_in_words(task: &Task) -> serde_json::Result<String> {
+fn task_in_words(task: &Failure) -> serde_json::Result<String> {
     let sections = [
         about(task),
         failure(task),
@@ -48,7 +48,7 @@ fn task_in_words(task: &Task) -> serde_json::Result<String> {
 }
 
 /// What a person looks for first.
-fn about(task: &Task) -> String {
+fn about(task: &Failure) -> String {
     let mut lines = vec![
         format!("task         {}", task.id),
         format!("state        {}", task.state),
@@ -70,8 +70,8 @@ fn about(task: &Task) -> String {
 
 /// What somebody is still waiting for while the task is open, and for good
 /// once it was let go.
-fn owes(task: &Task) -> String {
-    if task.state.as_str() == "done" {
+fn owes(task: &Failure) -> String {
+    if task.state == "done" {
         return "nothing any more".to_owned();
     }
     let customer = &task.customer_id;
@@ -79,13 +79,13 @@ fn owes(task: &Task) -> String {
         let input = task.corrected_input.as_ref().unwrap_or(&task.input);
         input.json.as_ref()?.get(field).and_then(Value::as_i64)
     };
-    match Parked::of_message_type(task.message_type.as_str()) {
-        Some(parked) => parked.owes(&customer.to_string(), amount("amount"), amount("points")),
+    match Parked::of_message_type(&task.message_type) {
+        Some(parked) => parked.owes(customer, amount("amount"), amount("points")),
         None => format!("what {} means", task.message_type),
     }
 }
 
-fn failure(task: &Task) -> String {
+fn failure(task: &Failure) -> String {
     let kind = if task.error.refused {
         "a refusal: asking again may be pointless"
     } else {
@@ -106,7 +106,7 @@ fn failure(task: &Task) -> String {
 }
 
 /// What a redrive runs, and what it comes from.
-fn step(task: &Task) -> String {
+fn step(task: &Failure) -> String {
     let policy = &task.retry_policy;
     let attempts = policy
         .attempts
@@ -134,7 +134,7 @@ fn step(task: &Task) -> String {
     block(&lines)
 }
 
-fn redrives(task: &Task) -> String {
+fn redrives(task: &Failure) -> String {
     if task.redrives.is_empty() {
         return block(&["redrives     none".to_owned()]);
     }
@@ -151,13 +151,13 @@ fn redrive(redrive: &Redrive) -> String {
     let by = if redrive.automatic {
         format!("by itself, as {} set it", redrive.principal)
     } else {
-        redrive.principal.to_string()
+        redrive.principal.clone()
     };
     let error = describe::after_colon(redrive.error.as_ref().map(describe::failure));
     format!("  {}  {by}  {}{error}", redrive.started_at, redrive.outcome)
 }
 
-fn audit(task: &Task) -> String {
+fn audit(task: &Failure) -> String {
     if task.audit.is_empty() {
         return block(&["audit        nobody has done anything to it".to_owned()]);
     }
@@ -170,7 +170,7 @@ fn audit(task: &Task) -> String {
     block(&lines)
 }
 
-fn audit_line(entry: &Audit) -> String {
+fn audit_line(entry: &AuditEntry) -> String {
     let input = if entry.corrected_input {
         " with another input"
     } else {
@@ -184,14 +184,14 @@ fn audit_line(entry: &Audit) -> String {
 }
 
 /// How many there were before those that are shown.
-fn earlier(count: u64) -> String {
+fn earlier(count: u32) -> String {
     if count == 0 {
         return String::new();
     }
     format!(" (and {count} before them)")
 }
 
-fn inputs(task: &Task) -> serde_json::Result<String> {
+fn inputs(task: &Failure) -> serde_json::Result<String> {
     let mut text = input("input", &task.input)?;
     if let Some(corrected) = &task.corrected_input {
         text.push('\n');
@@ -200,22 +200,17 @@ fn inputs(task: &Task) -> serde_json::Result<String> {
     Ok(text)
 }
 
-fn input(title: &str, input: &Input) -> serde_json::Result<String> {
+fn input(title: &str, input: &StepInput) -> serde_json::Result<String> {
     if let Some(json) = &input.json {
         return Ok(format!("{title}\n{}", serde_json::to_string_pretty(json)?));
     }
-    let encoding = input
-        .encoding
-        .as_ref()
-        .map_or_else(|| "no encoding".to_owned(), ToString::to_string);
-    let base64 = input.base64.as_ref().map_or("", |bytes| bytes.as_str());
+    let encoding = plain(&input.encoding);
+    let base64 = plain(input.base64.as_deref().unwrap_or_default());
     Ok(format!("{title} ({encoding}, base64)\n{base64}"))
 }
 
 fn block(lines: &[String]) -> String {
-    let mut text = lines.join("\n");
-    text.push('\n');
-    text
+    describe::lines(lines) + "\n"
 }
 
 #[cfg(test)]
@@ -223,38 +218,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn task() -> Value {
-        json!({
-            "id": "failed-refund-payment-6f1b", "queue": "refund-payment",
-            "messageType": "RefundPaymentFailed", "state": "waiting",
-            "orderId": "6f1b", "customerId": "c-7", "activityType": "refundPayment",
-            "taskQueue": "orders",
-            "retryPolicy": { "attempts": 6, "firstWaitSeconds": 1, "backoff": 1.1,
-                             "longestWaitSeconds": 100 },
-            "idempotencyKey": "6f1b/refundPayment",
-            "error": { "code": "refund-failed", "message": "no\x1b]0;owned\x07 refund",
-                       "causes": ["the provider\nis away"], "refused": false },
-            "attempts": 7, "firstAttemptAt": "2026-01-01T00:00:00Z",
-            "lastFailureAt": "2026-01-01T00:00:07Z", "parkedAt": "2026-01-01T00:00:06Z",
-            "workflowId": "order-6f1b", "runId": "r-1",
-            "input": { "encoding": "json/plain", "json": { "amount": 1200 } },
-            "correctedInput": null,
-            "then": [{ "queue": "remove-loyalty-points", "activityType": "reclaimLoyaltyPoints" }],
-            "redrives": [{ "startedAt": "2026-01-02T00:00:00Z", "endedAt": "2026-01-02T00:00:01Z",
-                "principal": "alice", "automatic": false, "outcome": "failedAgain",
-                "error": { "code": "refund-failed", "message": "still", "causes": [], "refused": false } }],
-            "earlierRedrives": 0,
-            "audit": [{ "at": "2026-01-02T00:00:00Z", "principal": "alice", "action": "redrive",
-                "reason": "provider is back", "requestId": "r-7", "correctedInput": false,
-                "outcome": "failedAgain" }],
-            "earlierAudit": 3,
-            "autoRedrive": null, "nextRedriveAt": null,
-        })
-    }
+    use crate::client::failures::tests::task;
 
     fn described(task: &Value) -> String {
-        task_in_words(&read(task).expect("a task")).expect("a text")
+        task_in_words(&serde_json::from_value(task.clone()).expect("a task")).expect("a text")
     }
 
     #[test]

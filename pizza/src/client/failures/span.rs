@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use jiff::{Span, SpanRelativeTo};
-use serde_json::{Value, json};
 
 const DAY: u64 = 24 * 3600;
 
@@ -40,15 +39,6 @@ fn read(text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|span| Duration::try_from(span).ok())
         .ok_or_else(|| "must be a length of time like 90s, 15m, 2h or 3d".to_owned())
-}
-
-/// A length of time as the gateway takes it.
-pub(super) fn seconds(span: Duration) -> Value {
-    if span.subsec_nanos() == 0 {
-        json!(span.as_secs())
-    } else {
-        json!(span.as_secs_f64())
-    }
 }
 
 /// A length of time for a person, in its two greatest units.
@@ -122,12 +112,6 @@ mod tests {
         for bad in ["99ms", "30d1s", "100ms1ns"] {
             assert!(wait(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn whole_seconds_stay_whole() {
-        assert_eq!(seconds(Duration::from_secs(60)), json!(60));
-        assert_eq!(seconds(Duration::from_millis(250)), json!(0.25));
     }
 
     #[test]

@@ -4,13 +4,13 @@ use std::io::{self, BufRead, IsTerminal};
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Map, Value, json};
+use pizza_client::FailureQueues;
+use pizza_contract::StartBulk;
 
 use super::action::Action;
 use super::ending::Ending;
 use super::filter::FilterArgs;
 use super::{arguments, bulk, named};
-use crate::client::gateway::FailureQueues;
 use crate::client::operator_key::OperatorArgs;
 use crate::client::output;
 use crate::numbers::number;
@@ -97,10 +97,9 @@ impl TargetArgs {
             let limit = Duration::from_secs(self.timeout_seconds);
             return named::act(&queues, &self.ids, &action, limit, self.json).await;
         }
-        let request = self.bulk_request(action);
+        let request = self.filter.bulk(&action, self.rate);
         if self.dry_run {
-            let answer = bulk::dry_run(&queues, &request).await?;
-            bulk::print_dry_run(&answer, self.json)?;
+            bulk::print_preview(&queues.preview_bulk(&request).await?, self.json);
             return Ok(Ending::AsWished);
         }
         let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
@@ -122,31 +121,18 @@ impl TargetArgs {
         bulk::run_to_its_end(&queues, &request, self.no_wait, self.json).await
     }
 
-    fn bulk_request(&self, action: Action) -> Map<String, Value> {
-        let mut request = self.filter.fields();
-        // Spelled out, since a request without a filter is a mistake.
-        if request.is_empty() {
-            request.insert("all".to_owned(), json!(true));
-        }
-        request.insert("action".to_owned(), json!(action.name));
-        request.insert("ratePerSecond".to_owned(), json!(self.rate));
-        request.extend(action.body);
-        request
-    }
-
     /// Asks the person at the terminal; none to go on.
     async fn ask(
         &self,
         queues: &FailureQueues,
-        request: &Map<String, Value>,
+        request: &StartBulk,
     ) -> anyhow::Result<Option<Ending>> {
-        let answer = bulk::dry_run(queues, request).await?;
-        let matching = bulk::matching(&answer)?;
+        let matching = queues.preview_bulk(request).await?.view.matching;
         if matching == 0 {
             output::note("no task matches");
             return Ok(Some(Ending::AsWished));
         }
-        let action = request["action"].as_str().unwrap_or_default();
+        let action = request.action.as_str();
         let question = format!("{action} {matching} tasks {}?", self.filter.in_words());
         if confirmed(&question)? {
             return Ok(None);
@@ -172,6 +158,8 @@ fn is_yes(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use pizza_contract::DiscardFailure;
+    use serde_json::json;
 
     use super::*;
 
@@ -224,16 +212,19 @@ mod tests {
 
     #[test]
     fn a_bulk_operation_says_what_it_reaches() {
-        let discard = || Action::new("discard", Some("test data"));
-        let request = |line: &str| parse(line).expect("a command line").bulk_request(discard());
+        let discard = Action::Discard(DiscardFailure {
+            reason: "test data".to_owned(),
+        });
+        let request = |line: &str| {
+            let target = parse(line).expect("a command line");
+            json!(target.filter.bulk(&discard, target.rate))
+        };
         assert_eq!(
-            Value::Object(request("--all")),
+            request("--all"),
             json!({ "all": true, "action": "discard", "ratePerSecond": 20.0, "reason": "test data" })
         );
         assert_eq!(
-            Value::Object(request(
-                "--all --queue refund-payment --older-than 2h --rate 5"
-            )),
+            request("--all --queue refund-payment --older-than 2h --rate 5"),
             json!({
                 "queue": "refund-payment", "olderThanSeconds": 7200,
                 "action": "discard", "ratePerSecond": 5.0, "reason": "test data",

@@ -65,6 +65,36 @@ fn policy(spreading: bool) -> Answer {
     }))
 }
 
+/// A parked task, as the gateway sends it.
+pub(super) fn task() -> Value {
+    json!({
+        "id": "failed-refund-payment-6f1b", "queue": "refund-payment",
+        "messageType": "RefundPaymentFailed", "state": "waiting",
+        "orderId": "6f1b", "customerId": "c-7", "activityType": "refundPayment",
+        "taskQueue": "orders",
+        "retryPolicy": { "attempts": 6, "firstWaitSeconds": 1, "backoff": 1.1,
+                         "longestWaitSeconds": 100 },
+        "idempotencyKey": "6f1b/refundPayment",
+        "error": { "code": "refund-failed", "message": "no\x1b]0;owned\x07 refund",
+                   "causes": ["the provider\nis away"], "refused": false },
+        "attempts": 7, "firstAttemptAt": "2026-01-01T00:00:00Z",
+        "lastFailureAt": "2026-01-01T00:00:07Z", "parkedAt": "2026-01-01T00:00:06Z",
+        "workflowId": "order-6f1b", "runId": "r-1",
+        "input": { "encoding": "json/plain", "json": { "amount": 1200 } },
+        "correctedInput": null,
+        "then": [{ "queue": "remove-loyalty-points", "activityType": "reclaimLoyaltyPoints" }],
+        "redrives": [{ "startedAt": "2026-01-02T00:00:00Z", "endedAt": "2026-01-02T00:00:01Z",
+            "principal": "alice", "automatic": false, "outcome": "failedAgain",
+            "error": { "code": "refund-failed", "message": "still", "causes": [], "refused": false } }],
+        "earlierRedrives": 0,
+        "audit": [{ "at": "2026-01-02T00:00:00Z", "principal": "alice", "action": "redrive",
+            "reason": "provider is back", "requestId": "r-7", "correctedInput": false,
+            "outcome": "failedAgain" }],
+        "earlierAudit": 3,
+        "autoRedrive": null, "nextRedriveAt": null,
+    })
+}
+
 fn lines(asked: &[Asked]) -> Vec<&str> {
     asked.iter().map(|asked| asked.line.as_str()).collect()
 }
@@ -163,7 +193,11 @@ async fn a_busy_gateway_is_asked_again_under_the_same_key() {
 
 #[tokio::test]
 async fn a_redrive_that_takes_longer_is_waited_for() {
-    let task = |state: &str| ok(json!({ "id": "a", "state": state, "attempts": 7, "audit": [] }));
+    let task = |state: &str| {
+        let mut task = task();
+        task["state"] = json!(state);
+        ok(task)
+    };
     let answers = vec![under_way(), task("redriving"), task("done")];
     let (ended, asked) = told("redrive a", answers).await;
     assert_eq!(ended.expect("an ending"), Ending::AsWished);

@@ -10,11 +10,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 use pizza_app::timeline::{SourceState, Timeline, from_histories};
+use pizza_client::Gateway;
 use pizza_domain::OrderId;
 use temporal_replay::read_history;
 use temporalio_common::protos::temporal::api::history::v1::History;
 
-use super::gateway::Gateway;
 use super::output;
 use crate::{codec_keys, temporal};
 
@@ -26,12 +26,10 @@ pub(super) async fn of_order(
 ) -> anyhow::Result<ExitCode> {
     let answer = gateway.timeline(id).await?;
     if json {
-        output::json(&answer);
-        return Ok(ExitCode::SUCCESS);
+        output::json(&answer.json);
+    } else {
+        show(&answer.view);
     }
-    let timeline = serde_json::from_value(answer)
-        .context("the gateway's answer is not what this version expects")?;
-    show(&timeline);
     Ok(ExitCode::SUCCESS)
 }
 

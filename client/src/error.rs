@@ -1,24 +1,39 @@
 //! How a call of the gateway fails.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use pizza_contract::{self as contract, ErrorCode};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::sent::Sent;
-use crate::client::output::plain;
-use crate::client::shown_key::ShownKey;
+use crate::sent::Sent;
+use crate::text::plain;
 
 /// The longest wait that a gateway may ask for before another try.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// Why a gateway cannot be asked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The message leaves the URL out: it may hold a password or a key.
+    #[error(
+        "a gateway's URL begins with http:// or https:// and holds no user, no password, no query \
+         (`?`) and no fragment (`#`); a customer's key is given with PIZZA_KEY or --key, an \
+         operator's with PIZZA_OPERATOR_KEY or --operator-key"
+    )]
+    Url,
+    /// The HTTP client cannot be made.
+    #[error("no HTTP client can be made")]
+    Client(#[source] reqwest::Error),
+}
+
 /// Why there is no good answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CallError {
+pub enum CallError {
     /// Nothing came back.
     #[error(
         "the gateway at {url} does not answer; is it running (`pizza dev`), and is --gateway or \
@@ -64,21 +79,9 @@ pub(crate) enum CallError {
 }
 
 impl CallError {
-    /// The same, with what to do where the key is the trouble.
-    pub(super) fn advised(self, key: &ShownKey) -> Self {
-        let Self::Refused(problem) = self else {
-            return self;
-        };
-        let advice = match problem.code.as_str() {
-            "unauthenticated" => key.advice_unknown(),
-            "forbidden" => key.advice_forbidden(),
-            _ => return Self::Refused(problem),
-        };
-        Self::NotAllowed { problem, advice }
-    }
-
     /// What the gateway said, if it did.
-    pub(crate) fn problem(&self) -> Option<&Problem> {
+    #[must_use]
+    pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Refused(problem) | Self::NotAllowed { problem, .. } => Some(problem),
             _ => None,
@@ -87,11 +90,13 @@ impl CallError {
 
     /// Whether no answer came, or none that is whole. Whether the request was
     /// done is not known then.
-    pub(crate) fn is_unanswered(&self) -> bool {
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
         match self {
             Self::Unreachable { source, .. } => !source.is_builder(),
             // What is whole, and is not JSON, was an answer.
-            Self::Unreadable(source) => !std::error::Error::source(source)
+            Self::Unreadable(source) => !source
+                .source()
                 .is_some_and(|cause| cause.is::<serde_json::Error>()),
             _ => false,
         }
@@ -99,7 +104,8 @@ impl CallError {
 
     /// Whether the next call will meet the same: there is no gateway, or none
     /// for this key.
-    pub(crate) const fn concerns_all_calls(&self) -> bool {
+    #[must_use]
+    pub const fn concerns_all_calls(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { .. }
@@ -109,9 +115,10 @@ impl CallError {
         )
     }
 
-    /// Whether the same call may well succeed later: nobody answered, or
-    /// nobody who could.
-    pub(crate) fn may_pass(&self) -> bool {
+    /// Whether the same call may well succeed later: no answer came, or one
+    /// that says that something is away.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { source, .. } => !source.is_builder(),
             Self::Refused(problem) => matches!(
@@ -127,7 +134,8 @@ impl CallError {
 
     /// How long to wait before another try; none where one is pointless. What
     /// has an effect is only to be tried again under the same key.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
         const A_SECOND: Duration = Duration::from_secs(1);
         match self {
             Self::Refused(problem)
@@ -139,8 +147,8 @@ impl CallError {
                 let wait = problem.retry_after.unwrap_or(A_SECOND);
                 Some(wait.min(LONGEST_RETRY_AFTER))
             }
-            // Asked and not answered. Where nobody listens, a person should
-            // hear of it at once.
+            // Asked and not answered. Where nothing listens, a person should
+            // learn of it at once.
             Self::Unreachable { source, .. } if !source.is_connect() && !source.is_builder() => {
                 Some(A_SECOND)
             }
@@ -149,43 +157,42 @@ impl CallError {
     }
 }
 
-/// The part of a problem document that matters here. Its texts are the
-/// server's.
+/// What the gateway answers where it does not do what it is asked. Its texts
+/// are the server's.
 #[derive(Clone, Debug)]
-pub(crate) struct Problem {
+pub struct Problem {
     /// The answer's status.
-    pub(crate) status: StatusCode,
+    pub status: StatusCode,
     /// The stable code; empty when there was no problem document.
-    pub(crate) code: String,
+    pub code: String,
     /// What went wrong, for people.
-    pub(crate) detail: String,
+    pub detail: String,
     /// How long to wait before another try.
-    pub(crate) retry_after: Option<Duration>,
+    pub retry_after: Option<Duration>,
     /// The document as it was sent; null where there was none.
-    pub(crate) document: Value,
-}
-
-/// A problem document.
-#[derive(Default, Deserialize)]
-struct Document {
-    code: String,
-    #[serde(default)]
-    detail: String,
+    pub document: Value,
 }
 
 impl Problem {
+    /// Whether it is an error of this code.
+    #[must_use]
+    pub fn is(&self, code: ErrorCode) -> bool {
+        self.code == code.as_str()
+    }
+
     /// Reads an answer that is not a good one.
-    pub(super) async fn of(response: Response) -> Self {
+    pub(crate) async fn of(response: Response) -> Self {
         let status = response.status();
         let retry_after = retry_after(&response);
-        let (document, Document { code, detail }) = match response.json::<Sent<Document>>().await {
+        let json = response.json().await.unwrap_or_default();
+        let (document, known) = match Sent::<contract::Problem>::read(json) {
             Ok(sent) => (sent.json, sent.view),
             Err(_) => Default::default(),
         };
         Self {
             status,
-            code,
-            detail,
+            code: known.code.into(),
+            detail: known.detail,
             retry_after,
             document,
         }
@@ -193,7 +200,7 @@ impl Problem {
 }
 
 /// How many seconds an answer asks to wait.
-pub(super) fn retry_after(response: &Response) -> Option<Duration> {
+pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?;
     let seconds = seconds.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))
@@ -201,13 +208,14 @@ pub(super) fn retry_after(response: &Response) -> Option<Duration> {
 
 /// What is wrong with the other end's TLS, where that is why it cannot be
 /// asked.
-pub(super) fn tls_fault(error: &reqwest::Error) -> Option<Box<rustls::Error>> {
-    let mut chain = anyhow::Chain::new(error);
+pub(crate) fn tls_fault(error: &reqwest::Error) -> Option<Box<rustls::Error>> {
+    let first: &(dyn Error + 'static) = error;
+    let mut chain = std::iter::successors(Some(first), |error| (*error).source());
     chain.find_map(fault_within).cloned().map(Box::new)
 }
 
 /// An error of input and output does not name what it wraps as its cause.
-fn fault_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+fn fault_within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     match error.downcast_ref::<io::Error>() {
         Some(wrapping) => fault_within(wrapping.get_ref()?),
         None => error.downcast_ref(),

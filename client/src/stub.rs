@@ -9,7 +9,6 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
-use temporalio_common::telemetry::ensure_default_crypto_provider;
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -51,8 +50,7 @@ pub(crate) struct Stub {
 
 impl Stub {
     pub(crate) async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
-        // The client wants one even where there is nothing to encrypt.
-        ensure_default_crypto_provider();
+        choose_cryptography();
         let script = Arc::new(Mutex::new(Script {
             answers: answers.into_iter().collect(),
             asked: Vec::new(),
@@ -71,6 +69,12 @@ impl Stub {
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.script.lock().expect("no panic").asked.clone()
     }
+}
+
+/// A client wants some, even where there is nothing to encrypt.
+pub(crate) fn choose_cryptography() {
+    // It is chosen once for all tests of a process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 async fn answer(State(script): State<Arc<Mutex<Script>>>, request: Request) -> Response {

@@ -3,16 +3,17 @@
 use std::io;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use pizza_contract::OrderChange;
 use pizza_domain::OrderId;
-use prost::bytes::Bytes;
-use reqwest::{Response, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use sse_stream::{Sse, SseByteStream};
 use tokio::time::timeout;
 
-use super::{CallError, Gateway, Problem, refused};
+use crate::error::{CallError, Problem};
+use crate::gateway::Gateway;
 
 /// How long a stream may last. Longer than any is watched.
 const STREAM_LIMIT: Duration = Duration::from_secs(24 * 3600);
@@ -22,14 +23,14 @@ const STREAM_LIMIT: Duration = Duration::from_secs(24 * 3600);
 const SILENCE: Duration = Duration::from_secs(45);
 
 /// Changes, as they come.
-pub(crate) struct Changes(BoxStream<'static, Result<Sse, sse_stream::Error>>);
+pub struct Changes(BoxStream<'static, Result<Sse, sse_stream::Error>>);
 
 impl Changes {
     /// The next change; none when the stream has ended or is broken off.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(crate) async fn next(&mut self) -> Result<Option<OrderChange>, CallError> {
+    pub async fn next(&mut self) -> Result<Option<OrderChange>, CallError> {
         while let Some(Ok(event)) = self.0.next().await {
             // A later gateway may tell of other things, too.
             if let (Some("change"), Some(data)) = (event.event.as_deref(), event.data) {
@@ -43,21 +44,20 @@ impl Changes {
 impl Gateway {
     /// The changes of an order after a version; none when it had ended by
     /// then.
-    pub(crate) async fn changes(
-        &self,
-        id: OrderId,
-        after: i64,
-    ) -> Result<Option<Changes>, CallError> {
+    ///
+    /// # Errors
+    /// When the gateway cannot be asked, or refuses.
+    pub async fn changes(&self, id: OrderId, after: i64) -> Result<Option<Changes>, CallError> {
+        let path = ["orders", &id.to_string(), "events"];
         let request = self
-            .client
-            .get(self.at(&["orders", &id.to_string(), "events"])?)
+            .request(Method::GET, &path)?
             .header("last-event-id", after)
             .timeout(STREAM_LIMIT);
-        let response = self.send(self.by_right(request)).await?;
+        let response = self.send(request).await?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NO_CONTENT => return Ok(None),
-            _ => return Err(refused(Problem::of(response).await)),
+            _ => return Err(self.refusal(Problem::of(response).await)),
         }
         let events = SseByteStream::new(bytes(response).boxed());
         Ok(Some(Changes(events.boxed())))

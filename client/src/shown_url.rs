@@ -4,7 +4,8 @@ use url::Url;
 
 /// A URL as messages show it: where something is, and no more. In its user, its
 /// query and its fragment a password or a key may stand.
-pub(crate) fn shown(url: &Url) -> String {
+#[must_use]
+pub fn shown(url: &Url) -> String {
     if url.cannot_be_a_base() {
         // No server's: its parts may stand anywhere.
         return "...".to_owned();
@@ -20,7 +21,8 @@ pub(crate) fn shown(url: &Url) -> String {
 }
 
 /// Whether a URL holds nothing but where something is.
-pub(crate) fn is_bare(url: &Url) -> bool {
+#[must_use]
+pub fn is_bare(url: &Url) -> bool {
     !url.cannot_be_a_base() && shown(url) == url.as_str()
 }
 

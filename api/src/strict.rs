@@ -1,0 +1,367 @@
+//! Requests, read from JSON strictly: each field has its own type, and what is
+//! wrong names its field. `null` is no value of any type, since a client that
+//! wants the default leaves the field out; an integer is known by its value.
+
+use std::fmt::{self, Display};
+
+use pizza_contract::ErrorCode;
+use serde::de::value::SeqDeserializer;
+use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::numbers::integer;
+
+/// The type of fields that may be `null`, as the contract calls it.
+const NULLABLE: &str = "Nullable";
+
+/// Reads a request from the fields of an object.
+///
+/// # Errors
+/// When a field is unknown, is missing, or has another type.
+pub(crate) fn read<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, Fault> {
+    T::deserialize(Strict::from(Value::Object(object)))
+}
+
+/// What is wrong with a field.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) code: ErrorCode,
+    /// The field, with those around it: `autoRedrive.backoff` for example.
+    pub(crate) field: String,
+    /// What holds for it, as the rest of a sentence.
+    pub(crate) rule: String,
+}
+
+impl Fault {
+    fn new(code: ErrorCode, field: &str, rule: impl Into<String>) -> Self {
+        Self {
+            code,
+            field: field.to_owned(),
+            rule: rule.into(),
+        }
+    }
+
+    fn of_type(expected: impl Display) -> Self {
+        Self::new(ErrorCode::InvalidType, "", format!("must be {expected}"))
+    }
+
+    /// The same, of a field in this one.
+    fn within(mut self, outer: &str) -> Self {
+        self.field = match &*self.field {
+            "" => outer.to_owned(),
+            inner => format!("{outer}.{inner}"),
+        };
+        self
+    }
+}
+
+impl Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.rule)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl de::Error for Fault {
+    fn custom<T: Display>(rule: T) -> Self {
+        Self::new(ErrorCode::InvalidType, "", rule.to_string())
+    }
+
+    fn invalid_type(_: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        Self::of_type(expected)
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        let rule = format!("must be {}", expected.join(" or "));
+        Self::new(ErrorCode::InvalidValue, "", rule)
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::new(ErrorCode::MissingField, field, "is missing")
+    }
+}
+
+/// A value that is read.
+struct Strict {
+    value: Value,
+    is_nullable: bool,
+}
+
+impl From<Value> for Strict {
+    fn from(value: Value) -> Self {
+        Self {
+            value,
+            is_nullable: false,
+        }
+    }
+}
+
+impl IntoDeserializer<'_, Fault> for Strict {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+/// Reads what is of one type, or says which it has to be.
+macro_rules! read_as {
+    ($($method:ident($value:ident) $expected:literal $read:expr => $visit:ident;)+) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+            let $value = self.value;
+            match $read {
+                Some(value) => visitor.$visit(value),
+                None => Err(Fault::of_type($expected)),
+            }
+        }
+    )+};
+}
+
+impl<'de> Deserializer<'de> for Strict {
+    type Error = Fault;
+
+    read_as! {
+        deserialize_bool(value) "true or false" value.as_bool() => visit_bool;
+        deserialize_f64(value) "a number" value.as_f64() => visit_f64;
+        deserialize_i128(value) "an integer" integer(&value) => visit_i128;
+        deserialize_string(value) "a string" text(value) => visit_string;
+        deserialize_map(value) "an object" object(value) => visit_map;
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(value),
+            Value::String(text) => visitor.visit_string(text),
+            Value::Array(list) => {
+                let list = list.into_iter().map(Self::from);
+                visitor.visit_seq(SeqDeserializer::new(list))
+            }
+            Value::Object(object) => visitor.visit_map(Fields::of(object)),
+            Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(number), _) => visitor.visit_i64(number),
+                (None, Some(number)) => visitor.visit_u64(number),
+                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
+            },
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.value {
+            Value::Null if self.is_nullable => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(Self {
+            is_nullable: name == NULLABLE,
+            ..self
+        })
+    }
+
+    /// No other fields than its own are an object's, and they are read in
+    /// their order.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let Value::Object(mut object) = self.value else {
+            return Err(Fault::of_type(match self.is_nullable {
+                true => "an object or null",
+                false => "an object",
+            }));
+        };
+        if let Some(unknown) = object.keys().find(|name| !names.contains(&name.as_str())) {
+            let rule = format!("is not a field; there are {}", names.join(", "));
+            return Err(Fault::new(ErrorCode::UnknownField, unknown, rule));
+        }
+        let fields = names.iter().filter_map(|name| object.remove_entry(*name));
+        visitor.visit_map(Fields {
+            left: fields.collect::<Vec<_>>().into_iter(),
+            next: None,
+        })
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match text(self.value) {
+            Some(name) => visitor.visit_enum(name.into_deserializer()),
+            None => Err(Fault::of_type("a string")),
+        }
+    }
+
+    // The contract's requests have no others.
+    serde::forward_to_deserialize_any! {
+        i8 i16 i32 i64 u8 u16 u32 u64 u128 f32 char str bytes byte_buf unit unit_struct seq tuple
+        tuple_struct identifier ignored_any
+    }
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn object(value: Value) -> Option<Fields> {
+    match value {
+        Value::Object(object) => Some(Fields::of(object)),
+        _ => None,
+    }
+}
+
+/// The fields of an object.
+struct Fields {
+    left: std::vec::IntoIter<(String, Value)>,
+    /// The one whose name was read.
+    next: Option<(String, Value)>,
+}
+
+impl Fields {
+    fn of(object: Map<String, Value>) -> Self {
+        Self {
+            left: object.into_iter().collect::<Vec<_>>().into_iter(),
+            next: None,
+        }
+    }
+}
+
+impl<'de> MapAccess<'de> for Fields {
+    type Error = Fault;
+
+    fn next_key_seed<K: de::DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Fault> {
+        self.next = self.left.next();
+        let name = self.next.as_ref().map(|(name, _)| name.clone());
+        name.map(|name| seed.deserialize(name.into_deserializer()))
+            .transpose()
+    }
+
+    fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        let (name, value) = self.next.take().unwrap_or_default();
+        seed.deserialize(Strict::from(value))
+            .map_err(|fault| fault.within(&name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pizza_contract::{PlaceOrder, RedriveFailure, SetQueuePolicy, StartBulk};
+    use serde_json::json;
+
+    use super::*;
+
+    fn read<T: DeserializeOwned>(value: Value) -> Result<T, Fault> {
+        super::read(value.as_object().expect("an object").clone())
+    }
+
+    /// The code and the field of what is wrong with a request.
+    fn fault<T: DeserializeOwned>(value: Value) -> (ErrorCode, String) {
+        let read = read::<T>(value.clone());
+        let fault = read.err().unwrap_or_else(|| panic!("{value} is read"));
+        (fault.code, fault.field)
+    }
+
+    #[test]
+    fn what_is_wrong_names_its_field_and_the_fields_around_it() {
+        use ErrorCode::{InvalidType, InvalidValue, MissingField, UnknownField};
+        let policy = |name: &str, value: Value| {
+            let mut policy = json!({
+                "firstWaitSeconds": 1, "backoff": 2, "longestWaitSeconds": 60,
+                "maxAttempts": 20, "maxAgeSeconds": 3600,
+            });
+            policy[name] = value;
+            json!({ "autoRedrive": policy })
+        };
+        for (value, code, field) in [
+            (json!({}), MissingField, "autoRedrive"),
+            (json!({ "autoRedrive": 1 }), InvalidType, "autoRedrive"),
+            (
+                json!({ "autoRedrive": {} }),
+                MissingField,
+                "autoRedrive.firstWaitSeconds",
+            ),
+            (
+                policy("backoff", json!("2")),
+                InvalidType,
+                "autoRedrive.backoff",
+            ),
+            (
+                policy("maxAttempts", json!(1.5)),
+                InvalidType,
+                "autoRedrive.maxAttempts",
+            ),
+            (
+                policy("maxAttempts", Value::Null),
+                InvalidType,
+                "autoRedrive.maxAttempts",
+            ),
+            (policy("wait", json!(1)), UnknownField, "autoRedrive.wait"),
+            (
+                json!({ "autoRedrive": null, "reason": null }),
+                InvalidType,
+                "reason",
+            ),
+        ] {
+            let wrong = fault::<SetQueuePolicy>(value.clone());
+            assert_eq!(wrong, (code, field.to_owned()), "{value}");
+        }
+        for (value, code, field) in [
+            (json!({ "action": "stop" }), InvalidValue, "action"),
+            (json!({ "action": 1 }), InvalidType, "action"),
+            (json!({ "all": true }), MissingField, "action"),
+            (json!({ "action": 1, "what": 1 }), UnknownField, "what"),
+        ] {
+            let wrong = fault::<StartBulk>(value.clone());
+            assert_eq!(wrong, (code, field.to_owned()), "{value}");
+        }
+        let off = read::<SetQueuePolicy>(json!({ "autoRedrive": null })).expect("a policy");
+        assert_eq!(off.auto_redrive, None);
+    }
+
+    #[test]
+    fn a_type_is_named_as_people_know_it() {
+        for (value, rule) in [
+            (json!({ "flavour": null }), "flavour must be a string"),
+            (
+                json!({ "perStepDelaySeconds": "1" }),
+                "perStepDelaySeconds must be a number",
+            ),
+            (json!({ "quantity": "1" }), "quantity must be an integer"),
+            (
+                json!({ "errorOnStep": [] }),
+                "errorOnStep must be an integer or a string",
+            ),
+            (
+                json!({ "price": 1 }),
+                "price is not a field; there are flavour, perStepDelaySeconds, errorOnStep, size, \
+                 quantity, customerId",
+            ),
+        ] {
+            let fault = read::<PlaceOrder>(value).expect_err(rule);
+            assert_eq!(fault.to_string(), rule);
+        }
+    }
+
+    #[test]
+    fn an_object_that_is_passed_on_stays_as_it_is() {
+        let input = json!({ "a": [null, 1, -1, 0.5, 1e300, u64::MAX, { "b": "c" }], "d": true });
+        let read = read::<RedriveFailure>(json!({ "input": input })).expect("a request");
+        assert_eq!(read.input.map(Value::Object), Some(input));
+    }
+}
