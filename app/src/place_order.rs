@@ -338,14 +338,13 @@ mod tests {
 
     #[test]
     fn a_scenario_is_chosen_by_number_or_name() {
-        for number in 0..8 {
-            let scenario = ErrorOnStep::SCENARIOS[usize::from(number)];
+        for (number, scenario) in (0_u8..).zip(ErrorOnStep::SCENARIOS) {
             let by_number = contract::ErrorOnStep::Number(number.into());
             assert_eq!(parse_scenario(by_number), Ok(vec![number]));
             let by_name = contract::ErrorOnStep::Name(scenario.as_str().to_owned());
             assert_eq!(parse_scenario(by_name), Ok(vec![number]));
         }
-        let all: Vec<u8> = (0..8).collect();
+        let all: Vec<u8> = ErrorOnStep::SCENARIOS.map(ErrorOnStep::number).into();
         assert_eq!(
             parse_scenario(contract::ErrorOnStep::Number(100)),
             Ok(all.clone())
@@ -358,7 +357,8 @@ mod tests {
 
     #[test]
     fn any_other_scenario_is_refused() {
-        for number in [-1, 8, 99, 101, i128::MAX, i128::MIN] {
+        let beyond = ErrorOnStep::SCENARIOS.len() as i128;
+        for number in [-1, beyond, 99, 101, i128::MAX, i128::MIN] {
             let refused = parse_scenario(contract::ErrorOnStep::Number(number));
             assert_eq!(refused, Err(ErrorCode::OutOfRange), "{number}");
         }

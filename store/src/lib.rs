@@ -106,29 +106,21 @@ fn last(made: &[(i64, Vec<u8>)]) -> i64 {
     made.iter().map(|(version, _)| *version).max().unwrap_or(0)
 }
 
-/// The tables of the schema, by name.
-const TABLES: [&str; 15] = [
-    "amendments",
-    "failed_tasks",
-    "flavours",
-    "idempotency_keys",
-    "kitchen_reports",
-    "kitchen_simulation",
-    "kitchen_tickets",
-    "loyalty_adjustments",
-    "loyalty_points",
-    "notifications",
-    "order_changes",
-    "orders",
-    "payment_adjustments",
-    "payments",
-    "sessions",
-];
+/// The tables that the migrations make. None takes one away.
+static TABLES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let migrations = Engine::Sqlite.migrations();
+    let lines = migrations.iter().flat_map(|it| it.sql.as_str().lines());
+    let made = lines.filter_map(|line| line.strip_prefix("CREATE TABLE "));
+    let names = made.filter_map(|rest| rest.split([' ', '(']).next());
+    names.map(str::to_owned).collect()
+});
 
 /// Fails where one of the tables is not there.
 static ALL_TABLES: LazyLock<String> = LazyLock::new(|| {
-    let each = TABLES.map(|table| format!("SELECT 1 FROM {table} WHERE 1 = 0"));
-    each.join(" UNION ALL ")
+    let each = TABLES
+        .iter()
+        .map(|table| format!("SELECT 1 FROM {table} WHERE 1 = 0"));
+    each.collect::<Vec<_>>().join(" UNION ALL ")
 });
 
 /// How often is looked whether a file is still the one that was opened.

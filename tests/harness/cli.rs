@@ -11,8 +11,8 @@ use tokio::process::Command;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::LATER;
 use super::process::{PIZZA, foreign_variables};
+use super::{LATER, SOON, eventually};
 
 /// Where commands run, and the variables that they see.
 pub(crate) struct Cli {
@@ -120,9 +120,13 @@ impl Cli {
     /// Not through `pizza temporal`, which looks at the CLI anew each time:
     /// that is two more processes for each of a thousand calls.
     pub(crate) async fn temporal(&self, arguments: &[&str]) -> String {
-        let output = self
-            .run(temporal_cli().await, arguments, "", Stdio::piped())
-            .await;
+        let program = temporal_cli().await;
+        let output = eventually(SOON, "Temporal is not busy", async || {
+            let output = self.run(program, arguments, "", Stdio::piped()).await;
+            // The server asks to be asked again; nothing came of it.
+            (!output.stderr.contains("Workflow is busy")).then_some(output)
+        })
+        .await;
         assert_eq!(output.code, Some(0), "temporal {arguments:?}: {output:?}");
         output.stdout
     }

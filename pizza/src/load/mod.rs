@@ -391,7 +391,7 @@ mod tests {
             ("--rate NaN --orders 1", "from 0.01 to 10000"),
             ("--rate 1 --duration 10", "--duration"),
             ("--concurrency 4001 --orders 1", "4000"),
-            ("--concurrency 1 --orders 1 --mix none=1,9=1", "--mix"),
+            ("--concurrency 1 --orders 1 --mix none=1,99=1", "--mix"),
             ("--concurrency 1 --orders 1 --pace 3601", "from 0 to 3600"),
             (
                 "--concurrency 1 --orders 1 --max-in-flight 1",

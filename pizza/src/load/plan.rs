@@ -267,7 +267,7 @@ mod tests {
     fn a_bad_mix_names_what_is_bad() {
         for (text, part) in [
             ("", "is not SCENARIO=WEIGHT"),
-            ("8=1", "\"8\" is no scenario"),
+            ("99=1", "\"99\" is no scenario"),
             ("notifyCustomer=1", "is no scenario"),
             ("\u{1b}[2J=1", "\"\\u{1b}[2J\" is no scenario"),
             ("none=0", "the weight of none must be"),

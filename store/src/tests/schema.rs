@@ -8,6 +8,7 @@ use super::super::test_databases::{TestEngine, database, empty, on_each_engine, 
 use super::*;
 
 async fn of_several_who_migrate_at_once_one_does_it(engine: TestEngine) {
+    let all = crate::engine::Engine::Sqlite.migrations().iter().count();
     let empty = empty(engine).await;
     let mut migrating = JoinSet::new();
     for _ in 0..6 {
@@ -17,11 +18,11 @@ async fn of_several_who_migrate_at_once_one_does_it(engine: TestEngine) {
     let mut made = Vec::new();
     while let Some(migrated) = migrating.join_next().await {
         let Migrated { version, made: new } = migrated.expect("a task").expect("migrated");
-        assert_eq!(version, 6);
+        assert_eq!(usize::try_from(version), Ok(all));
         made.push(new);
     }
     made.sort_unstable();
-    assert_eq!(made, [0, 0, 0, 0, 0, 6]);
+    assert_eq!(made, [0, 0, 0, 0, 0, all]);
 }
 
 /// One of them switches the file to WAL, and SQLite's busy timeout does not
