@@ -41,8 +41,7 @@ impl PlaceOrder {
     /// How many orders it asks for: one for each scenario with `ALL`.
     pub fn orders(&self) -> u32 {
         let scenarios = self.error_on_step.clone().map(scenarios);
-        let scenarios = scenarios.and_then(Result::ok).unwrap_or(&NO_ERROR);
-        // There are eight.
+        let scenarios = scenarios.and_then(Result::ok).unwrap_or(NO_ERROR.into());
         u32::try_from(scenarios.len()).unwrap_or(1)
     }
 }
@@ -79,10 +78,10 @@ impl UseCases {
     ) -> Result<Placed, UseCaseError> {
         let key = request.key.clone();
         let (request, scenarios) = parse(viewer, request, self.settings.longest_pace)?;
-        let allowed = self.allow_new(&request, scenarios);
+        let allowed = self.allow_new(&request, &scenarios);
         let wanted = match key {
             Some(key) => {
-                let orders = self.orders_under(&key, &request, scenarios, allowed);
+                let orders = self.orders_under(&key, &request, &scenarios, allowed);
                 orders.await?
             }
             None => {
@@ -95,7 +94,7 @@ impl UseCases {
         }
         let starts = wanted
             .iter()
-            .zip(scenarios)
+            .zip(&scenarios)
             .map(async |(wanted, scenario)| {
                 if wanted.is_placed {
                     return (wanted.order_id, Ok(()));
@@ -112,7 +111,7 @@ impl UseCases {
             .into_iter()
             .zip(scenarios)
             .map(|(order_id, error_on_step)| PlacedOrder {
-                error_on_step: *error_on_step,
+                error_on_step,
                 order_id,
             });
         let first = placed.next().ok_or_else(no_scenario)?;
@@ -210,8 +209,10 @@ pub(super) fn parse(
     viewer: &Viewer,
     request: PlaceOrder,
     longest_pace: Pace,
-) -> Result<(OrderRequest, &'static [ErrorOnStep]), UseCaseError> {
-    let scenarios = request.error_on_step.map_or(Ok(&NO_ERROR[..]), scenarios)?;
+) -> Result<(OrderRequest, Vec<ErrorOnStep>), UseCaseError> {
+    let scenarios = request
+        .error_on_step
+        .map_or(Ok(NO_ERROR.into()), scenarios)?;
     let request = OrderRequest {
         customer_id: customer(viewer, request.customer_id)?,
         flavour: text(request.flavour, Flavour::try_from)?,
@@ -244,24 +245,22 @@ fn customer(viewer: &Viewer, named: Option<String>) -> Result<CustomerId, UseCas
 
 const NO_ERROR: [ErrorOnStep; 1] = [ErrorOnStep::None];
 
-fn scenarios(choice: contract::ErrorOnStep) -> Result<&'static [ErrorOnStep], UseCaseError> {
+fn scenarios(choice: contract::ErrorOnStep) -> Result<Vec<ErrorOnStep>, UseCaseError> {
     let (scenario, violation) = match choice {
         contract::ErrorOnStep::Number(number) => {
             let number = u64::try_from(number).unwrap_or(u64::MAX);
             if number == ErrorOnStep::ALL_NUMBER {
-                return Ok(&ErrorOnStep::SCENARIOS);
+                return Ok(ErrorOnStep::SCENARIOS.into());
             }
             (ErrorOnStep::from_number(number), Violation::OutOfRange)
         }
         contract::ErrorOnStep::Name(name) if name == ErrorOnStep::ALL_NAME => {
-            return Ok(&ErrorOnStep::SCENARIOS);
+            return Ok(ErrorOnStep::SCENARIOS.into());
         }
         contract::ErrorOnStep::Name(name) => (name.parse(), Violation::InvalidValue),
     };
     let scenario = scenario.map_err(|field| UseCaseError::invalid(violation, field))?;
-    Ok(std::slice::from_ref(
-        &ErrorOnStep::SCENARIOS[usize::from(scenario.number())],
-    ))
+    Ok(vec![scenario])
 }
 
 fn text<T: Default>(
@@ -294,13 +293,13 @@ mod tests {
     use pizza_contract::ErrorCode;
     use uuid::Uuid;
 
-    fn parse_scenario(choice: contract::ErrorOnStep) -> Result<Vec<u8>, ErrorCode> {
+    fn parse_scenario(choice: contract::ErrorOnStep) -> Result<Vec<ErrorOnStep>, ErrorCode> {
         let request = PlaceOrder {
             error_on_step: Some(choice),
             ..PlaceOrder::default()
         };
         parse(&Viewer::Public, request, Pace::MAX)
-            .map(|(_, scenarios)| scenarios.iter().map(|scenario| scenario.number()).collect())
+            .map(|(_, scenarios)| scenarios)
             .map_err(|error| error.code())
     }
 
@@ -338,13 +337,13 @@ mod tests {
 
     #[test]
     fn a_scenario_is_chosen_by_number_or_name() {
-        for (number, scenario) in (0_u8..).zip(ErrorOnStep::SCENARIOS) {
-            let by_number = contract::ErrorOnStep::Number(number.into());
-            assert_eq!(parse_scenario(by_number), Ok(vec![number]));
+        for (number, scenario) in (0..).zip(ErrorOnStep::SCENARIOS) {
+            let by_number = contract::ErrorOnStep::Number(number);
+            assert_eq!(parse_scenario(by_number), Ok(vec![scenario]));
             let by_name = contract::ErrorOnStep::Name(scenario.as_str().to_owned());
-            assert_eq!(parse_scenario(by_name), Ok(vec![number]));
+            assert_eq!(parse_scenario(by_name), Ok(vec![scenario]));
         }
-        let all: Vec<u8> = ErrorOnStep::SCENARIOS.map(ErrorOnStep::number).into();
+        let all = Vec::from(ErrorOnStep::SCENARIOS);
         assert_eq!(
             parse_scenario(contract::ErrorOnStep::Number(100)),
             Ok(all.clone())

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{InvalidField, Step};
 
-/// Which step is to fail for good: 0 is none, the others have their steps'
-/// numbers.
+/// Which step is to fail for good.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
 pub enum ErrorOnStep {
@@ -22,32 +21,31 @@ pub enum ErrorOnStep {
 
 impl ErrorOnStep {
     /// The scenarios of `ALL`, in the order of their numbers.
-    pub const SCENARIOS: [Self; Step::FAILING.len() + 1] = {
-        let mut scenarios = [Self::None; Step::FAILING.len() + 1];
+    pub const SCENARIOS: [Self; Step::OF_SCENARIOS.len() + 1] = {
+        let mut scenarios = [Self::None; Step::OF_SCENARIOS.len() + 1];
         let mut row = 0;
-        while row < Step::FAILING.len() {
-            let (number, step) = Step::FAILING[row];
+        while row < Step::OF_SCENARIOS.len() {
+            let (number, step) = Step::OF_SCENARIOS[row];
             scenarios[number] = Self::Step(step);
             row += 1;
         }
         scenarios
     };
 
+    /// Every choice: the numbered scenarios, then those of the steps that only
+    /// their name chooses.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let others = Step::ALL.into_iter().filter(|step| !step.never_fails());
+        let others = others.map(Self::Step);
+        let others = others.filter(|choice| !Self::SCENARIOS.contains(choice));
+        Self::SCENARIOS.into_iter().chain(others)
+    }
+
     /// The number that stands for `ALL`: one order for each scenario. It is
     /// a way to place orders, not a property of one.
     pub const ALL_NUMBER: u64 = 100;
     /// The name that stands for `ALL`.
     pub const ALL_NAME: &'static str = "ALL";
-
-    /// The scenario's number.
-    #[must_use]
-    pub fn number(self) -> u8 {
-        Self::SCENARIOS
-            .iter()
-            .zip(0..)
-            .find_map(|(scenario, number)| (*scenario == self).then_some(number))
-            .unwrap_or_default()
-    }
 
     /// The scenario with this number.
     ///
@@ -70,7 +68,8 @@ impl ErrorOnStep {
     }
 
     fn invalid() -> InvalidField {
-        let names = Self::SCENARIOS.map(Self::as_str).join(", ");
+        let names: Vec<_> = Self::all().map(Self::as_str).collect();
+        let names = names.join(", ");
         let (last, all) = (Self::SCENARIOS.len() - 1, Self::ALL_NUMBER);
         let name = Self::ALL_NAME;
         InvalidField::new(
@@ -104,9 +103,8 @@ impl FromStr for ErrorOnStep {
     type Err = InvalidField;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::SCENARIOS
-            .into_iter()
-            .find(|scenario| scenario.as_str() == text)
+        Self::all()
+            .find(|choice| choice.as_str() == text)
             .ok_or_else(Self::invalid)
     }
 }
@@ -190,7 +188,6 @@ mod tests {
     fn a_scenario_is_read_from_its_number_and_from_its_name() {
         for (number, scenario) in (0..).zip(ErrorOnStep::SCENARIOS) {
             assert_eq!(ErrorOnStep::from_number(number), Ok(scenario));
-            assert_eq!(u64::from(scenario.number()), number);
             assert_eq!(scenario.as_str().parse(), Ok(scenario));
         }
         for bad in ["", "None", "notifyCustomer", "ALL", "1", "processpayment"] {

@@ -8,10 +8,14 @@ use serde::{Deserialize, Serialize};
 use crate::InvalidField;
 
 /// Declares the steps in the order in which an order meets them: each with its
-/// name on the wire, in the store and in Temporal, and with the number under
-/// which a demonstration makes it fail ([`crate::ErrorOnStep`]).
+/// name on the wire, in the store and in Temporal, and with how a demonstration
+/// makes it fail ([`crate::ErrorOnStep`]): by its name, by the number of a
+/// scenario as well, or never. New steps have no number: `ALL` stays as it is.
 macro_rules! steps {
-    ($($(#[$doc:meta])* $step:ident $name:literal $(fails as $number:literal)?,)+) => {
+    (@never) => {
+        true
+    };
+    ($($(#[$doc:meta])* $step:ident $name:literal $(scenario $number:literal)? $(fails $never:ident)?,)+) => {
         /// A step of the saga.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -23,9 +27,17 @@ macro_rules! steps {
             /// All steps, in the order in which an order meets them.
             pub const ALL: [Self; [$($name),+].len()] = [$(Self::$step),+];
 
-            /// The steps that a demonstration can make fail, by their numbers.
-            pub(crate) const FAILING: [(usize, Self); [$($($number,)?)+].len()] =
+            /// The steps of the numbered scenarios.
+            pub(crate) const OF_SCENARIOS: [(usize, Self); [$($($number,)?)+].len()] =
                 [$($(($number, Self::$step),)?)+];
+
+            /// Whether no demonstration makes it fail.
+            pub(crate) const fn never_fails(self) -> bool {
+                match self {
+                    $($(Self::$step => steps!(@$never),)?)+
+                    _ => false,
+                }
+            }
 
             /// The step's name on the wire, in the store and in Temporal.
             #[must_use]
@@ -40,21 +52,21 @@ macro_rules! steps {
 
 steps! {
     /// The order is written to the store.
-    CreateOrder "createOrder" fails as 1,
+    CreateOrder "createOrder" scenario 1,
     /// The customer is charged.
-    ProcessPayment "processPayment" fails as 2,
+    ProcessPayment "processPayment" scenario 2,
     /// The points for the order are awarded.
-    AddLoyaltyPoints "addLoyaltyPoints" fails as 3,
+    AddLoyaltyPoints "addLoyaltyPoints" scenario 3,
     /// The kitchen is handed its ticket.
-    PrepareOrder "prepareOrder" fails as 4,
+    PrepareOrder "prepareOrder" scenario 4,
     /// The wait until the food is cooked and delivered.
-    ProcessOrder "processOrder" fails as 5,
+    ProcessOrder "processOrder" scenario 5,
     /// The charge is refunded.
-    RefundPayment "refundPayment" fails as 6,
+    RefundPayment "refundPayment" scenario 6,
     /// The points are reclaimed.
-    ReclaimLoyaltyPoints "reclaimLoyaltyPoints" fails as 7,
+    ReclaimLoyaltyPoints "reclaimLoyaltyPoints" scenario 7,
     /// The customer is notified that the order failed.
-    NotifyCustomer "notifyCustomer",
+    NotifyCustomer "notifyCustomer" fails never,
 }
 
 impl fmt::Display for Step {

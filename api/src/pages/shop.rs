@@ -180,7 +180,7 @@ fn simulation(site: &Site<'_>, typed: &Typed) -> Markup {
     };
     let scenario = typed.error_on_step.as_deref().unwrap_or("none");
     let pace = typed.per_step_delay_seconds.as_deref().unwrap_or(PACE);
-    let names = ErrorOnStep::SCENARIOS.iter().map(|it| it.as_str());
+    let names = ErrorOnStep::all().map(ErrorOnStep::as_str);
     html! {
         label for="scenario" { "What goes wrong" }
         select #scenario name="errorOnStep" {

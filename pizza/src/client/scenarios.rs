@@ -180,11 +180,8 @@ fn table(runs: &[Run]) -> String {
     let mut table = output::table(&[
         "", "fails", "status", "workflow", "money", "points", "parked", "verdict",
     ]);
-    for run in runs {
-        let mut row = vec![
-            run.scenario.number().to_string(),
-            run.scenario.as_str().to_owned(),
-        ];
+    for (number, run) in runs.iter().enumerate() {
+        let mut row = vec![number.to_string(), run.scenario.as_str().to_owned()];
         row.extend(run.end.cells());
         row.push(run.verdict().to_owned());
         table.add_row(row);
