@@ -69,11 +69,23 @@ fn order(text: &str) -> Value {
 }
 
 fn task(text: &str) -> Value {
-    json!({
+    let mut task = json!({
         "id": "t", "state": "done", "queue": text, "messageType": text, "orderId": text,
         "customerId": text, "parkedAt": text, "errorCode": text, "outcome": "done",
-        "attempts": 3, "error": null, "ofALaterVersion": [text],
-    })
+        "attempts": 3, "ofALaterVersion": [text],
+    });
+    let more = json!({
+        "activityType": text, "taskQueue": text, "idempotencyKey": text, "workflowId": text,
+        "runId": text, "firstAttemptAt": text, "lastFailureAt": text,
+        "retryPolicy": { "attempts": 3, "firstWaitSeconds": 1.0, "backoff": 2.0,
+                         "longestWaitSeconds": 9.0 },
+        "error": { "code": text, "message": text }, "input": { "encoding": text },
+        "then": [], "redrives": [], "earlierRedrives": 0, "audit": [], "earlierAudit": 0,
+    });
+    for (name, value) in more.as_object().expect("an object") {
+        task[name] = value.clone();
+    }
+    task
 }
 
 fn answer(method: &Method, path: &str) -> (u16, Value) {
@@ -105,7 +117,7 @@ fn answer_with(text: &str, method: &Method, path: &str) -> (u16, Value) {
         ("GET", "/orders/ID") => order(text),
         ("GET", "/orders/ID/events") => return (204, Value::Null),
         ("GET", "/orders/ID/timeline") => json!({
-            "orderId": ID, "entries": [], "later": text,
+            "orderId": ID, "placedAt": null, "truncated": false, "entries": [], "later": text,
             "sources": { "store": "read", "temporal": "read" },
         }),
         ("PATCH", "/orders/ID") => json!({ "order": order(text), "difference": 1, "later": 2 }),
@@ -115,20 +127,22 @@ fn answer_with(text: &str, method: &Method, path: &str) -> (u16, Value) {
         ("GET", "/kitchen/tickets") => json!({
             "tickets": [{
                 "ticketId": ID, "flavour": text, "size": text, "quantity": 1, "stage": text,
-                "nextReports": [text], "secondsAtStage": 1.5, "secondsLeft": null,
+                "nextReports": [text], "handedOverAt": text, "secondsAtStage": 1.5, "secondsLeft": null,
                 "simulation": { "perStepDelaySeconds": 0.0, "silent": false, "later": 1 },
             }],
             "nextCursor": null, "later": true,
         }),
         ("POST", "/kitchen/tickets/ID/events") => {
-            json!({ "event": text, "outcome": text, "status": text, "later": 1 })
+            json!({
+                "orderId": ID, "event": text, "outcome": text, "status": text, "later": 1,
+            })
         }
         ("GET", "/kitchen/simulation") => json!({
             "paused": false, "delaySeconds": 0.5, "loseRate": 0.0, "repeatRate": 0.0,
             "reorderRate": 0.0, "seed": 18_446_744_073_709_551_615_u64, "later": text,
         }),
         ("GET", "/failure-queues") => json!({
-            "queues": [{ "queue": text, "messageType": text, "depth": 1, "oldestAgeSeconds": 1.5,
+            "queues": [{ "queue": text, "messageType": text, "depth": 1, "oldestAgeSeconds": 1,
                          "arrivedLastHour": 1, "resolvedLastHour": 0, "autoRedrive": null,
                          "later": text }],
             "later": 1,
