@@ -374,10 +374,12 @@ fn plain_payloads(value: &Value, path: &str, found: &mut Vec<String>) {
 }
 
 /// What `docs/encryption.md` says is plain: search attributes, what a local
-/// activity's marker says of it, and the summary that a client gave.
+/// activity's marker says of it, the name of a patch, and the summary that a client
+/// gave.
 fn may_be_plain(path: &str) -> bool {
     path.contains(".searchAttributes.indexedFields.")
         || path.contains("markerRecordedEventAttributes.details.data.")
+        || path.contains("markerRecordedEventAttributes.details.patch-data.")
         || path == ".events.0.userMetadata.summary"
 }
 

@@ -123,14 +123,22 @@ fn check(scenario: &str, taken: &Taken, all: &[Taken]) {
     };
     assert_eq!(workflow, spec.part.workflow(), "{name} in {scenario}");
     let before = |it: &&Taken| it.at_ms <= taken.at_ms;
-    let mut earlier = all.iter().filter(before);
+    let earlier: Vec<&Taken> = all.iter().filter(before).collect();
     let is_first = spec.step == Step::CreateOrder;
-    let is_led_to = earlier.any(|it| {
-        let before = match it.is_good {
-            true => spec.follows(),
-            false => spec.follows_failure_of(),
-        };
-        before.iter().any(|before| before.step == it.spec.step)
-    });
+    let is_led_to = is_led_to(spec, &earlier);
     assert!(is_first || is_led_to, "nothing led to {name} in {scenario}");
+}
+
+fn is_led_to(spec: &StepSpec, earlier: &[&Taken]) -> bool {
+    let was = |before: &&StepSpec, is_good| {
+        let mut earlier = earlier.iter();
+        earlier.any(|it| it.spec.step == before.step && it.is_good == is_good)
+    };
+    let after_failure = spec.follows_failure_of().iter().any(|it| was(it, false));
+    let after_success = |before: &&StepSpec| {
+        // A history may be older than the step before.
+        let is_unknown = !was(before, true) && !was(before, false);
+        was(before, true) || is_unknown && is_led_to(before, earlier)
+    };
+    after_failure || spec.follows().iter().any(after_success)
 }

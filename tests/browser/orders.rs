@@ -123,11 +123,14 @@ async fn all_eight_ways_are_shown_side_by_side_and_each_has_its_picture() {
     browser
         .until_it_says("What goes wrong: the refund fails as well")
         .await;
-    let script = "return [...document.querySelectorAll('[data-part^=order-]')].map((it) => \
-        [...it.querySelectorAll('li[data-step]')].map((step) => step.dataset.state))";
+    let script = format!(
+        "return [...document.querySelectorAll('[data-part^=order-]')].map((it) => \
+         {}.map((step) => it.querySelector(`li[data-step=${{step}}]`)?.dataset.state))",
+        json!(STEPS)
+    );
     let expected = json!(PICTURES.map(|(_, states)| states));
     eventually(SOON, "each of the eight has its picture", async || {
-        let shown = browser.run(script, Vec::new()).await;
+        let shown = browser.run(&script, Vec::new()).await;
         (shown == expected).then_some(())
     })
     .await;
