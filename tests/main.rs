@@ -21,7 +21,7 @@
 //! until the next run.
 //!
 //! Record the histories that this build makes in a folder of their own with
-//! `RECORD_HISTORIES=<folder> cargo test -p pizza --test journeys -- scenarios failures \
+//! `RECORD_HISTORIES=<folder> cargo test --workspace --test journeys -- scenarios failures \
 //! amending cancelling rejection_at_any ended_from_outside resets`.
 
 #![allow(

@@ -36,17 +36,22 @@ impl StepSpec {
         in_branch.or(in_order).into_iter().collect()
     }
 
-    /// The steps whose failure this one may follow. What may have been charged is
-    /// refunded; the customer is notified of each end.
+    /// The steps whose failure this one may follow. What a failed step may have
+    /// done is compensated; a rollback goes on behind a step that is parked, but
+    /// for the points, which stay until the refund is settled; the customer is
+    /// notified of each end.
     #[must_use]
     pub fn follows_failure_of(&self) -> Vec<&'static Self> {
         let refunds = self.step == Step::RefundPayment;
         let notifies = self.step == Step::NotifyCustomer;
         let leads_here = |failed: &&Self| match failed.part {
-            Part::Order => notifies || refunds && failed.step == Step::ProcessPayment,
+            Part::Order => notifies || self.compensates == Some(failed.step),
             Part::Loyalty => false,
             Part::Fulfilment => refunds,
-            Part::Rollback => notifies && failed.step != self.step,
+            Part::Rollback => {
+                let is_later = self.part == Part::Rollback && failed.step < self.step;
+                is_later && self.step != Step::ReclaimLoyaltyPoints
+            }
         };
         STEPS.into_iter().filter(leads_here).collect()
     }
