@@ -369,6 +369,46 @@ async fn a_reset_run_whose_kitchen_says_no_more_waits_for_what_is_missing_in_the
     world.assert_audit_clean().await;
 }
 
+/// The ids of reports that the new run does not know are in the store.
+#[tokio::test]
+async fn an_id_of_a_report_that_a_reset_forgets_is_that_reports_still() {
+    let world = World::start(patient()).await;
+    let gateway = world.gateway();
+    let report = async |id: &str, event: &str, report_id: &str| {
+        let report = json!({ "event": event, "reportId": report_id });
+        let answer = eventually(LATER, "it is answered", async || {
+            let answer = gateway.report_all(id, &report).await;
+            (answer.status != 503).then_some(answer)
+        });
+        let answer = answer.await;
+        let outcome = answer.json()["outcome"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        (answer.status, outcome)
+    };
+    let taken = || (200, "taken".to_owned());
+    for forgotten in [0, 1] {
+        let id = world.handed_over().await;
+        assert_eq!(report(&id, "accepted", "r1").await, taken());
+        assert_eq!(report(&id, "cooked", "r2").await, taken());
+        let branch = format!("order-{id}-fulfilment");
+        reset_before_update(&world, &branch, forgotten).await;
+        // Another report bears this id, or this report another id.
+        for (event, report_id) in [("pickedUp", "r2"), ("delivered", "r1")] {
+            assert_eq!(report(&id, event, report_id).await.0, 422, "{event}");
+        }
+        assert_eq!(report(&id, "cooked", "r3").await.0, 409);
+        let again = report(&id, "accepted", "r1").await;
+        assert_eq!(again, (200, "repeated".to_owned()));
+        assert_eq!(report(&id, "pickedUp", "r4").await, taken());
+        assert_eq!(report(&id, "delivered", "r5").await, taken());
+        let order = told_once(&world, &id).await;
+        assert_eq!(order["status"], "DeliveryConfirmed", "{order}");
+    }
+    world.assert_audit_clean().await;
+}
+
 /// Resets a workflow to the task that took in an update, the first of which is
 /// number 0: the new run knows neither that nor what came later.
 async fn reset_before_update(world: &World, workflow: &str, number: usize) {

@@ -60,6 +60,9 @@ impl UseCases {
         {
             return Ok(answer);
         }
+        if let Some(answer) = self.decided(&request).await? {
+            return Ok(answer);
+        }
         for _ in 0..TRIES {
             let report = request.report.clone();
             let limit = self.settings.report_timeout;
@@ -72,7 +75,7 @@ impl UseCases {
                         repeated: false,
                     });
                 }
-                Report::Refused(refusal) => return self.refused(request, refusal).await,
+                Report::Refused(refusal) => return self.refused(&request, refusal).await,
                 Report::Closed => {}
             }
             if let Some(answer) = self.closed(&request).await? {
@@ -90,14 +93,37 @@ impl UseCases {
         order.is_some_and(|order| is_at_its_end(order.status))
     }
 
+    /// The answer, where the reports in the store decide it. A workflow that was
+    /// reset may know fewer of them, and none of their ids. A store that does not
+    /// answer leaves that to the saga.
+    async fn decided(
+        &self,
+        request: &ReportKitchenEvent,
+    ) -> Result<Option<ReportAnswer>, UseCaseError> {
+        let Ok(taken) = self.store.kitchen_reports(request.ticket_id).await else {
+            return Ok(None);
+        };
+        let known = TicketProgress::after(taken);
+        match known.check(&request.report) {
+            Err(refusal @ (ReportRefusal::Repeated | ReportRefusal::IdReused)) => {
+                self.refused(request, refusal).await.map(Some)
+            }
+            Err(refusal) if known.was_taken(request.report.report) => {
+                self.refused(request, refusal).await.map(Some)
+            }
+            // The saga may know of more.
+            _ => Ok(None),
+        }
+    }
+
     async fn refused(
         &self,
-        request: ReportKitchenEvent,
+        request: &ReportKitchenEvent,
         refusal: ReportRefusal,
     ) -> Result<ReportAnswer, UseCaseError> {
         // The refusal is certain; where the order stands is only told along.
         let order = self.store.order(request.ticket_id).await.ok().flatten();
-        answer_to(refusal, order.map(|order| order.status), &request)
+        answer_to(refusal, order.map(|order| order.status), request)
     }
 
     /// Nobody waited for reports on this ticket: no longer, never, or not yet;

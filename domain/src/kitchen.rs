@@ -304,7 +304,9 @@ impl TicketProgress {
         (self.was_taken(report.report) && !ids_differ).then_some(ReportRefusal::Repeated)
     }
 
-    fn was_taken(&self, report: KitchenReport) -> bool {
+    /// Whether the ticket has come to this report, or past it.
+    #[must_use]
+    pub fn was_taken(&self, report: KitchenReport) -> bool {
         match report {
             KitchenReport::Rejected => self.rejected,
             on_the_way => Some(on_the_way) <= self.last,
@@ -339,6 +341,14 @@ impl TicketProgress {
     /// taken on it. Earlier ones may be missing: their ids are not known then.
     #[must_use]
     pub fn ended_after(taken: impl IntoIterator<Item = TicketReport>) -> Self {
+        let mut progress = Self::after(taken);
+        progress.close();
+        progress
+    }
+
+    /// The progress of a ticket as far as these reports on it tell.
+    #[must_use]
+    pub fn after(taken: impl IntoIterator<Item = TicketReport>) -> Self {
         let mut progress = Self::default();
         for report in taken {
             match report.report {
@@ -352,7 +362,6 @@ impl TicketProgress {
                 .ids
                 .extend(report.report_id.map(|id| (report.report, id)));
         }
-        progress.close();
         progress
     }
 

@@ -118,7 +118,7 @@ pub(crate) enum Command {
     Audit(audit::AuditArgs),
     /// Bring the orders' records in line with Temporal now, and count what was mended
     Reconcile(reconciliation::ReconcileArgs),
-    /// Deploy a build safely: check it, promote it, roll it back
+    /// Deploy a build safely: check it, promote it
     Deploy(deploy::DeployArgs),
     /// Replay histories with this build's workflows
     Replay(replay::ReplayArgs),

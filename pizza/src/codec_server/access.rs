@@ -186,9 +186,12 @@ async fn operator(app: &App, headers: &HeaderMap, is_page: bool) -> Result<Opera
     };
     match session {
         Ok(Some(holder)) => Ok(operator(holder)),
-        Ok(None) => Err(unauthorized(
+        Ok(None) if is_page => Err(unauthorized(
             "an operator's key is needed, as `Authorization: Bearer <key>`; with a browser, sign \
              in at the gateway first",
+        )),
+        Ok(None) => Err(unauthorized(
+            "an operator's key is needed, as `Authorization: Bearer <key>`",
         )),
         Err(error) => {
             tracing::warn!(

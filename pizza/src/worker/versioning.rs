@@ -21,6 +21,7 @@ pub(crate) struct VersioningArgs {
     #[arg(
         long,
         value_name = "NAME",
+        global = true,
         env = "TEMPORAL_DEPLOYMENT_NAME",
         value_parser = name_of_a_version
     )]
@@ -30,6 +31,7 @@ pub(crate) struct VersioningArgs {
     #[arg(
         long,
         value_name = "ID",
+        global = true,
         env = "TEMPORAL_WORKER_BUILD_ID",
         value_parser = name_of_a_version
     )]
