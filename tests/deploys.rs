@@ -19,7 +19,7 @@ use url::Url;
 use crate::harness::cli::{Cli, Output};
 use crate::harness::process::Process;
 use crate::harness::runs::Runs;
-use crate::harness::{LATER, SOON, Setup, World, eventually};
+use crate::harness::{LATER, SOON, Setup, World, eventually, folder};
 
 const DEPLOYMENT: &str = "shop";
 
@@ -35,6 +35,23 @@ fn worker(world: &World, build: &str) -> Process {
         ("TEMPORAL_DEPLOYMENT_NAME", DEPLOYMENT),
         ("TEMPORAL_WORKER_BUILD_ID", build),
     ])
+}
+
+/// Without Temporal nothing is known to be broken.
+#[tokio::test]
+async fn a_check_that_cannot_be_made_is_not_one_that_found_a_break() {
+    let cli = Cli {
+        folder: folder::new("check"),
+        variables: vec![("TEMPORAL_ADDRESS".to_owned(), "127.0.0.1:9".to_owned())],
+    };
+    // The deployment is named behind the subcommand as well.
+    let check = ["deploy", "check", "--deployment-name", DEPLOYMENT];
+    let checked = cli.pizza(&check).await;
+    assert_eq!(checked.code, Some(2), "{checked:?}");
+    assert!(
+        checked.stderr.starts_with("error: nothing was checked: "),
+        "{checked:?}"
+    );
 }
 
 #[tokio::test]

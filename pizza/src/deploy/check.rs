@@ -20,6 +20,7 @@ use super::sample::{OPEN, Run, count, queries, runs, spread};
 use crate::client::failures::span;
 use crate::client::output::{self, Live};
 use crate::replay::{ReplayedRun, replay_run, workflow_types};
+use crate::temporal;
 
 /// Histories that are fetched and replayed at once.
 const AT_ONCE: usize = 4;
@@ -278,14 +279,24 @@ impl Break {
 
 /// Replays what there is and prints what came of it.
 pub(super) async fn run(
-    client: &Client,
     version: Option<&WorkerDeploymentVersion>,
     args: &CheckArgs,
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let verdict = check(client, version, args).await?;
-    verdict.print(as_json)?;
-    Ok(ExitCode::from(verdict.code()))
+    let verdict = async {
+        let client = temporal::connect().await?;
+        check(&client, version, args).await
+    };
+    match verdict.await {
+        Ok(verdict) => {
+            verdict.print(as_json)?;
+            Ok(ExitCode::from(verdict.code()))
+        }
+        Err(error) => {
+            output::error(&error.context("nothing was checked"));
+            Ok(ExitCode::from(UNSURE))
+        }
+    }
 }
 
 /// Replays what there is. Ends soon after its deadline at the latest.

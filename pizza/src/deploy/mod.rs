@@ -46,8 +46,7 @@ pub(crate) async fn run(args: DeployArgs) -> anyhow::Result<ExitCode> {
     let version = args.versioning.version();
     match &args.command {
         DeployCommand::Check(check) => {
-            let client = temporal::connect().await?;
-            Box::pin(check::run(&client, version.as_ref(), check, args.json)).await
+            Box::pin(check::run(version.as_ref(), check, args.json)).await
         }
         DeployCommand::Promote(promote) => {
             let version = version.as_ref().context(
