@@ -103,17 +103,16 @@ impl UseCases {
         let Ok(taken) = self.store.kitchen_reports(request.ticket_id).await else {
             return Ok(None);
         };
-        let known = TicketProgress::after(taken);
-        match known.check(&request.report) {
-            Err(refusal @ (ReportRefusal::Repeated | ReportRefusal::IdReused)) => {
-                self.refused(request, refusal).await.map(Some)
-            }
-            Err(refusal) if known.was_taken(request.report.report) => {
-                self.refused(request, refusal).await.map(Some)
-            }
-            // The saga may know of more.
-            _ => Ok(None),
+        // A repetition goes to the saga all the same: a report is written before
+        // its workflow task is complete, and a worker that dies then takes the
+        // saga's knowledge of it along.
+        if TicketProgress::after(taken).check(&request.report) == Err(ReportRefusal::IdReused) {
+            return self
+                .refused(request, ReportRefusal::IdReused)
+                .await
+                .map(Some);
         }
+        Ok(None)
     }
 
     async fn refused(
