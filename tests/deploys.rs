@@ -19,7 +19,7 @@ use url::Url;
 use crate::harness::cli::{Cli, Output};
 use crate::harness::process::Process;
 use crate::harness::runs::Runs;
-use crate::harness::{LATER, SOON, Setup, World, eventually, folder};
+use crate::harness::{LATER, SOON, Setup, World, eventually, eventually_seldom, folder};
 
 const DEPLOYMENT: &str = "shop";
 
@@ -82,7 +82,7 @@ async fn each_order_ends_on_the_build_that_it_began_with_while_builds_are_promot
         "3s",
     ];
     let (_, ramped) = tokio::join!(new.ok(&promote), async {
-        eventually(SOON, "the new build has a share", async || {
+        eventually_seldom(SOON, "the new build has a share", async || {
             let now = routing(&old).await;
             (now["rampingVersionBuildID"] == "new").then_some(())
         })
@@ -151,7 +151,7 @@ async fn a_build_whose_workers_died_on_the_way_does_not_get_everything() {
     let steps = ["--ramp-steps", "50,100", "--every", "3s"];
     let promote = [&["deploy", "promote"][..], &steps].concat();
     let (promoted, ()) = tokio::join!(new.pizza(&promote), async {
-        eventually(SOON, "the new build has a share", async || {
+        eventually_seldom(SOON, "the new build has a share", async || {
             let now = routing(&old).await;
             (now["rampingVersionBuildID"] == "new").then_some(())
         })
@@ -252,7 +252,7 @@ async fn a_ramp_ends_where_it_began_when_tasks_fail_on_the_new_build() {
     let steps = ["--ramp-steps", "90,100", "--every", "1m"];
     let ramp = [&promote[..], &steps].concat();
     let (ramped, ()) = tokio::join!(bad.pizza(&ramp), async {
-        eventually(SOON, "the bad build has a share", async || {
+        eventually_seldom(SOON, "the bad build has a share", async || {
             let now = routing(&hasty).await;
             (now["rampingVersionBuildID"] == "bad").then_some(())
         })
@@ -278,8 +278,6 @@ async fn deployment(cli: &Cli, command: &[&str]) -> Value {
 
 /// Which build gets what is new.
 async fn routing(cli: &Cli) -> Value {
-    // The server holds those who ask about one deployment to a rate of their own.
-    tokio::time::sleep(Duration::from_millis(500)).await;
     let described = deployment(cli, &["describe", "--name", DEPLOYMENT]).await;
     described["routingConfig"].clone()
 }

@@ -60,8 +60,8 @@ impl UseCases {
         {
             return Ok(answer);
         }
-        if let Some(answer) = self.decided(&request).await? {
-            return Ok(answer);
+        if self.reuses_an_id(&request).await {
+            return Err(UseCaseError::ReportIdReused);
         }
         for _ in 0..TRIES {
             let report = request.report.clone();
@@ -75,7 +75,7 @@ impl UseCases {
                         repeated: false,
                     });
                 }
-                Report::Refused(refusal) => return self.refused(&request, refusal).await,
+                Report::Refused(refusal) => return self.refused(request, refusal).await,
                 Report::Closed => {}
             }
             if let Some(answer) = self.closed(&request).await? {
@@ -93,36 +93,28 @@ impl UseCases {
         order.is_some_and(|order| is_at_its_end(order.status))
     }
 
-    /// The answer, where the reports in the store decide it. A workflow that was
-    /// reset may know fewer of them, and none of their ids. A store that does not
-    /// answer leaves that to the saga.
-    async fn decided(
-        &self,
-        request: &ReportKitchenEvent,
-    ) -> Result<Option<ReportAnswer>, UseCaseError> {
-        let Ok(taken) = self.store.kitchen_reports(request.ticket_id).await else {
-            return Ok(None);
-        };
-        // A repetition goes to the saga all the same: a report is written before
-        // its workflow task is complete, and a worker that dies then takes the
-        // saga's knowledge of it along.
-        if TicketProgress::after(taken).check(&request.report) == Err(ReportRefusal::IdReused) {
-            return self
-                .refused(request, ReportRefusal::IdReused)
-                .await
-                .map(Some);
+    /// Whether another report in the store bears this one's id. A workflow that
+    /// was reset may not know that. A store that does not answer leaves it to the
+    /// saga, and so does a repetition: a report is written before its workflow
+    /// task is complete, and a worker that dies then takes the saga's knowledge
+    /// of it along.
+    async fn reuses_an_id(&self, request: &ReportKitchenEvent) -> bool {
+        if request.report.report_id.is_none() {
+            return false;
         }
-        Ok(None)
+        let taken = self.store.kitchen_reports(request.ticket_id).await;
+        let known = TicketProgress::after(taken.unwrap_or_default());
+        known.check(&request.report) == Err(ReportRefusal::IdReused)
     }
 
     async fn refused(
         &self,
-        request: &ReportKitchenEvent,
+        request: ReportKitchenEvent,
         refusal: ReportRefusal,
     ) -> Result<ReportAnswer, UseCaseError> {
         // The refusal is certain; where the order stands is only told along.
         let order = self.store.order(request.ticket_id).await.ok().flatten();
-        answer_to(refusal, order.map(|order| order.status), request)
+        answer_to(refusal, order.map(|order| order.status), &request)
     }
 
     /// Nobody waited for reports on this ticket: no longer, never, or not yet;

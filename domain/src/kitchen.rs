@@ -304,9 +304,7 @@ impl TicketProgress {
         (self.was_taken(report.report) && !ids_differ).then_some(ReportRefusal::Repeated)
     }
 
-    /// Whether the ticket has come to this report, or past it.
-    #[must_use]
-    pub fn was_taken(&self, report: KitchenReport) -> bool {
+    fn was_taken(&self, report: KitchenReport) -> bool {
         match report {
             KitchenReport::Rejected => self.rejected,
             on_the_way => Some(on_the_way) <= self.last,

@@ -8,14 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::InvalidField;
 
 /// Declares the steps in the order in which an order meets them: each with its
-/// name on the wire, in the store and in Temporal, and with how a demonstration
-/// makes it fail ([`crate::ErrorOnStep`]): by its name, by the number of a
-/// scenario as well, or never. New steps have no number: `ALL` stays as it is.
+/// name on the wire, in the store and in Temporal, and with the number of the
+/// scenario in which it fails ([`crate::ErrorOnStep`]). New steps have no number:
+/// `ALL` stays as it is.
 macro_rules! steps {
-    (@never) => {
-        true
-    };
-    ($($(#[$doc:meta])* $step:ident $name:literal $(scenario $number:literal)? $(fails $never:ident)?,)+) => {
+    ($($(#[$doc:meta])* $step:ident $name:literal $(scenario $number:literal)?,)+) => {
         /// A step of the saga.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -30,14 +27,6 @@ macro_rules! steps {
             /// The steps of the numbered scenarios.
             pub(crate) const OF_SCENARIOS: [(usize, Self); [$($($number,)?)+].len()] =
                 [$($(($number, Self::$step),)?)+];
-
-            /// Whether no demonstration makes it fail.
-            pub(crate) const fn never_fails(self) -> bool {
-                match self {
-                    $($(Self::$step => steps!(@$never),)?)+
-                    _ => false,
-                }
-            }
 
             /// The step's name on the wire, in the store and in Temporal.
             #[must_use]
@@ -66,7 +55,7 @@ steps! {
     /// The points are reclaimed.
     ReclaimLoyaltyPoints "reclaimLoyaltyPoints" scenario 7,
     /// The customer is notified that the order failed.
-    NotifyCustomer "notifyCustomer" fails never,
+    NotifyCustomer "notifyCustomer",
 }
 
 impl fmt::Display for Step {

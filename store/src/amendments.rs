@@ -31,8 +31,9 @@ pub(super) const POINTS: Ledger = Ledger {
     ended_by: [VOID, "reclaim"],
 };
 
-/// The entry that keeps an adjustment from counting.
-const VOID: &str = "void";
+/// The entry that keeps an adjustment from counting, and in the ledger of what is
+/// given, anything from being given after it.
+pub(super) const VOID: &str = "void";
 
 /// One entry of a ledger of adjustments.
 struct Entry<'a> {

@@ -6,7 +6,7 @@ use pizza_domain::OrderId;
 use pizza_workflows::steps::{Payment, Points};
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::amendments::{self, difference};
+use super::amendments::{self, VOID, difference};
 use super::{Store, StoreError, now_ms};
 
 /// A ledger. Its table has the columns `order_id`, `kind`, `customer_id`, one
@@ -67,9 +67,6 @@ pub const POINTS: Ledger = Ledger {
     is_signed: true,
     adjustments: Some(&amendments::POINTS),
 };
-
-/// The entry after which nothing is given any more.
-const VOID: &str = "void";
 
 /// What is to be written to a ledger.
 #[derive(Clone, Debug)]

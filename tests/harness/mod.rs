@@ -22,5 +22,5 @@ pub(crate) mod temporal;
 pub(crate) mod wait;
 pub(crate) mod world;
 
-pub(crate) use wait::{LATER, SOON, eventually};
+pub(crate) use wait::{LATER, SOON, eventually, eventually_seldom};
 pub(crate) use world::{Engine, Setup, Shared, World};

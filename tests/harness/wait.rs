@@ -16,15 +16,41 @@ pub(crate) const LATER: Duration = Duration::from_secs(300);
 const FIRST_INTERVAL: Duration = Duration::from_millis(10);
 const LONGEST_INTERVAL: Duration = Duration::from_millis(50);
 
+/// How soon what the server answers at a rate of its own is looked at again.
+const SELDOM: Duration = Duration::from_millis(500);
+
 /// Waits until `condition` gives something, and fails the test when it has
 /// not within `deadline`.
 pub(crate) async fn eventually<T>(
     deadline: Duration,
     what: &str,
+    condition: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    looked_at(
+        deadline,
+        what,
+        (FIRST_INTERVAL, LONGEST_INTERVAL),
+        condition,
+    )
+    .await
+}
+
+/// The same, of what the server lets nobody ask often.
+pub(crate) async fn eventually_seldom<T>(
+    deadline: Duration,
+    what: &str,
+    condition: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    looked_at(deadline, what, (SELDOM, SELDOM), condition).await
+}
+
+async fn looked_at<T>(
+    deadline: Duration,
+    what: &str,
+    (mut interval, longest): (Duration, Duration),
     mut condition: impl AsyncFnMut() -> Option<T>,
 ) -> T {
     let until = Instant::now() + deadline;
-    let mut interval = FIRST_INTERVAL;
     loop {
         if let Some(found) = condition().await {
             return found;
@@ -35,6 +61,6 @@ pub(crate) async fn eventually<T>(
             deadline.as_secs_f32()
         );
         sleep(interval).await;
-        interval = (interval * 3 / 2).min(LONGEST_INTERVAL);
+        interval = (interval * 3 / 2).min(longest);
     }
 }

@@ -26,14 +26,11 @@ use crate::change::signals::{SettledChange, detached};
 use crate::earlier_branches::{fulfilment, looks_for_branches, question};
 use crate::failure::cancelled;
 use crate::fulfilment_state::FulfilmentWorkflow;
-use crate::loyalty::{LoyaltyOutcome, LoyaltyWorkflow, points_of};
+use crate::loyalty::{LoyaltyOutcome, LoyaltyWorkflow, award};
 use crate::names::{failure_type, fulfilment_workflow_id, loyalty_workflow_id, task_queue};
 use crate::order_state::{Context, Phase};
-use crate::parking::run_or_park;
 use crate::search_attributes::search_attributes;
-use crate::steps::{
-    BranchSteps, DeliveryReport, FulfilmentState, LoyaltySteps, OrderSteps, WhileRunning, loyalty,
-};
+use crate::steps::{BranchSteps, DeliveryReport, FulfilmentState, OrderSteps, WhileRunning};
 
 /// How long one attempt waits for the end of a branch. The next goes on.
 const JOIN_TIMEOUT: Duration = Duration::from_hours(1);
@@ -192,17 +189,9 @@ async fn award_without_branch(ctx: &Context, order: &Order) -> PointsState {
     if ctx.state(|state| state.phase) == Phase::RollingBack {
         return PointsState::Awarded;
     }
-    let awarded = run_or_park(
-        ctx,
-        order,
-        &loyalty::ADD_LOYALTY_POINTS_FAILED,
-        LoyaltySteps::add_loyalty_points,
-        points_of(order, Step::AddLoyaltyPoints),
-    )
-    .await;
-    match awarded {
-        Ok(()) => PointsState::Awarded,
-        Err(_) => PointsState::Parked,
+    match award(ctx, order).await {
+        LoyaltyOutcome::Awarded => PointsState::Awarded,
+        LoyaltyOutcome::Parked => PointsState::Parked,
     }
 }
 

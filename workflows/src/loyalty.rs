@@ -41,18 +41,23 @@ impl LoyaltyWorkflow {
     #[run(name = workflow_type::LOYALTY)]
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<LoyaltyOutcome> {
         let order = ctx.state(|state| state.order.clone());
-        let awarded = run_or_park(
-            ctx,
-            &order,
-            &loyalty::ADD_LOYALTY_POINTS_FAILED,
-            LoyaltySteps::add_loyalty_points,
-            points_of(&order, Step::AddLoyaltyPoints),
-        )
-        .await;
-        Ok(match awarded {
-            Ok(()) => LoyaltyOutcome::Awarded,
-            Err(_) => LoyaltyOutcome::Parked,
-        })
+        Ok(award(ctx, &order).await)
+    }
+}
+
+/// Awards the points of an order, or parks the award.
+pub(crate) async fn award<W>(ctx: &WorkflowContext<W>, order: &Order) -> LoyaltyOutcome {
+    let awarded = run_or_park(
+        ctx,
+        order,
+        &loyalty::ADD_LOYALTY_POINTS_FAILED,
+        LoyaltySteps::add_loyalty_points,
+        points_of(order, Step::AddLoyaltyPoints),
+    )
+    .await;
+    match awarded {
+        Ok(()) => LoyaltyOutcome::Awarded,
+        Err(_) => LoyaltyOutcome::Parked,
     }
 }
 

@@ -349,12 +349,8 @@ async fn a_flavour_is_found_however_it_is_spelled(engine: TestEngine) {
     assert_eq!(found(store, "ÄPFEL").await, 1);
     assert_eq!(found(store, "äpfel").await, 0);
     // Nor is there a table of them before the migration, which fills it.
-    let since = crate::engine::Engine::Sqlite.migrations();
-    let since = since.iter().filter(|migration| migration.version >= 6);
-    let lines = since.flat_map(|migration| migration.sql.as_str().lines());
-    let made = lines.filter_map(|line| line.strip_prefix("CREATE TABLE "));
-    let names: Vec<_> = made.filter_map(|it| it.split([' ', '(']).next()).collect();
-    let drops = names.iter().map(|table| format!("DROP TABLE {table}"));
+    let tables = crate::tables_since(6);
+    let drops = tables.iter().map(|table| format!("DROP TABLE {table}"));
     let forgets = "DELETE FROM _sqlx_migrations WHERE version >= 6".to_owned();
     for statement in drops.chain([forgets]) {
         let done = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&store.pool);
