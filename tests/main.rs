@@ -85,4 +85,5 @@ mod temporal_away;
 mod timeline;
 mod topology;
 mod watching;
+mod wire;
 mod worker_killed;
