@@ -28,7 +28,7 @@ use crate::failure::cancelled;
 use crate::fulfilment_state::FulfilmentWorkflow;
 use crate::loyalty::{LoyaltyOutcome, LoyaltyWorkflow, award};
 use crate::names::{failure_type, fulfilment_workflow_id, loyalty_workflow_id, task_queue};
-use crate::order_state::{Context, Phase};
+use crate::order_state::{Context, Fulfilment, Phase};
 use crate::search_attributes::search_attributes;
 use crate::steps::{BranchSteps, DeliveryReport, FulfilmentState, OrderSteps, WhileRunning};
 
@@ -69,9 +69,9 @@ pub(crate) async fn fulfil(
     let Ok(branch) = started else {
         return Err(cancelled(ctx, Step::PrepareOrder).unwrap_or_else(not_started));
     };
-    ctx.state_mut(|state| state.kitchen_is_open = true);
+    ctx.state_mut(|state| state.fulfilment = Fulfilment::Running);
     let ended = told_of_cancellation(ctx, branch.result()).await;
-    ctx.state_mut(|state| state.fulfilment_ended = true);
+    ctx.state_mut(|state| state.fulfilment = Fulfilment::Ended);
     ended.map_err(|error| own_word(&error).unwrap_or_else(|| ended_from_outside(ctx)))
 }
 
@@ -85,15 +85,13 @@ async fn join_fulfilment(ctx: &Context) -> FulfilmentState {
         question(ctx, WhileRunning::Wait),
         "join the fulfilment branch",
     );
-    ctx.state_mut(|state| state.kitchen_is_open = true);
+    ctx.state_mut(|state| state.fulfilment = Fulfilment::Running);
     let ended = told_of_cancellation(ctx, joined).await;
     ctx.state_mut(|state| {
-        let has_word = matches!(
-            ended,
-            FulfilmentState::Delivered(_) | FulfilmentState::Failed(_)
-        );
-        state.fulfilment_ended = has_word;
-        state.kitchen_is_open = has_word;
+        state.fulfilment = match ended {
+            FulfilmentState::Delivered(_) | FulfilmentState::Failed(_) => Fulfilment::Ended,
+            _ => Fulfilment::Unstarted,
+        };
     });
     ended
 }
@@ -146,8 +144,10 @@ pub(crate) async fn settle(ctx: &Context) -> FulfilmentState {
         .await;
     }
     ctx.state_mut(|order| {
-        order.fulfilment_ended = true;
-        order.ticket_is_left = state == FulfilmentState::EndedFromOutside;
+        order.fulfilment = match state {
+            FulfilmentState::EndedFromOutside => Fulfilment::Stopped,
+            _ => Fulfilment::Ended,
+        };
     });
     state
 }
@@ -164,7 +164,6 @@ pub(crate) async fn award_points(ctx: &Context, order: &Order) -> PointsState {
         "points",
         WorkflowIdReusePolicy::RejectDuplicate,
     );
-    ctx.state_mut(|state| state.awarding = true);
     let started = ctx
         .start_child_workflow(LoyaltyWorkflow::run, order.clone(), options)
         .await;
@@ -270,8 +269,9 @@ fn own_word(error: &ChildWorkflowExecutionError) -> Option<CancelReason> {
 /// The reason of an order whose fulfilment branch was ended from outside,
 /// which leaves its ticket.
 fn ended_from_outside(ctx: &Context) -> CancelReason {
-    let is_left = looks_for_branches(ctx);
-    ctx.state_mut(|state| state.ticket_is_left = is_left);
+    if looks_for_branches(ctx) {
+        ctx.state_mut(|state| state.fulfilment = Fulfilment::Stopped);
+    }
     CancelReason {
         step: Step::ProcessOrder,
         code: "fulfilment-ended".to_owned(),

@@ -25,7 +25,9 @@ use crate::change::signals::ChangeAnswer;
 use crate::earlier_branches::looks_for_branches;
 use crate::failure::{cancelled, cancels, order_cancelled, take};
 use crate::names::{message, patch, workflow_type};
-use crate::order_state::{Context, OrderOutcome, OrderWorkflow, Phase, payment_of};
+use crate::order_state::{
+    Charge, Context, Fulfilment, OrderOutcome, OrderWorkflow, Phase, Record, payment_of,
+};
 use crate::pace::{pace, show_if_paced};
 use crate::rollback::roll_back;
 use crate::steps::{
@@ -44,16 +46,10 @@ impl OrderWorkflow {
                 points: PointsState::None,
             },
             phase: Phase::Beginning,
-            may_be_charged: false,
+            record: Record::Unwritten,
+            charge: Charge::Absent,
+            fulfilment: Fulfilment::Unstarted,
             looks_for_more: false,
-            charge_is_unknown: false,
-            created: false,
-            has_earlier_run: false,
-            charging: false,
-            awarding: false,
-            kitchen_is_open: false,
-            fulfilment_ended: false,
-            ticket_is_left: false,
             called_off: None,
             amending: false,
             wanted_amendments: 0,
@@ -199,7 +195,7 @@ async fn was_delivered(ctx: &Context, report: Option<DeliveryReport>) {
 /// Rolls an order back, unless a branch of an earlier run delivered it. A
 /// branch that still runs is ended first: it could deliver what is refunded.
 async fn give_up(ctx: &Context, reason: CancelReason) -> Result<(), CancelReason> {
-    if ctx.state(|state| !state.fulfilment_ended) && looks_for_branches(ctx) {
+    if ctx.state(|state| !state.fulfilment.is_over()) && looks_for_branches(ctx) {
         ctx.state_mut(|state| state.phase = Phase::Settling);
         match branches::settle(ctx).await {
             FulfilmentState::Delivered(report) => {
@@ -221,8 +217,7 @@ async fn give_up(ctx: &Context, reason: CancelReason) -> Result<(), CancelReason
 fn take_back_whatever_is_there(ctx: &Context) {
     ctx.state_mut(|state| {
         state.looks_for_more = true;
-        state.charge_is_unknown = !state.may_be_charged;
-        state.may_be_charged = true;
+        state.charge = state.charge.sought();
         if state.outcome.points == PointsState::None {
             state.outcome.points = PointsState::Awarded;
         }
@@ -256,11 +251,14 @@ async fn create(ctx: &Context) -> Result<(), CancelReason> {
     wanted(ctx, step).await?;
     let order = ctx.state(|state| state.order.clone());
     let earlier = take(ctx, step, OrderSteps::create_order, order).await?;
-    if let Some(earlier) = earlier {
-        ctx.state_mut(|state| state.has_earlier_run = true);
-        follow(ctx, earlier).await?;
-    }
-    ctx.state_mut(|state| state.created = true);
+    let record = match earlier {
+        Some(earlier) => {
+            follow(ctx, earlier).await?;
+            Record::OfEarlierRun
+        }
+        None => Record::New,
+    };
+    ctx.state_mut(|state| state.record = record);
     pace_after(ctx, OrderStatus::Pending).await;
     Ok(())
 }
@@ -285,7 +283,7 @@ async fn charge(ctx: &Context) -> Result<(), CancelReason> {
     wanted(ctx, step).await?;
     show_if_paced(ctx, OrderStatus::PaymentProcessing).await;
     wanted(ctx, step).await?;
-    ctx.state_mut(|state| state.charging = true);
+    ctx.state_mut(|state| state.charge = Charge::UnderWay);
     let charged = Steps::new(ctx)
         .regular(
             PaymentSteps::process_payment,
@@ -295,15 +293,13 @@ async fn charge(ctx: &Context) -> Result<(), CancelReason> {
         )
         .await;
     ctx.state_mut(|state| {
-        state.charging = false;
-        match &charged {
-            Ok(()) => {
-                state.outcome.money = MoneyState::Charged;
-                state.may_be_charged = true;
-            }
-            Err(failure) if failure.refused => {}
-            // The provider may have charged and not been heard.
-            Err(_) => state.may_be_charged = true,
+        state.charge = match &charged {
+            Ok(()) => Charge::Made,
+            Err(failure) if failure.refused => Charge::Absent,
+            Err(_) => Charge::Possible,
+        };
+        if charged.is_ok() {
+            state.outcome.money = MoneyState::Charged;
         }
     });
     if charged.is_err() {

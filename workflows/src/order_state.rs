@@ -39,35 +39,82 @@ pub(crate) enum Phase {
     RollingBack,
 }
 
+/// Whether the order is in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// Not as far as this run knows.
+    Unwritten,
+    /// This run wrote it.
+    New,
+    /// An earlier run of this workflow had written it.
+    OfEarlierRun,
+}
+
+/// The charge of the order, as far as this run knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Charge {
+    /// None was asked for, or it was declined.
+    Absent,
+    /// The payment provider is being asked.
+    UnderWay,
+    /// Made, and answered.
+    Made,
+    /// It may have been made: the provider was asked and did not answer.
+    Possible,
+    /// An earlier run may have made one, so the rollback looks for it.
+    Sought,
+}
+
+impl Charge {
+    /// Whether there may be a charge to refund.
+    pub(crate) fn may_exist(self) -> bool {
+        !matches!(self, Self::Absent | Self::UnderWay)
+    }
+
+    /// The charge once the rollback looks for what earlier runs did. It is
+    /// asked for a second time where an order that was to be cancelled has a
+    /// fulfilment branch: that order was charged.
+    pub(crate) fn sought(self) -> Self {
+        match self {
+            Self::Absent | Self::UnderWay => Self::Sought,
+            Self::Sought | Self::Possible => Self::Possible,
+            Self::Made => Self::Made,
+        }
+    }
+}
+
+/// The fulfilment branch, as far as this run knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fulfilment {
+    /// Not there to be asked for a change.
+    Unstarted,
+    /// Runs, and can be asked.
+    Running,
+    /// Ended, and said how; or there was none to end.
+    Ended,
+    /// Ended from outside, so its ticket may still be open.
+    Stopped,
+}
+
+impl Fulfilment {
+    /// Whether it will not go on.
+    pub(crate) fn is_over(self) -> bool {
+        matches!(self, Self::Ended | Self::Stopped)
+    }
+}
+
 /// The saga of one order.
 #[workflow]
 pub struct OrderWorkflow {
     pub(crate) order: Order,
     pub(crate) outcome: OrderOutcome,
     pub(crate) phase: Phase,
-    /// Whether there may be a charge to take back. Not the same as a charge
-    /// that is known: the provider may have been cut off in the middle.
-    pub(crate) may_be_charged: bool,
-    /// Whether the rollback looks for what this run knows nothing of: a
-    /// charge, points, a ticket of an earlier run.
+    pub(crate) record: Record,
+    pub(crate) charge: Charge,
+    pub(crate) fulfilment: Fulfilment,
+    /// Whether the rollback looks for what an earlier run may have left: a
+    /// charge, points, a ticket.
     pub(crate) looks_for_more: bool,
-    /// Whether a charge is among what is only looked for.
-    pub(crate) charge_is_unknown: bool,
-    /// Whether the order is in the store.
-    pub(crate) created: bool,
-    /// Whether an earlier run of this workflow wrote it there.
-    pub(crate) has_earlier_run: bool,
-    /// Whether the payment provider is being asked.
-    pub(crate) charging: bool,
-    /// Whether the loyalty branch has the order.
-    pub(crate) awarding: bool,
-    /// Whether the fulfilment branch is there to be asked.
-    pub(crate) kitchen_is_open: bool,
-    /// Whether the fulfilment branch has ended, and said how.
-    pub(crate) fulfilment_ended: bool,
-    /// Whether a fulfilment branch was ended from outside, so that its ticket
-    /// may still be open.
-    pub(crate) ticket_is_left: bool,
     /// Why the customer does not want it, if that is said before the kitchen
     /// has it.
     pub(crate) called_off: Option<CancelReason>,

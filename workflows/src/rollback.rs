@@ -5,7 +5,7 @@ use pizza_domain::{CancelReason, MoneyState, Order, OrderStatus, PointsState, St
 
 use crate::loyalty::points_of;
 use crate::names::{idempotency_key, patch, task_queue};
-use crate::order_state::{Context, OrderWorkflow, payment_of};
+use crate::order_state::{Charge, Context, Fulfilment, OrderWorkflow, payment_of};
 use crate::pace::show_if_paced;
 use crate::parking::{parkable, run_or_park};
 use crate::steps::{
@@ -22,7 +22,7 @@ pub(crate) async fn roll_back(ctx: &Context, reason: &CancelReason) {
         .until(|state: &OrderWorkflow| !state.amending)
         .await;
     let order = &ctx.state(|state| state.order.clone());
-    if ctx.state(|state| state.looks_for_more || state.ticket_is_left) {
+    if ctx.state(|state| state.looks_for_more || state.fulfilment == Fulfilment::Stopped) {
         Steps::new(ctx)
             .bookkeeping(
                 KitchenSteps::withdraw_ticket,
@@ -31,7 +31,7 @@ pub(crate) async fn roll_back(ctx: &Context, reason: &CancelReason) {
             )
             .await;
     }
-    let settled = !ctx.state(|state| state.may_be_charged) || refund(ctx, order).await;
+    let settled = !ctx.state(|state| state.charge.may_exist()) || refund(ctx, order).await;
     // Points stay until the refund is settled.
     if settled && must_take_points_back(ctx) {
         reclaim(ctx, order).await;
@@ -52,7 +52,7 @@ fn must_take_points_back(ctx: &Context) -> bool {
 
 /// Gives the charge back, if the provider has one. Whether that is settled.
 async fn refund(ctx: &Context, order: &Order) -> bool {
-    if !ctx.state(|state| state.charge_is_unknown) {
+    if ctx.state(|state| state.charge != Charge::Sought) {
         show_if_paced(ctx, OrderStatus::Refunding).await;
     }
     let mut step = parkable(order, &payments::REFUND_PAYMENT_FAILED);

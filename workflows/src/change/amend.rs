@@ -18,7 +18,7 @@ use crate::earlier_branches::looks_for_branches;
 use crate::failure::sentence;
 use crate::fulfilment_state::FulfilmentWorkflow;
 use crate::names::{amendment_key, fulfilment_workflow_id};
-use crate::order_state::{Context, OrderWorkflow, Phase};
+use crate::order_state::{Charge, Context, OrderWorkflow, Phase, Record};
 use crate::steps::{
     Amendments, LoyaltySteps, OrderSteps, PaymentAdjustment, PaymentSteps, PointsAdjustment,
     RecordedAmendment,
@@ -76,8 +76,10 @@ async fn begin(ctx: &Context) -> Result<(), ChangeRefusal> {
         .until(move |state: &OrderWorkflow| {
             let waits_to_join = joins && state.phase == Phase::Beginning;
             let is_charged = state.outcome.money == MoneyState::Charged;
-            let waits_to_charge = looks && state.has_earlier_run && !is_charged;
-            let is_idle = state.created && !state.charging && !state.amending;
+            let waits_to_charge = looks && state.record == Record::OfEarlierRun && !is_charged;
+            let is_idle = state.record != Record::Unwritten
+                && state.charge != Charge::UnderWay
+                && !state.amending;
             amendable(state).is_err() || (is_idle && !waits_to_join && !waits_to_charge)
         })
         .await;
@@ -144,7 +146,8 @@ pub(crate) fn acceptable(state: &OrderWorkflow, asked: &Amendment) -> Result<(),
     amendable(state)?;
     // What is under way decides what the order will be like, and so does what an
     // earlier run amended, which is known once the order is written.
-    let is_settled = state.created && !state.amending && state.wanted_amendments == 0;
+    let is_settled =
+        state.record != Record::Unwritten && !state.amending && state.wanted_amendments == 0;
     if is_settled && state.order.amended(asked) == state.order {
         return Err(ChangeRefusal::Unchanged);
     }
@@ -209,7 +212,8 @@ async fn change(ctx: &Context, asked: &Amendment) -> Result<Money, ChangeRefusal
         Money::default()
     };
     adjust_payment(ctx, &new, number, difference).await?;
-    if ctx.state(|state| state.awarding) {
+    // The points are awarded once the kitchen has the order.
+    if ctx.state(|state| state.phase != Phase::Beginning) {
         let points = new.points() - old.points();
         if let Err(refusal) = adjust_points(ctx, &new, number, points).await {
             void_payment(ctx, &new, number, difference).await;

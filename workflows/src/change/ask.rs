@@ -8,7 +8,7 @@ use super::signals::{Change, ChangeRequest, detached};
 use crate::earlier_branches::{fulfilment, looks_for_branches};
 use crate::fulfilment_state::FulfilmentWorkflow;
 use crate::names::fulfilment_workflow_id;
-use crate::order_state::{Context, OrderWorkflow, Phase};
+use crate::order_state::{Context, Fulfilment, OrderWorkflow, Phase};
 use crate::steps::FulfilmentState;
 
 /// The fulfilment branch's word on a change.
@@ -36,7 +36,9 @@ pub(super) async fn ask(ctx: &Context, change: Change) -> Word {
     let steps = Steps::new(ctx);
     // Whoever is not there yet cannot be asked.
     steps
-        .until(|state: &OrderWorkflow| state.kitchen_is_open || state.phase != Phase::Kitchen)
+        .until(|state: &OrderWorkflow| {
+            state.fulfilment != Fulfilment::Unstarted || state.phase != Phase::Kitchen
+        })
         .await;
     if ctx.state(|state| state.phase) != Phase::Kitchen {
         return Word::Ended;

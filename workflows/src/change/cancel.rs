@@ -69,7 +69,7 @@ fn settled(ctx: &Context) -> Result<(), ChangeRefusal> {
 /// Why the order ends, with the step that it does not come to.
 fn reason(ctx: &Context) -> CancelReason {
     let step = ctx.state(|state| match state.phase {
-        Phase::Beginning if !state.may_be_charged => Step::ProcessPayment,
+        Phase::Beginning if !state.charge.may_exist() => Step::ProcessPayment,
         Phase::Beginning => Step::PrepareOrder,
         _ => Step::ProcessOrder,
     });
