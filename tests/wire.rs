@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use pizza_contract::ErrorCode;
 use pizza_store::meters;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Where the OpenAPI document of 0.3.0 was wrong: it described something else
 /// than what that release's gateway did.
@@ -91,29 +91,22 @@ fn requests_and_answers_of_0_3_0_are_described_as_they_were() {
 fn a_change_that_breaks_a_client_is_noticed() {
     let then: Value = serde_json::from_str(&documented("openapi.json")).expect("JSON");
     let placed = "/components/schemas/PlaceOrder";
-    let breaks: [fn(&mut Map<String, Value>) -> Option<Value>; 4] = [
-        |schema| schema["properties"].as_object_mut()?.remove("quantity"),
-        |schema| schema.insert("required".to_owned(), Value::from(vec!["quantity"])),
-        |schema| {
-            let properties = schema["properties"].as_object_mut()?;
-            properties["quantity"]
-                .as_object_mut()?
-                .insert("type".to_owned(), Value::from("string"))
-        },
-        |schema| {
-            let properties = schema["properties"].as_object_mut()?;
-            properties["quantity"]
-                .as_object_mut()?
-                .insert("maximum".to_owned(), Value::from(3))
-        },
-    ];
-    for (number, broken) in breaks.into_iter().enumerate() {
+    for (within, member, value) in [
+        ("/properties", "quantity", None),
+        ("", "required", Some(json!(["quantity"]))),
+        ("/properties/quantity", "type", Some(json!("string"))),
+        ("/properties/quantity", "maximum", Some(json!(3))),
+    ] {
         let mut now = then.clone();
-        let schema = now.pointer_mut(placed).and_then(Value::as_object_mut);
-        broken(schema.expect("the schema"));
+        let schema = now.pointer_mut(&format!("{placed}{within}"));
+        let schema = schema.and_then(Value::as_object_mut).expect("a schema");
+        match value {
+            Some(value) => schema.insert(member.to_owned(), value),
+            None => schema.remove(member),
+        };
         let mut changes = Vec::new();
         compare("", &then, &now, &mut changes);
-        assert_eq!(changes.len(), 1, "{number}: {changes:?}");
+        assert_eq!(changes.len(), 1, "{member}: {changes:?}");
     }
 }
 

