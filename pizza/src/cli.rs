@@ -1,8 +1,11 @@
 //! The command line.
 
-use clap::error::{ContextKind, ContextValue};
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::codec_keys::CodecKeysArgs;
 use crate::{
     audit, client, codec_keys, codec_server, deploy, dev, gateway, keys, kitchen, load, migrate,
     reconciliation, replay, temporal_command, worker,
@@ -26,20 +29,35 @@ pub(crate) struct Cli {
     command: Option<Command>,
     #[command(flatten)]
     dev: dev::DevArgs,
-    #[command(flatten)]
-    codec_keys: codec_keys::CodecKeysArgs,
 }
 
 impl Cli {
-    /// Where the keys are that encrypt what Temporal keeps.
-    pub(crate) fn codec_keys(&self) -> codec_keys::CodecKeysArgs {
-        self.codec_keys.clone()
+    /// Reads the command line. A negative number behind an option is the
+    /// option's value, which it refuses with its limits.
+    ///
+    /// # Errors
+    /// What is wrong with it, or the help that was asked for.
+    pub(crate) fn read<T>(line: impl IntoIterator<Item = T>) -> Result<Self, clap::Error>
+    where
+        T: Into<OsString> + Clone,
+    {
+        let mut command = with_negative_numbers(Self::command());
+        let mut matches = command.try_get_matches_from_mut(line)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     }
 
     /// The role to take.
     pub(crate) fn role(self) -> Command {
         self.command.unwrap_or(Command::Dev(self.dev))
     }
+}
+
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|argument| match argument.get_action().takes_values() {
+        true => argument.allow_negative_numbers(true),
+        false => argument,
+    });
+    command.mut_subcommands(with_negative_numbers)
 }
 
 /// What is wrong with the command line. Clap repeats the value that is wrong,
@@ -131,6 +149,24 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Where the keys are that encrypt what Temporal keeps, for the roles that
+    /// read or write it.
+    pub(crate) fn codec_keys(&self) -> CodecKeysArgs {
+        match self {
+            Self::Dev(args) => args.codec_keys.clone(),
+            Self::Worker(args) => args.codec_keys.clone(),
+            Self::Gateway(args) => args.codec_keys.clone(),
+            Self::Status(args) => args.codec_keys.clone(),
+            Self::Load(args) => args.codec_keys.clone(),
+            Self::Audit(args) => args.codec_keys.clone(),
+            Self::Reconcile(args) => args.codec_keys.clone(),
+            Self::Deploy(args) => args.codec_keys(),
+            Self::Replay(args) => args.codec_keys.clone(),
+            Self::CodecServer(args) => args.codec_keys.clone(),
+            _ => CodecKeysArgs::default(),
+        }
+    }
+
     /// The name under which the role traces; none for one that does not.
     pub(crate) const fn service(&self) -> Option<&'static str> {
         match self {
@@ -144,10 +180,12 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
+    use std::any::TypeId;
     use std::ffi::OsStr;
+    use std::num::NonZeroU32;
 
+    use clap::ArgAction;
     use clap::builder::{BoolishValueParser, TypedValueParser, ValueParser};
-    use clap::{ArgAction, CommandFactory};
 
     use super::*;
 
@@ -176,15 +214,87 @@ mod tests {
         }
     }
 
+    /// The roles that read or write what Temporal keeps.
+    const ROLES_WITH_CODEC_KEYS: [&[&str]; 11] = [
+        &["dev"],
+        &["worker"],
+        &["gateway"],
+        &["status", "--file", "a.json"],
+        &["load"],
+        &["audit"],
+        &["reconcile"],
+        &["deploy", "check"],
+        &["deploy", "promote"],
+        &["replay", "a.json"],
+        &["codec-server"],
+    ];
+
     #[test]
-    fn every_role_is_told_of_the_codec_keys_after_its_name() {
-        for role in ["dev", "worker", "gateway", "audit", "codec-server"] {
-            let cli = Cli::parse_from(["pizza", role, "--codec-keys", "a.keys"]);
-            let told = format!("{:?}", cli.codec_keys());
-            assert!(told.contains("a.keys"), "{role}: {told}");
+    fn the_codec_keys_are_an_option_of_the_roles_that_use_them() {
+        let keys = ["--codec-keys", "a.keys"];
+        let bare: &[&str] = &[];
+        for role in ROLES_WITH_CODEC_KEYS.into_iter().chain([bare]) {
+            let line = [&["pizza"], role, &keys].concat();
+            let command = Cli::read(line).expect("a command line").role();
+            let told = format!("{:?}", command.codec_keys());
+            assert!(told.contains("a.keys"), "{role:?}: {told}");
         }
-        let cli = Cli::parse_from(["pizza", "--codec-keys", "a.keys"]);
-        assert!(format!("{:?}", cli.codec_keys()).contains("a.keys"));
+        for role in Cli::command().get_subcommands() {
+            let has_them = |role: &clap::Command| {
+                let mut arguments = role.get_arguments();
+                arguments.any(|argument| argument.get_id() == "codec_keys")
+            };
+            let has_them = has_them(role) || role.get_subcommands().any(has_them);
+            let mut with_keys = ROLES_WITH_CODEC_KEYS.iter();
+            let uses_them = with_keys.any(|uses| uses[0] == role.get_name());
+            assert_eq!(has_them, uses_them, "{}", role.get_name());
+        }
+    }
+
+    /// Each numeric option of a command and its subcommands, with the words
+    /// that lead to it.
+    fn numeric_options(command: &clap::Command, words: &[String]) -> Vec<Vec<String>> {
+        let is_numeric = |argument: &&clap::Arg| {
+            let of = argument.get_value_parser().type_id();
+            [
+                TypeId::of::<u16>(),
+                TypeId::of::<u32>(),
+                TypeId::of::<u64>(),
+                TypeId::of::<usize>(),
+                TypeId::of::<f64>(),
+                TypeId::of::<NonZeroU32>(),
+            ]
+            .iter()
+            .any(|number| of == *number)
+        };
+        let own = command.get_arguments().filter(is_numeric);
+        let mut options: Vec<_> = own
+            .filter_map(|argument| {
+                let option = format!("--{}", argument.get_long()?);
+                Some([words, &[option]].concat())
+            })
+            .collect();
+        for inner in command.get_subcommands() {
+            let words = [words, &[inner.get_name().to_owned()]].concat();
+            options.extend(numeric_options(inner, &words));
+        }
+        options
+    }
+
+    #[test]
+    fn a_negative_number_is_refused_with_the_options_name_and_limits() {
+        let options = numeric_options(&Cli::command(), &["pizza".to_owned()]);
+        assert!(options.len() > 30, "{options:?}");
+        for mut line in options {
+            let option = line.last().cloned().unwrap_or_default();
+            line.push("-1".to_owned());
+            let refused = Cli::read(&line).expect_err(&option).to_string();
+            let names_it = refused.contains(&format!("'-1' for '{option} "));
+            assert!(
+                names_it && refused.contains(" from "),
+                "{line:?}: {refused}"
+            );
+        }
     }
 
     /// The flags that a variable may set, with the role that has each.

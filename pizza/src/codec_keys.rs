@@ -29,11 +29,11 @@ static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
 static CIPHER: OnceLock<Cipher> = OnceLock::new();
 
 /// What encrypts.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct CodecKeysArgs {
     /// Encrypt what Temporal keeps with the keys in this file, one `ID:BASE64` on a line as
     /// `pizza codec-key` makes them: the first one writes, all of them read
-    #[arg(long, global = true, value_name = "FILE", env = "PIZZA_CODEC_KEYS")]
+    #[arg(long, value_name = "FILE", env = "PIZZA_CODEC_KEYS")]
     codec_keys: Option<PathBuf>,
 }
 

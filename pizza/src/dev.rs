@@ -25,9 +25,11 @@ use url::Url;
 
 use crate::client::output;
 use crate::client::shown_key::ShownKey;
+use crate::codec_keys::CodecKeysArgs;
 use crate::gateway::{self, Checked, SettingsArgs, reached_at};
 use crate::keys::KeptKey;
 use crate::kitchen::cook;
+use crate::numbers::whole;
 use crate::reconciliation::{self, ReconciliationArgs};
 use crate::telemetry::{MetricsArgs, Part};
 use crate::temporal_command::{CliArgs, SETTING_NAMES};
@@ -46,13 +48,13 @@ pub(crate) struct DevArgs {
     #[arg(long, value_name = "ADDRESS", default_value_t = LOOPBACK)]
     ip: IpAddr,
     /// The gateway's port; 0 is any free one
-    #[arg(long, default_value_t = 8080)]
+    #[arg(long, default_value_t = 8080, value_parser = whole(0..=u16::MAX))]
     port: u16,
     /// The Temporal server's port; 0 is any free one
-    #[arg(long, value_name = "PORT", default_value_t = 7233)]
+    #[arg(long, value_name = "PORT", default_value_t = 7233, value_parser = whole(0..=u16::MAX))]
     temporal_port: u16,
     /// The Temporal UI's port; 0 is any free one
-    #[arg(long, value_name = "PORT", default_value_t = 8233)]
+    #[arg(long, value_name = "PORT", default_value_t = 8233, value_parser = whole(0..=u16::MAX))]
     ui_port: u16,
     /// Use the Temporal server at this `host:port` instead of starting one
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["temporal_port", "ui_port"])]
@@ -70,6 +72,8 @@ pub(crate) struct DevArgs {
     recycle: RecycleArgs,
     #[command(flatten)]
     metrics: MetricsArgs,
+    #[command(flatten)]
+    pub(crate) codec_keys: CodecKeysArgs,
 }
 
 /// Runs everything until a signal stops it.

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use crate::client::output;
+use crate::codec_keys::CodecKeysArgs;
 use crate::guards::GuardsArgs;
 use crate::keys::KeysArgs;
 use crate::menu::MenuArgs;
@@ -61,6 +62,8 @@ pub(crate) struct GatewayArgs {
     metrics: MetricsArgs,
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) codec_keys: CodecKeysArgs,
 }
 
 /// What `gateway` and `dev` both let one set.

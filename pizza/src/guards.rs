@@ -9,6 +9,8 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use pizza_api::{ForwardedHeader, Limits, Rate, RateLimits, Tls, TrustedProxies};
 
+use crate::numbers::{decimal, whole};
+
 /// How often the certificate's files are looked at. A renewal is due weeks
 /// before it is needed.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -53,7 +55,8 @@ struct RatesArgs {
         long,
         value_name = "RATE",
         env = "PIZZA_ORDERS_PER_SECOND",
-        default_value_t = 5.0
+        default_value_t = 5.0,
+        value_parser = decimal(0.0..=100_000.0)
     )]
     orders_per_second: f64,
     /// How many of them at once
@@ -62,7 +65,7 @@ struct RatesArgs {
         value_name = "COUNT",
         env = "PIZZA_ORDERS_BURST",
         default_value = "20",
-        value_parser = burst
+        value_parser = whole(NonZeroU32::MIN..=NonZeroU32::MAX)
     )]
     orders_burst: NonZeroU32,
     /// How many requests of any kind a second; 0: any number
@@ -70,7 +73,8 @@ struct RatesArgs {
         long,
         value_name = "RATE",
         env = "PIZZA_REQUESTS_PER_SECOND",
-        default_value_t = 50.0
+        default_value_t = 50.0,
+        value_parser = decimal(0.0..=100_000.0)
     )]
     requests_per_second: f64,
     /// How many of them at once
@@ -79,7 +83,7 @@ struct RatesArgs {
         value_name = "COUNT",
         env = "PIZZA_REQUESTS_BURST",
         default_value = "200",
-        value_parser = burst
+        value_parser = whole(NonZeroU32::MIN..=NonZeroU32::MAX)
     )]
     requests_burst: NonZeroU32,
     /// How many requests a second a kitchen or an operator may make; 0: any number
@@ -87,7 +91,8 @@ struct RatesArgs {
         long,
         value_name = "RATE",
         env = "PIZZA_STAFF_REQUESTS_PER_SECOND",
-        default_value_t = 500.0
+        default_value_t = 500.0,
+        value_parser = decimal(0.0..=100_000.0)
     )]
     staff_requests_per_second: f64,
     /// How many of them at once
@@ -96,7 +101,7 @@ struct RatesArgs {
         value_name = "COUNT",
         env = "PIZZA_STAFF_REQUESTS_BURST",
         default_value = "1000",
-        value_parser = burst
+        value_parser = whole(NonZeroU32::MIN..=NonZeroU32::MAX)
     )]
     staff_requests_burst: NonZeroU32,
     /// How many calls a second an address may make that lack a known key; 0: any number
@@ -104,7 +109,8 @@ struct RatesArgs {
         long,
         value_name = "RATE",
         env = "PIZZA_WRONG_KEYS_PER_SECOND",
-        default_value_t = 1.0
+        default_value_t = 1.0,
+        value_parser = decimal(0.0..=100_000.0)
     )]
     wrong_keys_per_second: f64,
     /// How many of them at once
@@ -113,7 +119,7 @@ struct RatesArgs {
         value_name = "COUNT",
         env = "PIZZA_WRONG_KEYS_BURST",
         default_value = "20",
-        value_parser = burst
+        value_parser = whole(NonZeroU32::MIN..=NonZeroU32::MAX)
     )]
     wrong_keys_burst: NonZeroU32,
     /// How many gRPC health checks a second one client may make; 0: any number
@@ -121,7 +127,8 @@ struct RatesArgs {
         long,
         value_name = "RATE",
         env = "PIZZA_HEALTH_CHECKS_PER_SECOND",
-        default_value_t = 100.0
+        default_value_t = 100.0,
+        value_parser = decimal(0.0..=100_000.0)
     )]
     health_checks_per_second: f64,
     /// How many of them at once
@@ -130,7 +137,7 @@ struct RatesArgs {
         value_name = "COUNT",
         env = "PIZZA_HEALTH_CHECKS_BURST",
         default_value = "1000",
-        value_parser = burst
+        value_parser = whole(NonZeroU32::MIN..=NonZeroU32::MAX)
     )]
     health_checks_burst: NonZeroU32,
     /// How many orders and boards one client may watch at once; 0: any number
@@ -138,7 +145,8 @@ struct RatesArgs {
         long,
         value_name = "COUNT",
         env = "PIZZA_WATCHERS_PER_CLIENT",
-        default_value_t = Limits::default().watchers_per_client
+        default_value_t = Limits::default().watchers_per_client,
+        value_parser = whole(0..=usize::MAX)
     )]
     watchers_per_client: usize,
     /// How many connections one address may have open; 0: any number. Never more than half of all
@@ -146,7 +154,8 @@ struct RatesArgs {
         long,
         value_name = "COUNT",
         env = "PIZZA_CONNECTIONS_PER_ADDRESS",
-        default_value_t = Limits::default().connections_per_address
+        default_value_t = Limits::default().connections_per_address,
+        value_parser = whole(0..=usize::MAX)
     )]
     connections_per_address: usize,
 }
@@ -157,12 +166,6 @@ const fn bound(most: usize) -> usize {
         0 => usize::MAX,
         most => most,
     }
-}
-
-/// Reads how many at once.
-fn burst(text: &str) -> Result<NonZeroU32, String> {
-    text.parse()
-        .map_err(|_| format!("must be a whole number from 1 to {}", u32::MAX))
 }
 
 /// Who may say where a request came from.
@@ -337,11 +340,11 @@ mod tests {
     #[test]
     fn what_cannot_be_is_named_with_its_flag() {
         for (arguments, named) in [
-            (&["--orders-per-second=-1"][..], "PIZZA_ORDERS_PER_SECOND"),
-            (&["--requests-per-second=nan"], "PIZZA_REQUESTS_PER_SECOND"),
-            (&["--staff-requests-per-second=1e9"], "PIZZA_STAFF_REQUESTS"),
+            (&["--orders-per-second=-1"][..], "--orders-per-second"),
+            (&["--requests-per-second=nan"], "--requests-per-second"),
+            (&["--staff-requests-per-second=1e9"], "from 0 to 100000"),
             (&["--wrong-keys-per-second=0.001"], "PIZZA_WRONG_KEYS"),
-            (&["--health-checks-per-second=-1"], "PIZZA_HEALTH_CHECKS"),
+            (&["--health-checks-per-second=0.001"], "PIZZA_HEALTH_CHECKS"),
             (&["--orders-burst=0"], "--orders-burst"),
             (&["--watchers-per-client=-1"], "--watchers-per-client"),
             (

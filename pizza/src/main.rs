@@ -34,7 +34,6 @@ mod worker;
 use std::backtrace::Backtrace;
 use std::process::ExitCode;
 
-use clap::Parser;
 use pizza_app::keys::Role;
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -57,7 +56,7 @@ fn main() -> ExitCode {
 
 /// Does what the command line says.
 fn obey() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(said) => return output::usage(&cli::without_secrets(said)),
     };
@@ -65,8 +64,8 @@ fn obey() -> ExitCode {
         output::data(&format!("pizza {}", build_id::build_id()));
         return ExitCode::SUCCESS;
     }
-    codec_keys::use_those_of(cli.codec_keys());
     let command = cli.role();
+    codec_keys::use_those_of(command.codec_keys());
     // The SDK's TLS leaves the choice of its cryptography to the process.
     ensure_default_crypto_provider();
     let runtime = match tokio::runtime::Builder::new_multi_thread()

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::client::output;
+use crate::numbers::whole;
 use crate::shutdown;
 use crate::store_args::StoreArgs;
 
@@ -18,7 +19,7 @@ use crate::store_args::StoreArgs;
 const STEP: Duration = Duration::from_millis(500);
 
 /// The longest wait that can be asked for, in seconds.
-const LONGEST_WAIT: i64 = 3600;
+const LONGEST_WAIT: u64 = 3600;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -32,7 +33,7 @@ pub(crate) struct MigrateArgs {
         long,
         value_name = "SECONDS",
         default_value_t = 60,
-        value_parser = clap::value_parser!(u64).range(0..=LONGEST_WAIT as u64)
+        value_parser = whole(0..=LONGEST_WAIT)
     )]
     wait_seconds: u64,
     /// Print JSON

@@ -7,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 use clap::{ArgAction, Args};
 use pizza_store::StoreOptions;
 
-use crate::numbers::number;
+use crate::numbers::{number, whole};
 use crate::secret_file;
 
 /// The folder of `pizza dev`, seen from where it is started.
@@ -52,7 +52,7 @@ pub(crate) struct StoreArgs {
         long,
         value_name = "COUNT",
         env = "PIZZA_STORE_CONNECTIONS",
-        value_parser = clap::value_parser!(u32).range(1..=MOST_CONNECTIONS as i64)
+        value_parser = whole(1..=MOST_CONNECTIONS)
     )]
     store_connections: Option<u32>,
     /// How long to wait for a connection to the store, and for one of its
@@ -191,8 +191,8 @@ mod tests {
     #[test]
     fn a_bad_value_names_its_flag_and_its_limit() {
         for (arguments, named) in [
-            (["--store-connections", "0"], "1..=200"),
-            (["--store-connections", "201"], "1..=200"),
+            (["--store-connections", "0"], "from 1 to 200"),
+            (["--store-connections", "201"], "from 1 to 200"),
             (["--store-timeout-seconds", "0"], "from 0.1 to 60"),
             (["--store-timeout-seconds", "inf"], "from 0.1 to 60"),
             (["--store-timeout-seconds", "NaN"], "from 0.1 to 60"),

@@ -23,6 +23,7 @@ use clap::Args;
 use pizza_store::{Account, Store, now_ms};
 
 use crate::client::output;
+use crate::codec_keys::CodecKeysArgs;
 use crate::store_args::StoreArgs;
 use crate::temporal::connect;
 pub(crate) use report::Verdict;
@@ -66,6 +67,8 @@ pub(crate) struct AuditArgs {
     store_only: bool,
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) codec_keys: CodecKeysArgs,
 }
 
 /// Audits, and says by the exit code how it went.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use failure_queue::error_chain;
 use jiff::Timestamp;
 use metrics::{counter, gauge};
 use pizza_store::Store;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::invariant::Invariant;
 use super::{Report, of_store};
+use crate::numbers::whole;
 
 /// How many violations of an audit are named in the log.
 const NAMED: usize = 20;
@@ -27,7 +29,7 @@ pub(crate) struct PeriodicAuditArgs {
         value_name = "SECONDS",
         env = "PIZZA_AUDIT_EVERY_SECONDS",
         default_value_t = 300,
-        value_parser = clap::value_parser!(u32).range(0..=86_400)
+        value_parser = whole(0..=86_400_u32)
     )]
     audit_every_seconds: u32,
 }
@@ -60,7 +62,10 @@ async fn keep_auditing(store: Store, every: Duration) {
             Ok(report) => note(&report, started.elapsed()),
             Err(error) => {
                 counter!(meters::AUDIT_FAILURES.name).increment(1);
-                tracing::warn!(error = format!("{error:#}"), "the audit was not made");
+                tracing::warn!(
+                    error = error_chain(error.as_ref()),
+                    "the audit was not made"
+                );
             }
         }
     }

@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use pizza_contract::AmendOrder;
-use pizza_domain::{Money, OrderId};
+use pizza_domain::{Money, OrderId, Quantity};
 
 use super::customer_key::CustomerArgs;
 use super::output;
 use super::status::describe;
+use crate::numbers::whole;
 
 #[derive(Args, Debug)]
 pub(crate) struct AmendArgs {
@@ -37,8 +38,8 @@ struct Wanted {
     #[arg(long)]
     size: Option<String>,
     /// How many
-    #[arg(long)]
-    quantity: Option<u64>,
+    #[arg(long, value_parser = whole(1..=Quantity::MAX))]
+    quantity: Option<u32>,
 }
 
 impl From<Wanted> for AmendOrder {

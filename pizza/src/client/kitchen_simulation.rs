@@ -8,6 +8,7 @@ use pizza_contract::KitchenSimulation;
 
 use super::kitchen_key::KitchenApiArgs;
 use super::output;
+use crate::numbers::{decimal, whole};
 
 /// What is not named stays as it is.
 #[derive(Args, Debug)]
@@ -16,19 +17,19 @@ pub(crate) struct KitchenSimulationArgs {
     #[arg(long, value_name = "BOOL")]
     paused: Option<bool>,
     /// The wait before each report, 0 to 3600
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = decimal(0.0..=3600.0))]
     delay_seconds: Option<f64>,
     /// How likely it is that a report is never made, 0 to 1
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", value_parser = decimal(0.0..=1.0))]
     lose: Option<f64>,
     /// How likely it is that a report is made twice, 0 to 1
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", value_parser = decimal(0.0..=1.0))]
     repeat: Option<f64>,
     /// How likely it is that the report after it is tried first, 0 to 1
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", value_parser = decimal(0.0..=1.0))]
     reorder: Option<f64>,
     /// What the choice of those reports follows from
-    #[arg(long)]
+    #[arg(long, value_parser = whole(0..=u64::MAX))]
     seed: Option<u64>,
     /// Print JSON
     #[arg(long)]

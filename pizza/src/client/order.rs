@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use clap::Args;
 use pizza_app::IdempotencyKey;
 use pizza_contract::{ErrorOnStep, PlaceOrder};
+use pizza_domain::Quantity;
 
 use super::customer_key::CustomerArgs;
 use super::status::describe;
 use super::{output, watch};
+use crate::numbers::{decimal, whole};
 
 #[derive(Args, Debug)]
 pub(crate) struct OrderArgs {
@@ -19,13 +21,13 @@ pub(crate) struct OrderArgs {
     #[arg(long)]
     size: Option<String>,
     /// How many
-    #[arg(long)]
-    quantity: Option<u64>,
+    #[arg(long, value_parser = whole(1..=Quantity::MAX))]
+    quantity: Option<u32>,
     /// Who orders
     #[arg(long, value_name = "ID")]
     customer: Option<String>,
     /// Wait so many seconds after each status change
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = decimal(0.0..=3600.0))]
     per_step_delay_seconds: Option<f64>,
     /// Make this step fail: 0 to 7, or its name; 100 or ALL for one order of each
     #[arg(long, value_name = "STEP")]

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::customer_key::CustomerArgs;
 use super::output::{self, Table};
 use super::status::with_code;
+use crate::numbers::whole;
 
 /// The most that the gateway gives on a page.
 const PAGE: usize = 100;
@@ -36,7 +37,7 @@ pub(crate) struct OrdersArgs {
     #[arg(long, value_name = "STEP", value_parser = steps())]
     failed_step: Option<String>,
     /// So many orders at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 50, value_parser = whole(1..=100_000_u32))]
     limit: u32,
     /// Go on where a list ended, with the same filters
     #[arg(long)]

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::customer_key::CustomerArgs;
 use super::output::{self, Live};
+use crate::numbers::{LONGEST_WAIT, decimal, whole};
 
 /// How often the orders are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -23,10 +24,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 #[derive(Args, Debug)]
 pub(crate) struct ScenariosArgs {
     /// Give up after so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = whole(0..=LONGEST_WAIT))]
     timeout_seconds: u64,
     /// Wait so many seconds after each status change
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, value_parser = decimal(0.0..=3600.0))]
     per_step_delay_seconds: f64,
     /// Print JSON
     #[arg(long)]

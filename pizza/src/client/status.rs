@@ -10,6 +10,7 @@ use pizza_domain::{Money, OrderId};
 use super::customer_key::CustomerArgs;
 use super::output::{self, plain};
 use super::timeline;
+use crate::codec_keys::CodecKeysArgs;
 
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
@@ -28,6 +29,8 @@ pub(crate) struct StatusArgs {
     json: bool,
     #[command(flatten)]
     gateway: CustomerArgs,
+    #[command(flatten)]
+    pub(crate) codec_keys: CodecKeysArgs,
 }
 
 /// Shows an order, or what happened to it.

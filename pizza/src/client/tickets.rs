@@ -7,11 +7,12 @@ use pizza_contract::Ticket;
 
 use super::kitchen_key::KitchenApiArgs;
 use super::output::{self, Table};
+use crate::numbers::whole;
 
 #[derive(Args, Debug)]
 pub(crate) struct TicketsArgs {
     /// Tickets on a page, 1 to 100
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, default_value_t = 50, value_parser = whole(1..=100_u32))]
     limit: u32,
     /// The page after the one that ended with this cursor
     #[arg(long)]

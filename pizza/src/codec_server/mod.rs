@@ -33,6 +33,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::client::output;
+use crate::codec_keys::CodecKeysArgs;
 use crate::keys::OperatorKeysArgs;
 use crate::store_args::StoreArgs;
 use crate::{shutdown, temporal};
@@ -89,6 +90,8 @@ pub(crate) struct CodecServerArgs {
     keys: OperatorKeysArgs,
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) codec_keys: CodecKeysArgs,
 }
 
 /// Serves until a signal stops it.

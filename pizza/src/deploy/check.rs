@@ -19,6 +19,8 @@ use super::deployment::version_attribute;
 use super::sample::{OPEN, Run, count, queries, runs, spread};
 use crate::client::failures::span;
 use crate::client::output::{self, Live};
+use crate::codec_keys::CodecKeysArgs;
+use crate::numbers::whole;
 use crate::replay::{ReplayedRun, replay_run, workflow_types};
 use crate::temporal;
 
@@ -46,7 +48,7 @@ pub(super) struct CheckArgs {
         long,
         value_name = "N",
         default_value_t = 500,
-        value_parser = clap::value_parser!(u32).range(1..=100_000)
+        value_parser = whole(1..=100_000_u32)
     )]
     max_histories: u32,
     /// Give up after this time
@@ -55,6 +57,8 @@ pub(super) struct CheckArgs {
     /// Let this build break histories that stay with another build
     #[arg(long)]
     pinned_may_break: bool,
+    #[command(flatten)]
+    pub(crate) codec_keys: CodecKeysArgs,
 }
 
 fn recent(text: &str) -> Result<Duration, String> {

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use crate::codec_keys::CodecKeysArgs;
 use crate::temporal;
 use crate::worker::VersioningArgs;
 
@@ -39,6 +40,16 @@ enum DeployCommand {
     Check(check::CheckArgs),
     /// Give a build what is new, at once or in steps, if the check is clean
     Promote(promote::PromoteArgs),
+}
+
+impl DeployArgs {
+    pub(crate) fn codec_keys(&self) -> CodecKeysArgs {
+        let check = match &self.command {
+            DeployCommand::Check(check) => check,
+            DeployCommand::Promote(promote) => &promote.check,
+        };
+        check.codec_keys.clone()
+    }
 }
 
 /// Runs the subcommand.

@@ -55,7 +55,7 @@ pub(super) struct PromoteArgs {
     #[arg(long, value_name = "REASON", value_parser = reason)]
     skip_check: Option<String>,
     #[command(flatten)]
-    check: CheckArgs,
+    pub(super) check: CheckArgs,
 }
 
 impl PromoteArgs {

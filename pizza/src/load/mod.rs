@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use jiff::Timestamp;
 use pizza_client::{Gateway, Secret};
@@ -33,7 +33,8 @@ use uuid::Uuid;
 use crate::client::failures::span;
 use crate::client::gateway_args::TrustArgs;
 use crate::client::output::{self, Live};
-use crate::numbers::number;
+use crate::codec_keys::CodecKeysArgs;
+use crate::numbers::{number, whole};
 use crate::store_args::StoreArgs;
 use crate::{audit, open_files, shutdown};
 use plan::{Arrivals, Plan, Scenario, schedule, share};
@@ -67,23 +68,23 @@ Ctrl-C stops the arrivals, waits for the orders under way, and reports; a second
 pub(crate) struct LoadArgs {
     /// Open loop: so many orders a second, on schedule, whatever becomes of those before
     #[arg(long, value_name = "ORDERS_PER_SECOND", value_parser = rate,
-          required_unless_present = "concurrency", conflicts_with = "concurrency")]
+          conflicts_with = "concurrency")]
     rate: Option<f64>,
     /// How the orders of an open loop are spread
     #[arg(long, value_enum, default_value_t = Arrivals::Poisson, conflicts_with = "concurrency")]
     arrivals: Arrivals,
     /// Orders of an open loop under way at most; further ones are not sent, and counted
     #[arg(long, value_name = "ORDERS", default_value_t = 2000, conflicts_with = "concurrency",
-          value_parser = clap::value_parser!(u32).range(1..=20_000))]
+          value_parser = whole(1..=20_000_u32))]
     max_in_flight: u32,
     /// Closed loop: so many orders under way, each followed by another
-    #[arg(long, value_name = "ORDERS", value_parser = clap::value_parser!(u32).range(1..=4000))]
+    #[arg(long, value_name = "ORDERS", value_parser = whole(1..=4000_u32))]
     concurrency: Option<u32>,
     /// For how long orders arrive: 90s, 10m, 1h
-    #[arg(long, value_name = "TIME", value_parser = span::age, required_unless_present = "orders")]
+    #[arg(long, value_name = "TIME", value_parser = span::age)]
     duration: Option<Duration>,
     /// How many orders arrive
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    #[arg(long, value_parser = whole(1..=100_000_000_u64))]
     orders: Option<u64>,
     /// What the orders are to go through, each with a weight: none, a step that fails (its name or
     /// 1 to 7), cancel, amend; none=90,2=3,6=1,cancel=2 for example
@@ -94,11 +95,11 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = pace)]
     pace: f64,
     /// What the orders, and when they arrive, follow from
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = whole(0..=u64::MAX))]
     seed: u64,
     /// How long the orders under way may take to end after the last arrival
     #[arg(long, value_name = "SECONDS", default_value_t = 60,
-          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+          value_parser = whole(1..=86_400_u64))]
     settle_seconds: u64,
     /// A gateway; of several, each in its turn
     #[arg(
@@ -126,6 +127,8 @@ pub(crate) struct LoadArgs {
     json: bool,
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) codec_keys: CodecKeysArgs,
 }
 
 /// Reads a rate.
@@ -169,7 +172,25 @@ struct Load {
     started_at: Timestamp,
 }
 
+impl LoadArgs {
+    /// Whether it is said how orders arrive, and until when.
+    fn check(&self) -> anyhow::Result<()> {
+        ensure!(
+            self.rate.is_some() || self.concurrency.is_some(),
+            "say how orders arrive: --rate for so many a second, or --concurrency for so many \
+             under way; for example `pizza load --orders 10 --rate 2`"
+        );
+        ensure!(
+            self.duration.is_some() || self.orders.is_some(),
+            "say when orders stop arriving: --orders for so many, or --duration; for example \
+             `pizza load --rate 2 --duration 1m`"
+        );
+        Ok(())
+    }
+}
+
 async fn load(args: &LoadArgs) -> anyhow::Result<Value> {
+    args.check()?;
     let stopped = shutdown::on_signal();
     let shop = Shop::new(args.connect()?);
     let plan = args.plan();
@@ -385,8 +406,8 @@ mod tests {
         let closed = read("--concurrency 8 --orders 100 --key k").expect("a closed loop");
         assert!(!closed.plan().names_customers);
         for (arguments, part) in [
-            ("--orders 1", "--rate"),
-            ("--rate 1", "--duration"),
+            ("--orders 1", "`pizza load --orders 10 --rate 2`"),
+            ("--rate 1", "`pizza load --rate 2 --duration 1m`"),
             ("--rate 1 --concurrency 1 --orders 1", "--concurrency"),
             ("--rate NaN --orders 1", "from 0.01 to 10000"),
             ("--rate 1 --duration 10", "--duration"),
@@ -398,7 +419,9 @@ mod tests {
                 "--max-in-flight",
             ),
         ] {
-            let error = read(arguments).err().unwrap_or_default();
+            let checked =
+                read(arguments).and_then(|load| load.check().map_err(|error| error.to_string()));
+            let error = checked.expect_err(arguments);
             assert!(error.contains(part), "{arguments}: {error}");
         }
     }

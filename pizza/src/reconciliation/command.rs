@@ -24,6 +24,8 @@ use uuid::Uuid;
 use super::grace;
 use super::schedule::{every, rpc_options};
 use crate::client::output;
+use crate::codec_keys::CodecKeysArgs;
+use crate::numbers::{LONGEST_WAIT, whole};
 use crate::temporal::connect;
 
 /// How many of the last runs are shown.
@@ -49,7 +51,7 @@ pub(crate) struct ReconcileArgs {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = grace)]
     grace_seconds: Duration,
     /// How long to wait for its end; it goes on by itself
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = whole(0..=LONGEST_WAIT))]
     timeout_seconds: u64,
     /// Show the schedule and its last runs instead
     #[arg(long, conflicts_with_all = ["grace_seconds", "timeout_seconds"])]
@@ -57,6 +59,8 @@ pub(crate) struct ReconcileArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    pub(crate) codec_keys: CodecKeysArgs,
 }
 
 /// Reconciles now, or shows how that went.

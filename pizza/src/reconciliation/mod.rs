@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::numbers::number;
+use crate::numbers::{number, whole};
 
 pub(crate) use command::{ReconcileArgs, run};
 pub(crate) use schedule::keep;
@@ -23,7 +23,7 @@ pub(crate) struct ReconciliationArgs {
         value_name = "SECONDS",
         env = "PIZZA_RECONCILE_EVERY_SECONDS",
         default_value_t = 60,
-        value_parser = clap::value_parser!(u32).range(1..=86_400)
+        value_parser = whole(1..=86_400_u32)
     )]
     pub(super) reconcile_every_seconds: u32,
     /// How long an order is left alone after its last change

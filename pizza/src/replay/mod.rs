@@ -30,6 +30,7 @@ use report::{Report, Subject};
 use temporal_replay::{Fault, Identity, Kind, Replayed, Replayer, read_history};
 
 use crate::codec_keys;
+use crate::codec_keys::CodecKeysArgs;
 
 /// How long to connect, to fetch one history or to wait for the next match of a query may take.
 const FETCH_DEADLINE: Duration = Duration::from_secs(60);
@@ -53,6 +54,8 @@ pub(crate) struct ReplayArgs {
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    pub(crate) codec_keys: CodecKeysArgs,
 }
 
 /// The workflows of this build.

@@ -14,6 +14,7 @@ use temporalio_sdk::Worker;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::periodic::PeriodicAuditArgs;
+use crate::codec_keys::CodecKeysArgs;
 use crate::reconciliation::{self, ReconciliationArgs};
 use crate::store_args::StoreArgs;
 use crate::telemetry::{MetricsArgs, Part};
@@ -41,6 +42,8 @@ pub(crate) struct WorkerArgs {
     audit: PeriodicAuditArgs,
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) codec_keys: CodecKeysArgs,
 }
 
 /// Runs the workers until a signal stops them.

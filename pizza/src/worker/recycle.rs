@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use clap::Args;
+use failure_queue::error_chain;
 use futures::future::{LocalBoxFuture, join_all};
 use temporalio_client::Client;
 use temporalio_common::protos::temporal::api::enums::v1::TaskQueueType;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::IntoRequest;
 
 use super::pool::WorkerPool;
+use crate::numbers::whole;
 
 /// How long new workers have to run before the old ones are told to stop. One
 /// that cannot work at all ends at once.
@@ -48,7 +50,7 @@ pub(crate) struct RecycleArgs {
         value_name = "SECONDS",
         env = "PIZZA_RECYCLE_EVERY_SECONDS",
         default_value_t = 600,
-        value_parser = clap::value_parser!(u32).range(0..=604_800)
+        value_parser = whole(0..=604_800_u32)
     )]
     recycle_every_seconds: u32,
 }
@@ -170,7 +172,10 @@ fn forget(client: &Client, workers: &[Worker]) {
     let listed = client.connection().workers();
     for worker in workers {
         if let Err(error) = listed.finalize_unregister(worker.worker_instance_key()) {
-            tracing::warn!(error = format!("{error:#}"), "a worker is still listed");
+            tracing::warn!(
+                error = error_chain(error.as_ref()),
+                "a worker is still listed"
+            );
         }
     }
 }
@@ -249,7 +254,7 @@ async fn replace(mut old: Shift, mut new: Shift) -> ControlFlow<anyhow::Result<(
             Ok(()) => tracing::info!("the workers were replaced"),
             // What it had begun is done again by the others.
             Err(error) => tracing::error!(
-                error = format!("{error:#}"),
+                error = error_chain(error.as_ref()),
                 "workers that were replaced ended with an error"
             ),
         },
@@ -267,7 +272,7 @@ async fn over(ended: anyhow::Result<()>, other: Shift) -> ControlFlow<anyhow::Re
 
 fn still_the_old_ones(error: &anyhow::Error) {
     tracing::warn!(
-        error = format!("{error:#}"),
+        error = error_chain(error.as_ref()),
         "the workers were not replaced; they go on, and it is tried again later"
     );
 }

@@ -7,6 +7,7 @@ use super::ending::{EXIT_CODES, Ending};
 use super::filter::FilterArgs;
 use crate::client::operator_key::OperatorArgs;
 use crate::client::output;
+use crate::numbers::whole;
 
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
@@ -17,7 +18,7 @@ pub(super) struct ListArgs {
     #[arg(long, value_enum, default_value_t = State::Open)]
     state: State,
     /// Tasks on a page, 1 to 100
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, default_value_t = 50, value_parser = whole(1..=100_u32))]
     limit: u32,
     /// The page after the one that ended with this cursor, with the same filters
     #[arg(long)]

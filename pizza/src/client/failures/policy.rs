@@ -12,7 +12,7 @@ use super::ending::{EXIT_CODES, Ending};
 use super::{arguments, describe, filter, span};
 use crate::client::operator_key::OperatorArgs;
 use crate::client::output;
-use crate::numbers::number;
+use crate::numbers::{LONGEST_WAIT, number, whole};
 
 /// How often a policy that spreads is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -41,7 +41,7 @@ pub(super) struct PolicyArgs {
     reason: Option<String>,
     /// How long to wait until each parked task knows of the change. It goes on
     /// by itself
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = whole(0..=LONGEST_WAIT))]
     timeout_seconds: u64,
     /// Print JSON
     #[arg(long)]
@@ -87,7 +87,7 @@ struct WaitArgs {
         long,
         value_name = "COUNT",
         default_value_t = 20,
-        value_parser = clap::value_parser!(u32).range(1..=1000),
+        value_parser = whole(1..=1000_u32),
         requires = "on",
         conflicts_with = "off"
     )]

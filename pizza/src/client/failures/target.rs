@@ -13,7 +13,7 @@ use super::filter::FilterArgs;
 use super::{arguments, bulk, named};
 use crate::client::operator_key::OperatorArgs;
 use crate::client::output;
-use crate::numbers::number;
+use crate::numbers::{LONGEST_WAIT, number, whole};
 
 /// The tasks to act on: by id, or all that pass the filters.
 #[derive(Args, Debug)]
@@ -23,7 +23,6 @@ pub(super) struct TargetArgs {
     #[arg(
         value_name = "ID",
         value_parser = arguments::name,
-        required_unless_present_any = ["all", "FilterArgs"],
         conflicts_with_all = ["all", "FilterArgs", "rate", "dry_run", "no_wait"]
     )]
     pub(super) ids: Vec<String>,
@@ -49,6 +48,7 @@ pub(super) struct TargetArgs {
         long,
         value_name = "SECONDS",
         default_value_t = 60,
+        value_parser = whole(0..=LONGEST_WAIT),
         conflicts_with_all = ["all", "FilterArgs"]
     )]
     timeout_seconds: u64,
@@ -92,6 +92,13 @@ impl TargetArgs {
 
     /// Does the action to the tasks.
     pub(super) async fn act(&self, action: Action) -> anyhow::Result<Ending> {
+        if self.ids.is_empty() && !self.all && self.filter.is_empty() {
+            output::note(
+                "error: say which tasks: their ids, which `pizza failures list` shows; or --all or \
+                 filters for a bulk operation, for example --queue refund-payment --dry-run",
+            );
+            return Ok(Ending::Misused);
+        }
         let queues = self.operator.connect()?;
         if !self.ids.is_empty() {
             let limit = Duration::from_secs(self.timeout_seconds);
@@ -187,8 +194,6 @@ mod tests {
             assert!(parse(good).is_ok(), "{good}: {:?}", parse(good).err());
         }
         for bad in [
-            "",
-            "--yes",
             "a --all",
             "a --queue refund-payment",
             "a --dry-run",
@@ -207,6 +212,18 @@ mod tests {
         ] {
             let error = parse(bad).expect_err(bad);
             assert_eq!(error.exit_code(), 2, "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn which_tasks_are_meant_must_be_said() {
+        for line in ["", "--yes"] {
+            let target = parse(line).expect("a command line");
+            let action = Action::Discard(DiscardFailure {
+                reason: "test data".to_owned(),
+            });
+            let ending = target.act(action).await.expect("no error");
+            assert_eq!(ending, Ending::Misused, "{line}");
         }
     }
 
