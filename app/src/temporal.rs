@@ -519,7 +519,7 @@ impl TemporalGateway {
             let (connection, client) = self.shared.target.clone().ok_or(TemporalError::TimedOut)?;
             let client = Client::connect(connection, client)
                 .await
-                .map_err(|error| TemporalError::Connect(Arc::new(error)))?;
+                .map_err(TemporalError::Connect)?;
             // A start with attributes that the namespace lacks is refused.
             register_search_attributes(&client).await?;
             Ok(client)

@@ -1,7 +1,5 @@
 //! How a call to Temporal failed.
 
-use std::sync::Arc;
-
 use failure_queue::client::missing_namespace;
 use payload_codec::OpenError;
 use temporalio_client::errors::ClientConnectError;
@@ -13,7 +11,7 @@ use temporalio_common::data_converters::PayloadConversionError;
 pub enum TemporalError {
     /// No connection could be made.
     #[error("Temporal cannot be reached")]
-    Connect(#[source] Arc<ClientConnectError>),
+    Connect(#[source] ClientConnectError),
     /// No answer within the time allowed.
     #[error("Temporal did not answer in time")]
     TimedOut,

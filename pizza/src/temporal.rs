@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use failure_queue::error_chain;
 use payload_codec::Cipher;
 use pizza_app::register_search_attributes;
 use pizza_client::shown;
@@ -85,7 +86,7 @@ pub(crate) async fn connect_patiently(
             Err(error) if Instant::now() >= given_up => return Err(error),
             Err(error) => error,
         };
-        tracing::warn!(error = format!("{error:#}"), "waiting for Temporal");
+        tracing::warn!(error = error_chain(error.as_ref()), "waiting for Temporal");
         tokio::select! {
             () = tokio::time::sleep(TRY_AGAIN) => {}
             () = shutdown.cancelled() => return Ok(None),
@@ -103,7 +104,34 @@ pub(crate) async fn connect_to(
         .await
         .with_context(|| {
             format!("Temporal at {address} did not answer within {CONNECT_TIMEOUT:?}")
-        })?
-        .with_context(|| format!("Temporal at {address} cannot be reached; {advice}"))?;
+        })?;
+    let connected = connected.map_err(|error| {
+        let reason = error_chain(&error);
+        anyhow!("Temporal at {address} cannot be reached: {reason}; {advice}")
+    })?;
     Ok(Client::new(connected, client)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use temporalio_common::telemetry::ensure_default_crypto_provider;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refused_connection_is_told_with_the_address_and_the_reason_alone() {
+        ensure_default_crypto_provider();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        drop(listener);
+        let refused = connect_to(local_options(&address).expect("options")).await;
+        let told = error_chain(refused.map(drop).expect_err("refused").as_ref());
+        let expected = format!(
+            "Temporal at http://{address}/ cannot be reached: Connection refused (os error 111); is \
+             the address right?"
+        );
+        assert_eq!(told, expected);
+    }
 }

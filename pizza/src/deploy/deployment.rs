@@ -320,8 +320,7 @@ pub(super) fn limited<T>(request: T) -> Request<T> {
 
 /// What Temporal was asked, and that it answered with an error.
 pub(super) fn asked(what: &str, status: Status) -> anyhow::Error {
-    anyhow::anyhow!("{}", status.message())
-        .context(format!("Temporal was asked {what} ({:?})", status.code()))
+    anyhow::Error::new(status).context(format!("Temporal was asked {what}"))
 }
 
 fn routing(config: RoutingConfig) -> Routing {

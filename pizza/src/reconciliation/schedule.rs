@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use failure_queue::error_chain;
 use payload_codec::key_ids;
 use pizza_workflows::names::{schedule, task_queue};
 use pizza_workflows::{Reconciliation, ReconciliationWorkflow};
@@ -29,7 +30,7 @@ pub(crate) async fn keep(client: &Client, args: &ReconciliationArgs) {
     match Box::pin(make(client, args)).await {
         Ok(()) => tracing::debug!(every = ?args.every(), "the reconciliation is scheduled"),
         Err(error) => tracing::error!(
-            error = %error,
+            error = error_chain(&error),
             "the reconciliation is not scheduled: records that fall behind stay so until \
              `pizza reconcile`"
         ),
