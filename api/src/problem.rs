@@ -10,6 +10,7 @@ use pizza_app::UseCaseError;
 use pizza_app::access::AccessError;
 use pizza_contract::ErrorCode;
 use pizza_contract::IDEMPOTENCY_KEY;
+use pizza_contract::reading::Fault;
 
 /// How long a client should wait before it tries again what failed because
 /// something was away, in seconds.
@@ -20,6 +21,9 @@ const RETRY_AFTER_OVERLOAD: Duration = Duration::from_secs(1);
 /// The longest wait that whoever asks too often is told of, in seconds. Rates
 /// go down to one in 100 s.
 const LONGEST_WAIT: u64 = 100;
+
+/// How much of an unknown field's name is repeated, in characters.
+const NAME_LENGTH: usize = 64;
 
 /// An error as a client is told of it, whichever door it came through.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +90,13 @@ impl From<AccessError> for Problem {
             AccessError::Forbidden(_) => ErrorCode::Forbidden,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        let name: String = fault.field.chars().take(NAME_LENGTH).collect();
+        Self::new(fault.code, format!("{name} {}", fault.rule)).field(name)
     }
 }
 

@@ -1,11 +1,36 @@
-//! Cursors: where a page ended, and of which list.
+//! Pages of lists: how long they are, and cursors, which say where a page ended,
+//! and of which list.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use super::UseCaseError;
+use pizza_domain::InvalidField;
+
+use super::error::{UseCaseError, Violation};
 use super::failures::invalid_cursor;
+
+/// The most that a page may have.
+const MOST: u32 = 100;
+
+/// What a page has unless the client says.
+const DEFAULT: u32 = 50;
+
+/// How many a page has that is to have so many.
+///
+/// # Errors
+/// When that is too few or too many.
+pub(super) fn page_size(limit: Option<i128>) -> Result<u32, UseCaseError> {
+    let size = limit.map_or(Some(DEFAULT), |limit| u32::try_from(limit).ok());
+    size.filter(|size| (1..=MOST).contains(size))
+        .ok_or_else(|| {
+            let field = InvalidField {
+                field: "limit",
+                expected: format!("must be from 1 to {MOST}"),
+            };
+            UseCaseError::invalid(Violation::OutOfRange, field)
+        })
+}
 
 /// How many bytes of a cursor say which list it is of.
 const MARK_LENGTH: usize = 8;

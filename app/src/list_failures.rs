@@ -1,11 +1,10 @@
 //! Lists parked tasks.
 
 use failure_queue::client::{ListedTask, Page, StateFilter, TaskFilter};
-use pizza_domain::InvalidField;
 use pizza_store::now_ms;
 
-use super::cursor::Mark;
-use super::error::{UseCaseError, Violation};
+use super::cursor::{Mark, page_size};
+use super::error::UseCaseError;
 use super::failures::FailureFilter;
 use super::use_cases::UseCases;
 
@@ -16,31 +15,19 @@ pub struct ListFailures {
     pub filter: FailureFilter,
     /// Whether those that wait or those that are closed.
     pub state: StateFilter,
-    /// Tasks on a page, [`Self::DEFAULT_LIMIT`] when none.
-    pub limit: Option<u32>,
+    /// Tasks on a page, 50 when none.
+    pub limit: Option<i128>,
     /// Where the page before ended.
     pub cursor: Option<String>,
 }
 
 impl ListFailures {
-    /// The most that a page may have.
-    pub const MAX_LIMIT: u32 = 100;
-    /// What a page has unless the client says.
-    pub const DEFAULT_LIMIT: u32 = 50;
-
     fn mark(&self) -> Mark {
         Mark::of(&format!("{:?} {:?}", self.filter, self.state))
     }
 
     fn page(&self) -> Result<Page, UseCaseError> {
-        let size = self.limit.unwrap_or(Self::DEFAULT_LIMIT);
-        if !(1..=Self::MAX_LIMIT).contains(&size) {
-            let field = InvalidField {
-                field: "limit",
-                expected: format!("must be from 1 to {}", Self::MAX_LIMIT),
-            };
-            return Err(UseCaseError::invalid(Violation::OutOfRange, field));
-        }
+        let size = page_size(self.limit)?;
         let token = match &self.cursor {
             Some(cursor) => self.mark().read(cursor)?,
             None => Vec::new(),

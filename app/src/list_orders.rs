@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use pizza_domain::{CustomerId, Flavour, InvalidField, OrderStatus, Step};
 use pizza_store::{OrderFilter, OrderPosition, OrderRecord};
 
-use super::cursor::Mark;
+use super::cursor::{Mark, page_size};
 use super::error::{UseCaseError, Violation};
 use super::failures::invalid_cursor;
 use super::use_cases::UseCases;
@@ -27,8 +27,8 @@ pub struct ListOrders {
     /// The step that cancelled them by failing for good, or that they are
     /// still owed.
     pub failed_step: Option<String>,
-    /// Orders on a page, [`Self::DEFAULT_LIMIT`] when none.
-    pub limit: Option<u32>,
+    /// Orders on a page, 50 when none.
+    pub limit: Option<i128>,
     /// Where the page before ended.
     pub cursor: Option<String>,
 }
@@ -43,23 +43,6 @@ pub struct Orders {
 }
 
 impl ListOrders {
-    /// The most that a page may have.
-    pub const MAX_LIMIT: u32 = 100;
-    /// What a page has unless the client says.
-    pub const DEFAULT_LIMIT: u32 = 50;
-
-    fn page_size(&self) -> Result<u32, UseCaseError> {
-        let size = self.limit.unwrap_or(Self::DEFAULT_LIMIT);
-        if (1..=Self::MAX_LIMIT).contains(&size) {
-            return Ok(size);
-        }
-        let field = InvalidField {
-            field: "limit",
-            expected: format!("must be from 1 to {}", Self::MAX_LIMIT),
-        };
-        Err(UseCaseError::invalid(Violation::OutOfRange, field))
-    }
-
     fn filter(&self) -> Result<OrderFilter, UseCaseError> {
         Ok(OrderFilter {
             status: self.status,
@@ -84,7 +67,7 @@ impl UseCases {
         viewer: &Viewer,
         request: ListOrders,
     ) -> Result<Orders, UseCaseError> {
-        let size = request.page_size()?;
+        let size = page_size(request.limit)?;
         let mut filter = request.filter()?;
         if let Viewer::Customer(own) = viewer {
             let asked = filter.customer_id.replace(own.clone());

@@ -2,11 +2,12 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use pizza_domain::{Flavour, InvalidField, KitchenReport, OrderId, Size};
+use pizza_domain::{Flavour, KitchenReport, OrderId, Size};
 use pizza_store::{OpenTicket, TicketPlace, now_ms};
 use sha2::{Digest, Sha256};
 
-use super::error::{UseCaseError, Violation};
+use super::cursor::page_size;
+use super::error::UseCaseError;
 use super::failures::invalid_cursor;
 use super::use_cases::UseCases;
 
@@ -16,8 +17,8 @@ const MARK_LENGTH: usize = 8;
 /// Which page of the open tickets, as a client says it, not checked yet.
 #[derive(Clone, Debug, Default)]
 pub struct ListTickets {
-    /// Tickets on a page, [`Self::DEFAULT_LIMIT`] when none.
-    pub limit: Option<u32>,
+    /// Tickets on a page, 50 when none.
+    pub limit: Option<i128>,
     /// Where the page before ended.
     pub cursor: Option<String>,
 }
@@ -90,32 +91,13 @@ impl TicketStage {
     }
 }
 
-impl ListTickets {
-    /// The most that a page may have.
-    pub const MAX_LIMIT: u32 = 100;
-    /// What a page has unless the client says.
-    pub const DEFAULT_LIMIT: u32 = 50;
-
-    fn limit(&self) -> Result<u32, UseCaseError> {
-        let limit = self.limit.unwrap_or(Self::DEFAULT_LIMIT);
-        if (1..=Self::MAX_LIMIT).contains(&limit) {
-            return Ok(limit);
-        }
-        let field = InvalidField {
-            field: "limit",
-            expected: format!("must be from 1 to {}", Self::MAX_LIMIT),
-        };
-        Err(UseCaseError::invalid(Violation::OutOfRange, field))
-    }
-}
-
 impl UseCases {
     /// A page of the tickets that the kitchen is to work on.
     ///
     /// # Errors
     /// When a value is not allowed, the cursor is none, or the store is away.
     pub async fn list_tickets(&self, request: ListTickets) -> Result<Tickets, UseCaseError> {
-        let limit = request.limit()?;
+        let limit = page_size(request.limit)?;
         let after = request.cursor.as_deref().map(read_cursor).transpose()?;
         // One more says whether there is another page.
         let mut open = self.store.open_tickets(after, limit + 1).await?;

@@ -2,8 +2,8 @@
 
 use pizza_contract::{
     BulkPreview, BulkProgress, BulkStarted, DiscardFailure, Failure, FailureDiscarded,
-    FailureQueues as Queues, FailureRedriven, FailureRedriving, Failures, QueuePolicy,
-    RedriveFailure, SetQueuePolicy, StartBulk,
+    FailureQueues as Queues, FailureRedriven, FailureRedriving, Failures, ListFailures,
+    QueuePolicy, RedriveFailure, SetQueuePolicy, StartBulk,
 };
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
@@ -45,9 +45,9 @@ impl FailureQueues {
     }
 
     /// A page of tasks.
-    pub async fn list(&self, query: &[(&str, String)]) -> Result<Sent<Failures>, CallError> {
+    pub async fn list(&self, wanted: &ListFailures) -> Result<Sent<Failures>, CallError> {
         let request = self.0.request(Method::GET, &["failures"])?;
-        self.0.ask(request.query(query)).await
+        self.0.ask(request.query(wanted)).await
     }
 
     /// A task.

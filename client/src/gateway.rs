@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use pizza_contract::timeline::Timeline;
 use pizza_contract::{
-    AmendOrder, ErrorCode, IDEMPOTENCY_KEY, Menu, Order, OrderAmended, OrderCancelled, OrderPlaced,
-    OrderWorkflows, Orders, PlaceOrder,
+    AmendOrder, ErrorCode, IDEMPOTENCY_KEY, ListOrders, Menu, Order, OrderAmended, OrderCancelled,
+    OrderPlaced, OrderWorkflows, Orders, PlaceOrder,
 };
 use pizza_domain::OrderId;
 use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode, redirect};
@@ -153,11 +153,8 @@ impl Gateway {
     }
 
     /// A page of orders.
-    pub async fn orders(
-        &self,
-        query: &[(&'static str, String)],
-    ) -> Result<Sent<Orders>, CallError> {
-        let request = self.request(Method::GET, &["orders"])?.query(query);
+    pub async fn orders(&self, wanted: &ListOrders) -> Result<Sent<Orders>, CallError> {
+        let request = self.request(Method::GET, &["orders"])?.query(wanted);
         self.ask(request).await
     }
 

@@ -1,7 +1,8 @@
 //! The API for kitchens, from a kitchen's side.
 
 use pizza_contract::{
-    KitchenEventReported, KitchenSimulation, ReportKitchenEvent, SetKitchenSimulation, Tickets,
+    KitchenEventReported, KitchenSimulation, ListTickets, ReportKitchenEvent, SetKitchenSimulation,
+    Tickets,
 };
 use pizza_domain::{KitchenReport, OrderId};
 use reqwest::{Method, StatusCode};
@@ -33,15 +34,9 @@ impl KitchenApi {
     }
 
     /// A page of the open tickets.
-    pub async fn tickets(
-        &self,
-        limit: u32,
-        cursor: Option<&str>,
-    ) -> Result<Sent<Tickets>, CallError> {
-        let mut query = vec![("limit", limit.to_string())];
-        query.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
+    pub async fn tickets(&self, wanted: &ListTickets) -> Result<Sent<Tickets>, CallError> {
         let request = self.0.request(Method::GET, &["kitchen", "tickets"])?;
-        self.0.ask(request.query(&query)).await
+        self.0.ask(request.query(wanted)).await
     }
 
     /// Makes a report under an id of its own. A refusal that another try does

@@ -3,12 +3,59 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 #[cfg(feature = "schema")]
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::names::names;
 #[cfg(feature = "schema")]
 use crate::schemas;
-use crate::{AutoRedrive, Name};
+use crate::{AutoRedrive, Integer, Name};
+
+/// Which parked tasks to list: the query of `GET /failures`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(IntoParams), into_params(parameter_in = Query))]
+pub struct ListFailures {
+    /// Only this queue: `add-loyalty-points`, `refund-payment`,
+    /// `remove-loyalty-points` or `notify-customer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// Only tasks about this: `AddLoyaltyPointsFailed`,
+    /// `RefundPaymentFailed`, `RemoveLoyaltyPointsFailed` or
+    /// `NotifyCustomerFailed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_type: Option<String>,
+    /// Only tasks whose last error has this code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", param(min_length = 1, max_length = 128))]
+    pub error_code: Option<String>,
+    /// Only tasks that have been parked for longer than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", param(value_type = Option<i64>, minimum = 0, maximum = 315_360_000))]
+    pub older_than_seconds: Option<Integer>,
+    /// Only tasks that have been parked for less than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", param(value_type = Option<i64>, minimum = 0, maximum = 315_360_000))]
+    pub newer_than_seconds: Option<Integer>,
+    /// Only tasks of this order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", param(format = "uuid"))]
+    pub order_id: Option<String>,
+    /// Only tasks of this customer's orders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", param(pattern = "^[A-Za-z0-9._-]{1,64}$"))]
+    pub customer_id: Option<String>,
+    /// `open`, or those that are closed: `done` or `discarded`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", param(default = "open"))]
+    pub state: Option<String>,
+    /// Tasks on a page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50))]
+    pub limit: Option<Integer>,
+    /// The `nextCursor` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
 
 /// A page of parked tasks.
 #[derive(Clone, Debug, Serialize, Deserialize)]

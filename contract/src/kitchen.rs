@@ -3,12 +3,26 @@
 use pizza_domain::OrderId;
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "schema")]
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::names::names;
 #[cfg(feature = "schema")]
 use crate::schemas;
 use crate::{Integer, Name};
+
+/// Which page of the open tickets: the query of `GET /kitchen/tickets`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(IntoParams), into_params(parameter_in = Query))]
+pub struct ListTickets {
+    /// Tickets on a page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50))]
+    pub limit: Option<Integer>,
+    /// The `nextCursor` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
 
 /// A page of open tickets.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ mod names;
 mod orders;
 mod problem;
 mod queue_policy;
+pub mod reading;
 #[cfg(feature = "schema")]
 pub mod schemas;
 pub mod timeline;

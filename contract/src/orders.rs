@@ -8,7 +8,7 @@ use pizza_domain::{OrderId, OrderStatus};
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 #[cfg(feature = "schema")]
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::names::names;
 #[cfg(feature = "schema")]
@@ -342,6 +342,44 @@ pub struct PlaceOrder {
         schema(pattern = "^[A-Za-z0-9._-]{1,64}$", nullable = false)
     )]
     pub customer_id: Option<String>,
+}
+
+/// Which orders to list: the query of `GET /orders`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(IntoParams), into_params(parameter_in = Query))]
+pub struct ListOrders {
+    /// Only orders that stand there, by the status' name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Only this customer's orders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", param(pattern = "^[A-Za-z0-9._-]{1,64}$"))]
+    pub customer_id: Option<String>,
+    /// Only orders of this flavour, all of it, however it is spelled: in any
+    /// case, width and composition of its letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", param(min_length = 1, max_length = 64))]
+    pub flavour: Option<String>,
+    /// Only orders that were accepted after this time (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", param(format = DateTime))]
+    pub placed_after: Option<String>,
+    /// Only orders that were accepted before this time (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", param(format = DateTime))]
+    pub placed_before: Option<String>,
+    /// Only orders that were cancelled because this step failed for good, or
+    /// that are still owed it: `processPayment` for example.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_step: Option<String>,
+    /// Orders on a page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50))]
+    pub limit: Option<Integer>,
+    /// The `nextCursor` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// What is wanted instead; what is left out stays as it is.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use clap::Args;
 use pizza_client::{CallError, KitchenApi};
-use pizza_contract::{KitchenSimulation, Ticket};
+use pizza_contract::{Integer, KitchenSimulation, ListTickets, Ticket};
 use pizza_domain::{KitchenReport, OrderId};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -40,7 +40,7 @@ const HANDS: usize = 32;
 const MOST_TICKETS: usize = 4096;
 
 /// Tickets on a page of the list.
-const PAGE: u32 = 100;
+const PAGE: Integer = 100;
 
 #[derive(Args, Debug)]
 pub(crate) struct KitchenArgs {
@@ -120,9 +120,12 @@ impl Kitchen {
             self.ask_how_to_behave().await?;
         }
         let mut open = HashSet::new();
-        let mut cursor: Option<String> = None;
+        let mut wanted = ListTickets {
+            limit: Some(PAGE),
+            cursor: None,
+        };
         loop {
-            let page = self.station.api.tickets(PAGE, cursor.as_deref()).await?;
+            let page = self.station.api.tickets(&wanted).await?;
             let page = page.view;
             // What was said before an order came holds for that order.
             if page.tickets.iter().any(|ticket| self.is_new(ticket)) {
@@ -132,8 +135,8 @@ impl Kitchen {
                 open.insert(ticket.ticket_id);
                 self.take_up(ticket);
             }
-            cursor = page.next_cursor;
-            if cursor.is_none() {
+            wanted.cursor = page.next_cursor;
+            if wanted.cursor.is_none() {
                 break;
             }
         }

@@ -22,7 +22,7 @@ pub(super) async fn serve(
         placed_after: time("placedAfter", request.placed_after)?,
         placed_before: time("placedBefore", request.placed_before)?,
         failed_step: request.failed_step,
-        limit: request.limit,
+        limit: request.limit.map(Into::into),
         cursor: request.cursor,
     };
     let page = app.use_cases().list_orders(viewer, request).await?;

@@ -13,7 +13,7 @@ pub(super) async fn serve(
     request: ListTicketsRequest,
 ) -> Result<ListTicketsResponse, UseCaseError> {
     let request = ListTickets {
-        limit: request.limit,
+        limit: request.limit.map(Into::into),
         cursor: request.cursor,
     };
     let page = app.use_cases().list_tickets(request).await?;

@@ -1,7 +1,5 @@
 //! What the routes on failure queues have in common.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
 use std::time::Duration;
 
 use axum::extract::rejection::PathRejection;
@@ -10,12 +8,8 @@ use failure_queue::client::ListedTask;
 use failure_queue::{AutoRedrive, StepFailure};
 use http::request::Parts;
 use pizza_app::{FailureId, order_and_customer};
-use pizza_contract::{self as contract, ErrorCode, rfc_3339};
-use serde::de::{DeserializeOwned, Error};
-use serde::{Deserialize, Deserializer};
+use pizza_contract::{self as contract, rfc_3339};
 
-use super::json::truncated;
-use crate::numbers::integer_in;
 use crate::problem::Problem;
 
 /// The id of a parked task in the address.
@@ -45,48 +39,6 @@ impl<S: Send + Sync> FromRequestParts<S> for NameInPath {
 async fn text_in_path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Option<String> {
     let text: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
     text.ok().map(|Path(text)| text)
-}
-
-/// Reads a query, and says what about it cannot be read.
-pub(super) struct StrictQuery<T>(pub(super) T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let query = parts.uri.query().unwrap_or_default();
-        let fields = url::form_urlencoded::parse(query.as_bytes());
-        let fields = serde_urlencoded::Deserializer::new(fields);
-        serde_path_to_error::deserialize(fields)
-            .map(Self)
-            .map_err(|error| {
-                let field = error.path().to_string();
-                let detail = format!("the query cannot be read: {error}");
-                let problem = Problem::new(ErrorCode::InvalidRequest, detail);
-                // Of a field that is given twice the reader names no place.
-                let field = repeated(query).unwrap_or(field);
-                problem.field(truncated(&field))
-            })
-    }
-}
-
-/// Reads an integer of a query by its value, for a field that may be left out.
-pub(super) fn integer_in_query<'de, T: TryFrom<i128>, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Option<T>, D::Error> {
-    let number = integer_in(&String::deserialize(from)?);
-    let number = number.and_then(|number| T::try_from(number).ok());
-    number
-        .map(Some)
-        .ok_or_else(|| D::Error::custom("must be an integer, and one that is not too large"))
-}
-
-/// The first field of a query that is given twice.
-fn repeated(query: &str) -> Option<String> {
-    let mut seen = HashSet::new();
-    let mut names = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
-    let repeated = names.find(|name| !seen.insert(name.clone()));
-    repeated.map(Cow::into_owned)
 }
 
 /// A parked task as a list shows it.

@@ -5,17 +5,13 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use http::{HeaderMap, header};
 use pizza_contract::ErrorCode;
+use pizza_contract::reading::{self, Fault, UniqueFields};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::gateway::AppState;
 use crate::problem::Problem;
-use crate::strict;
-use crate::unique_json::UniqueFields;
-
-/// How much of an unknown field's name is repeated, in characters.
-const NAME_LENGTH: usize = 64;
 
 /// A body that is one JSON object: a request of the contract. An empty body is
 /// one without fields.
@@ -42,9 +38,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
             check_media_type(&parts.headers)?;
             parse(&body)?
         };
-        let request = strict::read(object)
-            .map_err(|fault| field_problem(fault.code, &fault.field, &fault.rule))?;
-        Ok(Self(request))
+        Ok(Self(reading::read(object)?))
     }
 }
 
@@ -58,22 +52,8 @@ fn parse(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     })?;
     match object.repeated {
         None => Ok(object.fields.into_iter().collect()),
-        Some(name) => Err(field_problem(
-            ErrorCode::DuplicateField,
-            &name,
-            "is given twice",
-        )),
+        Some(name) => Err(Fault::duplicate(&name).into()),
     }
-}
-
-fn field_problem(code: ErrorCode, name: &str, rule: &str) -> Problem {
-    let name = truncated(name);
-    Problem::new(code, format!("{name} {rule}")).field(name)
-}
-
-/// As much of an unknown field's name as is repeated.
-pub(super) fn truncated(name: &str) -> String {
-    name.chars().take(NAME_LENGTH).collect()
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {

@@ -5,25 +5,10 @@ use axum::extract::State;
 use pizza_app::access::KitchenAccess;
 use pizza_app::{ListTickets, Ticket};
 use pizza_contract::{self as contract, rfc_3339};
-use serde::Deserialize;
-use utoipa::IntoParams;
 
-use super::failures::{StrictQuery, integer_in_query};
+use super::query::Query;
 use crate::gateway::AppState;
 use crate::problem::Problem;
-
-/// Which page of the open tickets.
-#[derive(Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct ListTicketsQuery {
-    /// Tickets on a page.
-    #[param(minimum = 1, maximum = 100, default = 50)]
-    #[serde(default, deserialize_with = "integer_in_query")]
-    limit: Option<u32>,
-    /// The `nextCursor` of the page before.
-    cursor: Option<String>,
-}
 
 /// List the tickets that the kitchen is to work on.
 ///
@@ -31,7 +16,7 @@ pub(super) struct ListTicketsQuery {
 /// rejected, overdue or withdrawn.
 #[utoipa::path(
     get, path = "/kitchen/tickets", operation_id = "listTickets", tag = "kitchen",
-    params(ListTicketsQuery),
+    params(contract::ListTickets),
     responses(
         (status = 200, description = "A page of open tickets.", body = contract::Tickets),
         (status = 400, description = "The query cannot be read."),
@@ -43,7 +28,7 @@ pub(super) struct ListTicketsQuery {
 pub(super) async fn list_tickets(
     _: KitchenAccess,
     State(app): State<AppState>,
-    StrictQuery(query): StrictQuery<ListTicketsQuery>,
+    Query(query): Query<contract::ListTickets>,
 ) -> Result<Json<contract::Tickets>, Problem> {
     let request = ListTickets {
         limit: query.limit,

@@ -21,6 +21,7 @@ mod orders;
 mod place_order;
 mod probes;
 pub(crate) mod problem;
+mod query;
 mod queue_policy;
 mod redrive_failure;
 mod report_kitchen_event;

@@ -11,6 +11,7 @@ use pizza_app::access::Viewer;
 use pizza_app::keys::Role;
 use pizza_app::timeline::{Entry, Outcome, SourceState};
 use pizza_app::{OrderNow, UseCaseError, Watcher};
+use pizza_contract::reading::integer_in;
 use pizza_contract::{AmendOrder, ErrorCode};
 use pizza_domain::{MoneyState, OrderId, OrderStatus, PointsState, Quantity, Size};
 use pizza_store::{FailedTaskState, OrderRecord, OwedTask, now_ms};
@@ -27,7 +28,6 @@ use crate::client::Client;
 use crate::connection::Closing;
 use crate::extract::OrderIdInPath;
 use crate::gateway::{App, AppState};
-use crate::numbers::integer_in;
 use crate::problem::Problem;
 use crate::streams::Place;
 

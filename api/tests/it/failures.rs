@@ -68,16 +68,17 @@ async fn bad_queries_are_refused() {
             "{query}"
         );
     }
-    for query in [
-        "limit=a",
-        "olderThanSeconds=1.5",
-        "Queue=refund-payment",
-        "depth=1",
+    for (query, code) in [
+        ("limit=a", "invalid-type"),
+        ("olderThanSeconds=1.5", "invalid-type"),
+        ("Queue=refund-payment", "unknown-field"),
+        ("depth=1", "unknown-field"),
+        ("state=open&state=done", "duplicate-field"),
     ] {
         let answer = gateway
             .operate("GET", &format!("/failures?{query}"), "")
             .await;
-        assert_eq!(problem(answer).await["code"], "invalid-request", "{query}");
+        assert_eq!(problem(answer).await["code"], code, "{query}");
     }
 }
 

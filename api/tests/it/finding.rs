@@ -169,14 +169,14 @@ async fn what_is_no_filter_is_named() {
         );
         assert_eq!(answer["status"], 422, "{query}");
     }
-    for (query, field) in [
-        ("colour=red", "colour"),
-        ("limit=ten", "limit"),
-        ("limit=1.5", "limit"),
-        ("limit=1&limit=2", "limit"),
+    for (query, code, field) in [
+        ("colour=red", "unknown-field", "colour"),
+        ("limit=ten", "invalid-type", "limit"),
+        ("limit=1.5", "invalid-type", "limit"),
+        ("limit=1&limit=2", "duplicate-field", "limit"),
     ] {
         let answer = problem(gateway.get(&format!("/orders?{query}")).await).await;
-        assert_eq!(answer["code"], "invalid-request", "{query}");
+        assert_eq!(answer["code"], code, "{query}");
         assert_eq!(answer["field"], field, "{query}");
     }
 }

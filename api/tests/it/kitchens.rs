@@ -85,11 +85,11 @@ async fn an_empty_list_is_a_list_and_a_bad_page_is_refused_by_name() {
     for (query, status, code, field) in [
         ("limit=0", 422, "out-of-range", "limit"),
         ("limit=101", 422, "out-of-range", "limit"),
-        ("limit=-1", 400, "invalid-request", "limit"),
-        ("limit=x", 400, "invalid-request", "limit"),
+        ("limit=-1", 422, "out-of-range", "limit"),
+        ("limit=x", 400, "invalid-type", "limit"),
         ("cursor=x", 422, "invalid-value", "cursor"),
         ("cursor=", 422, "invalid-value", "cursor"),
-        ("flavour=plain", 400, "invalid-request", "flavour"),
+        ("flavour=plain", 422, "unknown-field", "flavour"),
     ] {
         let path = format!("{TICKETS}?{query}");
         let answer = problem(gateway.cook("get", &path, "").await).await;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use pizza_contract::OrderSummary;
+use pizza_contract::{Integer, ListOrders, OrderSummary};
 use pizza_domain::{CustomerId, Money, OrderStatus, Step};
 use serde_json::Value;
 
@@ -58,43 +58,32 @@ fn steps() -> PossibleValuesParser {
     Step::ALL.map(Step::as_str).into()
 }
 
-impl OrdersArgs {
-    fn filters(&self) -> Vec<(&'static str, String)> {
-        let customer = self.customer.as_ref().map(ToString::to_string);
-        [
-            ("status", self.status.clone()),
-            ("customerId", customer),
-            ("flavour", self.flavour.clone()),
-            ("placedAfter", self.placed_after.clone()),
-            ("placedBefore", self.placed_before.clone()),
-            ("failedStep", self.failed_step.clone()),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect()
-    }
-}
-
 /// Lists orders, page by page, until there are enough.
 pub(crate) async fn run(args: OrdersArgs) -> anyhow::Result<ExitCode> {
     let gateway = args.gateway.connect()?;
-    let filters = args.filters();
     let wanted = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let mut query = ListOrders {
+        status: args.status,
+        customer_id: args.customer.map(Into::into),
+        flavour: args.flavour,
+        placed_after: args.placed_after,
+        placed_before: args.placed_before,
+        failed_step: args.failed_step,
+        limit: None,
+        cursor: args.cursor,
+    };
     let mut orders = Vec::new();
     let mut as_sent = Vec::new();
-    let mut cursor = args.cursor;
     let mut answer = loop {
-        let mut query = filters.clone();
         let left = wanted.saturating_sub(orders.len());
-        query.push(("limit", left.min(PAGE).to_string()));
-        query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+        query.limit = Integer::try_from(left.min(PAGE)).ok();
         let mut page = gateway.orders(&query).await?;
         orders.extend(page.view.orders);
         if let Value::Array(page) = page.json["orders"].take() {
             as_sent.extend(page);
         }
-        cursor = page.view.next_cursor;
-        if cursor.is_none() || orders.len() >= wanted {
+        query.cursor = page.view.next_cursor;
+        if query.cursor.is_none() || orders.len() >= wanted {
             break page.json;
         }
     };
@@ -103,7 +92,7 @@ pub(crate) async fn run(args: OrdersArgs) -> anyhow::Result<ExitCode> {
         answer["orders"] = as_sent.into();
         output::json(&answer);
     } else {
-        output::page(&table(orders), cursor);
+        output::page(&table(orders), query.cursor);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use pizza_contract::Ticket;
+use pizza_contract::{ListTickets, Ticket};
 
 use super::kitchen_key::KitchenApiArgs;
 use super::output::{self, Table};
@@ -27,7 +27,11 @@ pub(crate) struct TicketsArgs {
 /// Lists a page of the tickets that the kitchen is to work on.
 pub(crate) async fn run(args: TicketsArgs) -> anyhow::Result<ExitCode> {
     let kitchen = args.kitchen.connect()?;
-    let page = kitchen.tickets(args.limit, args.cursor.as_deref()).await?;
+    let wanted = ListTickets {
+        limit: Some(args.limit.into()),
+        cursor: args.cursor,
+    };
+    let page = kitchen.tickets(&wanted).await?;
     if args.json {
         output::json(&page.json);
     } else {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use failure_queue::error_chain;
 use pizza_client::{CallError, Gateway};
-use pizza_contract::ErrorCode;
+use pizza_contract::{ErrorCode, ListOrders};
 use reqwest::StatusCode;
 use tokio::time::sleep;
 
@@ -53,7 +53,10 @@ impl Shop {
     /// Every gateway answers, and to this customer.
     pub(super) async fn check(&self) -> anyhow::Result<()> {
         for gateway in &self.gateways {
-            let first = [("limit", "1".to_owned())];
+            let first = ListOrders {
+                limit: Some(1),
+                ..ListOrders::default()
+            };
             gateway.orders(&first).await?;
         }
         Ok(())

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 use pizza_app::FailureFilter;
 use pizza_contract::ErrorCode;
+use pizza_contract::reading::integer_in;
 use pizza_workflows::steps::Parked;
 
 use super::frame::encoded;
-use crate::numbers::integer_in;
 use crate::problem::Problem;
 
 /// The fields, and what people call them.

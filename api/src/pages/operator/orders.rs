@@ -76,7 +76,7 @@ async fn find(operator: &Operating, app: &App, query: &Asked) -> Result<Orders, 
         failed_step: owned("failedStep"),
         placed_after: time(query, AFTER)?,
         placed_before: time(query, BEFORE)?,
-        limit: Some(PAGE),
+        limit: Some(PAGE.into()),
         cursor: owned("cursor"),
     };
     let viewer = operator.visitor.viewer(app)?;

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use failure_queue::{AutoRedrive, PolicyChange, QueuePolicy};
 use maud::{Markup, html};
+use pizza_contract::reading::integer_in;
 use pizza_contract::{self as contract, ErrorCode};
 use pizza_store::now_ms;
 
@@ -12,7 +13,6 @@ use super::super::text::{ago, count};
 use super::frame::{Operating, OperatorForm, QUEUES, page_of, refusal};
 use super::words::{policy_words, queue_words};
 use crate::gateway::AppState;
-use crate::numbers::integer_in;
 use crate::problem::Problem;
 
 /// The most changes on the page, the last ones.

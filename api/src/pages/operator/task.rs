@@ -12,6 +12,7 @@ use futures::FutureExt;
 use maud::{Markup, html};
 use pizza_app::{DiscardFailure, FailureId, RedriveFailure, UseCaseError, order_and_customer};
 use pizza_contract::ErrorCode;
+use pizza_contract::reading::UniqueFields;
 use pizza_store::{OrderRecord, now_ms};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -30,7 +31,6 @@ use crate::client::Client;
 use crate::connection::Closing;
 use crate::gateway::{App, AppState};
 use crate::problem::Problem;
-use crate::unique_json::UniqueFields;
 
 /// How often an open task is looked at: somebody else may see to it, or its
 /// queue's policy.

@@ -107,7 +107,7 @@ async fn find(app: &App, wanted: &Wanted) -> Result<Found, Problem> {
     let request = ListFailures {
         filter: wanted.filter.filter()?,
         state: wanted.state,
-        limit: Some(PAGE),
+        limit: Some(PAGE.into()),
         cursor: wanted.cursor.clone(),
     };
     let tasks = app.use_cases().list_failures(request).await?;

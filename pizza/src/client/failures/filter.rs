@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use pizza_contract::StartBulk;
+use pizza_contract::{Integer, ListFailures, StartBulk};
 use pizza_domain::{CustomerId, OrderId};
 use pizza_workflows::steps::Parked;
 
@@ -49,36 +49,13 @@ fn message_types() -> PossibleValuesParser {
 impl FilterArgs {
     /// Whether every task passes.
     pub(super) fn is_empty(&self) -> bool {
-        self.query().is_empty()
+        self.list() == ListFailures::default()
     }
 
-    /// The filters that were given, as the query of a URL.
-    pub(super) fn query(&self) -> Vec<(&'static str, String)> {
-        let seconds = |age: Option<Duration>| age.map(|age| age.as_secs().to_string());
-        [
-            ("queue", self.queue.clone()),
-            ("messageType", self.message_type.clone()),
-            ("errorCode", self.error_code.clone()),
-            ("olderThanSeconds", seconds(self.older_than)),
-            ("newerThanSeconds", seconds(self.newer_than)),
-            ("orderId", self.order.map(|id| id.to_string())),
-            (
-                "customerId",
-                self.customer.as_ref().map(|id| id.to_string()),
-            ),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect()
-    }
-
-    /// A bulk operation on the tasks that pass.
-    pub(super) fn bulk(&self, action: &Action, tasks_per_second: f64) -> StartBulk {
+    /// The list of the tasks that pass.
+    pub(super) fn list(&self) -> ListFailures {
         let seconds = |age: Option<Duration>| age.map(|age| age.as_secs().into());
-        StartBulk {
-            action: action.of_bulk(),
-            // Spelled out, since a request without a filter is a mistake.
-            all: self.is_empty().then_some(true),
+        ListFailures {
             queue: self.queue.clone(),
             message_type: self.message_type.clone(),
             error_code: self.error_code.clone(),
@@ -86,6 +63,24 @@ impl FilterArgs {
             newer_than_seconds: seconds(self.newer_than),
             order_id: self.order.map(|id| id.to_string()),
             customer_id: self.customer.as_ref().map(|id| id.to_string()),
+            ..ListFailures::default()
+        }
+    }
+
+    /// A bulk operation on the tasks that pass.
+    pub(super) fn bulk(&self, action: &Action, tasks_per_second: f64) -> StartBulk {
+        let tasks = self.list();
+        StartBulk {
+            action: action.of_bulk(),
+            // Spelled out, since a request without a filter is a mistake.
+            all: self.is_empty().then_some(true),
+            queue: tasks.queue,
+            message_type: tasks.message_type,
+            error_code: tasks.error_code,
+            older_than_seconds: tasks.older_than_seconds,
+            newer_than_seconds: tasks.newer_than_seconds,
+            order_id: tasks.order_id,
+            customer_id: tasks.customer_id,
             reason: action.reason().map(str::to_owned),
             rate_per_second: Some(tasks_per_second),
             dry_run: None,
@@ -94,14 +89,23 @@ impl FilterArgs {
 
     /// For a person.
     pub(super) fn in_words(&self) -> String {
-        if self.is_empty() {
-            return "in all queues".to_owned();
-        }
-        let filters: Vec<_> = self
-            .query()
+        let tasks = self.list();
+        let seconds = |age: Option<Integer>| age.map(|seconds| seconds.to_string());
+        let filters = [
+            ("queue", tasks.queue),
+            ("messageType", tasks.message_type),
+            ("errorCode", tasks.error_code),
+            ("olderThanSeconds", seconds(tasks.older_than_seconds)),
+            ("newerThanSeconds", seconds(tasks.newer_than_seconds)),
+            ("orderId", tasks.order_id),
+            ("customerId", tasks.customer_id),
+        ];
+        let given = filters
             .into_iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        format!("with {}", filters.join(", "))
+            .filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+        match given.collect::<Vec<_>>() {
+            none if none.is_empty() => "in all queues".to_owned(),
+            given => format!("with {}", given.join(", ")),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! `pizza failures list`.
 
 use clap::{Args, ValueEnum};
+use pizza_contract::ListFailures;
 
 use super::describe;
 use super::ending::{EXIT_CODES, Ending};
@@ -42,23 +43,24 @@ enum State {
 }
 
 impl ListArgs {
-    fn query(&self) -> Vec<(&'static str, String)> {
+    fn wanted(&self) -> ListFailures {
         let state = match self.state {
             State::Open => "open",
             State::Done => "done",
             State::Discarded => "discarded",
         };
-        let mut query = self.filter.query();
-        query.push(("state", state.to_owned()));
-        query.push(("limit", self.limit.to_string()));
-        query.extend(self.cursor.clone().map(|cursor| ("cursor", cursor)));
-        query
+        ListFailures {
+            state: Some(state.to_owned()),
+            limit: Some(self.limit.into()),
+            cursor: self.cursor.clone(),
+            ..self.filter.list()
+        }
     }
 }
 
 /// Lists a page of tasks.
 pub(super) async fn run(args: ListArgs) -> anyhow::Result<Ending> {
-    let answer = args.operator.connect()?.list(&args.query()).await?;
+    let answer = args.operator.connect()?.list(&args.wanted()).await?;
     if args.json {
         output::json(&answer.json);
         return Ok(Ending::AsWished);

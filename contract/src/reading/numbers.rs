@@ -9,7 +9,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A number that was written with a point or an exponent, as the integer that
 /// it is, if it is one for sure. One that cannot be told (infinity) is `null`.
-pub(crate) fn by_value(number: f64) -> Value {
+pub(super) fn by_value(number: f64) -> Value {
     if number.fract() == 0.0 && number.abs() < EXACT {
         return Value::from(number as i64);
     }
@@ -18,7 +18,7 @@ pub(crate) fn by_value(number: f64) -> Value {
 
 /// The integer that a value is which was read [`by_value`]. One that may have
 /// lost digits is out of every range, as one beyond 64 bits is.
-pub(crate) fn integer(value: &Value) -> Option<i128> {
+pub(super) fn integer(value: &Value) -> Option<i128> {
     let unsigned = || value.as_u64().map(i128::from);
     let huge = || {
         let number = value.as_f64().filter(|n| n.abs() >= EXACT)?;
@@ -32,7 +32,8 @@ pub(crate) fn integer(value: &Value) -> Option<i128> {
 }
 
 /// The integer that a text is, of a query or a form.
-pub(crate) fn integer_in(text: &str) -> Option<i128> {
+#[must_use]
+pub fn integer_in(text: &str) -> Option<i128> {
     let as_json = || {
         let number: Number = serde_json::from_str(text).ok()?;
         integer(&by_value(number.as_f64()?))
@@ -47,7 +48,7 @@ pub(crate) fn integer_in(text: &str) -> Option<i128> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::unique_json::UniqueFields;
+    use crate::reading::unique_json::UniqueFields;
 
     fn of_json(json: &str) -> Option<i128> {
         let object: UniqueFields =

@@ -1,15 +1,16 @@
-//! Requests, read from JSON strictly: each field has its own type, and what is
-//! wrong names its field. `null` is no value of any type, since a client that
-//! wants the default leaves the field out; an integer is known by its value.
+//! Requests, read strictly from JSON and from query strings: each field has its
+//! own type, and what is wrong names its field. `null` is no value of any type,
+//! since a client that wants the default leaves the field out; an integer is
+//! known by its value.
 
 use std::fmt::{self, Display};
 
-use pizza_contract::ErrorCode;
 use serde::de::value::SeqDeserializer;
 use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::numbers::integer;
+use super::numbers::{integer, integer_in};
+use crate::ErrorCode;
 
 /// The type of fields that may be `null`, as the contract calls it.
 const NULLABLE: &str = "Nullable";
@@ -18,18 +19,39 @@ const NULLABLE: &str = "Nullable";
 ///
 /// # Errors
 /// When a field is unknown, is missing, or has another type.
-pub(crate) fn read<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, Fault> {
+pub fn read<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, Fault> {
     T::deserialize(Strict::from(Value::Object(object)))
+}
+
+/// Reads a request from the fields of a query string.
+///
+/// # Errors
+/// When a field is unknown, is missing, is given twice, or has another type.
+pub fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
+    let mut fields = Map::new();
+    for (name, text) in url::form_urlencoded::parse(query.as_bytes()) {
+        if fields
+            .insert(name.to_string(), Value::from(&*text))
+            .is_some()
+        {
+            return Err(Fault::duplicate(&name));
+        }
+    }
+    T::deserialize(Strict {
+        value: Value::Object(fields),
+        form: Form::Text,
+    })
 }
 
 /// What is wrong with a field.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub(crate) code: ErrorCode,
+pub struct Fault {
+    /// The code that a client is told.
+    pub code: ErrorCode,
     /// The field, with those around it: `autoRedrive.backoff` for example.
-    pub(crate) field: String,
+    pub field: String,
     /// What holds for it, as the rest of a sentence.
-    pub(crate) rule: String,
+    pub rule: String,
 }
 
 impl Fault {
@@ -41,16 +63,29 @@ impl Fault {
         }
     }
 
+    /// A field that is given twice.
+    #[must_use]
+    pub fn duplicate(field: &str) -> Self {
+        Self::new(ErrorCode::DuplicateField, field, "is given twice")
+    }
+
     fn of_type(expected: impl Display) -> Self {
         Self::new(ErrorCode::InvalidType, "", format!("must be {expected}"))
     }
 
     /// The same, of a field in this one.
-    fn within(mut self, outer: &str) -> Self {
-        self.field = match &*self.field {
-            "" => outer.to_owned(),
-            inner => format!("{outer}.{inner}"),
-        };
+    #[must_use]
+    pub fn within(mut self, outer: &str) -> Self {
+        if !self.field.is_empty() {
+            self.field = format!("{outer}.{}", self.field);
+            return self;
+        }
+        // A type that refuses a value may name the field itself.
+        let named = self.rule.strip_prefix(outer);
+        if let Some(rule) = named.and_then(|rule| rule.strip_prefix(' ')) {
+            self.rule = rule.to_owned();
+        }
+        self.field = outer.to_owned();
         self
     }
 }
@@ -65,7 +100,7 @@ impl std::error::Error for Fault {}
 
 impl de::Error for Fault {
     fn custom<T: Display>(rule: T) -> Self {
-        Self::new(ErrorCode::InvalidType, "", rule.to_string())
+        Self::new(ErrorCode::InvalidValue, "", rule.to_string())
     }
 
     fn invalid_type(_: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
@@ -85,14 +120,39 @@ impl de::Error for Fault {
 /// A value that is read.
 struct Strict {
     value: Value,
-    is_nullable: bool,
+    form: Form,
+}
+
+/// How a value is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As JSON.
+    Json,
+    /// As JSON, and it may be `null`.
+    Nullable,
+    /// As a query has it: numbers are texts, too.
+    Text,
 }
 
 impl From<Value> for Strict {
     fn from(value: Value) -> Self {
         Self {
             value,
-            is_nullable: false,
+            form: Form::Json,
+        }
+    }
+}
+
+impl Strict {
+    /// An integer of the range of a type.
+    fn fitting<T: TryFrom<i128>>(self) -> Option<T> {
+        self.integer().and_then(|number| T::try_from(number).ok())
+    }
+
+    fn integer(self) -> Option<i128> {
+        match (self.form, &self.value) {
+            (Form::Text, Value::String(text)) => integer_in(text),
+            _ => integer(&self.value),
         }
     }
 }
@@ -109,7 +169,7 @@ impl IntoDeserializer<'_, Fault> for Strict {
 macro_rules! read_as {
     ($($method:ident($value:ident) $expected:literal $read:expr => $visit:ident;)+) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-            let $value = self.value;
+            let $value = self;
             match $read {
                 Some(value) => visitor.$visit(value),
                 None => Err(Fault::of_type($expected)),
@@ -122,11 +182,13 @@ impl<'de> Deserializer<'de> for Strict {
     type Error = Fault;
 
     read_as! {
-        deserialize_bool(value) "true or false" value.as_bool() => visit_bool;
-        deserialize_f64(value) "a number" value.as_f64() => visit_f64;
-        deserialize_i128(value) "an integer" integer(&value) => visit_i128;
-        deserialize_string(value) "a string" text(value) => visit_string;
-        deserialize_map(value) "an object" object(value) => visit_map;
+        deserialize_i64(value) "an integer" value.fitting() => visit_i64;
+        deserialize_u32(value) "an integer that is not negative" value.fitting() => visit_u32;
+        deserialize_bool(value) "true or false" value.value.as_bool() => visit_bool;
+        deserialize_f64(value) "a number" value.value.as_f64() => visit_f64;
+        deserialize_i128(value) "an integer" value.integer() => visit_i128;
+        deserialize_string(value) "a string" text(value.value) => visit_string;
+        deserialize_map(value) "an object" object(value.value) => visit_map;
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -149,7 +211,7 @@ impl<'de> Deserializer<'de> for Strict {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.value {
-            Value::Null if self.is_nullable => visitor.visit_none(),
+            Value::Null if self.form == Form::Nullable => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
@@ -159,10 +221,12 @@ impl<'de> Deserializer<'de> for Strict {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        visitor.visit_newtype_struct(Self {
-            is_nullable: name == NULLABLE,
-            ..self
-        })
+        let form = match self.form {
+            Form::Text => Form::Text,
+            _ if name == NULLABLE => Form::Nullable,
+            _ => Form::Json,
+        };
+        visitor.visit_newtype_struct(Self { form, ..self })
     }
 
     /// No other fields than its own are an object's, and they are read in
@@ -174,9 +238,9 @@ impl<'de> Deserializer<'de> for Strict {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let Value::Object(mut object) = self.value else {
-            return Err(Fault::of_type(match self.is_nullable {
-                true => "an object or null",
-                false => "an object",
+            return Err(Fault::of_type(match self.form {
+                Form::Nullable => "an object or null",
+                Form::Json | Form::Text => "an object",
             }));
         };
         if let Some(unknown) = object.keys().find(|name| !names.contains(&name.as_str())) {
@@ -187,6 +251,7 @@ impl<'de> Deserializer<'de> for Strict {
         visitor.visit_map(Fields {
             left: fields.collect::<Vec<_>>().into_iter(),
             next: None,
+            form: self.form,
         })
     }
 
@@ -202,9 +267,9 @@ impl<'de> Deserializer<'de> for Strict {
         }
     }
 
-    // The contract's requests have no others.
+    // Neither the contract's requests nor the steps' inputs have others.
     serde::forward_to_deserialize_any! {
-        i8 i16 i32 i64 u8 u16 u32 u64 u128 f32 char str bytes byte_buf unit unit_struct seq tuple
+        i8 i16 i32 u8 u16 u64 u128 f32 char str bytes byte_buf unit unit_struct seq tuple
         tuple_struct identifier ignored_any
     }
 }
@@ -228,6 +293,8 @@ struct Fields {
     left: std::vec::IntoIter<(String, Value)>,
     /// The one whose name was read.
     next: Option<(String, Value)>,
+    /// How the object is written.
+    form: Form,
 }
 
 impl Fields {
@@ -235,6 +302,7 @@ impl Fields {
         Self {
             left: object.into_iter().collect::<Vec<_>>().into_iter(),
             next: None,
+            form: Form::Json,
         }
     }
 }
@@ -254,14 +322,18 @@ impl<'de> MapAccess<'de> for Fields {
 
     fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let (name, value) = self.next.take().unwrap_or_default();
-        seed.deserialize(Strict::from(value))
+        let form = match self.form {
+            Form::Text => Form::Text,
+            Form::Json | Form::Nullable => Form::Json,
+        };
+        seed.deserialize(Strict { value, form })
             .map_err(|fault| fault.within(&name))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use pizza_contract::{PlaceOrder, RedriveFailure, SetQueuePolicy, StartBulk};
+    use crate::{ListTickets, PlaceOrder, RedriveFailure, SetQueuePolicy, StartBulk};
     use serde_json::json;
 
     use super::*;
@@ -355,6 +427,55 @@ mod tests {
         ] {
             let fault = read::<PlaceOrder>(value).expect_err(rule);
             assert_eq!(fault.to_string(), rule);
+        }
+    }
+
+    #[test]
+    fn a_query_is_refused_in_the_words_of_a_body() {
+        for (query, code, field, rule) in [
+            (
+                "limit=ten",
+                ErrorCode::InvalidType,
+                "limit",
+                "must be an integer",
+            ),
+            (
+                "limit=1.5",
+                ErrorCode::InvalidType,
+                "limit",
+                "must be an integer",
+            ),
+            (
+                "limit",
+                ErrorCode::InvalidType,
+                "limit",
+                "must be an integer",
+            ),
+            (
+                "limit=1&cursor=a&limit=2",
+                ErrorCode::DuplicateField,
+                "limit",
+                "is given twice",
+            ),
+            (
+                "colour=red",
+                ErrorCode::UnknownField,
+                "colour",
+                "is not a field; there are limit, cursor",
+            ),
+        ] {
+            let fault = super::read_query::<ListTickets>(query).expect_err(query);
+            assert_eq!(fault.code, code, "{query}");
+            assert_eq!(fault.field, field, "{query}");
+            assert_eq!(fault.rule, rule, "{query}");
+        }
+    }
+
+    #[test]
+    fn an_integer_of_a_query_is_known_by_its_value() {
+        for text in ["2", "2.0", "20e-1"] {
+            let read = super::read_query::<ListTickets>(&format!("limit={text}"));
+            assert_eq!(read.map(|it| it.limit), Ok(Some(2)), "{text}");
         }
     }
 

@@ -9,14 +9,16 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::{Map, Value};
 
-use crate::numbers::by_value;
+use super::numbers::by_value;
 
 /// A JSON object, with the first field that it, or an object in it, has
 /// twice.
-pub(crate) struct UniqueFields {
-    pub(crate) fields: BTreeMap<String, Value>,
+#[derive(Debug)]
+pub struct UniqueFields {
+    /// The fields; of those that are given twice the last.
+    pub fields: BTreeMap<String, Value>,
     /// The field, with those around it: `input.amount` for example.
-    pub(crate) repeated: Option<String>,
+    pub repeated: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for UniqueFields {
