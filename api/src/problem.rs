@@ -116,6 +116,7 @@ impl From<UseCaseError> for Problem {
         match error {
             UseCaseError::Invalid { field, .. } => problem.field = Some(field.field.to_owned()),
             UseCaseError::InvalidPart { field, .. } => problem.field = Some(field),
+            UseCaseError::Unreadable(fault) => return fault.into(),
             UseCaseError::IdempotencyKeyReused => problem = problem.field(IDEMPOTENCY_KEY),
             UseCaseError::FaultInjectionDisabled { field } => problem = problem.field(field),
             UseCaseError::ForeignCustomer => problem = problem.field("customerId"),

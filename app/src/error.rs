@@ -1,6 +1,7 @@
 //! Why a use case did not do what was asked.
 
 use failure_queue::MOST_REDRIVES;
+use pizza_contract::reading::Fault;
 use pizza_contract::{ErrorCode, IDEMPOTENCY_KEY};
 use pizza_domain::{InvalidField, OrderId, OrderStatus, ReportRefusal};
 use pizza_store::StoreError;
@@ -29,6 +30,9 @@ pub enum UseCaseError {
         /// The rule that was broken, with its limit.
         expected: String,
     },
+    /// A part of a request cannot be read.
+    #[error("{0}")]
+    Unreadable(Fault),
     /// There is no such parked task.
     #[error("there is no such parked task")]
     FailureNotFound,
@@ -182,8 +186,6 @@ pub enum Violation {
     InvalidId,
     /// The value is missing.
     Missing,
-    /// There is no such field.
-    UnknownField,
 }
 
 impl UseCaseError {
@@ -197,9 +199,9 @@ impl UseCaseError {
                     Violation::InvalidValue => ErrorCode::InvalidValue,
                     Violation::InvalidId => ErrorCode::InvalidOrderId,
                     Violation::Missing => ErrorCode::MissingField,
-                    Violation::UnknownField => ErrorCode::UnknownField,
                 }
             }
+            Self::Unreadable(fault) => fault.code,
             Self::FailureNotFound => ErrorCode::FailureNotFound,
             Self::FailureResolved => ErrorCode::FailureResolved,
             Self::FailureBusy => ErrorCode::FailureBusy,

@@ -2,10 +2,10 @@
 
 use failure_queue::client::Redriven;
 use failure_queue::{RedriveRequest, StoredPayload, TaskView};
+use pizza_contract::reading::{Fault, read};
 use pizza_domain::{Money, composed};
 use pizza_workflows::names::{activity, search_attribute};
 use pizza_workflows::steps::{Notification, Payment, Points};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
@@ -160,33 +160,15 @@ fn must_keep(
 }
 
 /// Reads an input as `T`, to the last field: one that the step would not read
-/// is a mistake of whoever wrote it.
-fn must_read_as<T: DeserializeOwned + Serialize>(
-    input: Map<String, Value>,
-) -> Result<(), UseCaseError> {
-    let names: Vec<String> = input.keys().cloned().collect();
-    let whole = |expected| UseCaseError::InvalidPart {
-        violation: Violation::InvalidValue,
-        field: INPUT.to_owned(),
-        expected,
-    };
-    let step_input: T = serde_json::from_value(Value::Object(input))
-        .map_err(|error| whole(format!("cannot be read as the step's: {error}")))?;
-    let read = serde_json::to_value(step_input).map_err(|error| whole(error.to_string()))?;
-    match names.into_iter().find(|name| read.get(name).is_none()) {
-        None => Ok(()),
-        Some(name) => {
-            let name: String = name.chars().take(NAME_LENGTH).collect();
-            let expected = "is not a field of the step's input".to_owned();
-            Err(refused(Violation::UnknownField, &name, expected))
-        }
-    }
+/// is a mistake of its author.
+fn must_read_as<T: DeserializeOwned>(input: Map<String, Value>) -> Result<(), UseCaseError> {
+    let read: Result<T, Fault> = read(input);
+    read.map_err(|fault| UseCaseError::Unreadable(fault.within(INPUT)))?;
+    Ok(())
 }
 
 /// What the field of a redrive is called that holds the corrected input.
 const INPUT: &str = "input";
-/// How much of an unknown field's name is repeated, in characters.
-const NAME_LENGTH: usize = 64;
 
 fn refused(violation: Violation, field: &str, expected: String) -> UseCaseError {
     UseCaseError::InvalidPart {
@@ -339,16 +321,46 @@ mod tests {
     #[test]
     fn a_corrected_input_reads_as_its_steps_own() {
         let view = parked("waiting", &refund(json!("twelve")).to_string());
+        let within = |name: &str, value: Value| {
+            let mut input = refund(json!(1200));
+            input["simulation"][name] = value;
+            input
+        };
+        let mut no_pace = refund(json!(1200));
+        let simulation = no_pace["simulation"].as_object_mut();
+        simulation.expect("an object").remove("pace");
+        use ErrorCode::{InvalidType, InvalidValue, MissingField, UnknownField};
         for (input, code, field) in [
+            (with("amount", json!("12")), InvalidType, "input.amount"),
+            (with("amount", json!(null)), InvalidType, "input.amount"),
+            (with("amount", json!(1.5)), InvalidType, "input.amount"),
+            (without("amount"), MissingField, "input.amount"),
+            (without("simulation"), MissingField, "input.simulation"),
+            (with("tip", json!(1)), UnknownField, "input.tip"),
             (
-                with("amount", json!("12")),
-                ErrorCode::InvalidValue,
-                "input",
+                with("simulation", json!(1)),
+                InvalidType,
+                "input.simulation",
             ),
-            (without("amount"), ErrorCode::InvalidValue, "input"),
-            (with("tip", json!(1)), ErrorCode::UnknownField, "input.tip"),
+            (no_pace, MissingField, "input.simulation.pace"),
+            (
+                within("pace", json!(-1)),
+                InvalidType,
+                "input.simulation.pace",
+            ),
+            (
+                within("errorOnStep", json!("sleep")),
+                InvalidValue,
+                "input.simulation.errorOnStep",
+            ),
+            (
+                within("tip", json!(1)),
+                UnknownField,
+                "input.simulation.tip",
+            ),
         ] {
-            assert_eq!(refusal(&view, input), Some((code, field.to_owned())));
+            let refused = Some((code, field.to_owned()));
+            assert_eq!(refusal(&view, input.clone()), refused, "{input}");
         }
     }
 

@@ -40,7 +40,8 @@ async fn a_poisoned_input_is_corrected_and_the_original_kept() {
     assert_eq!(status, 422, "{answer:?}");
     assert!(answer.text.contains("customerId"), "{answer:?}");
     let (status, answer) = redrive(json!({ "input": poison })).await;
-    assert_eq!(status, 422, "still poison: {answer:?}");
+    assert_eq!(status, 400, "still poison: {answer:?}");
+    assert_eq!(answer.json()["field"], "input.reason", "{answer:?}");
 
     let (status, answer) = redrive(json!({ "input": mended, "reason": "mended" })).await;
     assert_eq!(status, 200, "{answer:?}");
