@@ -19,6 +19,8 @@ pub(super) const AT_ONCE: usize = 8;
 pub struct FailureDetails {
     /// The task itself.
     pub view: Option<TaskView>,
+    /// Whether the store has it as done, see [`UseCases::was_done`].
+    pub was_done: bool,
     /// Its order, by which what is owed can be told where the task's own input
     /// is encrypted.
     pub order: Option<OrderRecord>,
@@ -50,12 +52,21 @@ impl UseCases {
             let id = FailureId::parse(&id).ok()?;
             self.show_failure(&id).await.ok()
         });
+        let was_done = timeout_at(deadline, self.was_done(&id));
         let order = timeout_at(deadline, self.order_behind(&order_id));
-        let (view, order) = tokio::join!(view, order);
+        let (view, was_done, order) = tokio::join!(view, was_done, order);
         FailureDetails {
             view: view.ok().flatten(),
+            was_done: was_done.unwrap_or_default(),
             order: order.ok().flatten(),
         }
+    }
+
+    /// Whether the store has a task as done. A task whose workflow was reset
+    /// after that waits in its queue again and owes nothing. While the store
+    /// does not answer, the task's own state is all that is known.
+    pub async fn was_done(&self, id: &str) -> bool {
+        self.store.task_owes(id).await.is_ok_and(|owes| !owes)
     }
 
     /// The record of the order with this id, if it can be read.

@@ -109,6 +109,11 @@ pub struct Failure {
     /// Where it stands.
     #[cfg_attr(feature = "schema", schema(value_type = schemas::FailureState))]
     pub state: Name,
+    /// Whether what it is about is still owed: until it was done, in this run
+    /// of its workflow or in one before a reset.
+    #[serde(default = "owed_until_told")]
+    #[cfg_attr(feature = "schema", schema(required = true))]
+    pub owed: bool,
     /// The order that it belongs to.
     #[cfg_attr(feature = "schema", schema(format = "uuid"))]
     pub order_id: String,
@@ -161,6 +166,11 @@ pub struct Failure {
     /// When that is next; `null` for not any more.
     #[cfg_attr(feature = "schema", schema(required = true, format = DateTime))]
     pub next_redrive_at: Option<String>,
+}
+
+/// What earlier gateways do not tell.
+const fn owed_until_told() -> bool {
+    true
 }
 
 /// When a step that met a fault was tried again, before it was parked.

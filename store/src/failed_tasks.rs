@@ -94,6 +94,17 @@ impl Store {
         .await
     }
 
+    /// Whether a parked task still owes something: until it was done, in any
+    /// run of its workflow.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    #[tracing::instrument(name = "store.task_owes", level = "debug", skip_all)]
+    pub async fn task_owes(&self, task_id: &str) -> Result<bool, StoreError> {
+        self.within(async { owes(&mut *self.pool.acquire().await?, task_id).await })
+            .await
+    }
+
     /// Since when the oldest task of a queue waits, in milliseconds since the
     /// Unix epoch; none when nothing waits there.
     ///
@@ -216,12 +227,11 @@ async fn resolve(
 
 /// Whether a task, as the books now have it, still owes something.
 async fn owes(connection: &mut AnyConnection, task_id: &str) -> Result<bool, StoreError> {
-    let state: String = sqlx::query("SELECT state FROM failed_tasks WHERE task_id = $1")
+    let row = sqlx::query("SELECT 1 FROM failed_tasks WHERE task_id = $1 AND state = 'done'")
         .bind(task_id.to_owned())
-        .fetch_one(connection)
-        .await?
-        .try_get("state")?;
-    Ok(read_state(&state)? != FailedTaskState::Done)
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.is_none())
 }
 
 pub(super) fn read_state(name: &str) -> Result<FailedTaskState, StoreError> {

@@ -292,6 +292,8 @@ async fn a_task_that_is_over_is_never_parked_by_an_old_word(engine: TestEngine) 
         // A discarded task owes what it owed.
         let still = store.owed(order.order_id).await.expect("answered");
         assert_eq!(still.len(), owed);
+        let owes = store.task_owes(&change(over, 20).task_id).await;
+        assert_eq!(owes.expect("answered"), owed == 1);
     }
 }
 

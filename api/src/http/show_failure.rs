@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use failure_queue::{
     Attempt, AttemptOutcome, AuditAction, AuditEntry, AuditOutcome, FollowUp, StoredPayload,
-    TaskView,
+    TaskState, TaskView,
 };
 use pizza_app::access::Operator;
 use pizza_app::order_and_customer;
@@ -32,15 +32,18 @@ pub(super) async fn show_failure(
     State(app): State<AppState>,
     FailureIdInPath(id): FailureIdInPath,
 ) -> Result<Json<contract::Failure>, Problem> {
-    Ok(Json(failure(app.use_cases().show_failure(&id).await?)))
+    let view = app.use_cases().show_failure(&id).await?;
+    let owed = view.state != TaskState::Done && !app.use_cases().was_done(&view.id).await;
+    Ok(Json(failure(view, owed)))
 }
 
-fn failure(view: TaskView) -> contract::Failure {
+fn failure(view: TaskView, owed: bool) -> contract::Failure {
     let task = view.task;
     let (order_id, customer_id) = order_and_customer(&task.subject);
     contract::Failure {
         id: view.id,
         state: view.state.as_str().into(),
+        owed,
         order_id,
         customer_id,
         queue: task.queue,

@@ -42,6 +42,8 @@ const MOST_ENTRIES: usize = 20;
 /// A task, and the order that it belongs to.
 struct Known {
     view: TaskView,
+    /// In this run of its workflow or in one before a reset.
+    was_done: bool,
     order: Option<OrderRecord>,
 }
 
@@ -50,7 +52,12 @@ impl Known {
         let view = app.use_cases().show_failure(id).await?;
         let (order_id, _) = order_and_customer(&view.task.subject);
         let order = app.use_cases().order_behind(&order_id).await;
-        Ok(Self { view, order })
+        let was_done = view.state == TaskState::Done || app.use_cases().was_done(&view.id).await;
+        Ok(Self {
+            view,
+            was_done,
+            order,
+        })
     }
 }
 
@@ -135,7 +142,7 @@ fn about(site: &Site<'_>, known: &Known, at_ms: i64) -> Markup {
             @if let Some(last) = view.audit.last() { p { "Last: " (told(last, at_ms)) } }
             dl {
                 dt { "Owes" }
-                dd #owes { strong { (owes(&task.message_type, view.state, Some(view), order)) } }
+                dd #owes { strong { (owes(&task.message_type, known.was_done, Some(view), order)) } }
                 dt { "Order" }
                 dd {
                     (order_link(site, &order_id))

@@ -1,7 +1,7 @@
 //! Parked tasks in a table.
 
 use failure_queue::client::ListedTask;
-use failure_queue::{StepFailure, TaskView};
+use failure_queue::{StepFailure, TaskState, TaskView};
 use maud::{Markup, html};
 use pizza_app::{FailureDetails, order_and_customer};
 use pizza_domain::OrderId;
@@ -42,6 +42,7 @@ fn row(site: &Site<'_>, task: &ListedTask, known: &FailureDetails, at_ms: i64) -
     let (order_id, customer) = order_and_customer(&task.subject);
     let view = known.view.as_ref();
     let state = view.map_or(task.state, |view| view.state);
+    let was_done = known.was_done || state == TaskState::Done;
     let own = site.at(&format!("/operator/tasks/{}", task.id));
     html! {
         tr data-task=(task.id) {
@@ -49,7 +50,7 @@ fn row(site: &Site<'_>, task: &ListedTask, known: &FailureDetails, at_ms: i64) -
                 a href=(own) { (queue_words(&task.queue)) }
                 div.soft { (order_link(site, &order_id)) " of " bdi { (customer) } }
             }
-            td { (owes(&task.message_type, state, view, known.order.as_ref())) }
+            td { (owes(&task.message_type, was_done, view, known.order.as_ref())) }
             td { (error(&task.error_code, view.map(|view| &view.failure))) }
             td { (tried(view, at_ms)) }
             td { (ago(task.parked_at_ms, at_ms)) }

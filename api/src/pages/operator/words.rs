@@ -9,15 +9,15 @@ use serde_json::Value;
 
 use super::super::text::{beginning, count, span};
 
-/// What somebody is still waiting for while the task is open, and for good
+/// What somebody is still waiting for until the task was done, and for good
 /// once it was let go. Where its input cannot be read, the order tells.
 pub(super) fn owes(
     message_type: &str,
-    state: TaskState,
+    was_done: bool,
     view: Option<&TaskView>,
     order: Option<&OrderRecord>,
 ) -> Markup {
-    if state == TaskState::Done {
+    if was_done {
         return html! { "nothing any more" };
     }
     let amount = in_input(view, "amount").or(order.map(|order| order.total));
@@ -115,13 +115,12 @@ mod tests {
 
     #[test]
     fn what_is_owed_is_told_though_its_amount_is_not_known() {
-        let told = Parked::ALL
-            .map(|it| owes(it.message_type, TaskState::Waiting, None, None).into_string());
+        let told = Parked::ALL.map(|it| owes(it.message_type, false, None, None).into_string());
         assert_eq!(told[0], "the order's points to the customer");
         assert_eq!(told[1], "the charge back to the customer");
-        let done = owes("RefundPaymentFailed", TaskState::Done, None, None);
+        let done = owes("RefundPaymentFailed", true, None, None);
         assert_eq!(done.into_string(), "nothing any more");
-        let strange = owes("<b>", TaskState::Waiting, None, None);
+        let strange = owes("<b>", false, None, None);
         assert_eq!(strange.into_string(), "what &lt;b&gt; means");
     }
 

@@ -71,7 +71,7 @@ fn about(task: &Failure) -> String {
 /// What somebody is still waiting for while the task is open, and for good
 /// once it was let go.
 fn owes(task: &Failure) -> String {
-    if task.state == "done" {
+    if task.state == "done" || !task.owed {
         return "nothing any more".to_owned();
     }
     let customer = &task.customer_id;
@@ -253,6 +253,10 @@ mod tests {
         task["messageType"] = json!("NotifyCustomerFailed");
         assert!(described(&task).contains("word to c-7"));
         task["state"] = json!("done");
+        assert!(described(&task).contains("owes         nothing any more"));
+        // It was done, and its workflow runs again after a reset.
+        task["state"] = json!("waiting");
+        task["owed"] = json!(false);
         assert!(described(&task).contains("owes         nothing any more"));
     }
 
