@@ -110,7 +110,10 @@ impl StoreError {
             // The process with a replaced file ends; another one has the right one.
             Self::Unavailable(_) | Self::TooSlow { .. } | Self::Replaced { .. } => true,
             Self::Open { source, .. } => is_away(source),
-            Self::File { source, .. } => !trusted_files::is_untrusted(source),
+            // A link that leads nowhere, or a file that was taken away, stays so.
+            Self::File { source, .. } => {
+                !trusted_files::is_untrusted(source) && source.kind() != io::ErrorKind::NotFound
+            }
             Self::Migrate(sqlx::migrate::MigrateError::Execute(source)) => is_away(source),
             _ => false,
         }
