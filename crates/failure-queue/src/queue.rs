@@ -7,6 +7,7 @@
     reason = "the macros generate items without documentation, and never call the bodies"
 )]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,12 @@ const SECOND_LOOK: Duration = Duration::from_secs(5);
 /// How far before the change that second look reaches back.
 const SECOND_LOOK_BACK_MS: i64 = 60_000;
 
+/// Of which tasks a change is told twice: those that were parked after this,
+/// in milliseconds since the Unix epoch.
+pub(crate) const fn second_look_from_ms(change: &PolicyChange) -> i64 {
+    change.at_ms.saturating_sub(SECOND_LOOK_BACK_MS)
+}
+
 /// A page of a queue's tasks that is to be told its policy.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,6 +64,11 @@ pub struct SpreadPage {
 pub struct SpreadResult {
     /// How many.
     pub reached: u64,
+    /// Those of them that the second look finds again: the ids of the tasks
+    /// that were parked about when the change was made. Absent in results of
+    /// earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<String>,
     /// Where the next page begins; empty after the last.
     pub next: Bytes,
 }
@@ -183,13 +195,14 @@ async fn spread(ctx: &Context) {
     let Some(change) = ctx.state(|queue| queue.policy.changes.last().cloned()) else {
         return ctx.state_mut(|queue| queue.policy.spreading = false);
     };
-    tell_all(ctx, &change, None).await;
+    let mut counted = BTreeSet::new();
+    tell_all(ctx, &change, None, &mut counted).await;
     let is_outdated = |queue: &FailureQueueWorkflow| queue.policy.version != change.version;
     Steps::new(ctx)
         .until_or(is_outdated, SECOND_LOOK, "second look")
         .await;
-    let parked_after_ms = change.at_ms.saturating_sub(SECOND_LOOK_BACK_MS);
-    tell_all(ctx, &change, Some(parked_after_ms)).await;
+    let again_ms = Some(second_look_from_ms(&change));
+    tell_all(ctx, &change, again_ms, &mut counted).await;
     ctx.state_mut(|queue| {
         if queue.policy.version == change.version {
             queue.policy.spreading = false;
@@ -197,7 +210,14 @@ async fn spread(ctx: &Context) {
     });
 }
 
-async fn tell_all(ctx: &Context, change: &PolicyChange, parked_after_ms: Option<i64>) {
+/// Tells tasks of a change. Those that were parked lately may be told twice;
+/// `counted` holds them, so that each is counted once.
+async fn tell_all(
+    ctx: &Context,
+    change: &PolicyChange,
+    parked_after_ms: Option<i64>,
+    counted: &mut BTreeSet<String>,
+) {
     let mut token = Bytes::default();
     // A later change is told in its own round, which need not wait for this.
     while ctx.state(|queue| queue.policy.version) == change.version {
@@ -216,9 +236,11 @@ async fn tell_all(ctx: &Context, change: &PolicyChange, parked_after_ms: Option<
             )
             .await
             .unwrap_or_default();
+        let recent = told.recent.into_iter();
+        let twice = recent.filter(|id| !counted.insert(id.clone())).count() as u64;
         ctx.state_mut(|queue| {
             if queue.policy.version == change.version {
-                queue.policy.reached += told.reached;
+                queue.policy.reached += told.reached.saturating_sub(twice);
             }
         });
         if told.next.0.is_empty() {

@@ -32,8 +32,7 @@ pub struct QueuePolicy {
     pub auto_redrive: Option<AutoRedrive>,
     /// The latest changes, oldest first.
     pub changes: Vec<PolicyChange>,
-    /// How many parked tasks were told of this version so far. One that was
-    /// told twice counts twice.
+    /// How many parked tasks were told of this version so far.
     pub reached: u64,
     /// Whether more are being told.
     pub spreading: bool,

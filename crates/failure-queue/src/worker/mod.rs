@@ -19,6 +19,7 @@ use crate::bulk::{BulkAction, BulkCounts, BulkFilter, BulkProblem, BulkRequest};
 use crate::client::{Error, FailureQueues, Page, Redriven, StateFilter, TaskFilter};
 use crate::error_chain::error_chain;
 use crate::payload::Bytes;
+use crate::queue::second_look_from_ms;
 use crate::queue_policy::PolicyChange;
 use crate::request::{DiscardRequest, RedriveRequest};
 use crate::task_state::TaskState;
@@ -107,6 +108,13 @@ impl FailureQueueActivities {
                 },
             )
             .await?;
+        let from_ms = second_look_from_ms(&page.change);
+        let recent = listed
+            .tasks
+            .iter()
+            .filter(|task| task.parked_at_ms > from_ms)
+            .map(|task| task.id.clone())
+            .collect();
         let told: Vec<Result<(), Error>> = stream::iter(listed.tasks)
             .map(|task| {
                 let change = page.change.clone();
@@ -120,6 +128,7 @@ impl FailureQueueActivities {
         told.into_iter().collect::<Result<(), Error>>()?;
         Ok(SpreadResult {
             reached,
+            recent,
             next: Bytes(listed.next),
         })
     }

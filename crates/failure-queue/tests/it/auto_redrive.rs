@@ -69,9 +69,34 @@ async fn switched_on_it_reaches_tasks_that_are_parked_already() {
         (!policy.spreading).then_some(policy)
     })
     .await;
-    assert!(policy.reached >= 2, "{policy:?}");
+    assert_eq!(policy.reached, 2, "{policy:?}");
     assert_eq!(policy.changes.len(), 1);
     assert_eq!(policy.changes[0].principal, "night");
+}
+
+#[tokio::test]
+async fn a_task_that_the_second_look_finds_again_is_counted_once() {
+    let world = World::new().await;
+    let ids = ["a", "b", "c"].map(str::to_owned);
+    world.park_all(&ids, "bank-away").await;
+    let far_off = AutoRedrive {
+        first_wait_ms: A_DAY_MS,
+        longest_wait_ms: A_DAY_MS,
+        ..every_100_ms(1)
+    };
+    set(&world, "night", Some(far_off)).await;
+    let policy = eventually(SOON, "all are told", async || {
+        let policy = world.queues.policy(&world.queue).await.unwrap();
+        (!policy.spreading).then_some(policy)
+    })
+    .await;
+    // They wait still, so that each was told twice.
+    for id in &ids {
+        world
+            .until_state(&world.task_id(id), TaskState::Waiting)
+            .await;
+    }
+    assert_eq!(policy.reached, 3, "{policy:?}");
 }
 
 #[tokio::test]
