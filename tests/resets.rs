@@ -314,9 +314,10 @@ async fn what_a_reset_forgets_of_amendments_is_charged_cooked_and_awarded_all_th
         let workflow = format!("order-{id}");
         reset_before_update(&world, &workflow, 0).await;
         if let Some(quantity) = again {
-            // Whatever it is told, the order, its money and its ticket agree.
+            // The record holds another amendment under this number.
             let wanted = json!({ "quantity": quantity });
-            let _ = world.gateway().amend(&id, &wanted).await;
+            let refused = world.gateway().amend(&id, &wanted).await;
+            assert_ne!(refused.status, 200, "{quantity}: {refused:?}");
         }
         eventually(LATER, "the kitchen has it", async || {
             let answer = world.gateway().report(&id, "accepted").await;

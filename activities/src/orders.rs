@@ -10,7 +10,9 @@ use std::sync::Arc;
 use failure_queue::TaskChange;
 use pizza_domain::{Order, OrderId, Step};
 use pizza_store::Store;
-use pizza_workflows::steps::{Cancellation, EarlierRun, RecordedAmendment, StatusChange, orders};
+use pizza_workflows::steps::{
+    AmendmentNotTaken, Cancellation, EarlierRun, RecordedAmendment, StatusChange, orders,
+};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
@@ -69,8 +71,9 @@ impl OrderActivities {
         self: Arc<Self>,
         ctx: ActivityContext,
         amendment: RecordedAmendment,
-    ) -> Result<(), ActivityError> {
-        self.store.record_amendment(&amendment).await.answer(&ctx)
+    ) -> Result<Option<AmendmentNotTaken>, ActivityError> {
+        let is_taken = self.store.record_amendment(&amendment).await.answer(&ctx)?;
+        Ok((!is_taken).then_some(AmendmentNotTaken {}))
     }
 
     #[activity(definition = orders::RecordParkedTask)]

@@ -49,12 +49,14 @@ struct Entry<'a> {
 
 impl Store {
     /// Writes what the customer amended, unless it was called off or the order
-    /// is over. Writing it again changes nothing.
+    /// is over. Writing it again changes nothing. Whether the record holds it,
+    /// written now or before: a run of the order that was reset to a later task
+    /// counts anew what the record has.
     ///
     /// # Errors
     /// When the store does not answer.
     #[tracing::instrument(name = "store.record_amendment", level = "debug", skip_all)]
-    pub async fn record_amendment(&self, recorded: &RecordedAmendment) -> Result<(), StoreError> {
+    pub async fn record_amendment(&self, recorded: &RecordedAmendment) -> Result<bool, StoreError> {
         self.within(async {
             let order = &recorded.order;
             let mut transaction = self.begin(order.order_id).await?;
@@ -81,11 +83,14 @@ impl Store {
             .bind(VOID)
             .execute(&mut *transaction)
             .await?;
-            if inserted.rows_affected() == 1 {
+            let is_taken = if inserted.rows_affected() == 1 {
                 amend(&mut transaction, order).await?;
-            }
+                true
+            } else {
+                is_last_written(&mut transaction, recorded).await?
+            };
             transaction.commit().await?;
-            Ok(())
+            Ok(is_taken)
         })
         .await
     }
@@ -198,6 +203,28 @@ impl Store {
         })
         .await
     }
+}
+
+/// Whether this is the amendment that was written last.
+async fn is_last_written(
+    connection: &mut AnyConnection,
+    recorded: &RecordedAmendment,
+) -> Result<bool, StoreError> {
+    let order = &recorded.order;
+    let found = sqlx::query(
+        "SELECT 1 FROM amendments WHERE order_id = $1 AND amendment = $2 AND flavour = $3 \
+         AND size = $4 AND quantity = $5 AND total = $6 AND NOT EXISTS (\
+         SELECT 1 FROM amendments AS later WHERE later.order_id = $1 AND later.amendment > $2)",
+    )
+    .bind(order.order_id.to_string())
+    .bind(i64::from(recorded.amendment))
+    .bind(order.flavour.as_str().to_owned())
+    .bind(order.size.as_str())
+    .bind(i64::from(order.quantity.get()))
+    .bind(order.total.minor())
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.is_some())
 }
 
 fn payment_entry<'a>(adjustment: &'a PaymentAdjustment, kind: &'a str) -> Entry<'a> {

@@ -952,10 +952,11 @@ async fn an_amendment_that_was_never_written_is_void_once_its_order_is_delivered
     let before = store.order(id).await.expect("answered");
     assert!(!money(2, 300).await && !points(2, 3).await);
     assert!(!money(3, 100).await && !points(3, 1).await);
-    recorded.amendment = 2;
-    store.record_amendment(&recorded).await.expect("answered");
-    recorded.amendment = 3;
-    store.record_amendment(&recorded).await.expect("answered");
+    for amendment in [2, 3] {
+        recorded.amendment = amendment;
+        let is_taken = store.record_amendment(&recorded).await;
+        assert!(!is_taken.expect("answered"), "{amendment}");
+    }
     assert_eq!(store.order(id).await.expect("answered"), before);
     let mut connection = store.pool.acquire().await.expect("connected");
     let moved =
@@ -1016,7 +1017,8 @@ async fn what_a_run_amends_after_another_took_over_comes_to_nothing(engine: Test
             order: order.amended(&wanted),
             amendment: of_old,
         };
-        store.record_amendment(&recorded).await.expect("answered");
+        let is_taken = store.record_amendment(&recorded).await;
+        assert!(!is_taken.expect("answered"));
         assert_eq!(store.order(id).await.expect("answered"), before);
 
         let money = payment_adjustment(&order, of_new, 500);
@@ -1039,7 +1041,7 @@ async fn an_amendment_is_written_once_and_is_a_change_of_its_own(engine: TestEng
         amendment: 1,
     };
     for _ in 0..2 {
-        store.record_amendment(&recorded).await.expect("written");
+        assert!(store.record_amendment(&recorded).await.expect("written"));
     }
     let record = store.order(order.order_id).await.expect("answered");
     let record = record.expect("there");
@@ -1047,6 +1049,23 @@ async fn an_amendment_is_written_once_and_is_a_change_of_its_own(engine: TestEng
     assert_eq!(record.total, 3 * order.total.minor());
     let quantities = "SELECT CAST(SUM(quantity) AS BIGINT) FROM order_changes";
     assert_eq!(booked(store, quantities).await, 1 + 3);
+    // A run that does not know of it counts from 1 again.
+    let forgetful = RecordedAmendment {
+        order: order.amended(&Amendment {
+            quantity: Some(Quantity::try_from(5).expect("in range")),
+            ..Amendment::default()
+        }),
+        amendment: 1,
+    };
+    assert!(!store.record_amendment(&forgetful).await.expect("answered"));
+    let record = store.order(order.order_id).await.expect("answered");
+    assert_eq!(record.expect("there").quantity, 3);
+    let later = RecordedAmendment {
+        amendment: 2,
+        ..forgetful
+    };
+    assert!(store.record_amendment(&later).await.expect("written"));
+    assert!(!store.record_amendment(&recorded).await.expect("answered"));
 }
 
 async fn of_many_requests_under_one_key_the_first_is_kept(engine: TestEngine) {

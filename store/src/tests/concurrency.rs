@@ -72,7 +72,7 @@ async fn versions_grow_by_one_whoever_writes(engine: TestEngine) {
         // Twice, as an activity may run.
         for store in [store.clone(), database.store.clone()] {
             let recorded = recorded.clone();
-            writers.spawn(async move { store.record_amendment(&recorded).await });
+            writers.spawn(async move { store.record_amendment(&recorded).await.map(drop) });
         }
     }
     while let Some(written) = writers.join_next().await {

@@ -213,20 +213,32 @@ async fn change(ctx: &Context, asked: &Amendment) -> Result<Money, ChangeRefusal
     };
     adjust_payment(ctx, &new, number, difference).await?;
     // The points are awarded once the kitchen has the order.
-    if ctx.state(|state| state.phase != Phase::Beginning) {
-        let points = new.points() - old.points();
-        if let Err(refusal) = adjust_points(ctx, &new, number, points).await {
-            void_payment(ctx, &new, number, difference).await;
-            return Err(refusal);
-        }
+    let points = match ctx.state(|state| state.phase) {
+        Phase::Beginning => 0,
+        _ => new.points() - old.points(),
+    };
+    if let Err(refusal) = adjust_points(ctx, &new, number, points).await {
+        void_payment(ctx, &new, number, difference).await;
+        return Err(refusal);
     }
     let recorded = RecordedAmendment {
         order: new.clone(),
         amendment: number,
     };
-    Steps::new(ctx)
-        .bookkeeping(OrderSteps::record_amendment, recorded, "record amendment")
+    let policy = StepPolicy::bookkeeping();
+    let record = OrderSteps::record_amendment;
+    let written = Steps::new(ctx)
+        .local_first(record, recorded, &policy, "record amendment")
         .await;
+    if matches!(written, Ok(Some(_))) {
+        // Only what this attempt moved: what the record holds under this
+        // number is another amendment's.
+        void_payment(ctx, &new, number, difference).await;
+        void_points(ctx, &new, number, points).await;
+        return Err(ChangeRefusal::Failed(
+            "the order's record did not take it".to_owned(),
+        ));
+    }
     ctx.state_mut(|state| state.order = new);
     Ok(difference)
 }
@@ -267,11 +279,10 @@ async fn adjust_points(
     if points == 0 {
         return Ok(());
     }
-    let adjustment = self::points(order, number, points);
     let adjusted = Steps::new(ctx)
         .regular(
             LoyaltySteps::adjust_loyalty_points,
-            adjustment.clone(),
+            self::points(order, number, points),
             &policy(),
             "adjust points",
         )
@@ -280,15 +291,22 @@ async fn adjust_points(
         return Ok(());
     };
     if !failure.refused {
-        Steps::new(ctx)
-            .bookkeeping(
-                LoyaltySteps::void_points_adjustment,
-                adjustment,
-                "void points adjustment",
-            )
-            .await;
+        void_points(ctx, order, number, points).await;
     }
     Err(refusal(failure))
+}
+
+async fn void_points(ctx: &Context, order: &Order, number: u32, points: i64) {
+    if points == 0 {
+        return;
+    }
+    Steps::new(ctx)
+        .bookkeeping(
+            LoyaltySteps::void_points_adjustment,
+            self::points(order, number, points),
+            "void points adjustment",
+        )
+        .await;
 }
 
 async fn void_payment(ctx: &Context, order: &Order, number: u32, difference: Money) {

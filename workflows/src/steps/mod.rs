@@ -21,8 +21,8 @@ pub use derived::ExpectedEnd;
 pub use kitchen::{KitchenSteps, Prepared, RecordedReport, Ticket};
 pub use loyalty::{LoyaltySteps, Points, PointsAdjustment};
 pub use orders::{
-    Amendments, Cancellation, DeliveryReport, EarlierRun, OrderSteps, RecordedAmendment,
-    StatusChange,
+    AmendmentNotTaken, Amendments, Cancellation, DeliveryReport, EarlierRun, OrderSteps,
+    RecordedAmendment, StatusChange,
 };
 pub use payments::{Payment, PaymentAdjustment, PaymentSteps};
 pub use reconciliation::{

@@ -54,6 +54,11 @@ pub struct RecordedAmendment {
     pub amendment: u32,
 }
 
+/// The record does not take an amendment: it holds another one under this
+/// number, which the run of the order does not know, or the order is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AmendmentNotTaken {}
+
 /// What an earlier run of an order's workflow wrote.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -125,9 +130,12 @@ impl OrderSteps {
         unimplemented!()
     }
 
-    /// Writes what the customer amended.
+    /// Writes what the customer amended. None when the record took it, now or
+    /// before, and from workers that did not tell.
     #[activity(name = activity::RECORD_AMENDMENT)]
-    pub fn record_amendment(amendment: RecordedAmendment) -> Result<(), ActivityError> {
+    pub fn record_amendment(
+        amendment: RecordedAmendment,
+    ) -> Result<Option<AmendmentNotTaken>, ActivityError> {
         unimplemented!()
     }
 
