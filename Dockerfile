@@ -19,8 +19,17 @@ COPY . .
 ARG PIZZA_COMMIT=""
 ENV PIZZA_COMMIT=${PIZZA_COMMIT}
 RUN cargo build --release --locked --package pizza --bin pizza
+# The symbols in a file of their own, which debuggers find by its build id.
+RUN cd target/release \
+    && objcopy --only-keep-debug pizza pizza.debug \
+    && strip pizza \
+    && objcopy --add-gnu-debuglink=pizza.debug pizza
 # What it is made of, for whoever looks for a vulnerable crate.
 RUN python3 deploy/sbom.py > target/release/pizza.cdx.json
+
+# The symbols of the image's binary: docker build --target symbols --output . .
+FROM scratch AS symbols
+COPY --from=build /src/target/release/pizza.debug /
 
 # The C library and the certificates of the well-known authorities, no shell,
 # no package manager; uid 65532.
