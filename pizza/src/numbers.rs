@@ -25,7 +25,8 @@ where
     }
 }
 
-/// What reads numbers in `range`.
+/// What reads numbers in `range`. One that ends with [`f64::MAX`] has no upper
+/// limit here: the gateway has it.
 pub(crate) fn decimal(
     range: RangeInclusive<f64>,
 ) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
@@ -40,7 +41,10 @@ pub(crate) fn number(text: &str, range: RangeInclusive<f64>, what: &str) -> Resu
     text.parse()
         .ok()
         .filter(|number| range.contains(number))
-        .ok_or_else(|| format!("must be a {what} from {} to {}", range.start(), range.end()))
+        .ok_or_else(|| match (range.start(), range.end()) {
+            (least, &f64::MAX) => format!("must be a {what} from {least} up"),
+            (least, most) => format!("must be a {what} from {least} to {most}"),
+        })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use pizza_contract::AmendOrder;
-use pizza_domain::{Money, OrderId, Quantity};
+use pizza_domain::{Money, OrderId};
 
 use super::customer_key::CustomerArgs;
 use super::output;
@@ -37,9 +37,9 @@ struct Wanted {
     /// small, medium or large
     #[arg(long)]
     size: Option<String>,
-    /// How many
-    #[arg(long, value_parser = whole(1..=Quantity::MAX))]
-    quantity: Option<u32>,
+    /// How many, 1 to 20
+    #[arg(long, value_parser = whole(0..=u64::MAX))]
+    quantity: Option<u64>,
 }
 
 impl From<Wanted> for AmendOrder {

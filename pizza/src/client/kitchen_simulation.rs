@@ -17,16 +17,16 @@ pub(crate) struct KitchenSimulationArgs {
     #[arg(long, value_name = "BOOL")]
     paused: Option<bool>,
     /// The wait before each report, 0 to 3600
-    #[arg(long, value_name = "SECONDS", value_parser = decimal(0.0..=3600.0))]
+    #[arg(long, value_name = "SECONDS", value_parser = decimal(0.0..=f64::MAX))]
     delay_seconds: Option<f64>,
     /// How likely it is that a report is never made, 0 to 1
-    #[arg(long, value_name = "RATE", value_parser = decimal(0.0..=1.0))]
+    #[arg(long, value_name = "RATE", value_parser = decimal(0.0..=f64::MAX))]
     lose: Option<f64>,
     /// How likely it is that a report is made twice, 0 to 1
-    #[arg(long, value_name = "RATE", value_parser = decimal(0.0..=1.0))]
+    #[arg(long, value_name = "RATE", value_parser = decimal(0.0..=f64::MAX))]
     repeat: Option<f64>,
     /// How likely it is that the report after it is tried first, 0 to 1
-    #[arg(long, value_name = "RATE", value_parser = decimal(0.0..=1.0))]
+    #[arg(long, value_name = "RATE", value_parser = decimal(0.0..=f64::MAX))]
     reorder: Option<f64>,
     /// What the choice of those reports follows from
     #[arg(long, value_parser = whole(0..=u64::MAX))]

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use clap::Args;
 use pizza_app::IdempotencyKey;
 use pizza_contract::{ErrorOnStep, PlaceOrder};
-use pizza_domain::Quantity;
 
 use super::customer_key::CustomerArgs;
 use super::status::describe;
@@ -20,14 +19,14 @@ pub(crate) struct OrderArgs {
     /// small, medium or large
     #[arg(long)]
     size: Option<String>,
-    /// How many
-    #[arg(long, value_parser = whole(1..=Quantity::MAX))]
-    quantity: Option<u32>,
+    /// How many, 1 to 20
+    #[arg(long, value_parser = whole(0..=u64::MAX))]
+    quantity: Option<u64>,
     /// Who orders
     #[arg(long, value_name = "ID")]
     customer: Option<String>,
     /// Wait so many seconds after each status change
-    #[arg(long, value_name = "SECONDS", value_parser = decimal(0.0..=3600.0))]
+    #[arg(long, value_name = "SECONDS", value_parser = decimal(0.0..=f64::MAX))]
     per_step_delay_seconds: Option<f64>,
     /// Make this step fail: 0 to 7, or its name; 100 or ALL for one order of each
     #[arg(long, value_name = "STEP")]
