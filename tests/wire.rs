@@ -90,15 +90,19 @@ fn requests_and_answers_of_0_3_0_are_described_as_they_were() {
 #[test]
 fn a_change_that_breaks_a_client_is_noticed() {
     let then: Value = serde_json::from_str(&documented("openapi.json")).expect("JSON");
-    let placed = "/components/schemas/PlaceOrder";
     for (within, member, value) in [
-        ("/properties", "quantity", None),
-        ("", "required", Some(json!(["quantity"]))),
-        ("/properties/quantity", "type", Some(json!("string"))),
-        ("/properties/quantity", "maximum", Some(json!(3))),
+        ("PlaceOrder/properties", "quantity", None),
+        ("PlaceOrder", "required", Some(json!(["quantity"]))),
+        (
+            "PlaceOrder/properties/quantity",
+            "type",
+            Some(json!("string")),
+        ),
+        ("PlaceOrder/properties/quantity", "maximum", Some(json!(3))),
+        ("Probe", "required", Some(json!([]))),
     ] {
         let mut now = then.clone();
-        let schema = now.pointer_mut(&format!("{placed}{within}"));
+        let schema = now.pointer_mut(&format!("/components/schemas/{within}"));
         let schema = schema.and_then(Value::as_object_mut).expect("a schema");
         match value {
             Some(value) => schema.insert(member.to_owned(), value),
@@ -197,6 +201,12 @@ fn compare_members(
     for (name, value) in then {
         let path = format!("{path}/{name}");
         match now.get(name) {
+            // An answer may have more: a client ignores what it does not know.
+            Some(more) if name == "required" && !is_request(now) => {
+                let more = names(more);
+                let gone = names(value).into_iter().filter(|it| !more.contains(it));
+                changes.extend(gone.map(|it| format!("{path}: {it} may be missing")));
+            }
             Some(now) => compare(&path, value, now, changes),
             None => changes.push(format!("{path} is gone")),
         }
@@ -207,6 +217,17 @@ fn compare_members(
             changes.push(format!("{path}/{name} is added: {value}"));
         }
     }
+}
+
+/// Whether a schema is that of a request: those allow no other members.
+fn is_request(schema: &Map<String, Value>) -> bool {
+    schema.get("additionalProperties") == Some(&Value::Bool(false))
+}
+
+/// The names in a list of required members.
+fn names(required: &Value) -> Vec<&str> {
+    let names = required.as_array().into_iter().flatten();
+    names.filter_map(Value::as_str).collect()
 }
 
 /// Parameters by their names.
