@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use pizza_api::proto::PlaceOrderRequest;
-use pizza_api::proto::place_order_request::ErrorOnStep;
-use pizza_domain::MoneyState;
+use pizza_api::proto::place_order_request;
+use pizza_domain::{ErrorOnStep, MoneyState};
+use pizza_workflows::steps::ExpectedEnd;
 use serde_json::{Value, json};
 
 use crate::harness::expected::{Expected, Parked, SCENARIOS};
@@ -72,7 +73,9 @@ async fn all_is_eight_orders_each_with_an_id_and_an_end_of_its_own_over_grpc() {
     let world = World::shared().await;
     let client = Grpc::connect(world.gateway_url()).await;
     let request = PlaceOrderRequest {
-        error_on_step: Some(ErrorOnStep::ErrorOnStepName("ALL".to_owned())),
+        error_on_step: Some(place_order_request::ErrorOnStep::ErrorOnStepName(
+            "ALL".to_owned(),
+        )),
         ..PlaceOrderRequest::default()
     };
     let placed = client.place(request).await.expect("eight orders");
@@ -93,22 +96,24 @@ async fn all_is_eight_orders_each_with_an_id_and_an_end_of_its_own_over_grpc() {
 }
 
 #[tokio::test]
-async fn a_scenario_may_be_named_instead_of_numbered() {
+async fn each_step_that_may_be_named_ends_its_order_as_it_is_declared() {
     let world = World::shared().await;
     let gateway = world.gateway();
-    let placed = gateway.placed(&json!({ "errorOnStep": "ALL" })).await;
-    assert_eq!(
-        placed["orders"].as_array().map(Vec::len),
-        Some(8),
-        "{placed}"
-    );
-    let journey = async |name: &str| {
-        let id = gateway.place(json!({ "errorOnStep": name })).await;
-        world.finished(&id).await
+    let journey = async |scenario: ErrorOnStep| {
+        let id = gateway
+            .place(json!({ "errorOnStep": scenario.as_str() }))
+            .await;
+        let order = world.finished(&id).await;
+        let owed = order["owed"].as_array().expect("a list");
+        let owed: Vec<_> = owed.iter().map(|it| it["queue"].as_str()).collect();
+        let end = ExpectedEnd::of(scenario);
+        assert_eq!(order["status"], end.status.as_str(), "{order}");
+        assert_eq!(order["money"], end.money.as_str(), "{order}");
+        assert_eq!(order["points"], end.points.as_str(), "{order}");
+        let parked: Vec<_> = end.parked.iter().map(|it| Some(it.queue)).collect();
+        assert_eq!(owed, parked, "{order}");
     };
-    for expected in [&SCENARIOS[0], &SCENARIOS[2], &SCENARIOS[3], &SCENARIOS[7]] {
-        expected.assert_order(&journey(expected.name).await);
-    }
+    join_all(ErrorOnStep::all().map(journey)).await;
 }
 
 #[tokio::test]

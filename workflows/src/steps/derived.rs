@@ -45,7 +45,7 @@ impl StepSpec {
         let refunds = self.step == Step::RefundPayment;
         let notifies = self.step == Step::NotifyCustomer;
         let leads_here = |failed: &&Self| match failed.part {
-            Part::Order => notifies || self.compensates == Some(failed.step),
+            Part::Order => notifies || self.compensates.is_some_and(|step| step <= failed.step),
             Part::Loyalty => false,
             Part::Fulfilment => refunds,
             Part::Rollback => {
@@ -103,7 +103,10 @@ impl ExpectedEnd {
         let StepSpec { part, parked, .. } = *StepSpec::of(failing);
         let end = match part {
             Part::Order => Self {
-                money: MoneyState::NotCharged,
+                money: match failing > Step::ProcessPayment {
+                    true => MoneyState::Refunded,
+                    false => MoneyState::NotCharged,
+                },
                 points: PointsState::None,
                 ..rolled_back
             },

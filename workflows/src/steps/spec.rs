@@ -151,7 +151,8 @@ pub struct Parked {
     /// The type of its tasks.
     pub message_type: &'static str,
     /// Whether its first attempt is made inside the workflow task: for steps
-    /// in our own store, not for those of outside services.
+    /// in our own store. A call to an outside service may take longer than a
+    /// workflow task may.
     pub local_first: bool,
     /// The queue's heading, for people.
     pub heading: &'static str,
