@@ -1,7 +1,7 @@
 //! Shows a parked task.
 
-use failure_queue::TaskView;
 use failure_queue::client::ListedTask;
+use failure_queue::{TaskState, TaskView};
 use futures::{StreamExt, stream};
 use pizza_store::OrderRecord;
 use tokio::time::{Instant, timeout_at};
@@ -19,7 +19,8 @@ pub(super) const AT_ONCE: usize = 8;
 pub struct FailureDetails {
     /// The task itself.
     pub view: Option<TaskView>,
-    /// Whether the store has it as done, see [`UseCases::was_done`].
+    /// Whether the store has it as done: then it owes nothing, whatever its
+    /// workflow says.
     pub was_done: bool,
     /// Its order, by which what is owed can be told where the task's own input
     /// is encrypted.
@@ -52,7 +53,7 @@ impl UseCases {
             let id = FailureId::parse(&id).ok()?;
             self.show_failure(&id).await.ok()
         });
-        let was_done = timeout_at(deadline, self.was_done(&id));
+        let was_done = timeout_at(deadline, self.is_booked_as_done(&id));
         let order = timeout_at(deadline, self.order_behind(&order_id));
         let (view, was_done, order) = tokio::join!(view, was_done, order);
         FailureDetails {
@@ -62,10 +63,14 @@ impl UseCases {
         }
     }
 
-    /// Whether the store has a task as done. A task whose workflow was reset
-    /// after that waits in its queue again and owes nothing. While the store
-    /// does not answer, the task's own state is all that is known.
-    pub async fn was_done(&self, id: &str) -> bool {
+    /// Whether a task was done, in this run of its workflow or before a reset.
+    /// One that was reset waits in its queue again and owes nothing.
+    pub async fn was_done(&self, task: &TaskView) -> bool {
+        task.state == TaskState::Done || self.is_booked_as_done(&task.id).await
+    }
+
+    /// Whether the store has a task as done; not while it does not answer.
+    async fn is_booked_as_done(&self, id: &str) -> bool {
         self.store.task_owes(id).await.is_ok_and(|owes| !owes)
     }
 

@@ -2,7 +2,9 @@
 
 use pizza_domain::{Money, OrderId};
 use pizza_workflows::steps::{Amendments, PaymentAdjustment, PointsAdjustment, RecordedAmendment};
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Row};
 
 use super::order_record::{OrderRecord, amend};
 use super::{Store, StoreError, now_ms};
@@ -60,8 +62,7 @@ impl Store {
         self.within(async {
             let order = &recorded.order;
             let mut transaction = self.begin(order.order_id).await?;
-            let inserted = sqlx::query(
-                "INSERT INTO amendments \
+            let insert = "INSERT INTO amendments \
              (order_id, amendment, flavour, size, quantity, total, amended_at_ms) \
              SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (\
              SELECT 1 FROM payment_adjustments \
@@ -71,18 +72,12 @@ impl Store {
              OR (money <> 'notCharged' AND total <> $6 AND NOT EXISTS (\
              SELECT 1 FROM payment_adjustments \
              WHERE order_id = $1 AND amendment = $2)))) \
-             ON CONFLICT DO NOTHING",
-            )
-            .bind(order.order_id.to_string())
-            .bind(i64::from(recorded.amendment))
-            .bind(order.flavour.as_str().to_owned())
-            .bind(order.size.as_str())
-            .bind(i64::from(order.quantity.get()))
-            .bind(order.total.minor())
-            .bind(now_ms())
-            .bind(VOID)
-            .execute(&mut *transaction)
-            .await?;
+             ON CONFLICT DO NOTHING";
+            let inserted = bound(insert, recorded)
+                .bind(now_ms())
+                .bind(VOID)
+                .execute(&mut *transaction)
+                .await?;
             let is_taken = if inserted.rows_affected() == 1 {
                 amend(&mut transaction, order).await?;
                 true
@@ -210,21 +205,26 @@ async fn is_last_written(
     connection: &mut AnyConnection,
     recorded: &RecordedAmendment,
 ) -> Result<bool, StoreError> {
-    let order = &recorded.order;
-    let found = sqlx::query(
-        "SELECT 1 FROM amendments WHERE order_id = $1 AND amendment = $2 AND flavour = $3 \
+    let last = "SELECT 1 FROM amendments WHERE order_id = $1 AND amendment = $2 AND flavour = $3 \
          AND size = $4 AND quantity = $5 AND total = $6 AND NOT EXISTS (\
-         SELECT 1 FROM amendments AS later WHERE later.order_id = $1 AND later.amendment > $2)",
-    )
-    .bind(order.order_id.to_string())
-    .bind(i64::from(recorded.amendment))
-    .bind(order.flavour.as_str().to_owned())
-    .bind(order.size.as_str())
-    .bind(i64::from(order.quantity.get()))
-    .bind(order.total.minor())
-    .fetch_optional(connection)
-    .await?;
+         SELECT 1 FROM amendments AS later WHERE later.order_id = $1 AND later.amendment > $2)";
+    let found = bound(last, recorded).fetch_optional(connection).await?;
     Ok(found.is_some())
+}
+
+/// A statement whose first six parameters are the amendment.
+fn bound(
+    statement: &'static str,
+    recorded: &RecordedAmendment,
+) -> Query<'static, Any, AnyArguments> {
+    let order = &recorded.order;
+    sqlx::query(statement)
+        .bind(order.order_id.to_string())
+        .bind(i64::from(recorded.amendment))
+        .bind(order.flavour.as_str().to_owned())
+        .bind(order.size.as_str())
+        .bind(i64::from(order.quantity.get()))
+        .bind(order.total.minor())
 }
 
 fn payment_entry<'a>(adjustment: &'a PaymentAdjustment, kind: &'a str) -> Entry<'a> {

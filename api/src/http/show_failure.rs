@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use failure_queue::{
     Attempt, AttemptOutcome, AuditAction, AuditEntry, AuditOutcome, FollowUp, StoredPayload,
-    TaskState, TaskView,
+    TaskView,
 };
 use pizza_app::access::Operator;
 use pizza_app::order_and_customer;
@@ -33,7 +33,7 @@ pub(super) async fn show_failure(
     FailureIdInPath(id): FailureIdInPath,
 ) -> Result<Json<contract::Failure>, Problem> {
     let view = app.use_cases().show_failure(&id).await?;
-    let owed = view.state != TaskState::Done && !app.use_cases().was_done(&view.id).await;
+    let owed = !app.use_cases().was_done(&view).await;
     Ok(Json(failure(view, owed)))
 }
 

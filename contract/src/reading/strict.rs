@@ -46,7 +46,7 @@ pub fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
 /// What is wrong with a field.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The code that a client is told.
+    /// The error code of the answer.
     pub code: ErrorCode,
     /// The field, with those around it: `autoRedrive.backoff` for example.
     pub field: String,

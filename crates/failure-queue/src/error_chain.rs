@@ -4,7 +4,7 @@ use std::error::Error;
 
 /// An error and its causes in one text, the outermost first: `a: b: c`. A cause
 /// that is in the text already, as some libraries write it, is left out. With
-/// the feature `client`, errors of Temporal's client are told in plain words:
+/// the feature `client`, errors of Temporal's client are described in plain words:
 /// its own texts show types of Rust.
 #[must_use]
 pub fn error_chain(error: &(dyn Error + 'static)) -> String {

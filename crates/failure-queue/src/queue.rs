@@ -37,8 +37,8 @@ const SECOND_LOOK: Duration = Duration::from_secs(5);
 /// How far before the change that second look reaches back.
 const SECOND_LOOK_BACK_MS: i64 = 60_000;
 
-/// Of which tasks a change is told twice: those that were parked after this,
-/// in milliseconds since the Unix epoch.
+/// Where the second look begins: tasks that were parked after this are
+/// notified of the change again. In milliseconds since the Unix epoch.
 pub(crate) const fn second_look_from_ms(change: &PolicyChange) -> i64 {
     change.at_ms.saturating_sub(SECOND_LOOK_BACK_MS)
 }

@@ -327,7 +327,7 @@ async fn a_link_is_followed_where_it_is_ones_own_and_leads_to_a_file() {
     let nowhere = nowhere.expect_err("it leads nowhere");
     let told = format!("{nowhere:?}");
     assert!(told.contains(&*link.to_string_lossy()), "{told}");
-    assert!(!nowhere.may_pass(), "nobody waits for it: {told}");
+    assert!(!nowhere.may_pass(), "it is not tried again: {told}");
     assert_eq!(names(folder.path()), ["link"], "nothing is made");
     opened(&file).await.close().await;
     opened(&link).await.close().await;

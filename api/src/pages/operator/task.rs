@@ -52,7 +52,7 @@ impl Known {
         let view = app.use_cases().show_failure(id).await?;
         let (order_id, _) = order_and_customer(&view.task.subject);
         let order = app.use_cases().order_behind(&order_id).await;
-        let was_done = view.state == TaskState::Done || app.use_cases().was_done(&view.id).await;
+        let was_done = app.use_cases().was_done(&view).await;
         Ok(Self {
             view,
             was_done,

@@ -90,7 +90,7 @@ async fn a_task_that_the_second_look_finds_again_is_counted_once() {
         (!policy.spreading).then_some(policy)
     })
     .await;
-    // They wait still, so that each was told twice.
+    // They wait still, so that each was notified twice.
     for id in &ids {
         world
             .until_state(&world.task_id(id), TaskState::Waiting)
